@@ -1,0 +1,61 @@
+# Copyright 2026 The clip_depth_ros authors
+# SPDX-License-Identifier: Apache-2.0
+"""Entry point of ``clip-depth``: finds the sub-command, turns errors into exit codes."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Sequence
+import importlib
+import sys
+
+from clip_depth_ros import __version__
+from clip_depth_ros.errors import ClipDepthError
+
+COMMANDS = {
+    'predict': 'depth of one image file',
+    'bag': 'make, convert and play recordings',
+    'demo': 'play a recording through the real node and show what comes out',
+    'settings': 'print every setting as YAML or as a table',
+}
+"""Sub-commands and what they are for; each is the module ``clip_depth_ros.cli.<name>``."""
+
+
+def build_parser() -> argparse.ArgumentParser:
+    """Give the parser with all sub-commands; imports nothing heavy."""
+    parser = argparse.ArgumentParser(
+        prog='clip-depth', description='Metric depth from one camera, with CLIP.'
+    )
+    parser.add_argument('--version', action='version', version=__version__)
+    commands = parser.add_subparsers(dest='command', required=True, metavar='COMMAND')
+    for name, purpose in COMMANDS.items():
+        module = importlib.import_module(f'clip_depth_ros.cli.{name}')
+        command = commands.add_parser(name, help=purpose, description=module.__doc__)
+        module.add_arguments(command)
+        command.set_defaults(run=module.run)
+    return parser
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """
+    Run ``clip-depth`` and give its exit code.
+
+    Returns
+    -------
+    int
+        0 when all went well, 1 for an error that the message explains, 2 for wrong flags
+        (argparse), 130 after Ctrl-C. Anything unforeseen keeps its traceback.
+
+    """
+    args = build_parser().parse_args(argv)
+    try:
+        return int(args.run(args))
+    except ClipDepthError as error:
+        print(f'clip-depth {args.command}: error: {error}', file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        return 130
+
+
+if __name__ == '__main__':
+    sys.exit(main())

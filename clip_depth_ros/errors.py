@@ -1,0 +1,66 @@
+# Copyright 2026 The clip_depth_ros authors
+# SPDX-License-Identifier: Apache-2.0
+"""
+The exceptions of this package, one tree.
+
+::
+
+    ClipDepthError
+    ├── ConfigError (ValueError)        a setting is unknown, of the wrong type or out of its range
+    ├── DataError (ValueError)          what came in does not fit its own description
+    │   ├── ImageError                  pixels: truncated, wrong step, unknown encoding, zero size
+    │   ├── CalibrationError            intrinsics or extrinsics: NaN, zero, of another size
+    │   └── RecordingError              a bag or data folder that cannot be read
+    │       └── TopicError (LookupError)  a topic, or a frame of a folder, that is not there
+    ├── WeightsError                    weights that are missing, damaged or of another model
+    ├── DeviceError                     a device or precision this machine does not have
+    ├── OutputError (OSError)           a result that cannot be written, or must not be overwritten
+    └── MissingDependencyError (ImportError)  an optional package is needed and not installed
+
+Each message says what was wanted, what came and what to do. Only ``main`` functions and ROS
+callbacks catch :class:`ClipDepthError` broadly.
+"""
+
+
+class ClipDepthError(Exception):
+    """Base of every error that this package raises on purpose."""
+
+
+class ConfigError(ClipDepthError, ValueError):
+    """A setting is unknown, of the wrong type or out of its range."""
+
+
+class DataError(ClipDepthError, ValueError):
+    """What came in does not fit its own description."""
+
+
+class ImageError(DataError):
+    """Pixels cannot be read: truncated, wrong step, unknown encoding, zero size."""
+
+
+class CalibrationError(DataError):
+    """Intrinsics or extrinsics that cannot be right."""
+
+
+class RecordingError(DataError):
+    """A bag or data folder that cannot be read."""
+
+
+class TopicError(RecordingError, LookupError):
+    """A topic of a bag, or a frame of a folder, that is not there."""
+
+
+class WeightsError(ClipDepthError):
+    """Weights that are missing, damaged or belong to another model."""
+
+
+class DeviceError(ClipDepthError):
+    """A device or precision that this machine does not have."""
+
+
+class OutputError(ClipDepthError, OSError):
+    """A result that cannot be written, or would overwrite something."""
+
+
+class MissingDependencyError(ClipDepthError, ImportError):
+    """An optional package is needed for this and is not installed."""

@@ -1,0 +1,177 @@
+# Copyright 2026 The clip_depth_ros authors
+# SPDX-License-Identifier: Apache-2.0
+"""The nouns that every layer shares: values without behaviour beyond their own geometry."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+import math
+from typing import Protocol
+
+from clip_depth_ros.errors import CalibrationError
+import numpy as np
+from numpy.typing import NDArray
+
+Rgb = NDArray[np.uint8]
+"""An image: uint8 (H, W, 3), red first."""
+
+Depth = NDArray[np.float32]
+"""
+Depth: float32 (H, W), metres along the optical axis z (REP 118).
+
+NaN is unknown, +Inf beyond range, -Inf too near (REP 117).
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Intrinsics:
+    """
+    A pinhole camera without distortion, together with the image size it belongs to.
+
+    Attributes
+    ----------
+    fx, fy, cx, cy : float
+        Focal lengths and principal point in pixels.
+    width, height : int
+        Image size in pixels that the four numbers belong to.
+
+    Raises
+    ------
+    CalibrationError
+        If a number is not finite, or a focal length or a size is not positive.
+
+    Notes
+    -----
+    Convention: the centre of pixel (0, 0) is at (0, 0), u to the right, v down; optical frame
+    x right, y down, z forward (REP 103).
+
+    """
+
+    fx: float
+    fy: float
+    cx: float
+    cy: float
+    width: int
+    height: int
+
+    def __post_init__(self) -> None:
+        numbers = (self.fx, self.fy, self.cx, self.cy)
+        if not all(map(math.isfinite, numbers)) or min(self.fx, self.fy) <= 0:
+            raise CalibrationError(
+                f'intrinsics must be finite with fx, fy > 0, got fx={self.fx}, fy={self.fy}, '
+                f'cx={self.cx}, cy={self.cy}: calibrate the camera or fix its camera_info'
+            )
+        if min(self.width, self.height) <= 0:
+            raise CalibrationError(
+                f'intrinsics need a positive image size, got {self.width}x{self.height}'
+            )
+
+    def scaled_to(self, width: int, height: int) -> Intrinsics:
+        """Give the intrinsics of the same picture resampled to ``width`` x ``height``."""
+        sx, sy = width / self.width, height / self.height
+        return Intrinsics(
+            fx=self.fx * sx,
+            fy=self.fy * sy,
+            cx=(self.cx + 0.5) * sx - 0.5,
+            cy=(self.cy + 0.5) * sy - 0.5,
+            width=width,
+            height=height,
+        )
+
+    def cropped(self, x: int, y: int, width: int, height: int) -> Intrinsics:
+        """Give the intrinsics of the window whose top left pixel is (x, y)."""
+        return Intrinsics(self.fx, self.fy, self.cx - x, self.cy - y, width, height)
+
+    def flipped(self) -> Intrinsics:
+        """Give the intrinsics of the left-right flipped picture."""
+        return Intrinsics(
+            self.fx, self.fy, self.width - 1 - self.cx, self.cy, self.width, self.height
+        )
+
+    def matrix(self) -> NDArray[np.float64]:
+        """Give K, float64 (3, 3)."""
+        return np.array([[self.fx, 0, self.cx], [0, self.fy, self.cy], [0, 0, 1]], np.float64)
+
+
+@dataclass(frozen=True, slots=True)
+class Frame:
+    """One camera image with what is known about it."""
+
+    rgb: Rgb
+    stamp_ns: int
+    frame_id: str
+    intrinsics: Intrinsics | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class DepthMap:
+    """
+    What a predictor answers for one image.
+
+    Attributes
+    ----------
+    depth_m : float32 (h, w)
+        Metres along z; h x w is the image size, or the image size times ``depth_scale``.
+    grid_depth_m : float32 (grid_h, grid_w), optional
+        Depth per patch before upsampling, where the method has one.
+    confidence : float32 (h, w), optional
+        In [0, 1]; what it means is the method's to say.
+    scene : str, optional
+        Name of the recognised scene, where the method recognises one.
+
+    """
+
+    depth_m: Depth
+    grid_depth_m: Depth | None = None
+    confidence: Depth | None = None
+    scene: str | None = None
+
+
+class DepthPredictor(Protocol):
+    """
+    Anything that turns images into metric depth: ours, a constant, a rival's.
+
+    ``predict`` is ``predict_batch`` of one image. A batch may hold images of several sizes
+    (several cameras); equal sizes share one forward pass. One thread at a time may call it.
+    """
+
+    def predict(self, rgb: Rgb) -> DepthMap:
+        """Give the depth of one image, uint8 (H, W, 3) RGB."""
+        ...
+
+    def predict_batch(self, rgbs: Sequence[Rgb]) -> list[DepthMap]:
+        """Give the depth of several images, in their order."""
+        ...
+
+    def describe(self) -> Mapping[str, str]:
+        """Give what an operator or a report should know: method, backbone, weights, device."""
+        ...
+
+    def close(self) -> None:
+        """Give memory back, on the device too; the predictor is not used afterwards."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class RecordedMessage:
+    """
+    One message of a recording, still serialised.
+
+    Attributes
+    ----------
+    topic : str
+        Topic name as recorded.
+    msgtype : str
+        Type as ROS 2 names it, ``sensor_msgs/msg/Image``.
+    cdr : bytes
+        The message in ROS 2's wire format (CDR with its 4-byte header).
+    bag_time_ns : int
+        When it was received, nanoseconds; the capture time is in the message's header.
+
+    """
+
+    topic: str
+    msgtype: str
+    cdr: bytes
+    bag_time_ns: int
