@@ -328,12 +328,16 @@ class NodeSettings(PredictorSettings):
 
     @model_validator(mode='after')
     def _check_color_range(self) -> NodeSettings:
-        if self.color_max_m and self.color_min_m >= self.color_max_m:
+        if self.color_min_m >= self.color_far_m():
             raise ValueError(
-                'colour range must satisfy color_min_m < color_max_m (or color_max_m = 0), got '
+                'colour range must satisfy color_min_m < color_max_m (0: the farthest bin), got '
                 f'color_min_m={self.color_min_m}, color_max_m={self.color_max_m}'
             )
         return self
+
+    def color_far_m(self) -> float:
+        """Give the depth at the far end of the colour map, metres."""
+        return self.color_max_m or self.resolved_bins_m()[-1]
 
 
 def log_spaced(first_m: float, last_m: float, count: int) -> tuple[float, ...]:

@@ -144,6 +144,10 @@ class DepthPredictor(Protocol):
         """Give the depth of several images, in their order."""
         ...
 
+    def reset(self) -> None:
+        """Forget what earlier images left behind: another recording starts, time jumped back."""
+        ...
+
     def describe(self) -> Mapping[str, str]:
         """Give what an operator or a report should know: method, backbone, weights, device."""
         ...

@@ -1,0 +1,99 @@
+# Copyright 2026 The clip_depth_ros authors
+# SPDX-License-Identifier: Apache-2.0
+"""Organised point clouds from depth images: one point for each pixel kept, in pixel order."""
+
+from __future__ import annotations
+
+from clip_depth_ros.errors import ImageError
+from clip_depth_ros.types import Depth, Intrinsics, Rgb
+import numpy as np
+from numpy.typing import NDArray
+
+Rays = NDArray[np.float32]
+"""Where each pixel looks: float32 (H, W, 2), x/z and y/z in the optical frame."""
+
+
+def pinhole_rays(intrinsics: Intrinsics) -> Rays:
+    """Give the rays of a camera without distortion, float32 (height, width, 2)."""
+    rays = np.empty((intrinsics.height, intrinsics.width, 2), np.float32)
+    rays[..., 0] = (np.arange(intrinsics.width) - intrinsics.cx) / intrinsics.fx
+    rays[..., 1] = ((np.arange(intrinsics.height) - intrinsics.cy) / intrinsics.fy)[:, np.newaxis]
+    return rays
+
+
+class CloudBuilder:
+    """
+    Points from depth images of one camera, with the rays computed once and one buffer reused.
+
+    Parameters
+    ----------
+    rays : float32 (H, W, 2)
+        Where the pixels of the depth image look.
+    stride : int
+        Keep every ``stride``-th row and column, starting with the first.
+    with_rgb : bool
+        Append the colour, packed as RViz and PCL expect it.
+
+    Notes
+    -----
+    Convention: optical frame, x right, y down, z forward (REP 103), metres. Depth that is not a
+    finite number gives a point of three NaN.
+
+    """
+
+    def __init__(self, rays: Rays, *, stride: int = 1, with_rgb: bool = False) -> None:
+        self._depth_shape = rays.shape[:2]
+        self._stride = stride
+        self._x_over_z = np.ascontiguousarray(rays[::stride, ::stride, 0])
+        self._y_over_z = np.ascontiguousarray(rays[::stride, ::stride, 1])
+        fields = 4 if with_rgb else 3
+        self._points = np.zeros((*self._x_over_z.shape, fields), np.float32)
+
+    def build(self, depth_m: Depth, rgb: Rgb | None = None) -> NDArray[np.float32]:
+        """
+        Give the points of a depth image, float32 (H', W', 3) or (H', W', 4).
+
+        Parameters
+        ----------
+        depth_m : float32 (H, W)
+            Metres along z.
+        rgb : uint8 (H, W, 3), optional
+            Colours; needed when built ``with_rgb``. The fourth field then holds the bytes
+            0x00RRGGBB seen as float32.
+
+        Returns
+        -------
+        float32 (H', W', 3 or 4)
+            x, y, z (, rgb). The buffer is reused by the next call: copy what must last.
+
+        Raises
+        ------
+        ImageError
+            If the depth or colour image has another size than the rays.
+
+        """
+        self._check_size('depth', depth_m.shape)
+        z = depth_m[:: self._stride, :: self._stride]
+        z = np.where(np.isfinite(z), z, np.float32(np.nan))
+        points = self._points
+        np.multiply(self._x_over_z, z, out=points[..., 0])
+        np.multiply(self._y_over_z, z, out=points[..., 1])
+        points[..., 2] = z
+        if points.shape[2] == 4:
+            self._fill_rgb(rgb)
+        return points
+
+    def _fill_rgb(self, rgb: Rgb | None) -> None:
+        if rgb is None:
+            raise ImageError('this cloud has colours and needs the image, got none')
+        self._check_size('colour', rgb.shape[:2])
+        packed = self._points.view(np.uint8).reshape(*self._points.shape, 4)[..., 3, :]
+        # Little-endian 0x00RRGGBB is blue, green, red, 0 in memory; the 0 is there from the start.
+        packed[..., :3] = rgb[:: self._stride, :: self._stride, ::-1]
+
+    def _check_size(self, name: str, shape: tuple[int, ...]) -> None:
+        if shape != self._depth_shape:
+            raise ImageError(
+                f'{name} image must be {self._depth_shape} as the rays are (rows, columns), '
+                f'got {shape}'
+            )

@@ -1,0 +1,154 @@
+# Copyright 2026 The clip_depth_ros authors
+# SPDX-License-Identifier: Apache-2.0
+"""Which camera_info goes with which image: matching by header stamp, and waiting for it."""
+
+from __future__ import annotations
+
+from collections import Counter, deque
+from collections.abc import Callable
+from dataclasses import dataclass
+import threading
+import time
+from typing import Generic, Literal, TypeVar
+
+Item = TypeVar('Item')
+MatchKind = Literal['exact', 'nearest', 'last']
+SyncMode = Literal['auto', 'exact', 'nearest', 'last']
+
+
+@dataclass(frozen=True, slots=True)
+class Match(Generic[Item]):
+    """An item that was found for a stamp, and how."""
+
+    item: Item
+    kind: MatchKind
+
+
+def _any(_: object) -> bool:
+    return True
+
+
+class StampMatcher(Generic[Item]):
+    """
+    Keeps the newest items by stamp and finds the one that belongs to an image.
+
+    Parameters
+    ----------
+    mode : {'auto', 'exact', 'nearest', 'last'}
+        exact: the same stamp; nearest: within the tolerance; last: the newest known; auto: exact,
+        else nearest, else last.
+    tolerance_ns : int
+        Largest stamp difference for nearest.
+    capacity : int
+        Items kept; older ones are forgotten.
+
+    Notes
+    -----
+    Items may be added from one thread and awaited in another. An item that is not acceptable (of
+    another image size, say) is passed over as if it were not there.
+
+    """
+
+    def __init__(self, *, mode: SyncMode, tolerance_ns: int, capacity: int = 100) -> None:
+        self._mode = mode
+        self._tolerance_ns = tolerance_ns
+        self._items: deque[tuple[int, Item]] = deque(maxlen=capacity)
+        self._changed = threading.Condition()
+        self.counts: Counter[str] = Counter()
+
+    def configure(self, *, mode: SyncMode, tolerance_ns: int) -> None:
+        """Change mode and tolerance; what is known stays."""
+        with self._changed:
+            self._mode, self._tolerance_ns = mode, tolerance_ns
+            self._changed.notify_all()
+
+    def add(self, stamp_ns: int, item: Item) -> None:
+        """
+        Keep an item; of equal stamps the later one wins.
+
+        Stamps rise. One that falls behind means that time jumped back (a recording that loops),
+        and what was newer is forgotten.
+        """
+        with self._changed:
+            while self._items and self._items[-1][0] > stamp_ns:
+                self._items.pop()
+            self._items.append((stamp_ns, item))
+            self._changed.notify_all()
+
+    def reset(self) -> None:
+        """Forget every item (time jumped back, or a new camera)."""
+        with self._changed:
+            self._items.clear()
+
+    def forget_after(self, stamp_ns: int) -> None:
+        """Forget items with a later stamp: they are from before time jumped back."""
+        with self._changed:
+            kept = [pair for pair in self._items if pair[0] <= stamp_ns]
+            self._items.clear()
+            self._items.extend(kept)
+
+    def newest(self) -> Item | None:
+        """Give the item that came last, if any."""
+        with self._changed:
+            return self._items[-1][1] if self._items else None
+
+    def find(
+        self, stamp_ns: int, accepts: Callable[[Item], bool] = _any
+    ) -> Match[Item] | None:
+        """Give the best match that is known now."""
+        with self._changed:
+            return self._find(stamp_ns, accepts)
+
+    def wait(
+        self, stamp_ns: int, deadline_s: float, accepts: Callable[[Item], bool] = _any
+    ) -> Match[Item] | None:
+        """
+        Give the best match, waiting while a better one may still come, and count how it went.
+
+        Parameters
+        ----------
+        stamp_ns : int
+            Stamp of the image.
+        deadline_s : float
+            When to stop waiting, on ``time.monotonic``'s clock.
+        accepts : callable
+            Says whether an item can belong to the image at all.
+
+        Returns
+        -------
+        Match or None
+            None when nothing acceptable came in time.
+
+        Notes
+        -----
+        Items come in the order of their stamps: once one is newer than the image, no better one
+        will come. Mode last never waits when it has something.
+
+        """
+        with self._changed:
+            while True:
+                match = self._find(stamp_ns, accepts)
+                remaining_s = deadline_s - time.monotonic()
+                if self._is_final(match, stamp_ns) or remaining_s <= 0:
+                    break
+                self._changed.wait(remaining_s)
+            self.counts[match.kind if match else 'none'] += 1
+            return match
+
+    def _is_final(self, match: Match[Item] | None, stamp_ns: int) -> bool:
+        if match and (match.kind == 'exact' or self._mode == 'last'):
+            return True
+        return any(stamp > stamp_ns for stamp, _ in self._items)
+
+    def _find(self, stamp_ns: int, accepts: Callable[[Item], bool]) -> Match[Item] | None:
+        candidates = [(stamp, item) for stamp, item in self._items if accepts(item)]
+        if not candidates:
+            return None
+        stamp, item = min(reversed(candidates), key=lambda pair: abs(pair[0] - stamp_ns))
+        if stamp == stamp_ns and self._mode != 'last':
+            return Match(item, 'exact')
+        if abs(stamp - stamp_ns) <= self._tolerance_ns and self._mode in ('auto', 'nearest'):
+            return Match(item, 'nearest')
+        if self._mode in ('auto', 'last'):
+            return Match(candidates[-1][1], 'last')
+        return None

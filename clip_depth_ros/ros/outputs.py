@@ -1,0 +1,175 @@
+# Copyright 2026 The clip_depth_ros authors
+# SPDX-License-Identifier: Apache-2.0
+"""The topics that the node publishes: who listens, and what each of them gets for a frame."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+import sys
+from typing import Any, Final
+
+from clip_depth_ros.color import colorize
+from clip_depth_ros.config import NodeSettings
+from clip_depth_ros.core.cloud import CloudBuilder
+from clip_depth_ros.ros.calibration import Camera, scaled_info
+from clip_depth_ros.ros.images import as_bytes, depth_message, rgb_message
+from clip_depth_ros.types import Depth, Rgb
+import cv2
+import numpy as np
+from rclpy.lifecycle import LifecycleNode
+from rclpy.qos import HistoryPolicy, QoSProfile, ReliabilityPolicy
+from rclpy.qos_overriding_options import QoSOverridingOptions
+from sensor_msgs.msg import CameraInfo, Image, PointCloud2, PointField
+from std_msgs.msg import Header
+
+PUBLISHER_QOS: Final = QoSProfile(
+    history=HistoryPolicy.KEEP_LAST, depth=1, reliability=ReliabilityPolicy.RELIABLE
+)
+"""Reliable matches every subscriber; keep-last 1 never lets a slow one pile up frames."""
+
+TOPICS: Final = {
+    'depth': (Image, 'depth/image_rect'),
+    'info': (CameraInfo, 'depth/camera_info'),
+    'cloud': (PointCloud2, 'depth/points'),
+    'color': (Image, 'depth/image_color'),
+}
+"""Outputs: message type and relative topic name."""
+
+_NEEDS_CAMERA: Final = ('info', 'cloud')
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """
+    All that is known about a frame when its depth is ready.
+
+    Attributes
+    ----------
+    header : std_msgs/Header
+        Of the camera image; copied to every output as it is.
+    rgb : uint8 (H, W, 3)
+        The camera image.
+    depth_m : float32 (h, w)
+        Metres, with REP 117 marks.
+    info : sensor_msgs/CameraInfo, optional
+        Camera_info of the image.
+    camera : Camera, optional
+        What ``info`` says; None where there is none or it is of no use.
+
+    """
+
+    header: Header
+    rgb: Rgb
+    depth_m: Depth
+    info: CameraInfo | None = None
+    camera: Camera | None = None
+
+
+class Outputs:
+    """
+    The node's publishers, made on configure and destroyed on cleanup.
+
+    Nothing is built for a topic that nobody subscribes to.
+    """
+
+    def __init__(self, node: LifecycleNode) -> None:
+        self._node = node
+        self._publishers = {
+            name: node.create_lifecycle_publisher(
+                msgtype,
+                topic,
+                PUBLISHER_QOS,
+                qos_overriding_options=QoSOverridingOptions.with_default_policies(),
+            )
+            for name, (msgtype, topic) in TOPICS.items()
+        }
+        self._cloud_key: tuple[Any, ...] = ()
+        self._cloud: CloudBuilder | None = None
+
+    def destroy(self) -> None:
+        """Give the publishers back."""
+        for publisher in self._publishers.values():
+            self._node.destroy_lifecycle_publisher(publisher)
+        self._publishers.clear()
+
+    def has_listeners(self) -> bool:
+        """Say whether anybody subscribes to anything."""
+        return any(self.is_wanted(name) for name in self._publishers)
+
+    def needs_camera(self) -> bool:
+        """Say whether anybody subscribes to what needs a camera_info."""
+        return any(self.is_wanted(name) for name in _NEEDS_CAMERA)
+
+    def publish(self, result: Result, settings: NodeSettings) -> None:
+        """Publish what is subscribed to, as the settings in force ask."""
+        if self.is_wanted('depth'):
+            message = depth_message(result.header, result.depth_m, settings.depth_encoding)
+            self._publishers['depth'].publish(message)
+        if self.is_wanted('color'):
+            self._publishers['color'].publish(_color_message(result, settings))
+        if result.info is None or result.camera is None:
+            return
+        if self.is_wanted('info'):
+            height, width = result.depth_m.shape
+            info = scaled_info(result.info, result.camera, width, height)
+            info.header = result.header
+            self._publishers['info'].publish(info)
+        if self.is_wanted('cloud'):
+            self._publishers['cloud'].publish(self._cloud_message(result, settings))
+
+    def is_wanted(self, name: str) -> bool:
+        """Say whether anybody subscribes to an output, by its name in ``TOPICS``."""
+        return self._publishers[name].get_subscription_count() > 0
+
+    def _cloud_message(self, result: Result, settings: NodeSettings) -> PointCloud2:
+        height, width = result.depth_m.shape
+        key = (result.camera, width, height, settings.cloud_stride, settings.cloud_rgb)
+        if key != self._cloud_key or self._cloud is None:
+            assert result.camera is not None
+            rays = result.camera.rays(width, height)
+            self._cloud = CloudBuilder(
+                rays, stride=settings.cloud_stride, with_rgb=settings.cloud_rgb
+            )
+            self._cloud_key = key
+        rgb = _resized(result.rgb, width, height) if settings.cloud_rgb else None
+        return cloud_message(result.header, self._cloud.build(result.depth_m, rgb))
+
+
+def cloud_message(header: Header, points: np.ndarray[Any, np.dtype[np.float32]]) -> PointCloud2:
+    """
+    Give an organised PointCloud2 of float32 (H, W, 3) x y z or (H, W, 4) x y z rgb.
+
+    ``is_dense`` is false: unknown points are NaN.
+    """
+    height, width, n_fields = points.shape
+    names = ('x', 'y', 'z', 'rgb')[:n_fields]
+    return PointCloud2(
+        header=header,
+        height=height,
+        width=width,
+        fields=[
+            PointField(name=name, offset=4 * i, datatype=PointField.FLOAT32, count=1)
+            for i, name in enumerate(names)
+        ],
+        is_bigendian=sys.byteorder == 'big',
+        point_step=4 * n_fields,
+        row_step=4 * n_fields * width,
+        data=as_bytes(points),
+        is_dense=False,
+    )
+
+
+def _color_message(result: Result, settings: NodeSettings) -> Image:
+    colored = colorize(
+        result.depth_m,
+        near_m=settings.color_min_m,
+        far_m=settings.color_far_m(),
+        color_map=settings.color_map,
+    )
+    return rgb_message(result.header, colored)
+
+
+def _resized(rgb: Rgb, width: int, height: int) -> Rgb:
+    if rgb.shape[:2] == (height, width):
+        return rgb
+    return np.asarray(cv2.resize(rgb, (width, height), interpolation=cv2.INTER_AREA), np.uint8)

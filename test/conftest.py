@@ -1,0 +1,60 @@
+# Copyright 2026 The clip_depth_ros authors
+# SPDX-License-Identifier: Apache-2.0
+"""Shared fixtures: ROS domains, sample frames; skips with their reasons."""
+
+from __future__ import annotations
+
+import importlib.util
+import itertools
+import os
+from pathlib import Path
+
+import pytest
+
+SAMPLES = Path(__file__).resolve().parents[1].parent / 'shared' / 'data'
+
+# Domains 1 to 101 have ports below Linux' ephemeral range. Each test takes the next one, starting
+# from a place of this process's own, so that runs side by side seldom meet.
+_domains = itertools.cycle(range(1, 102))
+for _ in range(os.getpid() * 13 % 101):
+    next(_domains)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Skip, with the reason, what this machine cannot run."""
+    missing = {
+        'ros': None if _has('rclpy') else 'rclpy is not installed (pip install .[ros])',
+        'distro': None if _has('launch_ros') else 'launch_ros comes with a ROS 2 distro only',
+        'samples': None if SAMPLES.is_dir() else f'no sample frames at {SAMPLES}',
+        'gpu': None if _has_gpu() else 'no CUDA device',
+    }
+    for item in items:
+        for marker, reason in missing.items():
+            if reason and item.get_closest_marker(marker):
+                item.add_marker(pytest.mark.skip(reason=reason))
+
+
+@pytest.fixture
+def ros_domain(monkeypatch: pytest.MonkeyPatch) -> int:
+    """Give a ROS domain of the test's own, also to the processes that it starts."""
+    domain = next(_domains)
+    monkeypatch.setenv('ROS_DOMAIN_ID', str(domain))
+    return domain
+
+
+@pytest.fixture
+def samples() -> Path:
+    """Give the folder of real sample frames."""
+    return SAMPLES
+
+
+def _has(module: str) -> bool:
+    return importlib.util.find_spec(module) is not None
+
+
+def _has_gpu() -> bool:
+    if not _has('torch'):
+        return False
+    import torch
+
+    return torch.cuda.is_available()

@@ -1,0 +1,71 @@
+# Copyright 2026 The clip_depth_ros authors
+# SPDX-License-Identifier: Apache-2.0
+"""Organised clouds: unproject then project is the identity, marks become NaN, colours pack."""
+
+from __future__ import annotations
+
+from clip_depth_ros.core.cloud import CloudBuilder, pinhole_rays
+from clip_depth_ros.errors import ImageError
+from clip_depth_ros.types import Intrinsics
+from hypothesis import given, strategies as st
+import numpy as np
+import pytest
+
+CAMERA = Intrinsics(fx=100.0, fy=120.0, cx=3.5, cy=2.0, width=8, height=5)
+DEPTH = np.full((5, 8), 4.0, np.float32)
+
+
+def test_a_point_by_hand():
+    """Pixel u=5, v=3 at 4 m: x = (5 - 3.5)/100*4 = 0.06, y = (3 - 2)/120*4 = 0.0333."""
+    points = CloudBuilder(pinhole_rays(CAMERA)).build(DEPTH)
+    assert points[3, 5] == pytest.approx([0.06, 4 / 120, 4.0])
+
+
+@given(
+    fx=st.floats(50, 2000),
+    cx=st.floats(-20, 60),
+    depth_m=st.floats(0.1, 80.0),
+    stride=st.integers(1, 4),
+)
+def test_projecting_an_unprojected_point_gives_its_pixel(fx, cx, depth_m, stride):
+    camera = Intrinsics(fx, fx, cx, 7.0, 21, 13)
+    depth = np.full((13, 21), depth_m, np.float32)
+    points = CloudBuilder(pinhole_rays(camera), stride=stride).build(depth).astype(np.float64)
+    v, u = np.mgrid[0:13:stride, 0:21:stride]
+    assert np.abs(points[..., 0] / points[..., 2] * fx + cx - u).max() < 0.01
+    assert np.abs(points[..., 1] / points[..., 2] * fx + 7.0 - v).max() < 0.01
+
+
+@pytest.mark.parametrize('mark', [np.nan, np.inf, -np.inf])
+def test_depth_that_is_no_number_gives_a_nan_point(mark):
+    depth = DEPTH.copy()
+    depth[1, 2] = mark
+    points = CloudBuilder(pinhole_rays(CAMERA)).build(depth)
+    assert np.isnan(points[1, 2]).all()
+    assert np.isfinite(np.delete(points.reshape(-1, 3), 1 * 8 + 2, axis=0)).all()
+
+
+def test_colours_are_packed_as_0x00rrggbb():
+    rgb = np.zeros((5, 8, 3), np.uint8)
+    rgb[4, 7] = (0x12, 0x34, 0x56)
+    points = CloudBuilder(pinhole_rays(CAMERA), with_rgb=True).build(DEPTH, rgb)
+    assert points.shape == (5, 8, 4)
+    assert points[..., 3].view(np.uint32)[4, 7] == 0x00123456
+
+
+def test_stride_keeps_rows_and_columns_from_the_first():
+    rgb = np.arange(5 * 8 * 3, dtype=np.uint8).reshape(5, 8, 3)
+    full = CloudBuilder(pinhole_rays(CAMERA), with_rgb=True).build(DEPTH, rgb).copy()
+    thin = CloudBuilder(pinhole_rays(CAMERA), stride=3, with_rgb=True).build(DEPTH, rgb)
+    assert np.array_equal(thin, full[::3, ::3])
+
+
+@pytest.mark.parametrize(('depth', 'rgb', 'message'), [
+    (np.zeros((8, 5), np.float32), None, r'depth image must be \(5, 8\).*got \(8, 5\)'),
+    (DEPTH, None, 'needs the image, got none'),
+    (DEPTH, np.zeros((5, 9, 3), np.uint8), r'colour image must be \(5, 8\).*got \(5, 9\)'),
+])
+def test_images_of_another_size_are_refused(depth, rgb, message):
+    builder = CloudBuilder(pinhole_rays(CAMERA), with_rgb=True)
+    with pytest.raises(ImageError, match=message):
+        builder.build(depth, rgb)

@@ -1,0 +1,109 @@
+# Copyright 2026 The clip_depth_ros authors
+# SPDX-License-Identifier: Apache-2.0
+"""Matching by stamp: exact before nearest before last, waiting only while it can help."""
+
+from __future__ import annotations
+
+import threading
+import time
+
+from clip_depth_ros.core.stamps import Match, StampMatcher
+import pytest
+
+MS = 1_000_000
+LONG_AGO = 0.0
+
+
+def matcher(mode='auto', tolerance_ms=10, stamps_ms=(), **kwargs) -> StampMatcher[str]:
+    made: StampMatcher[str] = StampMatcher(mode=mode, tolerance_ns=tolerance_ms * MS, **kwargs)
+    for stamp_ms in stamps_ms:
+        made.add(stamp_ms * MS, f'at {stamp_ms}')
+    return made
+
+
+@pytest.mark.parametrize(('mode', 'stamp_ms', 'expected'), [
+    ('auto', 200, Match('at 200', 'exact')),
+    ('auto', 205, Match('at 200', 'nearest')),
+    ('auto', 150, Match('at 300', 'last')),
+    ('exact', 200, Match('at 200', 'exact')),
+    ('exact', 205, None),
+    ('nearest', 200, Match('at 200', 'exact')),
+    ('nearest', 209, Match('at 200', 'nearest')),
+    ('nearest', 211, None),
+    ('last', 100, Match('at 300', 'last')),
+])
+def test_the_best_match_of_each_mode(mode, stamp_ms, expected):
+    assert matcher(mode, stamps_ms=(100, 200, 300)).find(stamp_ms * MS) == expected
+
+
+def test_of_equal_stamps_the_later_item_wins():
+    infos = matcher()
+    infos.add(5, 'old')
+    infos.add(5, 'new')
+    assert infos.find(5) == Match('new', 'exact')
+
+
+def test_what_is_not_acceptable_is_passed_over():
+    infos = matcher(stamps_ms=(100, 200))
+    assert infos.find(200 * MS, lambda item: item == 'at 100') == Match('at 100', 'last')
+    assert infos.find(200 * MS, lambda item: False) is None
+
+
+def test_nothing_known_is_no_match_and_counted():
+    infos = matcher()
+    assert infos.wait(1, LONG_AGO) is None
+    assert infos.counts == {'none': 1}
+
+
+def test_the_oldest_items_are_forgotten():
+    infos = matcher('exact', stamps_ms=(1, 2, 3), capacity=2)
+    assert infos.find(1 * MS) is None
+    assert infos.find(2 * MS) is not None
+
+
+def test_a_stamp_that_falls_behind_forgets_what_was_newer():
+    infos = matcher(stamps_ms=(100, 200, 300, 50))
+    assert infos.find(300 * MS) == Match('at 50', 'last')
+
+
+def test_forgetting_after_a_stamp_keeps_what_is_not_newer():
+    infos = matcher('exact', stamps_ms=(100, 200))
+    infos.forget_after(150 * MS)
+    assert infos.find(100 * MS) is not None
+    assert infos.find(200 * MS) is None
+
+
+def test_waiting_ends_as_soon_as_the_exact_one_comes():
+    infos = matcher(stamps_ms=(100,))
+    threading.Timer(0.05, infos.add, (200 * MS, 'late')).start()
+    started_s = time.monotonic()
+    assert infos.wait(200 * MS, started_s + 60) == Match('late', 'exact')
+    assert time.monotonic() - started_s < 30
+
+
+def test_waiting_ends_when_a_newer_item_shows_that_no_better_one_will_come():
+    infos = matcher('exact', stamps_ms=(100, 300))
+    assert infos.wait(200 * MS, time.monotonic() + 60) is None
+
+
+def test_waiting_ends_at_the_deadline_with_the_best_there_is():
+    infos = matcher(stamps_ms=(100,))
+    assert infos.wait(200 * MS, time.monotonic() + 0.02) == Match('at 100', 'last')
+
+
+def test_last_never_waits_when_it_has_something():
+    infos = matcher('last', stamps_ms=(100,))
+    assert infos.wait(200 * MS, time.monotonic() + 60) == Match('at 100', 'last')
+
+
+def test_a_change_of_mode_takes_effect_on_what_is_known():
+    infos = matcher('exact', stamps_ms=(100,))
+    infos.configure(mode='auto', tolerance_ns=0)
+    assert infos.find(200 * MS) == Match('at 100', 'last')
+
+
+def test_how_each_image_was_matched_is_counted():
+    infos = matcher(stamps_ms=(100, 200, 300))
+    for stamp_ms in (100, 200, 205, 250):
+        infos.wait(stamp_ms * MS, LONG_AGO)
+    assert infos.counts == {'exact': 2, 'nearest': 1, 'last': 1}
