@@ -31,8 +31,8 @@ class Health:
         Counters and windows.
     now_s : float
         Monotonic seconds.
-    has_listeners : bool
-        Whether anybody subscribes to an output.
+    listened : tuple of str
+        Outputs that somebody subscribes to.
     last_image_age_s : float or None
         Seconds since an image came while active; None if none has.
     camera_problem : str
@@ -54,7 +54,7 @@ class Health:
     state: str
     statistics: Statistics
     now_s: float
-    has_listeners: bool
+    listened: tuple[str, ...]
     last_image_age_s: float | None
     camera_problem: str
     last_error: str
@@ -91,7 +91,7 @@ def _verdict(health: Health) -> tuple[bytes, str]:
         return DiagnosticStatus.WARN, f'no image on {health.image_topic} for {age}'
     if is_error_new:
         return DiagnosticStatus.WARN, health.last_error
-    if not health.has_listeners:
+    if not health.listened:
         return DiagnosticStatus.OK, 'idle: nobody subscribes'
     if health.camera_problem:
         return DiagnosticStatus.WARN, f'depth without cloud: {health.camera_problem}'
@@ -107,6 +107,7 @@ def _values(health: Health) -> dict[str, str]:
         'rate_out_hz': f'{statistics.rate_hz("out", now_s):.2f}',
         'latency_p50_ms': f'{1e3 * statistics.percentile("latency_s", now_s, 50):.1f}',
         'latency_p95_ms': f'{1e3 * statistics.percentile("latency_s", now_s, 95):.1f}',
+        'outputs_subscribed': ' '.join(health.listened),
         'last_error': health.last_error,
         'camera_problem': health.camera_problem,
         'memory_mb': f'{resident_memory_mb():.0f}',

@@ -37,8 +37,12 @@ from diagnostic_msgs.msg import DiagnosticArray
 import numpy as np
 from rcl_interfaces.msg import SetParametersResult
 import rclpy
-from rclpy.clock import Clock, JumpThreshold, TimeJump
-from rclpy.clock import ClockType  # type: ignore[attr-defined]  # clock_type came after Humble
+from rclpy.clock import (
+    Clock,
+    ClockType,  # type: ignore[attr-defined]  # clock_type came after Humble
+    JumpThreshold,
+    TimeJump,
+)
 from rclpy.duration import Duration
 from rclpy.executors import ExternalShutdownException
 from rclpy.lifecycle import LifecycleNode, LifecycleState, TransitionCallbackReturn
@@ -308,7 +312,7 @@ class DepthNode(LifecycleNode):
             state=self._state_machine.current_state[1],
             statistics=self._statistics,
             now_s=now_s,
-            has_listeners=bool(self._outputs and self._outputs.has_listeners()),
+            listened=self._outputs.listened() if self._outputs else (),
             last_image_age_s=pipeline.last_image_age_s(now_s) if pipeline else None,
             camera_problem=pipeline.camera_problem() if pipeline else '',
             last_error=error,

@@ -92,9 +92,9 @@ class Outputs:
             self._node.destroy_lifecycle_publisher(publisher)
         self._publishers.clear()
 
-    def has_listeners(self) -> bool:
-        """Say whether anybody subscribes to anything."""
-        return any(self.is_wanted(name) for name in self._publishers)
+    def listened(self) -> tuple[str, ...]:
+        """Give the outputs that somebody subscribes to."""
+        return tuple(name for name in self._publishers if self.is_wanted(name))
 
     def needs_camera(self) -> bool:
         """Say whether anybody subscribes to what needs a camera_info."""

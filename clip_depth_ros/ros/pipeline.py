@@ -86,7 +86,7 @@ class Pipeline:
         self._statistics.note('in', arrival.received_s)
         self._last_image_s = arrival.received_s
         self._watch_time(arrival.stamp_ns)
-        if self._outputs.has_listeners():
+        if self._outputs.listened():
             return True
         self._statistics.count('idle')
         return False
