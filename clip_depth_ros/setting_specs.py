@@ -24,7 +24,11 @@ _KINDS: Mapping[Any, Kind] = {
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SettingSpec:
-    """One setting as ROS descriptors, flags, YAML and tables need it."""
+    """
+    One setting as ROS descriptors, flags, YAML and tables need it.
+
+    A bound counts itself in, unless ``minimum_is_open`` or ``maximum_is_open`` says otherwise.
+    """
 
     name: str
     kind: Kind
@@ -34,6 +38,8 @@ class SettingSpec:
     choices: tuple[str, ...]
     minimum: float | None
     maximum: float | None
+    minimum_is_open: bool
+    maximum_is_open: bool
     at_run_time: bool
 
 
@@ -55,6 +61,8 @@ def _spec(name: str, field: Any, hint: Any) -> SettingSpec:
         choices=get_args(hint) if is_choice else (),
         minimum=_first(field.metadata, 'ge', 'gt'),
         maximum=_first(field.metadata, 'le', 'lt'),
+        minimum_is_open=_first(field.metadata, 'gt') is not None,
+        maximum_is_open=_first(field.metadata, 'lt') is not None,
         at_run_time=field.json_schema_extra['at_run_time'],
     )
 

@@ -37,9 +37,9 @@ from diagnostic_msgs.msg import DiagnosticArray
 import numpy as np
 from rcl_interfaces.msg import SetParametersResult
 import rclpy
-from rclpy.clock import (
+from rclpy.clock import (  # type: ignore[attr-defined]  # rclpy.clock_type came after Humble
     Clock,
-    ClockType,  # type: ignore[attr-defined]  # clock_type came after Humble
+    ClockType,
     JumpThreshold,
     TimeJump,
 )

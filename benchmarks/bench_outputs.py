@@ -1,0 +1,75 @@
+# Copyright 2026 The clip_depth_ros authors
+# SPDX-License-Identifier: Apache-2.0
+"""
+What the node adds to prediction for a KITTI-sized frame: decoding, marking, building messages.
+
+Run ``python benchmarks/bench_outputs.py``. Prints medians side by side, each also as a ratio to
+one plain copy of the image, so that numbers from different machines can be compared.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+import statistics
+import time
+
+import numpy as np
+from std_msgs.msg import Header
+
+from clip_depth_ros.color import colorize
+from clip_depth_ros.core.cloud import CloudBuilder, pinhole_rays
+from clip_depth_ros.core.depth_encoding import mark_range
+from clip_depth_ros.ros.images import decode_image, depth_message, rgb_message
+from clip_depth_ros.ros.outputs import cloud_message
+from clip_depth_ros.types import Intrinsics
+
+HEIGHT, WIDTH = 375, 1242
+ROUNDS, REPEATS = 15, 10
+
+
+def naive_cloud(depth_m: np.ndarray, camera: Intrinsics) -> np.ndarray:
+    """Unproject with a fresh pixel grid and homogeneous coordinates, as is often seen."""
+    v, u = np.mgrid[0:HEIGHT, 0:WIDTH]
+    pixels = np.stack([u, v, np.ones_like(u)], axis=-1).reshape(-1, 3)
+    points = pixels @ np.linalg.inv(camera.matrix()).T * depth_m.reshape(-1, 1)
+    return points.astype(np.float32)
+
+
+def main() -> None:
+    """Time every step in turn, round after round, and print the medians."""
+    generator = np.random.default_rng(0)
+    rgb = generator.integers(0, 256, (HEIGHT, WIDTH, 3), np.uint8)
+    depth_m = generator.uniform(1, 80, (HEIGHT, WIDTH)).astype(np.float32)
+    camera = Intrinsics(721.5377, 721.5377, 609.5593, 172.854, WIDTH, HEIGHT)
+    header = Header(frame_id='camera')
+    message = rgb_message(header, rgb)
+    plain = CloudBuilder(pinhole_rays(camera))
+    coloured = CloudBuilder(pinhole_rays(camera), with_rgb=True)
+    steps: dict[str, Callable[[], object]] = {
+        'copy of the image (unit)': rgb.copy,
+        'decode rgb8': lambda: decode_image(message),
+        'mark the range': lambda: mark_range(depth_m, min_depth_m=1.0, max_depth_m=80.0),
+        'depth message 32FC1': lambda: depth_message(header, depth_m, '32FC1'),
+        'depth message 16UC1': lambda: depth_message(header, depth_m, '16UC1'),
+        'cloud message XYZ': lambda: cloud_message(header, plain.build(depth_m)),
+        'cloud message XYZRGB': lambda: cloud_message(header, coloured.build(depth_m, rgb)),
+        'cloud, naive (points alone)': lambda: naive_cloud(depth_m, camera),
+        'colour image': lambda: rgb_message(
+            header, colorize(depth_m, near_m=0.0, far_m=80.0, color_map='turbo')
+        ),
+    }
+    seconds: dict[str, list[float]] = {name: [] for name in steps}
+    for _ in range(ROUNDS):
+        for name, step in steps.items():
+            started = time.perf_counter()
+            for _ in range(REPEATS):
+                step()
+            seconds[name].append((time.perf_counter() - started) / REPEATS)
+    unit = statistics.median(seconds['copy of the image (unit)'])
+    for name, samples in seconds.items():
+        median = statistics.median(samples)
+        print(f'{name:30s} {1e3 * median:7.2f} ms   {median / unit:6.1f} x')
+
+
+if __name__ == '__main__':
+    main()
