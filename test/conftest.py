@@ -9,15 +9,33 @@ import itertools
 import os
 from pathlib import Path
 
+import hypothesis
 import pytest
 
 SAMPLES = Path(__file__).resolve().parents[1].parent / 'shared' / 'data'
+
+# A busy machine is no failure; the same examples each time, so that a run says something of the
+# change under test. `--hypothesis-profile=default` searches at random.
+hypothesis.settings.register_profile(
+    'steady',
+    deadline=None,
+    derandomize=True,
+    suppress_health_check=[hypothesis.HealthCheck.too_slow],
+)
+hypothesis.settings.load_profile('steady')
 
 # Domains 1 to 101 have ports below Linux' ephemeral range. Each test takes the next one, starting
 # from a place of this process's own, so that runs side by side seldom meet.
 _domains = itertools.cycle(range(1, 102))
 for _ in range(os.getpid() * 13 % 101):
     next(_domains)
+
+
+if importlib.util.find_spec('rclpy'):
+    # Fast DDS reads its profile once in a process, with the first participant.
+    from clip_depth_ros.ros.dds import use_shipped_dds_profile
+
+    use_shipped_dds_profile()
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

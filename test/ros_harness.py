@@ -35,6 +35,8 @@ class FakePredictor:
     def __init__(self, depth_m: float = 2.0, *, delay_s: float = 0.0) -> None:
         self.depth_m = depth_m
         self.delay_s = delay_s
+        self.shrink = 1
+        self.scene: str | None = None
         self.n_images = 0
         self.n_resets = 0
         self.is_closed = False
@@ -46,7 +48,8 @@ class FakePredictor:
         self.gate.wait(TIMEOUT_S)
         time.sleep(self.delay_s)
         self.n_images += 1
-        return DepthMap(np.full(rgb.shape[:2], self.depth_m, np.float32))
+        height, width = rgb.shape[0] // self.shrink, rgb.shape[1] // self.shrink
+        return DepthMap(np.full((height, width), self.depth_m, np.float32), scene=self.scene)
 
     def predict_batch(self, rgbs: Any) -> list[DepthMap]:
         """Give constant depth for each."""

@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator
 import math
 from typing import Any
 
+import cv2
 import numpy as np
 import pytest
 
@@ -16,10 +17,12 @@ pytest.importorskip('rclpy', reason='rclpy is not installed (pip install .[ros])
 from clip_depth_ros.errors import WeightsError
 from lifecycle_msgs.msg import State
 from rclpy.lifecycle import TransitionCallbackReturn
-from rclpy.qos import QoSProfile, ReliabilityPolicy
+from rclpy.qos import DurabilityPolicy, QoSProfile, ReliabilityPolicy
 from rclpy.time import Time
 import ros_harness
 from ros_harness import camera_info, FakePredictor, Harness, rgb_image
+from rosgraph_msgs.msg import Clock
+from sensor_msgs.msg import CompressedImage, Image
 
 pytestmark = pytest.mark.ros
 
@@ -210,6 +213,53 @@ def test_stamps_that_jump_back_are_answered_and_start_matching_anew(make):
     assert harness.node._pipeline.sync_counts() == {'exact': 3}
 
 
+def test_depth_of_another_size_comes_with_its_own_camera_info_and_cloud(make):
+    predictor = FakePredictor()
+    predictor.shrink = 2
+    harness = active(make, 'depth', 'info', 'cloud', build=lambda settings, previous: predictor)
+    harness.send(SECOND, rgb_image(), camera_info(fx=30.0))
+    harness.wait_for(lambda: harness.received['cloud'] and harness.received['info'])
+    (info,), (cloud,) = harness.received['info'], harness.received['cloud']
+    assert (info.width, info.height) == (cloud.width, cloud.height) == (16, 12)
+    assert (info.p[0], info.p[2]) == (15.0, 7.5)
+    u = np.mgrid[0:12, 0:16][1]
+    points = xyz(cloud)
+    assert np.abs(info.p[0] * points[..., 0] / points[..., 2] + info.p[2] - u).max() < 1e-3
+    assert len(cloud.fields) == 4
+
+
+def test_compressed_images_come_in_on_their_own_topic(make):
+    harness = make(image_transport='compressed')
+    assert harness.node.start()
+    harness.listen('depth')
+    publisher = harness.world.create_publisher(CompressedImage, 'image/compressed', 10)
+    harness.wait_for(lambda: publisher.get_subscription_count() > 0)
+    png = cv2.imencode('.png', np.zeros((24, 32, 3), np.uint8))[1].tobytes()
+    message = CompressedImage(format='png', data=png)
+    message.header.stamp = Time(nanoseconds=SECOND).to_msg()
+    publisher.publish(message)
+    harness.wait_for(lambda: harness.received['depth'])
+    assert stamps(harness.received['depth']) == [SECOND]
+
+
+def test_a_clock_that_jumps_back_starts_matching_anew(make):
+    predictor = FakePredictor()
+    harness = make(lambda settings, previous: predictor, use_sim_time=True)
+    clock = harness.world.create_publisher(Clock, '/clock', 10)
+    assert harness.node.start()
+    harness.listen('depth')
+    harness.wait_until_connected()
+    harness.wait_for(lambda: clock.get_subscription_count() > 0)
+    for second in (100, 50):
+        clock.publish(Clock(clock=Time(seconds=second).to_msg()))
+        harness.wait_for(
+            lambda second=second: harness.node.get_clock().now().nanoseconds == second * SECOND
+        )
+    harness.wait_for(lambda: harness.counts().get('time_jumps') == 1)
+    harness.send(50 * SECOND, rgb_image())
+    harness.wait_for(lambda: predictor.n_resets == 1)
+
+
 # --------------------------------------------------------------------------- laziness
 
 
@@ -397,6 +447,48 @@ def test_best_effort_listeners_and_qos_overrides_are_served(make):
     harness.listen('depth', qos=QoSProfile(depth=1, reliability=ReliabilityPolicy.BEST_EFFORT))
     (info,) = harness.world.get_publishers_info_by_topic('/depth/image_rect')
     assert info.qos_profile.reliability == ReliabilityPolicy.BEST_EFFORT
+
+
+def test_a_camera_that_offers_less_than_asked_for_is_reported_in_words(make, capfd):
+    override = {'qos_overrides./image.subscription.reliability': 'reliable'}
+    harness = make(**override)
+    harness.world.create_publisher(
+        Image, 'image', QoSProfile(depth=1, reliability=ReliabilityPolicy.BEST_EFFORT)
+    )
+    assert harness.node.start()
+    said = ''
+
+    def is_said() -> bool:
+        nonlocal said
+        said += capfd.readouterr().err
+        return 'no messages will come from it' in said
+
+    harness.wait_for(is_said)
+    assert 'qos_overrides./image.subscription.reliability' in said
+
+
+def test_a_listener_that_asks_for_more_than_is_offered_is_reported_in_words(make, capfd):
+    harness = make()
+    assert harness.node.start()
+    latched = QoSProfile(depth=1, durability=DurabilityPolicy.TRANSIENT_LOCAL)
+    harness.world.create_subscription(Image, 'depth/image_rect', print, latched)
+    said = ''
+
+    def is_said() -> bool:
+        nonlocal said
+        said += capfd.readouterr().err
+        return 'qos_overrides./depth/image_rect.publisher.durability' in said
+
+    harness.wait_for(is_said)
+
+
+def test_the_recognised_scene_is_in_diagnostics(make):
+    predictor = FakePredictor()
+    predictor.scene = 'kitchen'
+    harness = active(make, 'depth', build=lambda settings, previous: predictor)
+    harness.send(SECOND, rgb_image())
+    harness.wait_for(lambda: harness.received['depth'])
+    assert harness.node._health().scene == 'kitchen'
 
 
 def test_diagnostics_flow_in_every_state_and_tell_what_is_waited_for(make):

@@ -8,7 +8,12 @@ from collections.abc import Callable
 from typing import Any, Final
 
 from rclpy.lifecycle import LifecycleNode
-from rclpy.qos import HistoryPolicy, QoSProfile, ReliabilityPolicy
+from rclpy.qos import (
+    HistoryPolicy,
+    qos_policy_name_from_kind,
+    QoSProfile,
+    ReliabilityPolicy,
+)
 from rclpy.qos_overriding_options import QoSOverridingOptions
 from sensor_msgs.msg import CameraInfo, CompressedImage, Image
 
@@ -17,14 +22,10 @@ try:
 except ImportError:  # Humble keeps it elsewhere
     from rclpy.qos_event import SubscriptionEventCallbacks
 
-INPUT_QOS: Final = QoSProfile(
-    history=HistoryPolicy.KEEP_LAST, depth=1, reliability=ReliabilityPolicy.BEST_EFFORT
-)
-"""Best effort matches reliable and best-effort cameras alike; an old image is of no use."""
+_IMAGE_QUEUE: Final = 1
+"""An old image is of no use."""
 
-INFO_QOS: Final = QoSProfile(
-    history=HistoryPolicy.KEEP_LAST, depth=10, reliability=ReliabilityPolicy.BEST_EFFORT
-)
+_INFO_QUEUE: Final = 10
 """A few deep: these are small, and one that is dropped costs an exact match."""
 
 _IMAGE_TOPICS: Final[dict[str, tuple[type, str]]] = {
@@ -57,8 +58,8 @@ class Inputs:
     ) -> None:
         self._node = node
         msgtype, topic = _IMAGE_TOPICS[image_transport]
-        self._image = self._subscribe(msgtype, topic, on_image, INPUT_QOS)
-        self._info = self._subscribe(CameraInfo, 'camera_info', on_info, INFO_QOS)
+        self._image = self._subscribe(msgtype, topic, on_image, _IMAGE_QUEUE)
+        self._info = self._subscribe(CameraInfo, 'camera_info', on_info, _INFO_QUEUE)
 
     @property
     def image_topic(self) -> str:
@@ -76,22 +77,33 @@ class Inputs:
         self._node.destroy_subscription(self._info)
 
     def _subscribe(
-        self, msgtype: type, topic: str, callback: Callable[[Any], None], qos: QoSProfile
+        self, msgtype: type, topic: str, callback: Callable[[Any], None], queue: int
     ) -> Any:
         def warn_incompatible(event: Any) -> None:
             self._node.get_logger().warning(
                 f'a publisher on {subscription.topic_name} offers a quality of service that this '
-                f'node does not accept (policy {event.last_policy_kind}); no messages will come '
-                f'from it: set qos_overrides.{subscription.topic_name}.subscription.reliability '
-                '(durability, ...) to what it offers'
+                f'node does not accept; no messages will come from it: set the parameter '
+                f'qos_overrides.{subscription.topic_name}.subscription.'
+                f'{qos_policy_name_from_kind(event.last_policy_kind).lower()} to what it offers'
             )
 
         subscription = self._node.create_subscription(
             msgtype,
             topic,
             callback,
-            qos,
+            _input_qos(queue),
             event_callbacks=SubscriptionEventCallbacks(incompatible_qos=warn_incompatible),
             qos_overriding_options=QoSOverridingOptions.with_default_policies(),
         )
         return subscription
+
+
+def _input_qos(queue: int) -> QoSProfile:
+    """
+    Give best effort, which matches reliable and best-effort cameras alike.
+
+    Made anew each time, since rclpy writes overrides into the profile that it is given.
+    """
+    return QoSProfile(
+        history=HistoryPolicy.KEEP_LAST, depth=queue, reliability=ReliabilityPolicy.BEST_EFFORT
+    )

@@ -17,15 +17,20 @@ from clip_depth_ros.types import Depth, Rgb
 import cv2
 import numpy as np
 from rclpy.lifecycle import LifecycleNode
-from rclpy.qos import HistoryPolicy, QoSProfile, ReliabilityPolicy
+from rclpy.qos import (
+    HistoryPolicy,
+    qos_policy_name_from_kind,
+    QoSProfile,
+    ReliabilityPolicy,
+)
 from rclpy.qos_overriding_options import QoSOverridingOptions
 from sensor_msgs.msg import CameraInfo, Image, PointCloud2, PointField
 from std_msgs.msg import Header
 
-PUBLISHER_QOS: Final = QoSProfile(
-    history=HistoryPolicy.KEEP_LAST, depth=1, reliability=ReliabilityPolicy.RELIABLE
-)
-"""Reliable matches every subscriber; keep-last 1 never lets a slow one pile up frames."""
+try:
+    from rclpy.event_handler import PublisherEventCallbacks
+except ImportError:  # Humble keeps it elsewhere
+    from rclpy.qos_event import PublisherEventCallbacks
 
 TOPICS: Final = {
     'depth': (Image, 'depth/image_rect'),
@@ -75,13 +80,7 @@ class Outputs:
     def __init__(self, node: LifecycleNode) -> None:
         self._node = node
         self._publishers = {
-            name: node.create_lifecycle_publisher(
-                msgtype,
-                topic,
-                PUBLISHER_QOS,
-                qos_overriding_options=QoSOverridingOptions.with_default_policies(),
-            )
-            for name, (msgtype, topic) in TOPICS.items()
+            name: self._advertise(msgtype, topic) for name, (msgtype, topic) in TOPICS.items()
         }
         self._cloud_key: tuple[Any, ...] = ()
         self._cloud: CloudBuilder | None = None
@@ -119,7 +118,25 @@ class Outputs:
 
     def is_wanted(self, name: str) -> bool:
         """Say whether anybody subscribes to an output, by its name in ``TOPICS``."""
-        return self._publishers[name].get_subscription_count() > 0
+        return int(self._publishers[name].get_subscription_count()) > 0
+
+    def _advertise(self, msgtype: type, topic: str) -> Any:
+        def warn_incompatible(event: Any) -> None:
+            policy = qos_policy_name_from_kind(event.last_policy_kind).lower()
+            self._node.get_logger().warning(
+                f'a subscriber to {publisher.topic_name} asks for a quality of service that this '
+                f'node does not offer; it will get nothing: change its {policy}, or set the '
+                f'parameter qos_overrides.{publisher.topic_name}.publisher.{policy}'
+            )
+
+        publisher: Any = self._node.create_lifecycle_publisher(
+            msgtype,
+            topic,
+            _publisher_qos(),
+            event_callbacks=PublisherEventCallbacks(incompatible_qos=warn_incompatible),
+            qos_overriding_options=QoSOverridingOptions.with_default_policies(),
+        )
+        return publisher
 
     def _cloud_message(self, result: Result, settings: NodeSettings) -> PointCloud2:
         height, width = result.depth_m.shape
@@ -159,6 +176,18 @@ def cloud_message(header: Header, points: np.ndarray[Any, np.dtype[np.float32]])
     # Assigned, not passed: the constructor would copy 7.5 MB element by element.
     message.data = as_bytes(points)
     return message
+
+
+def _publisher_qos() -> QoSProfile:
+    """
+    Give reliable, keep last 1.
+
+    Reliable matches every subscriber; with a queue of one a slow one never piles up frames. Made
+    anew each time, since rclpy writes overrides into the profile that it is given.
+    """
+    return QoSProfile(
+        history=HistoryPolicy.KEEP_LAST, depth=1, reliability=ReliabilityPolicy.RELIABLE
+    )
 
 
 def _color_message(result: Result, settings: NodeSettings) -> Image:
