@@ -54,7 +54,7 @@ def write_pages(plan: DemoPlan, summary: Mapping[str, Any], far_m: float) -> lis
     page = report_html(
         sentence=sentence_of(summary),
         note=summary['note'],
-        caption=f'Frame with stamp {stamp_ns} ns: camera image, depth, point cloud.',
+        caption=_caption(stamp_ns, has_truth=frame.true_depth_m is not None),
         preview_png=preview,
         tables=_tables(summary),
     )
@@ -66,6 +66,14 @@ def write_pages(plan: DemoPlan, summary: Mapping[str, Any], far_m: float) -> lis
     for name, data in files.items():
         atomic_write_bytes(plan.out_dir / name, data)
     return [plan.out_dir / name for name in files]
+
+
+def _caption(stamp_ns: int, *, has_truth: bool) -> str:
+    truth = 'the true depth, ' if has_truth else ''
+    return (
+        f'The frame with stamp {stamp_ns} ns: the camera image, the depth that the node published '
+        f'for it, {truth}and the published cloud from above and from the side.'
+    )
 
 
 def _tables(summary: Mapping[str, Any]) -> dict[str, Mapping[str, Any]]:
