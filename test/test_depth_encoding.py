@@ -60,3 +60,9 @@ def test_range_marks_keep_the_ends_and_the_unknown():
     assert np.array_equal(marked, expected, equal_nan=True)
     assert marked.dtype == np.float32
     assert depth_m[0, 0] == np.float32(0.9)
+
+
+def test_the_ends_of_the_range_are_inside_in_float32():
+    """0.1 is larger in float32 than in float64; it must not become too near."""
+    depth_m = np.array([[0.1, 1.1]], np.float32)
+    assert np.isfinite(mark_range(depth_m, min_depth_m=0.1, max_depth_m=1.1)).all()

@@ -1,0 +1,155 @@
+# Copyright 2026 The clip_depth_ros authors
+# SPDX-License-Identifier: Apache-2.0
+"""
+Depth of one image file.
+
+Writes STEM_depth.npy (float32, metres along the optical axis, size of the image or crop) and
+STEM_depth.png (coloured over the bins in force, near is red; NaN is black) into the output folder.
+"""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Mapping
+import io
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from clip_depth_ros.cli.flags import add_setting_flags, given_settings
+
+if TYPE_CHECKING:
+    from clip_depth_ros.config import PredictorSettings
+    from clip_depth_ros.core.image_plan import Window
+    from clip_depth_ros.types import Depth, DepthMap, Rgb
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add what ``clip-depth predict`` takes."""
+    parser.add_argument('image', metavar='IMAGE', help='image file (PNG, JPEG, ...)')
+    parser.add_argument('--out', metavar='DIR', required=True, help='folder for the results')
+    parser.add_argument(
+        '--crop', type=_crop, metavar='X,Y,W,H',
+        help='cut this window out first, in pixels; the results have its size',
+    )
+    parser.add_argument(
+        '--save-grid', action='store_true',
+        help='also write STEM_grid.npy: one depth per patch, before upsampling (float32, metres)',
+    )
+    parser.add_argument('--force', action='store_true', help='overwrite results that are there')
+    add_setting_flags(parser)
+
+
+def run(args: argparse.Namespace) -> int:
+    """Predict, write, and say what was written."""
+    from clip_depth_ros.config import PredictorSettings
+    from clip_depth_ros.files import atomic_write_bytes
+    from clip_depth_ros.predictor import build_predictor
+
+    settings = PredictorSettings.from_mapping(given_settings(args))
+    image_path = Path(args.image)
+    paths = _result_paths(image_path.stem, Path(args.out), with_grid=args.save_grid)
+    _check_free(paths, force=args.force)
+    rgb = _cropped(_read_rgb(image_path), args.crop)
+    predictor = build_predictor(settings)
+    try:
+        # First of all, so that nobody takes random weights for depth.
+        print(f'weights: {predictor.describe()["weights"]}')
+        answer = predictor.predict(rgb)
+    finally:
+        predictor.close()
+    for kind, data in _results(answer, settings).items():
+        if kind in paths:
+            atomic_write_bytes(paths[kind], data)
+            print(f'{paths[kind]}: {_caption(kind, answer, settings)}')
+    return 0
+
+
+def _crop(text: str) -> Window:
+    """Parse ``x,y,w,h``."""
+    from clip_depth_ros.core.image_plan import Window
+
+    try:
+        x, y, width, height = map(int, text.split(','))
+    except ValueError:
+        raise argparse.ArgumentTypeError(
+            f'must be four whole numbers x,y,w,h, got {text!r}'
+        ) from None
+    return Window(x, y, width, height)
+
+
+def _result_paths(stem: str, out: Path, *, with_grid: bool) -> dict[str, Path]:
+    paths = {'depth': out / f'{stem}_depth.npy', 'colour': out / f'{stem}_depth.png'}
+    return {**paths, 'grid': out / f'{stem}_grid.npy'} if with_grid else paths
+
+
+def _check_free(paths: Mapping[str, Path], *, force: bool) -> None:
+    from clip_depth_ros.errors import OutputError
+
+    taken = [str(path) for path in paths.values() if path.exists()]
+    if taken and not force:
+        raise OutputError(f'{", ".join(taken)} exists already: name another --out, or add --force')
+
+
+def _read_rgb(path: Path) -> Rgb:
+    """Read an image file as uint8 (H, W, 3) RGB; grey becomes RGB, 16 bits become 8."""
+    from clip_depth_ros.errors import ImageError
+    import cv2
+    import numpy as np
+
+    try:
+        data = path.read_bytes()
+    except OSError as error:
+        raise ImageError(f'cannot read image {str(path)!r}: {error.strerror}') from error
+    bgr = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_COLOR) if data else None
+    if bgr is None:
+        raise ImageError(
+            f'cannot read image {str(path)!r}: its {len(data)} bytes are no whole PNG, JPEG or '
+            'other image that OpenCV knows'
+        )
+    return np.ascontiguousarray(bgr[..., ::-1], np.uint8)
+
+
+def _cropped(rgb: Rgb, crop: Window | None) -> Rgb:
+    from clip_depth_ros.core.image_plan import plan_image, Size
+
+    plan = plan_image(Size(*rgb.shape[:2]), crop=crop)
+    return plan.apply_to_image(rgb, lambda view, _: view)
+
+
+def _results(answer: DepthMap, settings: PredictorSettings) -> dict[str, bytes]:
+    from clip_depth_ros.color import colorize
+    import cv2
+
+    near_m, far_m = _color_range_m(settings)
+    rgb = colorize(answer.depth_m, near_m=near_m, far_m=far_m, color_map='turbo')
+    _, png = cv2.imencode('.png', rgb[..., ::-1])
+    results = {'depth': _npy(answer.depth_m), 'colour': png.tobytes()}
+    if answer.grid_depth_m is not None:
+        results['grid'] = _npy(answer.grid_depth_m)
+    return results
+
+
+def _color_range_m(settings: PredictorSettings) -> tuple[float, float]:
+    """Give the nearest and farthest bin that may be in force, or the range for one bin alone."""
+    scenes = settings.resolved_scenes() if settings.scene_aware else {}
+    every = [*settings.resolved_bins_m(), *(m for bins_m in scenes.values() for m in bins_m)]
+    near_m, far_m = min(every), max(every)
+    return (near_m, far_m) if near_m < far_m else (settings.min_depth_m, settings.max_depth_m)
+
+
+def _npy(depth_m: Depth) -> bytes:
+    import numpy as np
+
+    buffer = io.BytesIO()
+    np.save(buffer, depth_m, allow_pickle=False)
+    return buffer.getvalue()
+
+
+def _caption(kind: str, answer: DepthMap, settings: PredictorSettings) -> str:
+    if kind == 'colour':
+        near_m, far_m = _color_range_m(settings)
+        return f'turbo, {near_m:g} m (red) to {far_m:g} m (blue)'
+    depth_m = answer.depth_m if kind == 'depth' else answer.grid_depth_m
+    assert depth_m is not None
+    height, width = depth_m.shape
+    return f'{width}x{height} float32, {depth_m.min():.2f} to {depth_m.max():.2f} m'

@@ -1,0 +1,66 @@
+# Copyright 2026 The clip_depth_ros authors
+# SPDX-License-Identifier: Apache-2.0
+"""From probabilities over depth bins to depth."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from clip_depth_ros.errors import ConfigError
+from clip_depth_ros.types import Depth
+import numpy as np
+from numpy.typing import NDArray
+
+
+def expected_depth(bin_probs: NDArray[np.float32], bins_m: Sequence[float]) -> Depth:
+    """
+    Give the mean depth under the bin probabilities.
+
+    Parameters
+    ----------
+    bin_probs : float32 (K, H, W)
+        Probability of each bin; sums to 1 over K.
+    bins_m : sequence of K floats
+        Depth of each bin, metres.
+
+    Returns
+    -------
+    float32 (H, W)
+        Sum over K of ``bin_probs * bins_m``, metres; never beyond the nearest or farthest bin,
+        as rounding could make it.
+
+    Raises
+    ------
+    ConfigError
+        If there are not as many bins as probabilities.
+
+    Notes
+    -----
+    Source: DepthCLIP (Zhang et al., ACM Multimedia 2022, arXiv 2207.01077): the softmax over
+    distance sentences weights the bins.
+
+    """
+    if len(bins_m) != len(bin_probs):
+        raise ConfigError(
+            f'there must be one depth bin for each probability, got {len(bins_m)} bins '
+            f'{list(bins_m)} and {len(bin_probs)} probabilities'
+        )
+    bins = np.asarray(bins_m, np.float32)
+    depth_m: Depth = np.tensordot(bins, bin_probs, axes=1)
+    return np.clip(depth_m, bins.min(), bins.max(), out=depth_m)
+
+
+def bin_confidence(bin_probs: NDArray[np.float32]) -> NDArray[np.float32]:
+    """
+    Give how decided the bin probabilities are, float32 (H, W) in [0, 1].
+
+    Our choice: 1 minus the entropy divided by its largest value, log K. All weight on one bin is
+    1, equal weights are 0. It says how clear the answer is, not how right. One bin alone gives 1.
+    """
+    n_bins = len(bin_probs)
+    if n_bins == 1:
+        return np.ones(bin_probs.shape[1:], np.float32)
+    safe = np.maximum(bin_probs, np.finfo(np.float32).tiny)  # 0 log 0 = 0
+    entropy = -np.sum(bin_probs * np.log(safe), axis=0)
+    confidence: NDArray[np.float32] = np.clip(1 - entropy / np.log(n_bins), 0, 1)
+    return confidence.astype(np.float32, copy=False)

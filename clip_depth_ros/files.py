@@ -1,0 +1,67 @@
+# Copyright 2026 The clip_depth_ros authors
+# SPDX-License-Identifier: Apache-2.0
+"""Files that are written wholly or not at all."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+import os
+from pathlib import Path
+import secrets
+import shutil
+
+from clip_depth_ros.errors import ClipDepthError, OutputError
+
+
+@contextmanager
+def atomic_path(path: str | os.PathLike[str]) -> Iterator[Path]:
+    """
+    Give a path beside ``path`` to write to; it takes the place of ``path`` on success.
+
+    The body may create a file or a folder there. Missing parent folders are made. When the body
+    raises, what it wrote is removed and ``path`` stays as it was.
+
+    Raises
+    ------
+    OutputError
+        If the operating system refuses: no space, no permission, a folder in the way.
+
+    """
+    target = Path(path)
+    temporary = target.with_name(f'.{target.name}.{secrets.token_hex(4)}.tmp')
+    try:
+        target.parent.mkdir(parents=True, exist_ok=True)
+        yield temporary
+        os.replace(temporary, target)
+    except ClipDepthError:
+        raise
+    except OSError as error:
+        raise OutputError(
+            f'cannot write {str(target)!r}: {error.strerror or error}; free some space there or '
+            'name another place'
+        ) from error
+    finally:
+        with suppress(OSError):  # what went wrong before says more
+            _remove(temporary)
+
+
+def atomic_write_bytes(path: str | os.PathLike[str], data: bytes) -> None:
+    """
+    Write a file wholly or not at all; see :func:`atomic_path`.
+
+    Raises
+    ------
+    OutputError
+        If the operating system refuses.
+
+    """
+    with atomic_path(path) as temporary:
+        temporary.write_bytes(data)
+
+
+def _remove(path: Path) -> None:
+    if path.is_dir():
+        shutil.rmtree(path, ignore_errors=True)
+    else:
+        path.unlink(missing_ok=True)

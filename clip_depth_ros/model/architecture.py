@@ -1,0 +1,177 @@
+# Copyright 2026 The clip_depth_ros authors
+# SPDX-License-Identifier: Apache-2.0
+"""Which CLIP to build: sizes and input convention, by name or from a file."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+import copy
+from dataclasses import dataclass
+import difflib
+import json
+from pathlib import Path
+from typing import Any, Final
+
+from clip_depth_ros.errors import ConfigError
+from clip_depth_ros.paths import assets_dir
+import open_clip
+from open_clip.pretrained import get_pretrained_cfg, list_pretrained_tags_by_model
+import torch
+from torch import nn
+
+Rgb01 = tuple[float, float, float]
+"""A number for red, green and blue each, on the scale where white is 1."""
+
+TINY: Final = 'tiny'
+CLIP_MEAN: Final[Rgb01] = open_clip.OPENAI_DATASET_MEAN
+CLIP_STD: Final[Rgb01] = open_clip.OPENAI_DATASET_STD
+
+_KEYS: Final = ('embed_dim', 'vision_cfg', 'text_cfg')
+_INITIAL_SEED: Final = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Architecture:
+    """
+    A CLIP model without weights.
+
+    Attributes
+    ----------
+    name : str
+        As it was asked for.
+    config : mapping
+        open_clip's model description: ``embed_dim``, ``vision_cfg``, ``text_cfg`` and more.
+    mean, std : 3 floats each
+        What is subtracted from and then divides RGB in [0, 1]: CLIP's own convention.
+
+    """
+
+    name: str
+    config: Mapping[str, Any]
+    mean: Rgb01 = CLIP_MEAN
+    std: Rgb01 = CLIP_STD
+
+    @property
+    def quick_gelu(self) -> bool:
+        """Whether it uses OpenAI's approximation of GELU, x * sigmoid(1.702 x)."""
+        return bool(self.config.get('quick_gelu', False))
+
+    @property
+    def is_published(self) -> bool:
+        """Whether open_clip knows it by name, so that published weights may exist."""
+        return self.name in open_clip.list_models()
+
+    def new_model(self, dtype: torch.dtype) -> nn.Module:
+        """
+        Build the model on the cpu, float32, with the same random weights every time.
+
+        Parameters
+        ----------
+        dtype : torch.dtype
+            Arithmetic it will be converted to; in 16 bits its norms keep computing in float32.
+
+        Raises
+        ------
+        ConfigError
+            If the description does not fit together.
+
+        Notes
+        -----
+        The state of PyTorch's global random generator is left as it was.
+
+        """
+        config = copy.deepcopy(dict(self.config))
+        custom_text = config.pop('custom_text', False)
+        model_class = open_clip.CustomTextCLIP if custom_text else open_clip.CLIP
+        with torch.random.fork_rng(devices=[]):
+            torch.default_generator.manual_seed(_INITIAL_SEED)
+            try:
+                model: nn.Module = model_class(**config, cast_dtype=dtype)
+            except (TypeError, ValueError, KeyError, AssertionError, RuntimeError) as error:
+                raise ConfigError(
+                    f'backbone {self.name!r} does not describe an open_clip model: {error}'
+                ) from error
+        return model
+
+
+def find_architecture(name: str, tag: str = '') -> Architecture:
+    """
+    Give the architecture of a name or file.
+
+    Parameters
+    ----------
+    name : str
+        A name open_clip lists (``RN50-quickgelu``), the path of a JSON file (open_clip's model
+        description, alone or as ``model_cfg`` of a hub's ``open_clip_config.json``), or ``tiny``.
+    tag : str
+        Published weights that will be loaded: their pixel mean and std are used. Without, those
+        on which all published weights of the architecture agree, else those of OpenAI.
+
+    Raises
+    ------
+    ConfigError
+        If there is no such architecture, or it gives no patch features in CLIP's joint space.
+
+    """
+    if name == TINY:
+        architecture = _from_json(TINY, assets_dir() / 'tiny_clip.json')
+    elif name.endswith('.json'):
+        architecture = _from_json(name, Path(name).expanduser())
+    else:
+        architecture = _from_open_clip(name.replace('/', '-'), tag)
+    if reason := _obstacle(architecture.config):
+        raise ConfigError(
+            f'backbone {name!r} {reason}, so it gives no patch features in the space of the '
+            f'sentences; backbones that do: {", ".join(supported_names())}'
+        )
+    return architecture
+
+
+def supported_names() -> list[str]:
+    """Give the names of open_clip's architectures that work here."""
+    configs = {name: open_clip.get_model_config(name) for name in open_clip.list_models()}
+    return [name for name, config in configs.items() if not _obstacle(config)]
+
+
+def _from_open_clip(name: str, tag: str) -> Architecture:
+    config = open_clip.get_model_config(name) if name in open_clip.list_models() else None
+    if config is None:
+        close = difflib.get_close_matches(name, supported_names(), n=4, cutoff=0.4)
+        raise ConfigError(
+            f'backbone must be an open_clip architecture, the path of an open_clip model JSON or '
+            f'{TINY!r}, got {name!r}; did you mean one of {close}?'
+        )
+    tags = [tag] if tag else list_pretrained_tags_by_model(name)
+    published = [get_pretrained_cfg(name, tag) for tag in tags]
+    conventions = {(tuple(each['mean']), tuple(each['std'])) for each in published if each}
+    mean, std = conventions.pop() if len(conventions) == 1 else (CLIP_MEAN, CLIP_STD)
+    return Architecture(name, config, mean, std)
+
+
+def _from_json(name: str, path: Path) -> Architecture:
+    try:
+        content = json.loads(path.read_bytes())
+    except (OSError, ValueError) as error:
+        raise ConfigError(f'cannot read backbone {name!r} as JSON: {error}') from error
+    config = content.get('model_cfg', content) if isinstance(content, dict) else {}
+    if missing := [key for key in _KEYS if key not in config]:
+        raise ConfigError(
+            f'backbone {name!r} is no open_clip model description: it lacks {missing}'
+        )
+    pixels = content.get('preprocess_cfg', {})
+    mean, std = pixels.get('mean', CLIP_MEAN), pixels.get('std', CLIP_STD)
+    return Architecture(name, config, tuple(mean), tuple(std))
+
+
+def _obstacle(config: Mapping[str, Any]) -> str:
+    """Say why an architecture cannot be used; empty when it can."""
+    vision, text = config['vision_cfg'], config['text_cfg']
+    if vision.get('timm_model_name'):
+        return f'has an image tower of timm ({vision["timm_model_name"]})'
+    if vision.get('attentional_pool'):
+        return 'pools its patches by cross-attention'
+    if 'multimodal_cfg' in config:
+        return 'is a captioning model (CoCa)'
+    if text.get('hf_model_name'):
+        return f'has a text tower of Hugging Face ({text["hf_model_name"]})'
+    return ''

@@ -1,0 +1,140 @@
+# Copyright 2026 The clip_depth_ros authors
+# SPDX-License-Identifier: Apache-2.0
+"""
+DepthCLIP: patches of an image answer to sentences about distance.
+
+Zhang, Zeng, Guo, Li: "Can Language Understand Depth?", ACM Multimedia 2022, arXiv 2207.01077.
+"The released code" below is the authors' repository Adonis-galaxy/DepthCLIP.
+"""
+
+from __future__ import annotations
+
+from typing import Final, Literal
+
+from clip_depth_ros.errors import ConfigError
+from clip_depth_ros.model.architecture import Rgb01
+from clip_depth_ros.model.backbone import Backbone
+from clip_depth_ros.model.devices import full_float32
+from clip_depth_ros.model.towers import ResnetTower
+import numpy as np
+from numpy.typing import NDArray
+import open_clip
+import torch
+from torch import Tensor
+from torch.nn import functional
+
+Features = Literal['official', 'dense']
+
+IMAGENET_MEAN: Final[Rgb01] = open_clip.constants.IMAGENET_MEAN
+IMAGENET_STD: Final[Rgb01] = open_clip.constants.IMAGENET_STD
+
+LOGIT_FACTOR: Final = 100.0
+"""What the released code multiplies cosines with, whatever scale CLIP was trained to."""
+
+
+def resolve_features(requested: str, *, is_resnet: bool) -> Features:
+    """
+    Give the feature mode: ``auto`` is official for ResNets and dense for the rest.
+
+    Raises
+    ------
+    ConfigError
+        If official features are asked of a backbone that is no ResNet.
+
+    """
+    if requested == 'auto':
+        return 'official' if is_resnet else 'dense'
+    if requested == 'official' and not is_resnet:
+        raise _needs_resnet()
+    return 'official' if requested == 'official' else 'dense'
+
+
+@torch.inference_mode()
+def bin_probabilities(
+    backbone: Backbone,
+    rgbs: NDArray[np.uint8],
+    prompts: Tensor,
+    *,
+    features: Features,
+    temperature: float,
+    flip: bool,
+) -> NDArray[np.float32]:
+    """
+    Give the probability of each distance word at each patch.
+
+    Parameters
+    ----------
+    backbone : Backbone
+        The frozen CLIP.
+    rgbs : uint8 (B, H, W, 3)
+        Images, red first; H and W whole multiples of the backbone's stride.
+    prompts : float32 (K, embed_dim)
+        Unit vectors of the words for distance, on the backbone's device.
+    features : str
+        ``official`` or ``dense``.
+    temperature : float
+        Divides 100 x cosine (released code: 0.1).
+    flip : bool
+        Average with the left-right flipped image at the patch grid, as the released code does. It
+        averages depths there; averaging probabilities is the same, as depth is linear in them.
+
+    Returns
+    -------
+    float32 (B, K, grid_h, grid_w)
+        Sums to 1 over K.
+
+    """
+    mean, std = _convention(backbone, features)
+    with full_float32(backbone.device, backbone.precision):
+        pixels = backbone.pixels(rgbs, mean, std)
+        if flip:
+            pixels = torch.cat([pixels, pixels.flip(-1)])
+        patches = patch_features(backbone, pixels, features)
+    cosines = torch.einsum('bdhw,kd->bkhw', patches, prompts)
+    probs = (LOGIT_FACTOR * cosines / temperature).softmax(dim=1)
+    if flip:
+        probs = (probs[: len(rgbs)] + probs[len(rgbs):].flip(-1)) / 2
+    answer: NDArray[np.float32] = probs.cpu().numpy()
+    return answer
+
+
+def patch_features(backbone: Backbone, pixels: Tensor, features: Features) -> Tensor:
+    """
+    Give one vector for each patch, float32 (B, embed_dim, grid_h, grid_w).
+
+    Parameters
+    ----------
+    backbone : Backbone
+        The frozen CLIP.
+    pixels : Tensor (B, 3, H, W)
+        As :meth:`Backbone.pixels` gives them.
+    features : str
+        ``official``: layer-4 maps of the ResNet, brought to unit length, then every n-th channel
+        kept and not normalised again, as the released code does; these are not in CLIP's joint
+        space. It keeps even channels (n = 2) of RN50's 2048 for 1024 text dimensions. Our choice:
+        other ResNets keep the channels that as many text dimensions ask for, and a patch without
+        any response stays zero.
+        ``dense`` (our choice): patches in CLIP's joint space, unit length.
+
+    """
+    tower = backbone.tower
+    if features == 'dense':
+        return functional.normalize(tower.dense(pixels).float(), dim=1)
+    if not isinstance(tower, ResnetTower):
+        raise _needs_resnet()
+    maps = functional.normalize(tower.layer4(pixels).float(), dim=1)  # (B, C, grid_h, grid_w)
+    return maps[:, :: maps.shape[1] // backbone.embed_dim]  # (B, D, grid_h, grid_w)
+
+
+def _needs_resnet() -> ConfigError:
+    return ConfigError(
+        "features='official' needs a ResNet backbone such as RN50-quickgelu, which the released "
+        "DepthCLIP code has: set features='dense' or 'auto'"
+    )
+
+
+def _convention(backbone: Backbone, features: Features) -> tuple[Rgb01, Rgb01]:
+    """Give pixel mean and std: the released code has ImageNet's, dense has CLIP's own."""
+    if features == 'official':
+        return IMAGENET_MEAN, IMAGENET_STD
+    return backbone.mean, backbone.std

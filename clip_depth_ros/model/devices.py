@@ -1,0 +1,134 @@
+# Copyright 2026 The clip_depth_ros authors
+# SPDX-License-Identifier: Apache-2.0
+"""Where to compute and in which arithmetic: decided here and nowhere else."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Final, Literal
+
+from clip_depth_ros.errors import DeviceError
+import torch
+
+Precision = Literal['fp32', 'fp16', 'bf16']
+
+DTYPES: Final = {'fp32': torch.float32, 'fp16': torch.float16, 'bf16': torch.bfloat16}
+
+
+def resolve_device(requested: str, *, cuda_available: bool, device_count: int) -> str:
+    """
+    Give the device to compute on.
+
+    Parameters
+    ----------
+    requested : str
+        ``auto``, ``cpu``, ``cuda`` or ``cuda:N``.
+    cuda_available : bool
+        Whether a CUDA device can be used.
+    device_count : int
+        How many CUDA devices there are.
+
+    Returns
+    -------
+    str
+        ``cpu`` or ``cuda:N``.
+
+    Raises
+    ------
+    DeviceError
+        If a CUDA device is asked for that is not there.
+
+    """
+    if requested == 'cpu' or (requested == 'auto' and not cuda_available):
+        return 'cpu'
+    if not cuda_available:
+        raise DeviceError(
+            f'device={requested!r} needs CUDA, which this machine (or this build of PyTorch) does '
+            "not have: install the driver and a CUDA build, or set device='cpu' or 'auto'"
+        )
+    index = int(requested.partition(':')[2] or 0)
+    if index >= device_count:
+        raise DeviceError(
+            f'device={requested!r} is not there, this machine has {device_count} CUDA device(s): '
+            f'choose cuda:0 to cuda:{device_count - 1}'
+        )
+    return f'cuda:{index}'
+
+
+def resolve_precision(requested: str, *, device: str, bf16_supported: bool) -> Precision:
+    """
+    Give the arithmetic of the network on a device.
+
+    Parameters
+    ----------
+    requested : str
+        ``auto``, ``fp32``, ``fp16`` or ``bf16``. ``auto`` is fp16 on CUDA and fp32 on the cpu.
+    device : str
+        As :func:`resolve_device` gives it.
+    bf16_supported : bool
+        Whether the CUDA device computes in bfloat16; the cpu always does.
+
+    Raises
+    ------
+    DeviceError
+        If the device has no such arithmetic.
+
+    """
+    is_cpu = device == 'cpu'
+    if requested == 'auto':
+        return 'fp32' if is_cpu else 'fp16'
+    if requested == 'bf16':
+        if not is_cpu and not bf16_supported:
+            raise DeviceError(
+                f"{device} does not compute in bfloat16: set precision='fp16' or 'fp32'"
+            )
+        return 'bf16'
+    return 'fp16' if requested == 'fp16' else 'fp32'
+
+
+def this_machine(requested_device: str, requested_precision: str) -> tuple[str, Precision]:
+    """Give device and precision for the machine that this runs on."""
+    cuda = torch.cuda.is_available()
+    device = resolve_device(
+        requested_device, cuda_available=cuda, device_count=torch.cuda.device_count()
+    )
+    bf16_supported = device != 'cpu' and torch.cuda.is_bf16_supported()
+    return device, resolve_precision(
+        requested_precision, device=device, bf16_supported=bf16_supported
+    )
+
+
+@contextmanager
+def explain_out_of_memory(device: str, what: str) -> Iterator[None]:
+    """
+    Turn running out of device memory into an error that says what to lower.
+
+    Raises
+    ------
+    DeviceError
+        In place of PyTorch's out-of-memory error; anything else passes.
+
+    """
+    try:
+        yield
+    except torch.OutOfMemoryError as error:
+        raise DeviceError(
+            f'{device} ran out of memory for {what}: lower input_width_px and input_height_px, '
+            "switch flip off, set precision='fp16', or choose a smaller backbone"
+        ) from error
+
+
+@contextmanager
+def full_float32(device: str, precision: Precision) -> Iterator[None]:
+    """
+    Keep fp32 convolutions on CUDA in full float32.
+
+    PyTorch lets cuDNN round fp32 inputs to 10 bits (TF32) by default. The factor of 1000 before
+    DepthCLIP's softmax would make that visible, so fp32 means fp32 here (our choice).
+    """
+    if device == 'cpu' or precision != 'fp32':
+        yield
+        return
+    with torch.backends.cudnn.flags(enabled=True, allow_tf32=False):
+        yield

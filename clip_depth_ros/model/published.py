@@ -1,0 +1,173 @@
+# Copyright 2026 The clip_depth_ros authors
+# SPDX-License-Identifier: Apache-2.0
+"""Published CLIP weights: found in the local caches, fetched only when that is allowed."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from contextlib import suppress
+from pathlib import Path
+from typing import Any, Final
+import urllib.error
+
+from clip_depth_ros.errors import WeightsError
+from clip_depth_ros.model.architecture import Architecture
+from huggingface_hub import constants as hub_constants, hf_hub_download
+from huggingface_hub.errors import EntryNotFoundError, HfHubHTTPError, LocalEntryNotFoundError
+from open_clip.constants import HF_SAFE_WEIGHTS_NAME, HF_WEIGHTS_NAME
+from open_clip.pretrained import get_pretrained_cfg, list_pretrained_tags_by_model
+import torch
+
+URL_CACHE: Final = Path('~/.cache/clip')
+"""Where open_clip and OpenAI's clip keep what they fetch by URL."""
+
+
+def find_published(
+    architecture: Architecture,
+    tag: str,
+    *,
+    allow_download: bool,
+    url_cache: Path = URL_CACHE,
+) -> Path:
+    """
+    Give the file of published weights.
+
+    Parameters
+    ----------
+    architecture : Architecture
+        What the weights are for.
+    tag : str
+        open_clip's name of the weights, such as ``openai``.
+    allow_download : bool
+        Whether to use the network when the local caches do not have the file. ``HF_HUB_OFFLINE``
+        forbids it all the same.
+    url_cache : Path
+        Cache of files fetched by URL.
+
+    Raises
+    ------
+    WeightsError
+        If the tag is not known, belongs to another activation, or the file is not there and may
+        not, or cannot, be fetched.
+
+    """
+    source = _source(architecture, tag)
+    with suppress(OSError):
+        return _from_hub(source, local_only=True)
+    if (cached := _cached_url(source, url_cache)).is_file():
+        return cached
+    if not allow_download:
+        raise WeightsError(_absent(architecture, tag, source, 'allow_download is off'))
+    if hub_constants.HF_HUB_OFFLINE:
+        raise WeightsError(_absent(architecture, tag, source, 'HF_HUB_OFFLINE is set'))
+    try:
+        return _fetch(source, cached)
+    except (OSError, HfHubHTTPError, urllib.error.URLError, RuntimeError) as error:
+        reason = f'fetching failed ({type(error).__name__}: {_first_line(error)})'
+        raise WeightsError(_absent(architecture, tag, source, reason)) from error
+
+
+def check_quick_gelu(architecture: Architecture, needed: bool, weights: str) -> None:
+    """
+    Refuse weights that were trained with the other activation.
+
+    open_clip only warns, and the model then answers a little wrong everywhere.
+
+    Raises
+    ------
+    WeightsError
+        Naming the backbone to choose.
+
+    """
+    if architecture.quick_gelu == needed:
+        return
+    name = architecture.name.removesuffix('-quickgelu')
+    right = f'{name}-quickgelu' if needed else name
+    raise WeightsError(
+        f'weights {weights!r} were trained {"with" if needed else "without"} QuickGELU, backbone '
+        f'{architecture.name!r} computes {"without" if needed else "with"} it: set '
+        f'backbone={right!r}, or "quick_gelu": {str(needed).lower()} in your model JSON'
+    )
+
+
+def _source(architecture: Architecture, tag: str) -> Mapping[str, Any]:
+    """Give open_clip's entry for a tag: url, hf_hub and more."""
+    name = architecture.name.replace('/', '-')
+    source: Mapping[str, Any] = get_pretrained_cfg(name, tag)
+    if not source:
+        if get_pretrained_cfg(name.removesuffix('-quickgelu'), tag):
+            check_quick_gelu(architecture, False, tag)
+        tags = list_pretrained_tags_by_model(name)
+        known = f'they are {", ".join(tags)}' if tags else 'there are none'
+        raise WeightsError(
+            f'pretrained must be a tag of published weights for backbone {architecture.name!r}, '
+            f'got {tag!r}; {known}. Or point clip_weights to a file, or set pretrained=random'
+        )
+    check_quick_gelu(architecture, bool(source.get('quick_gelu', False)), tag)
+    return source
+
+
+def _from_hub(source: Mapping[str, Any], *, local_only: bool) -> Path:
+    """Give the first of the possible files that is in the cache or on the hub."""
+    repository, file_names = _hub_files(source)
+    for name in file_names:
+        try:
+            return Path(hf_hub_download(repository, name, local_files_only=local_only))
+        except LocalEntryNotFoundError:
+            if not local_only:  # the network failed, and would for the next file
+                raise
+        except EntryNotFoundError:
+            continue
+    raise FileNotFoundError(f'the Hugging Face hub has none of {file_names}')
+
+
+def _hub_files(source: Mapping[str, Any]) -> tuple[str, list[str]]:
+    """Give the repository and the file names to try, safetensors first, as open_clip does."""
+    repository, _, name = source.get('hf_hub', '').rpartition('/')
+    if not repository:
+        return '', []
+    if not name:
+        return repository, [HF_SAFE_WEIGHTS_NAME, HF_WEIGHTS_NAME]
+    stem, _, suffix = name.rpartition('.')
+    return repository, [f'{stem}.safetensors', name] if suffix in ('bin', 'pth') else [name]
+
+
+def _fetch(source: Mapping[str, Any], target: Path) -> Path:
+    if source.get('hf_hub'):
+        return _from_hub(source, local_only=False)
+    return download(source['url'], target)
+
+
+def download(url: str, target: Path) -> Path:
+    """Fetch a file wholly or not at all; the hash in its address is checked if it has one."""
+    target.parent.mkdir(parents=True, exist_ok=True)
+    torch.hub.download_url_to_file(url, str(target), _hash_in(url), progress=False)
+    return target
+
+
+def _hash_in(url: str) -> str | None:
+    """Give the (start of the) SHA-256 that OpenAI and open_clip write into their addresses."""
+    if 'openaipublic' in url:
+        return url.rsplit('/', 2)[1]
+    if 'mlfoundations' in url:
+        return Path(url).stem.rpartition('-')[2]
+    return None
+
+
+def _cached_url(source: Mapping[str, Any], url_cache: Path) -> Path:
+    return url_cache.expanduser() / (source.get('url', '').rpartition('/')[2] or 'no url')
+
+
+def _absent(architecture: Architecture, tag: str, source: Mapping[str, Any], why: str) -> str:
+    repository, names = _hub_files(source)
+    hub = f'https://huggingface.co/{repository} (file {" or ".join(names)})' if names else ''
+    places = ' or '.join(place for place in (source.get('url', ''), hub) if place)
+    return (
+        f'weights {tag!r} of backbone {architecture.name!r} are not in the local cache and {why}: '
+        f'fetch {places} and point clip_weights to the file, or set allow_download where there '
+        'is a network'
+    )
+
+
+def _first_line(error: Exception) -> str:
+    return str(error).strip().partition('\n')[0]

@@ -1,0 +1,86 @@
+# Copyright 2026 The clip_depth_ros authors
+# SPDX-License-Identifier: Apache-2.0
+"""
+Which scene the camera is in, recognised zero-shot and smoothed over time.
+
+The DepthCLIP paper proposes it as its next step: depth distributions differ between scenes, so
+recognise the scene first and then choose its bins. How it is done here is our choice.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from clip_depth_ros.model.backbone import Backbone
+from clip_depth_ros.model.prompts import fill
+import numpy as np
+from numpy.typing import NDArray
+import torch
+
+
+class SceneMemory:
+    """
+    Running scene probabilities: each frame's weigh ``1 - smoothing``, the past ``smoothing``.
+
+    The first frame after a start or a reset counts fully.
+    """
+
+    def __init__(self, names: Sequence[str], smoothing: float) -> None:
+        self.names = tuple(names)
+        self.smoothing = smoothing
+        self._running: NDArray[np.float64] | None = None
+
+    def update(self, probs: NDArray[np.floating]) -> str:
+        """Take in the probabilities of one frame, (scenes,), and give the likeliest scene."""
+        frame = probs.astype(np.float64)
+        if self._running is None:
+            self._running = frame
+        else:
+            self._running = self.smoothing * self._running + (1 - self.smoothing) * frame
+        return self.names[int(self._running.argmax())]
+
+    @property
+    def probabilities(self) -> dict[str, float]:
+        """Give the running probability of each scene; empty before the first frame."""
+        if self._running is None:
+            return {}
+        return dict(zip(self.names, self._running.tolist(), strict=True))
+
+    def reset(self) -> None:
+        """Forget the past, for example after a jump of time."""
+        self._running = None
+
+    def inherit(self, previous: SceneMemory) -> None:
+        """Go on from another memory if it is about the same scenes."""
+        if previous.names == self.names:
+            self._running = previous._running
+
+
+@torch.inference_mode()
+def scene_probabilities(
+    backbone: Backbone, rgbs: NDArray[np.uint8], names: Sequence[str], template: str
+) -> NDArray[np.float32]:
+    """
+    Give the probability of each scene for each image, float32 (B, scenes).
+
+    Parameters
+    ----------
+    backbone : Backbone
+        The frozen CLIP.
+    rgbs : uint8 (B, H, W, 3)
+        Images of the backbone's native size, red first.
+    names : sequence of str
+        Names of the scenes.
+    template : str
+        Sentence with one gap for the name.
+
+    Notes
+    -----
+    Zero-shot classification as in the CLIP paper (Radford et al. 2021, section 3.1): softmax over
+    CLIP's own logit scale times the cosines of image and sentences.
+
+    """
+    sentences = backbone.text.embed([fill(template, name) for name in names])
+    logits = backbone.logit_scale * backbone.image_embeddings(rgbs) @ sentences.T
+    probs: NDArray[np.float32] = logits.softmax(dim=-1).cpu().numpy()
+    return probs

@@ -1,0 +1,144 @@
+# Copyright 2026 The clip_depth_ros authors
+# SPDX-License-Identifier: Apache-2.0
+"""Sentences to unit vectors; each sentence is encoded once and kept."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any, Final, Protocol
+
+from clip_depth_ros.errors import ConfigError, MissingDependencyError, WeightsError
+from open_clip.tokenizer import DEFAULT_CONTEXT_LENGTH, HFTokenizer, SimpleTokenizer
+import torch
+from torch import Tensor
+from torch.nn import functional
+
+_KEPT_SENTENCES: Final = 4096
+
+
+class Tokenizer(Protocol):
+    """Sentences to token ids, int64 (N, context_length)."""
+
+    def __call__(self, texts: list[str]) -> Tensor:
+        """Give the token ids of the sentences."""
+        ...
+
+
+class TextTower(Protocol):
+    """The part of a CLIP model that reads sentences."""
+
+    def encode_text(self, text: Tensor) -> Tensor:
+        """Give vectors (N, embed_dim), not normalised, for token ids (N, context_length)."""
+        ...
+
+
+class TextEncoder:
+    """
+    The text side of a CLIP model with a memory of what it has read.
+
+    Changing one prompt costs one pass of the text tower over the new sentences; a change of bins
+    or temperature costs none.
+    """
+
+    def __init__(self, tower: TextTower, tokenizer: Tokenizer, device: str) -> None:
+        self._tower = tower
+        self._tokenizer = tokenizer
+        self._device = device
+        self._kept: dict[str, Tensor] = {}
+
+    @torch.inference_mode()
+    def embed(self, sentences: Sequence[str]) -> Tensor:
+        """
+        Give the unit vectors of sentences, float32 (N, embed_dim), on the device.
+
+        Raises
+        ------
+        ConfigError
+            If a sentence is longer than the text tower reads.
+
+        """
+        if new := [text for text in dict.fromkeys(sentences) if text not in self._kept]:
+            tokens = self._tokenizer(new).to(self._device)
+            vectors = functional.normalize(self._tower.encode_text(tokens).float(), dim=-1)
+            self._keep(dict(zip(new, vectors, strict=True)), needed=sentences)
+        return torch.stack([self._kept[text] for text in sentences])
+
+    def _keep(self, new: Mapping[str, Tensor], *, needed: Sequence[str]) -> None:
+        if len(self._kept) + len(new) > _KEPT_SENTENCES:
+            self._kept = {text: self._kept[text] for text in needed if text in self._kept}
+        self._kept.update(new)
+
+
+class BpeTokenizer:
+    """OpenAI's byte pair encoding, which refuses what open_clip would cut off in silence."""
+
+    def __init__(self, text_config: Mapping[str, Any]) -> None:
+        self._length = text_config.get('context_length', DEFAULT_CONTEXT_LENGTH)
+        options = text_config.get('tokenizer_kwargs', {})
+        self._tokenizer = SimpleTokenizer(context_length=self._length, **options)
+
+    def __call__(self, texts: list[str]) -> Tensor:
+        """
+        Give the token ids, int64 (N, context_length).
+
+        Raises
+        ------
+        ConfigError
+            If a sentence is too long.
+
+        """
+        room = self._length - 2  # start and end of text
+        for text in texts:
+            if (n_tokens := len(self._tokenizer.encode(text))) > room:
+                raise ConfigError(
+                    f'a prompt may have {room} tokens, got {n_tokens} in {text!r}: shorten it'
+                )
+        tokens: Tensor = self._tokenizer(texts)
+        return tokens
+
+
+def tokenizer_for(text_config: Mapping[str, Any], *, allow_download: bool) -> Tokenizer:
+    """
+    Give the tokenizer that an architecture was trained with.
+
+    Parameters
+    ----------
+    text_config : mapping
+        open_clip's ``text_cfg``.
+    allow_download : bool
+        Whether a tokenizer that comes from the Hugging Face hub may be fetched.
+
+    Raises
+    ------
+    MissingDependencyError
+        If it needs the package ``transformers`` and that is not installed.
+    WeightsError
+        If its files are not there.
+
+    """
+    name = text_config.get('hf_tokenizer_name')
+    if not name:
+        return BpeTokenizer(text_config)
+    try:
+        tokenizer: Tokenizer = HFTokenizer(
+            name,
+            context_length=text_config.get('context_length', DEFAULT_CONTEXT_LENGTH),
+            tokenizer_mode=text_config.get('tokenizer_mode'),
+            local_files_only=not allow_download,
+            **text_config.get('tokenizer_kwargs', {}),
+        )
+    except ImportError as error:
+        raise MissingDependencyError(
+            f'the text tower needs the tokenizer {name!r}: pip install transformers, or choose '
+            'a backbone with the tokenizer of OpenAI, such as RN50-quickgelu'
+        ) from error
+    except (OSError, ValueError) as error:
+        raise WeightsError(
+            f'the tokenizer {name!r} of the text tower is not in the local Hugging Face cache: '
+            f'set allow_download, or fetch it there ({_first_line(error)})'
+        ) from error
+    return tokenizer
+
+
+def _first_line(error: Exception) -> str:
+    return str(error).strip().partition('\n')[0]

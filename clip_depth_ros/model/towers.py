@@ -1,0 +1,129 @@
+# Copyright 2026 The clip_depth_ros authors
+# SPDX-License-Identifier: Apache-2.0
+"""The image towers of open_clip, asked for patches at any image size instead of one vector."""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from typing import Any, Final, Protocol
+
+from clip_depth_ros.core.image_plan import Size
+import torch
+from torch import nn, Tensor
+from torch.nn import functional
+
+_KEPT_GRIDS: Final = 8
+
+
+class ImageTower(Protocol):
+    """An image tower: pixels in, patches out."""
+
+    stride: Size
+    """Pixels of one patch."""
+
+    native_size: Size
+    """Image size it was made for, in pixels."""
+
+    def dense(self, pixels: Tensor) -> Tensor:
+        """Give (B, embed_dim, grid_h, grid_w) in CLIP's joint space from (B, 3, H, W)."""
+        ...
+
+
+class ResnetTower:
+    """CLIP's modified ResNet: stride 32, attention pool at the end."""
+
+    stride = Size(32, 32)
+
+    def __init__(self, visual: Any) -> None:
+        self._visual = visual
+        self._positions = _Positions(visual.attnpool.positional_embedding, _square(visual))
+        self.native_size = Size(visual.image_size, visual.image_size)
+
+    def layer4(self, pixels: Tensor) -> Tensor:
+        """Give the maps before the attention pool, (B, C, grid_h, grid_w)."""
+        maps: Tensor = self._visual.stem(pixels)
+        for layer in ('layer1', 'layer2', 'layer3', 'layer4'):
+            maps = getattr(self._visual, layer)(maps)
+        return maps  # (B, C, grid_h, grid_w)
+
+    def dense(self, pixels: Tensor) -> Tensor:
+        """
+        Give patches in CLIP's joint space, (B, embed_dim, grid_h, grid_w).
+
+        Our choice: position embedding, value and output projection of the attention pool at each
+        position, no attention across positions. If the pool attended to all positions equally,
+        its answer would be the mean of these over the positions (and the mean token).
+        """
+        maps = self.layer4(pixels)
+        grid = Size(*maps.shape[-2:])
+        pool = self._visual.attnpool
+        tokens = maps.flatten(2).transpose(1, 2)  # (B, N, C)
+        tokens = tokens + self._positions.at(grid)[1:].to(tokens.dtype)
+        patches = pool.c_proj(pool.v_proj(tokens))  # (B, N, D)
+        return _as_maps(patches, grid)
+
+
+class VitTower:
+    """CLIP's vision transformer."""
+
+    def __init__(self, visual: Any) -> None:
+        self._visual = visual
+        self._positions = _Positions(visual.positional_embedding, Size(*visual.grid_size))
+        self.stride = Size(*visual.patch_size)
+        self.native_size = Size(*visual.image_size)
+
+    def dense(self, pixels: Tensor) -> Tensor:
+        """
+        Give patches in CLIP's joint space, (B, embed_dim, grid_h, grid_w).
+
+        Our choice: each patch token goes through the final norm and the projection, as the class
+        token does.
+        """
+        visual = self._visual
+        maps = visual.conv1(pixels)  # (B, C, grid_h, grid_w)
+        grid = Size(*maps.shape[-2:])
+        tokens = maps.flatten(2).transpose(1, 2)  # (B, N, C)
+        class_token = visual.class_embedding.to(tokens.dtype).expand(len(tokens), 1, -1)
+        tokens = torch.cat([class_token, tokens], dim=1)  # (B, 1 + N, C)
+        tokens = visual.ln_pre(tokens + self._positions.at(grid).to(tokens.dtype))
+        tokens = visual.transformer(tokens)[:, 1:]  # (B, N, C)
+        return _as_maps(visual.ln_post(tokens) @ visual.proj, grid)
+
+
+class _Positions:
+    """
+    A position embedding (1 + N, C) resampled to other grids; the first row is kept as it is.
+
+    Bicubic, align_corners=False, without antialiasing: as CLIPSeg resamples CLIP's (open_clip's
+    own loader antialiases). The native grid is not touched. The last grids are kept.
+    """
+
+    def __init__(self, embedding: nn.Parameter, grid: Size) -> None:
+        self._embedding = embedding
+        self._native = grid
+        self._kept: OrderedDict[Size, Tensor] = OrderedDict()
+
+    def at(self, grid: Size) -> Tensor:
+        if grid == self._native:
+            return self._embedding
+        if grid not in self._kept:
+            self._kept[grid] = self._resampled(grid)
+            if len(self._kept) > _KEPT_GRIDS:
+                self._kept.popitem(last=False)
+        return self._kept[grid]
+
+    def _resampled(self, grid: Size) -> Tensor:
+        first, rows = self._embedding[:1].float(), self._embedding[1:].float()
+        maps = _as_maps(rows.unsqueeze(0), self._native)
+        resampled = functional.interpolate(maps, size=grid, mode='bicubic', align_corners=False)
+        return torch.cat([first, resampled.flatten(2).transpose(1, 2)[0]])
+
+
+def _square(visual: Any) -> Size:
+    side = visual.image_size // ResnetTower.stride.height
+    return Size(side, side)
+
+
+def _as_maps(tokens: Tensor, grid: Size) -> Tensor:
+    """Give (B, C, grid_h, grid_w) from (B, N, C)."""
+    return tokens.transpose(1, 2).reshape(len(tokens), -1, *grid)

@@ -1,0 +1,232 @@
+# Copyright 2026 The clip_depth_ros authors
+# SPDX-License-Identifier: Apache-2.0
+"""Weights files: read without running anything in them, and put into a model that they fit."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+import hashlib
+from pathlib import Path
+from typing import Any, Final
+import warnings
+import zipfile
+
+from clip_depth_ros.errors import WeightsError
+from clip_depth_ros.model.fitting import fitting_backbones
+from open_clip.model import convert_to_custom_text_state_dict
+from open_clip.pretrained import get_pretrained_url, list_pretrained_models_by_tag
+import safetensors.torch
+import torch
+from torch import nn, Tensor
+
+_OPENAI_NUMBERS: Final = ('input_resolution', 'context_length', 'vocab_size')
+"""Sizes that OpenAI's archives hold beside the weights."""
+
+_NAMED: Final = 3
+"""How many wrong tensors an error names."""
+
+
+@dataclass(frozen=True, slots=True)
+class Weights:
+    """
+    A state dict with where it came from.
+
+    Attributes
+    ----------
+    path : Path
+        The file.
+    sha256 : str
+        Of the whole file, 64 hexadecimal digits.
+    state : dict of tensors
+        By open_clip's parameter names, on the cpu.
+    is_openai : bool
+        Whether it is one of OpenAI's own archives, which need QuickGELU.
+
+    """
+
+    path: Path
+    sha256: str
+    state: dict[str, Tensor]
+    is_openai: bool
+
+    def __str__(self) -> str:
+        return f'{self.path.name} (sha256 {self.sha256[:12]})'
+
+
+def read_weights(path: Path) -> Weights:
+    """
+    Read a weights file.
+
+    Parameters
+    ----------
+    path : Path
+        OpenAI TorchScript archive (``.pt``), PyTorch state dict or open_clip checkpoint (``.pt``,
+        ``.bin``), or ``.safetensors``. The content decides, not the suffix, but for safetensors.
+
+    Raises
+    ------
+    WeightsError
+        If it is missing, unreadable, damaged, or holds more than tensors and plain values.
+
+    Notes
+    -----
+    PyTorch files are read with ``weights_only=True`` and TorchScript archives only for their
+    tensors, so nothing in the file is run by us. An archive named like one of OpenAI's must have
+    its hash.
+
+    """
+    digest = _sha256(path)
+    is_archive = _is_torchscript(path)
+    if is_archive:
+        _check_openai_hash(path, digest)
+    try:
+        content = _read(path, is_archive)
+    # The decoders raise nearly anything on damaged bytes.
+    except Exception as error:
+        raise WeightsError(
+            f'cannot read weights {str(path)!r}: {_reason(error)}; it must be an OpenAI archive, '
+            'a PyTorch state dict of plain tensors (no pickled objects) or .safetensors, and '
+            'complete: fetch it again and compare its size'
+        ) from error
+    state = _state_dict(path, content)
+    is_openai = is_archive or all(number in state for number in _OPENAI_NUMBERS)
+    plain = {name: tensor for name, tensor in state.items() if name not in _OPENAI_NUMBERS}
+    return Weights(path, digest, plain, is_openai)
+
+
+def load_weights(model: nn.Module, weights: Weights, backbone: str) -> None:
+    """
+    Put weights into a model; every parameter must be there, of its shape and finite.
+
+    Parameters
+    ----------
+    model : nn.Module
+        An open_clip model; it is changed.
+    weights : Weights
+        From :func:`read_weights`.
+    backbone : str
+        Name of the model, for the error.
+
+    Raises
+    ------
+    WeightsError
+        If the weights are those of another model, or not finite.
+
+    """
+    expected = model.state_dict()
+    state = _adapted(weights.state, expected)
+    misfits = [
+        *(f'{name} is missing' for name in expected if name not in state),
+        *(f'{name} is unknown' for name in state if name not in expected),
+        *(
+            f'{name} is {list(state[name].shape)}, not {list(tensor.shape)}'
+            for name, tensor in expected.items()
+            if name in state and state[name].shape != tensor.shape
+        ),
+    ]
+    if misfits:
+        raise WeightsError(
+            f'weights {str(weights.path)!r} do not fit backbone {backbone!r}: {_some(misfits)}. '
+            f'{_advice(weights)}'
+        )
+    if broken := [name for name, tensor in state.items() if not tensor.isfinite().all()]:
+        raise WeightsError(
+            f'weights {str(weights.path)!r} hold numbers that are not finite: {_some(broken)}; '
+            'fetch them again'
+        )
+    model.load_state_dict(state)
+
+
+def openai_hashes() -> dict[str, str]:
+    """Give the SHA-256 of each of OpenAI's published archives by file name (``RN50.pt``)."""
+    urls = [get_pretrained_url(name, 'openai') for name in list_pretrained_models_by_tag('openai')]
+    return {url.rsplit('/', 1)[1]: url.rsplit('/', 2)[1] for url in urls if url}
+
+
+def _sha256(path: Path) -> str:
+    digest = hashlib.sha256()
+    try:
+        with path.open('rb') as file:
+            while block := file.read(1 << 20):
+                digest.update(block)
+    except OSError as error:
+        raise WeightsError(
+            f'cannot read weights {str(path)!r}: {error.strerror}; point clip_weights to a file '
+            'that is there and readable'
+        ) from error
+    return digest.hexdigest()
+
+
+def _is_torchscript(path: Path) -> bool:
+    if not zipfile.is_zipfile(path):
+        return False
+    with zipfile.ZipFile(path) as archive:
+        return any(name.endswith('/constants.pkl') for name in archive.namelist())
+
+
+def _check_openai_hash(path: Path, digest: str) -> None:
+    expected = openai_hashes().get(path.name)
+    if expected and digest != expected:
+        raise WeightsError(
+            f'weights {str(path)!r} should be those of OpenAI with SHA-256 {expected}, got '
+            f'{digest}: damaged, fetch them again (or rename the file if they are other weights)'
+        )
+
+
+def _read(path: Path, is_torchscript: bool) -> Any:
+    if path.suffix == '.safetensors':
+        return safetensors.torch.load_file(path)
+    with warnings.catch_warnings():
+        # PyTorch deprecates TorchScript (FutureWarning), but OpenAI's weights come in it; and it
+        # remarks on pickle protocols of files that it goes on to read or to refuse.
+        warnings.simplefilter('ignore')
+        if is_torchscript:
+            archive = torch.jit.load(path, map_location='cpu')  # type: ignore[no-untyped-call]
+            return archive.state_dict()
+        return torch.load(path, map_location='cpu', weights_only=True)
+
+
+def _state_dict(path: Path, content: Any) -> dict[str, Tensor]:
+    """Give the tensors of a state dict or of a checkpoint around one (open_clip, DDP)."""
+    inner = content.get('state_dict', content) if isinstance(content, Mapping) else {}
+    tensors = {name: value for name, value in inner.items() if isinstance(value, Tensor)}
+    if not tensors or len(tensors) < len(inner):
+        raise WeightsError(
+            f'weights {str(path)!r} hold no state dict of tensors: save model.state_dict() and '
+            'point clip_weights to that'
+        )
+    return {name.removeprefix('module.'): tensor for name, tensor in tensors.items()}
+
+
+def _adapted(state: Mapping[str, Tensor], expected: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """Rename and reshape what open_clip's versions have named and shaped differently."""
+    adapted = dict(state)
+    if 'positional_embedding' not in expected:
+        adapted = convert_to_custom_text_state_dict(adapted)
+    scale = adapted.get('logit_scale')
+    if scale is not None and scale.numel() == 1:  # a scalar or (1,), by version
+        adapted['logit_scale'] = scale.reshape(expected['logit_scale'].shape)
+    return adapted
+
+
+def _advice(weights: Weights) -> str:
+    by_hash = {digest: name for name, digest in openai_hashes().items()}
+    if name := by_hash.get(weights.sha256):
+        return f"They are OpenAI's {name}: choose the backbone of that name with -quickgelu"
+    if names := fitting_backbones(weights.state):
+        return f'By their shapes they fit backbone {" or ".join(names)}'
+    return 'They fit none of the backbones that work here'
+
+
+def _reason(error: Exception) -> str:
+    if isinstance(error, WeightsError):
+        return str(error)
+    first = str(error).strip().partition('\n')[0].partition('. ')[0]
+    return f'{type(error).__name__}: {first}' if first else type(error).__name__
+
+
+def _some(texts: Iterable[str]) -> str:
+    named = list(texts)
+    rest = len(named) - _NAMED
+    return ', '.join(named[:_NAMED]) + (f' and {rest} more' if rest > 0 else '')

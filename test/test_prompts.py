@@ -1,0 +1,90 @@
+# Copyright 2026 The clip_depth_ros authors
+# SPDX-License-Identifier: Apache-2.0
+"""Sentences about distance and their vectors."""
+
+from clip_depth_ros.model.prompts import fill, prompt_embeddings, sentences_about
+from clip_depth_ros.model.text import TextEncoder
+from hypothesis import given, strategies as st
+import pytest
+import torch
+
+OFFICIAL = 'This {} is {}'
+
+
+class LettersTower:
+    """Reads a sentence as a vector: how often a, b and c occur."""
+
+    def __init__(self):
+        self.sentences = []
+
+    def __call__(self, texts):
+        self.sentences += texts
+        return torch.tensor([[text.count(letter) for letter in 'abc'] for text in texts])
+
+    def encode_text(self, counts):
+        return counts.float()
+
+
+@pytest.fixture
+def tower():
+    return LettersTower()
+
+
+@pytest.fixture
+def encoder(tower):
+    return TextEncoder(tower, tower, 'cpu')
+
+
+def test_a_sentence_by_hand():
+    assert fill(OFFICIAL, 'object', 'not in distance') == 'This object is not in distance'
+    assert fill('a photo of a {}', 'kitchen') == 'a photo of a kitchen'
+
+
+@given(st.text(), st.text())
+def test_texts_are_taken_as_they_are(first, second):
+    """Braces and format fields in a word are words."""
+    assert fill('<{}|{}>', first, second) == f'<{first}|{second}>'
+
+
+def test_no_formatting_language_is_evaluated():
+    assert fill(OFFICIAL, '{0.__class__}', '{}') == 'This {0.__class__} is {}'
+
+
+def test_every_template_meets_every_object():
+    assert sentences_about('far', templates=['{} {}', '{}: {}'], objects=['car', 'wall']) == [
+        'car far', 'wall far', 'car: far', 'wall: far',
+    ]
+
+
+def test_one_sentence_for_a_word_is_its_unit_vector(encoder):
+    vectors = prompt_embeddings(encoder, ['aab', 'c'], templates=['{}{}'], objects=['x'])
+
+    expected = torch.tensor([[2, 1, 0], [0, 0, 1]]) / torch.tensor([[5**0.5], [1]])
+    torch.testing.assert_close(vectors, expected)
+
+
+def test_an_ensemble_is_the_mean_of_unit_vectors_made_unit_again(encoder):
+    """``aaa`` counts no more than ``b``: lengths are taken off before the mean, not after."""
+    vectors = prompt_embeddings(encoder, [''], templates=['{}{}'], objects=['aaa', 'b'])
+
+    torch.testing.assert_close(vectors, torch.tensor([[1, 1, 0]]) / 2**0.5)
+
+
+def test_objects_of_one_word_do_not_leak_into_another(encoder):
+    vectors = prompt_embeddings(encoder, ['a', 'b'], templates=['{}{}'], objects=['', 'c'])
+    alone = prompt_embeddings(encoder, ['b'], templates=['{}{}'], objects=['', 'c'])
+
+    torch.testing.assert_close(vectors[1:], alone)
+
+
+def test_the_same_prompts_are_read_once_and_changed_ones_once_more(tower, encoder):
+    def embed(words):
+        prompt_embeddings(encoder, words, templates=[OFFICIAL], objects=['cab'])
+
+    embed(['a', 'b'])
+    embed(['a', 'b'])
+    assert tower.sentences == ['This cab is a', 'This cab is b']
+
+    embed(['a', 'c'])
+    embed(['b', 'c'])
+    assert tower.sentences[2:] == ['This cab is c']
