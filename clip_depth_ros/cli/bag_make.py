@@ -1,0 +1,51 @@
+# Copyright 2026 The clip_depth_ros authors
+# SPDX-License-Identifier: Apache-2.0
+"""``clip-depth bag kitti`` and ``clip-depth bag synth``: sources of frames into a recording."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Iterable
+from pathlib import Path
+
+from clip_depth_ros.types import RecordedMessage
+
+
+def make_from_kitti(args: argparse.Namespace) -> int:
+    """Turn a KITTI folder into a recording."""
+    from clip_depth_ros.data.kitti import find_kitti_frames
+    from clip_depth_ros.data.kitti_messages import kitti_messages
+    from tqdm import tqdm
+
+    frames = find_kitti_frames(args.folder, rate_hz=args.rate)[: args.frames]
+    out = args.out or Path(f'{args.folder.resolve().name}.mcap')
+    messages = kitti_messages(tqdm(frames, unit='frame', disable=None))
+    _write(messages, out, force=args.force)
+    n_without_scan = sum(frame.scan_path is None for frame in frames)
+    without = f', {n_without_scan} of them without a LiDAR scan' if n_without_scan else ''
+    print(f'{out}: {len(frames)} frames{without}')
+    return 0
+
+
+def make_synthetic(args: argparse.Namespace) -> int:
+    """Render a synthetic drive into a recording."""
+    from clip_depth_ros.data.drive_messages import drive_messages
+    from clip_depth_ros.data.world.drive import render_drive
+    from tqdm import tqdm
+
+    out = args.out or Path(f'synthetic_{args.seed}.mcap')
+    frames = render_drive(
+        args.seed, args.frames, width=args.width, height=args.height, rate_hz=args.rate
+    )
+    bar = tqdm(frames, total=args.frames, unit='frame', disable=None)
+    _write(drive_messages(bar), out, force=args.force)
+    print(f'{out}: {args.frames} frames, seed {args.seed}')
+    return 0
+
+
+def _write(messages: Iterable[RecordedMessage], out: Path, *, force: bool) -> None:
+    from clip_depth_ros.data.bag_writer import BagWriter
+
+    with BagWriter(out, force=force) as writer:
+        for message in messages:
+            writer.write(message)

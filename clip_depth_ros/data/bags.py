@@ -1,0 +1,277 @@
+# Copyright 2026 The clip_depth_ros authors
+# SPDX-License-Identifier: Apache-2.0
+"""
+Reading recordings without ROS: ROS 1 bags, rosbag2 folders, bare MCAP and SQLite files.
+
+Whatever the recording is, its messages come out in ROS 2's wire format, in time order, one at a
+time::
+
+    with BagReader('drive.bag') as bag:
+        for message in bag.messages(['/camera/image_raw']):
+            image = bag.decode(message)
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator
+import contextlib
+from dataclasses import dataclass
+from pathlib import Path
+from types import TracebackType
+
+from clip_depth_ros.data.bag_types import BagTypes, normalized_msgtype
+from clip_depth_ros.errors import ClipDepthError, RecordingError, TopicError
+from clip_depth_ros.types import RecordedMessage
+from rosbags.interfaces import Connection, ConnectionExtRosbag2, QosDurability
+from rosbags.rosbag1 import Reader as Ros1Reader
+from rosbags.rosbag2 import Reader as Ros2Reader
+
+_REPAIR = (
+    'if the recording was cut off, repair it first (ROS 1: rosbag reindex; rosbag2 folder: '
+    'ros2 bag reindex; MCAP file: mcap recover)'
+)
+
+
+@dataclass(frozen=True, slots=True)
+class BagTopic:
+    """
+    A topic of a recording.
+
+    Attributes
+    ----------
+    name : str
+        As recorded.
+    msgtypes : tuple of str
+        Types recorded under this name, nearly always one, ``sensor_msgs/msg/Image``.
+    count : int
+        Messages that the recording states to hold.
+    latched : bool
+        Whether late subscribers got the last message (latched in ROS 1, transient local in ROS 2).
+
+    """
+
+    name: str
+    msgtypes: tuple[str, ...]
+    count: int
+    latched: bool
+
+    @property
+    def msgtype(self) -> str:
+        """Give the type of a topic that has one; else :class:`RecordingError`."""
+        if len(self.msgtypes) != 1:
+            raise RecordingError(
+                f'topic {self.name!r} should have one type, has {list(self.msgtypes)}: filter '
+                'the recording so that one is left'
+            )
+        return self.msgtypes[0]
+
+
+class BagReader:
+    """
+    A recording, open for reading; to be used in a ``with`` statement.
+
+    Parameters
+    ----------
+    path : str or Path
+        A ROS 1 ``.bag``, a rosbag2 folder (MCAP or SQLite; files or messages may be compressed
+        with zstd), or a bare ``.mcap`` or ``.db3`` file.
+
+    Raises
+    ------
+    RecordingError
+        On entering, if this is no recording, or one without its index or with a damaged one.
+
+    Notes
+    -----
+    Message definitions come from the recording; where it has none (SQLite before ROS 2 Iron),
+    ROS 2's standard types are used. The files of a split recording are read one after the other.
+
+    """
+
+    def __init__(self, path: str | Path) -> None:
+        self.path = Path(path)
+        self._reader: Ros1Reader | Ros2Reader | None = None
+
+    def __enter__(self) -> BagReader:
+        with self._explained('cannot open'):
+            _check_is_recording(self.path)
+            is_ros1 = self.path.suffix == '.bag'
+            reader = Ros1Reader(self.path) if is_ros1 else Ros2Reader(self.path)
+            reader.open()
+            self._connections = list(reader.connections)
+            self._types = BagTypes(self._connections, is_ros1=is_ros1)
+            self._reader = reader
+        return self
+
+    def __exit__(
+        self,
+        exc_type: type[BaseException] | None,
+        exc: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        reader, self._reader = self._reader, None
+        if reader is not None:
+            with self._explained('cannot close'):
+                reader.close()
+
+    @property
+    def topics(self) -> dict[str, BagTopic]:
+        """Give the topics by name."""
+        by_name: dict[str, list[Connection]] = {}
+        for connection in self._open_connections():
+            by_name.setdefault(connection.topic, []).append(connection)
+        return {name: _topic(name, by_name[name]) for name in sorted(by_name)}
+
+    @property
+    def time_span_ns(self) -> tuple[int, int] | None:
+        """Give the receive times of the first and last message, None for an empty recording."""
+        self._open_connections()
+        assert self._reader is not None
+        with self._explained('cannot read the times of'):
+            if not self._reader.message_count:
+                return None
+            return self._reader.start_time, self._reader.end_time - 1
+
+    def messages(self, topics: Collection[str] | None = None) -> Iterator[RecordedMessage]:
+        """
+        Give the messages in the order of their receive times, reading as they are asked for.
+
+        Parameters
+        ----------
+        topics : collection of str, optional
+            Topics to read; None: all.
+
+        Raises
+        ------
+        TopicError
+            At once, if the recording has no such topic.
+        RecordingError
+            While iterating, if a message cannot be read, or there are fewer than the recording
+            states; it says how many were read before.
+
+        """
+        return self._read(self._select(topics))
+
+    def decode(self, message: RecordedMessage) -> object:
+        """
+        Give a message as an object with the fields of its ROS 2 type.
+
+        Raises
+        ------
+        RecordingError
+            If the type is unknown or the bytes do not fit it.
+
+        """
+        with self._explained(f'cannot decode a message of {message.topic!r} in'):
+            return self._types.decode(message.cdr, message.msgtype)
+
+    def _open_connections(self) -> list[Connection]:
+        if self._reader is None:
+            raise RecordingError(f'{str(self.path)!r} is not open: use it in a with statement')
+        return self._connections
+
+    def _select(self, topics: Collection[str] | None) -> list[Connection]:
+        connections = self._open_connections()
+        names = {connection.topic for connection in connections}
+        missing = sorted(set(topics or ()) - names)
+        if missing:
+            raise TopicError(f'no topic {missing} in {str(self.path)!r}; it has {sorted(names)}')
+        chosen = [c for c in connections if topics is None or c.topic in topics]
+        for connection in chosen:
+            _check_is_cdr(connection)
+        return chosen
+
+    def _read(self, connections: list[Connection]) -> Iterator[RecordedMessage]:
+        if not connections:  # rosbags would take an empty selection for everything
+            return
+        assert self._reader is not None
+        raw_messages = self._reader.messages(connections)
+        n_stated = sum(connection.msgcount for connection in connections)
+        n_read = 0
+        while True:
+            with self._explained(f'after {n_read} of {n_stated} messages, cannot read on in'):
+                item = next(raw_messages, None)
+                message = None if item is None else self._message(*item)
+            if message is None:
+                break
+            yield message
+            n_read += 1
+        if n_read < n_stated:
+            raise RecordingError(
+                f'{str(self.path)!r} states {n_stated} messages and ends after {n_read}; {_REPAIR}'
+            )
+
+    def _message(self, connection: Connection, bag_time_ns: int, raw: bytes) -> RecordedMessage:
+        msgtype = normalized_msgtype(connection.msgtype)
+        cdr = self._types.to_cdr(raw, msgtype)
+        return RecordedMessage(connection.topic, msgtype, cdr, bag_time_ns)
+
+    @contextlib.contextmanager
+    def _explained(self, failure: str) -> Iterator[None]:
+        """Turn what goes wrong in the library into this package's error."""
+        try:
+            yield
+        except ClipDepthError:
+            raise
+        # Broad on purpose: on damaged files rosbags lets through whatever its parsers trip over
+        # (assertions, struct.error, KeyError, apsw and zstd errors, MemoryError ...).
+        except Exception as error:
+            reason = str(error) or type(error).__name__
+            raise RecordingError(f'{failure} {str(self.path)!r}: {reason}; {_REPAIR}') from error
+
+
+def _check_is_recording(path: Path) -> None:
+    if not path.exists():
+        raise RecordingError(f'no recording at {str(path)!r}: it does not exist')
+    if path.is_dir() and not (path / 'metadata.yaml').is_file():
+        inside = sorted(p.name for p in path.iterdir() if p.suffix in ('.bag', '.mcap', '.db3'))
+        advice = f'name one of its files instead: {inside}' if inside else 'nor any bag file'
+        raise RecordingError(
+            f'{str(path)!r} is no rosbag2 folder, it has no metadata.yaml; {advice}'
+        )
+    if path.is_file() and path.suffix not in ('.bag', '.mcap', '.db3'):
+        raise RecordingError(
+            f'a recording is a .bag, .mcap or .db3 file or a rosbag2 folder, got {str(path)!r} '
+            '(a .bag.active file needs rosbag reindex, a compressed .zstd file its folder)'
+        )
+    for database in [path] if path.suffix == '.db3' else sorted(path.glob('*.db3')):
+        _check_is_whole_sqlite(database)
+
+
+def _check_is_whole_sqlite(path: Path) -> None:
+    """Refuse a file that ends within a page: SQLite would read zeros there and say nothing."""
+    with path.open('rb') as file:
+        header = file.read(100)  # 'Database File Format', sqlite.org/fileformat.html, 1.3
+    page_bytes = int.from_bytes(header[16:18], 'big')
+    page_bytes = 65536 if page_bytes == 1 else page_bytes
+    size = path.stat().st_size
+    if len(header) < 100 or page_bytes == 0 or size % page_bytes:
+        raise RecordingError(
+            f'{str(path)!r} should be whole pages of {page_bytes} bytes, has {size} bytes: it is '
+            f'no SQLite file or was cut off; {_REPAIR}'
+        )
+
+
+def _check_is_cdr(connection: Connection) -> None:
+    extra = connection.ext
+    if isinstance(extra, ConnectionExtRosbag2) and extra.serialization_format != 'cdr':
+        raise RecordingError(
+            f'topic {connection.topic!r} is serialised as {extra.serialization_format!r}, only '
+            'cdr can be read: name the topics to read and leave this one out'
+        )
+
+
+def _topic(name: str, connections: list[Connection]) -> BagTopic:
+    return BagTopic(
+        name=name,
+        msgtypes=tuple(sorted({normalized_msgtype(c.msgtype) for c in connections})),
+        count=sum(c.msgcount for c in connections),
+        latched=any(map(_is_latched, connections)),
+    )
+
+
+def _is_latched(connection: Connection) -> bool:
+    if isinstance(connection.ext, ConnectionExtRosbag2):
+        profiles = connection.ext.offered_qos_profiles
+        return any(qos.durability is QosDurability.TRANSIENT_LOCAL for qos in profiles)
+    return bool(connection.ext.latching)

@@ -1,0 +1,144 @@
+# Copyright 2026 The clip_depth_ros authors
+# SPDX-License-Identifier: Apache-2.0
+"""One publisher for each topic of a recording, for messages that are serialised already."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Collection, Mapping
+import time
+from typing import Any, Final
+
+from clip_depth_ros.errors import MissingDependencyError, TopicError
+from clip_depth_ros.ros.message_types import installed_types
+from clip_depth_ros.types import RecordedMessage
+from rclpy.duration import Duration
+from rclpy.exceptions import InvalidTopicNameException
+from rclpy.node import Node
+from rclpy.qos import DurabilityPolicy, QoSProfile, ReliabilityPolicy
+
+QUEUE_DEPTH: Final = 10
+"""A second of images: enough for subscribers to catch up, too little to eat the memory."""
+
+
+class TopicPublishers:
+    """
+    Publishers by recorded topic: reliable, so that every kind of subscriber matches.
+
+    Topics whose message type is not installed are left out with a warning.
+
+    Parameters
+    ----------
+    node : Node
+        Owns the publishers.
+    topics : mapping of str to str
+        Type by recorded topic.
+    remaps : mapping of str to str
+        New names by recorded topic.
+    latched : collection of str
+        Recorded topics whose last message late subscribers shall get (transient local).
+
+    Raises
+    ------
+    TopicError
+        If a remapped topic is not there or a new name is no topic name.
+    MissingDependencyError
+        If no message type at all is installed.
+
+    """
+
+    def __init__(
+        self,
+        node: Node,
+        topics: Mapping[str, str],
+        *,
+        remaps: Mapping[str, str],
+        latched: Collection[str],
+    ) -> None:
+        self.counts: Counter[str] = Counter()
+        self._node = node
+        _check_remaps(remaps, topics)
+        self._publishers = {
+            topic: self._make(message_type, remaps.get(topic, topic), topic in latched)
+            for topic, message_type in self._installed(topics).items()
+        }
+
+    def publish(self, message: RecordedMessage) -> None:
+        """Publish a message, unless its topic is left out; count it by its new name."""
+        publisher = self._publishers.get(message.topic)
+        if publisher is not None:
+            publisher.publish(message.cdr)
+            self.counts[publisher.topic_name] += 1
+
+    def wait_for_subscribers(self, names: Collection[str], timeout_s: float) -> None:
+        """
+        Wait until each of these topics has its subscribers.
+
+        Parameters
+        ----------
+        names : collection of str
+            Topics by their new names; one that is named n times is waited for until it has n.
+        timeout_s : float
+            How long to wait, seconds.
+
+        Raises
+        ------
+        TopicError
+            If a topic is not published, or lacks subscribers when the time is over.
+
+        """
+        by_name = {publisher.topic_name: publisher for publisher in self._publishers.values()}
+        unknown = sorted(set(names) - by_name.keys())
+        if unknown:
+            raise TopicError(f'cannot wait for {unknown}: published are {sorted(by_name)}')
+        wanted = Counter(names)
+        deadline_s = time.monotonic() + timeout_s
+        while lacking := wanted - _subscriptions(by_name):
+            if time.monotonic() > deadline_s:
+                raise TopicError(
+                    f'too few subscribers after {timeout_s:g} s, lacking by topic: '
+                    f'{dict(lacking)}; start them, or check topic names and ROS_DOMAIN_ID'
+                )
+            time.sleep(0.01)
+
+    def wait_until_delivered(self, timeout_s: float) -> None:
+        """Wait until reliable subscribers have all; the middleware sends in the background."""
+        deadline_s = time.monotonic() + timeout_s
+        for publisher in self._publishers.values():
+            remaining_s = max(deadline_s - time.monotonic(), 0.0)
+            if not publisher.wait_for_all_acked(Duration(nanoseconds=int(remaining_s * 1e9))):
+                self._node.get_logger().warning(
+                    f'a subscriber of {publisher.topic_name} has not taken everything after '
+                    f'{timeout_s:g} s'
+                )
+
+    def _installed(self, topics: Mapping[str, str]) -> dict[str, Any]:
+        classes, left_out = installed_types(topics)
+        for topic, msgtype in left_out.items():
+            self._node.get_logger().warning(f'leaving out {topic}: {msgtype} is not installed')
+        if topics and not classes:
+            raise MissingDependencyError(
+                f'no message type of the recording is installed: {sorted(set(topics.values()))}; '
+                'install their ROS packages'
+            )
+        return classes
+
+    def _make(self, message_type: Any, name: str, is_latched: bool) -> Any:
+        durability = DurabilityPolicy.TRANSIENT_LOCAL if is_latched else DurabilityPolicy.VOLATILE
+        qos = QoSProfile(
+            depth=QUEUE_DEPTH, reliability=ReliabilityPolicy.RELIABLE, durability=durability
+        )
+        try:
+            return self._node.create_publisher(message_type, name, qos)
+        except (InvalidTopicNameException, ValueError) as error:
+            raise TopicError(f'{name!r} is no topic name, remap it: {error}') from error
+
+
+def _subscriptions(publishers: Mapping[str, Any]) -> Counter[str]:
+    return Counter({name: found.get_subscription_count() for name, found in publishers.items()})
+
+
+def _check_remaps(remaps: Mapping[str, str], topics: Mapping[str, str]) -> None:
+    unknown = sorted(remaps.keys() - topics.keys())
+    if unknown:
+        raise TopicError(f'cannot remap {unknown}: the recording has {sorted(topics)}')
