@@ -8,6 +8,7 @@ import importlib.util
 import itertools
 import os
 from pathlib import Path
+import tempfile
 
 import hypothesis
 import pytest
@@ -30,6 +31,11 @@ _domains = itertools.cycle(range(1, 102))
 for _ in range(os.getpid() * 13 % 101):
     next(_domains)
 
+# Tests talk to this machine only, and leave no logs in the home folder.
+os.environ.setdefault('ROS_AUTOMATIC_DISCOVERY_RANGE', 'LOCALHOST')
+os.environ.setdefault('ROS_LOG_DIR', tempfile.mkdtemp(prefix='clip_depth_test_logs_'))
+
+NO_ROS = 'rclpy is not installed (pip install .[ros])'
 
 if importlib.util.find_spec('rclpy'):
     # Fast DDS reads its profile once in a process, with the first participant.
@@ -38,10 +44,26 @@ if importlib.util.find_spec('rclpy'):
     use_shipped_dds_profile()
 
 
+class ModuleThatNeedsRos(pytest.Module):
+    """A test module that is not even imported: its first lines need rclpy."""
+
+    def collect(self) -> list[pytest.Item]:
+        """Skip, with the reason."""
+        pytest.skip(NO_ROS, allow_module_level=True)
+
+
+def pytest_pycollect_makemodule(module_path: Path, parent: pytest.Collector) -> object:
+    """Skip modules that are wholly about ROS where there is none."""
+    is_all_ros = 'pytestmark = pytest.mark.ros\n' in module_path.read_text(encoding='utf-8')
+    if is_all_ros and not _has('rclpy'):
+        return ModuleThatNeedsRos.from_parent(parent, path=module_path)
+    return None
+
+
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Skip, with the reason, what this machine cannot run."""
     missing = {
-        'ros': None if _has('rclpy') else 'rclpy is not installed (pip install .[ros])',
+        'ros': None if _has('rclpy') else NO_ROS,
         'distro': None if _has('launch_ros') else 'launch_ros comes with a ROS 2 distro only',
         'samples': None if SAMPLES.is_dir() else f'no sample frames at {SAMPLES}',
         'gpu': None if _has_gpu() else 'no CUDA device',

@@ -138,7 +138,7 @@ class Harness:
         """Give the node's counters."""
         return self.node._statistics.counts()
 
-    def set(self, **values: Any) -> Any:
+    def change(self, **values: Any) -> Any:
         """Set parameters together, as one atomic change."""
         parameters = [Parameter(name, value=value) for name, value in values.items()]
         return self.node.set_parameters_atomically(parameters)

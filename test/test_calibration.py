@@ -6,14 +6,11 @@ from __future__ import annotations
 
 import math
 
-import numpy as np
-import pytest
-
-pytest.importorskip('rclpy', reason='rclpy is not installed (pip install .[ros])')
-
 from clip_depth_ros.errors import CalibrationError
 from clip_depth_ros.ros.calibration import camera_of, describe_size, fits, scaled_info
 import cv2
+import numpy as np
+import pytest
 from ros_harness import camera_info
 
 pytestmark = pytest.mark.ros

@@ -9,17 +9,14 @@ from pathlib import Path
 import subprocess
 import sys
 
-import numpy as np
-import pytest
-
-pytest.importorskip('rclpy', reason='rclpy is not installed (pip install .[ros])')
-
 from clip_depth_ros.cli.demo_summary import CLOUD, COLOR, DEPTH, INFO
 from clip_depth_ros.data.bag_writer import BagWriter
 from clip_depth_ros.data.bags import BagReader
 from clip_depth_ros.data.messages import camera_info_message, image_message
 from clip_depth_ros.data.topics import CAMERA_FRAME, CAMERA_INFO, IMAGE
 from clip_depth_ros.types import Intrinsics
+import numpy as np
+import pytest
 
 pytestmark = pytest.mark.ros
 

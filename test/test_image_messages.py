@@ -4,15 +4,12 @@
 
 from __future__ import annotations
 
-import numpy as np
-import pytest
-
-pytest.importorskip('rclpy', reason='rclpy is not installed (pip install .[ros])')
-
 from clip_depth_ros.errors import ImageError
 from clip_depth_ros.ros.images import decode_compressed, decode_image, depth_message, rgb_message
 from clip_depth_ros.ros.outputs import cloud_message
 import cv2
+import numpy as np
+import pytest
 from ros_harness import rgb_image
 from sensor_msgs.msg import CompressedImage, Image, PointField
 from std_msgs.msg import Header

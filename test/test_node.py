@@ -8,14 +8,11 @@ from collections.abc import Callable, Iterator
 import math
 from typing import Any
 
+from clip_depth_ros.errors import WeightsError
 import cv2
+from lifecycle_msgs.msg import State
 import numpy as np
 import pytest
-
-pytest.importorskip('rclpy', reason='rclpy is not installed (pip install .[ros])')
-
-from clip_depth_ros.errors import WeightsError
-from lifecycle_msgs.msg import State
 from rclpy.lifecycle import TransitionCallbackReturn
 from rclpy.qos import DurabilityPolicy, QoSProfile, ReliabilityPolicy
 from rclpy.time import Time
@@ -370,7 +367,7 @@ def test_a_change_takes_effect_from_the_next_frame(make):
     harness = active(make, 'depth', 'cloud')
     harness.send(1 * SECOND, rgb_image(), camera_info())
     harness.wait_for(lambda: len(harness.received['cloud']) == 1)
-    assert harness.set(depth_encoding='16UC1', cloud_stride=2, cloud_rgb=False).successful
+    assert harness.change(depth_encoding='16UC1', cloud_stride=2, cloud_rgb=False).successful
     harness.send(2 * SECOND, rgb_image(), camera_info())
     harness.wait_for(lambda: len(harness.received['cloud']) == 2)
     assert [m.encoding for m in harness.received['depth']] == ['32FC1', '16UC1']
@@ -387,7 +384,7 @@ def test_the_predictor_is_rebuilt_from_the_previous_one_with_the_new_settings(ma
         return FakePredictor(depth_m=settings.temperature)
 
     harness = active(make, 'depth', build=build)
-    assert harness.set(temperature=0.5).successful
+    assert harness.change(temperature=0.5).successful
     harness.send(SECOND, rgb_image())
     harness.wait_for(lambda: harness.received['depth'])
     assert [temperature for temperature, _ in calls] == [0.1, 0.5]
@@ -398,7 +395,7 @@ def test_the_predictor_is_rebuilt_from_the_previous_one_with_the_new_settings(ma
 def test_whole_numbers_are_good_enough_for_depths(make):
     harness = make(max_depth_m=40, bins_m=[1, 2, 3, 4, 5, 6, 7])
     assert harness.node.trigger_configure() == SUCCESS
-    assert harness.set(max_depth_m=60).successful
+    assert harness.change(max_depth_m=60).successful
 
 
 @pytest.mark.parametrize(('values', 'reason'), [
@@ -414,7 +411,7 @@ def test_a_wrong_change_is_refused_with_the_reason_and_nothing_changes(make, val
     harness = make()
     assert harness.node.start()
     before = {name: harness.node.get_parameter(name).value for name in values}
-    result = harness.set(**values)
+    result = harness.change(**values)
     assert not result.successful
     assert reason in result.reason
     assert {name: harness.node.get_parameter(name).value for name in values} == before
@@ -429,10 +426,10 @@ def test_weights_may_be_switched_through_the_lifecycle_without_a_new_process(mak
 
     harness = make(build)
     assert harness.node.start()
-    assert not harness.set(backbone='tiny').successful
+    assert not harness.change(backbone='tiny').successful
     assert harness.node.trigger_deactivate() == SUCCESS
     assert harness.node.trigger_cleanup() == SUCCESS
-    assert harness.set(backbone='tiny').successful
+    assert harness.change(backbone='tiny').successful
     assert harness.node.start()
     assert built == ['RN50-quickgelu', 'tiny']
 
@@ -509,3 +506,10 @@ def test_diagnostics_flow_in_every_state_and_tell_what_is_waited_for(make):
     assert values['method'] == 'constant'
     assert values['images_received'] == '1'
     assert float(values['memory_mb']) > 1
+
+
+def test_an_empty_list_from_the_command_line_means_the_preset(make):
+    """``-p bins_m:=[]`` has no type and reaches rclpy as no value."""
+    harness = make(bins_m=None, depth_words=[])
+    assert harness.node.trigger_configure() == SUCCESS
+    assert harness.node._settings.bins_m == ()

@@ -6,10 +6,6 @@ from __future__ import annotations
 
 import threading
 
-import pytest
-
-pytest.importorskip('rclpy', reason='the ros package needs rclpy (pip install .[ros])')
-
 from clip_depth_ros.ros.worker import LatestWorker
 
 TIMEOUT_S = 10.0

@@ -257,7 +257,7 @@ def _seen_towards(drive: Drive, index: int, points: np.ndarray) -> np.ndarray:
 def _world_points(frame: SyntheticFrame) -> np.ndarray:
     """Unproject a frame, (H, W, 3) in the world."""
     k = frame.intrinsics
-    v, u = np.mgrid[0 : k.height, 0 : k.width]
+    v, u = np.indices((k.height, k.width))
     z = np.where(np.isfinite(frame.depth_m), frame.depth_m, 0).astype(float)
     camera = np.stack([(u - k.cx) / k.fx * z, (v - k.cy) / k.fy * z, z], axis=-1)
     return camera @ frame.T_world_cam[:3, :3].T + frame.T_world_cam[:3, 3]

@@ -116,7 +116,7 @@ def _plan(args: argparse.Namespace, parameters: Mapping[str, Any]) -> DemoPlan:
 def _render(args: argparse.Namespace) -> Path:
     from clip_depth_ros.data.bag_writer import BagWriter
     from clip_depth_ros.data.drive_messages import drive_messages
-    from clip_depth_ros.data.world import render_drive
+    from clip_depth_ros.data.world.drive import render_drive
     from tqdm import tqdm
 
     n_frames = args.frames or _SYNTHETIC_FRAMES

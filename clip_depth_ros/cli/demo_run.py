@@ -117,7 +117,7 @@ def _run(plan: DemoPlan, parameters: Path, environ: Mapping[str, str]) -> DemoRe
 
 def _node_command(plan: DemoPlan, parameters: Path) -> list[str]:
     return [
-        'clip_depth_ros.ros.node', '--ros-args',
+        'clip_depth_ros.ros.depth_node', '--ros-args',
         '-r', f'image:={plan.image_topic}',
         '-r', f'camera_info:={plan.info_topic}',
         '--params-file', str(parameters),

@@ -182,7 +182,7 @@ def reprojection_error_px(cloud: Any, info: Any) -> float:
     """
     xyz_m = _points(cloud)[..., :3].astype(np.float64)
     stride_x, stride_y = -(-info.width // cloud.width), -(-info.height // cloud.height)
-    v, u = np.mgrid[0 : cloud.height, 0 : cloud.width]
+    v, u = np.indices((cloud.height, cloud.width))
     projected_u = info.p[0] * xyz_m[..., 0] / xyz_m[..., 2] + info.p[2]
     projected_v = info.p[5] * xyz_m[..., 1] / xyz_m[..., 2] + info.p[6]
     errors = np.hypot(projected_u - u * stride_x, projected_v - v * stride_y)

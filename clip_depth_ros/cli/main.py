@@ -11,6 +11,7 @@ import sys
 
 from clip_depth_ros import __version__
 from clip_depth_ros.errors import ClipDepthError
+from clip_depth_ros.ros.missing import needs_ros, ROS_MODULES
 
 COMMANDS = {
     'predict': 'depth of one image file',
@@ -50,6 +51,11 @@ def main(argv: Sequence[str] | None = None) -> int:
     args = build_parser().parse_args(argv)
     try:
         return int(args.run(args))
+    except ModuleNotFoundError as error:
+        if (error.name or '').partition('.')[0] not in ROS_MODULES:
+            raise
+        print(f'clip-depth {args.command}: error: {needs_ros(error)}', file=sys.stderr)
+        return 1
     except ClipDepthError as error:
         print(f'clip-depth {args.command}: error: {error}', file=sys.stderr)
         return 1

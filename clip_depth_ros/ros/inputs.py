@@ -63,12 +63,12 @@ class Inputs:
 
     @property
     def image_topic(self) -> str:
-        """Resolved name of the image topic."""
+        """Give the resolved name of the image topic."""
         return str(self._image.topic_name)
 
     @property
     def info_topic(self) -> str:
-        """Resolved name of the camera_info topic."""
+        """Give the resolved name of the camera_info topic."""
         return str(self._info.topic_name)
 
     def destroy(self) -> None:

@@ -129,7 +129,7 @@ def _declare(node: Node, spec: SettingSpec) -> list[str]:
     except (InvalidParameterTypeException, InvalidParameterValueException) as error:
         problems.append(f'parameter {spec.name}: {error}')
         node.declare_parameter(spec.name, spec.default, descriptor(spec), ignore_override=True)
-    if _is_empty_list(node.get_parameter(spec.name).value):
+    if _plain(node.get_parameter(spec.name)) == ():
         # An empty list has no element to tell its type from; rclpy takes it for bytes.
         node.set_parameters([Parameter(spec.name, _EMPTY_LIST_TYPES[spec.kind], [])])
     return problems
@@ -146,10 +146,13 @@ def _add_range(described: ParameterDescriptor, spec: SettingSpec) -> None:
         described.floating_point_range = [FloatingPointRange(**limits)]
 
 
-def _is_empty_list(value: object) -> bool:
-    return value is not None and not isinstance(value, (str, bool, int, float)) and not len(value)  # type: ignore[arg-type]
+def _is_list(parameter: Parameter[Any]) -> bool:
+    return SPECS[parameter.name].kind in _EMPTY_LIST_TYPES
 
 
 def _plain(parameter: Parameter[Any]) -> Any:
     value = parameter.value
-    return tuple(value) if not isinstance(value, (str, bool, int, float, type(None))) else value
+    if not _is_list(parameter) or isinstance(value, (str, bool, int, float)):
+        return value
+    # "[]" on a command line has no type and arrives as no value at all.
+    return () if value is None else tuple(value)

@@ -64,12 +64,12 @@ class RecordingSession:
 
     @property
     def counts(self) -> Mapping[str, int]:
-        """Messages recorded so far, by topic."""
+        """Give the number of messages recorded so far, by topic."""
         return self._recorder.counts
 
     @property
     def depth_node(self) -> Mapping[str, str]:
-        """The newest diagnostics of the depth node; empty before the first."""
+        """Give the newest diagnostics of the depth node; empty before the first."""
         return self._values
 
     def count_subscribers(self, topic: str) -> int:

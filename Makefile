@@ -1,0 +1,52 @@
+# Copyright 2026 The clip_depth_ros authors
+# SPDX-License-Identifier: Apache-2.0
+#
+#   make demo                  play a recording through the real node, without a ROS distro
+#   make demo ARGS="--bag X"   the same with your recording (clip-depth demo --help)
+#   make test                  run the tests            ARGS="-k name" to choose
+#   make lint                  ruff, mypy, ament_flake8, ament_pep257
+#   make colcon                build as ROS does, and start the node from the install space
+#   make clean                 remove what the above have built; the virtual environment stays
+#   make distclean             remove the virtual environment too
+#
+# Everything runs in the virtual environment .venv, made on first use and brought up to date when
+# the packaging files change. PYTHON chooses its interpreter, VENV its place.
+
+PYTHON ?= python3
+VENV ?= .venv
+ARGS ?=
+
+BIN := $(VENV)/bin
+INSTALLED := $(VENV)/.installed
+
+.PHONY: demo test lint colcon clean distclean
+
+demo: $(INSTALLED)
+	$(BIN)/clip-depth demo $(ARGS)
+
+test: $(INSTALLED)
+	$(BIN)/python -m pytest $(ARGS)
+
+lint: $(INSTALLED)
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(BIN)/python -m pytest -q test/test_linters.py
+
+colcon: $(INSTALLED)
+	VENV=$(VENV) .ci/colcon
+
+# Editable, so that a change in the code needs no second install. ROS 2 and its messages come from
+# PyPI; the first time, this fetches about 6 GB, most of it torch.
+$(INSTALLED): setup.py setup.cfg pyproject.toml clip_depth_ros/__init__.py
+	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	@echo 'installing into $(VENV), the first time takes a few minutes'
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[ros,dev]'
+	@touch $@
+
+clean:
+	rm -rf build install log .colcon demo_output *.egg-info
+	rm -rf .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	find . -name __pycache__ -not -path './$(VENV)/*' -prune -exec rm -rf {} +
+
+distclean: clean
+	rm -rf $(VENV)

@@ -1,0 +1,51 @@
+# Copyright 2026 The clip_depth_ros authors
+# SPDX-License-Identifier: Apache-2.0
+"""The Fast DDS profile that lets big messages through between processes."""
+
+from __future__ import annotations
+
+from collections.abc import MutableMapping
+import os
+from pathlib import Path
+from typing import Final
+
+from clip_depth_ros.paths import shared_file
+
+PROFILE_VARIABLES: Final = ('FASTRTPS_DEFAULT_PROFILES_FILE', 'FASTDDS_DEFAULT_PROFILES_FILE')
+"""Fast DDS 2 reads the first, Fast DDS 3 the second."""
+
+FAST_DDS_2_DISTROS: Final = ('humble', 'iron', 'jazzy')
+"""Values of ``ROS_DISTRO`` that come with Fast DDS 2."""
+
+
+def use_shipped_dds_profile(environ: MutableMapping[str, str] = os.environ) -> Path | None:
+    """
+    Make Fast DDS use ``config/fastdds.xml``, unless the user has chosen a profile.
+
+    Call it before ``rclpy.init``, or with the environment of a process to be started. Other
+    middlewares do not look at it.
+
+    Parameters
+    ----------
+    environ : mutable mapping, optional
+        Environment to change in place; this process's own by default.
+
+    Returns
+    -------
+    Path or None
+        The profile now in force, or None if the user's choice was left alone.
+
+    Raises
+    ------
+    MissingDependencyError
+        If the file is not where the package is installed.
+
+    """
+    if any(environ.get(name) for name in PROFILE_VARIABLES):
+        return None
+    profile = shared_file('config', 'fastdds.xml')
+    is_fast_dds_2 = environ.get('ROS_DISTRO') in FAST_DDS_2_DISTROS
+    # Later releases warn in every process about the old name.
+    for name in PROFILE_VARIABLES if is_fast_dds_2 else PROFILE_VARIABLES[1:]:
+        environ[name] = str(profile)
+    return profile

@@ -1,0 +1,182 @@
+# Copyright 2026 The clip_depth_ros authors
+# SPDX-License-Identifier: Apache-2.0
+"""
+Start depth_node, and RViz if asked for.
+
+``ros2 launch clip_depth_ros depth.launch.py --show-args`` lists the arguments. An argument that
+is not given overrides nothing. Later wins: config/depth_node.yaml, preset, params_file, arguments.
+"""
+
+import os
+from pathlib import Path
+
+from ament_index_python.packages import get_package_share_directory
+from launch import LaunchDescription
+from launch.actions import DeclareLaunchArgument, OpaqueFunction, SetEnvironmentVariable
+from launch.substitutions import LaunchConfiguration
+from launch_ros.actions import LifecycleNode, Node
+
+PACKAGE = 'clip_depth_ros'
+DDS_VARIABLES = ('FASTRTPS_DEFAULT_PROFILES_FILE', 'FASTDDS_DEFAULT_PROFILES_FILE')
+"""Fast DDS 2 reads the first, Fast DDS 3 the second."""
+
+FAST_DDS_2_DISTROS = ('humble', 'iron', 'jazzy')
+
+TEXT_PARAMETERS = ('method', 'backbone', 'clip_weights', 'device', 'image_transport')
+BOOL_PARAMETERS = ('allow_download', 'autostart', 'use_sim_time')
+YES_NO = ['', 'true', 'false']
+
+OUTPUTS = ('depth/image_rect', 'depth/image_color', 'depth/points', 'depth/camera_info')
+
+
+def generate_launch_description():
+    """Give the arguments and the actions that follow from them."""
+    return LaunchDescription([
+        DeclareLaunchArgument(
+            'image', default_value='image',
+            description='Camera image topic; for image_transport:=compressed still the name '
+            'without /compressed.',
+        ),
+        DeclareLaunchArgument(
+            'camera_info', default_value='',
+            description='Camera info topic. Empty: camera_info beside the image.',
+        ),
+        DeclareLaunchArgument(
+            'image_transport', default_value='', choices=['', 'raw', 'compressed'],
+            description='Listen to raw or compressed images. Empty: as the parameter files say.',
+        ),
+        DeclareLaunchArgument(
+            'namespace', default_value='', description='Namespace of the node and its topics.'
+        ),
+        DeclareLaunchArgument(
+            'params_file', default_value='',
+            description='Your own parameter file; what it leaves out keeps its default.',
+        ),
+        DeclareLaunchArgument(
+            'preset', default_value='', choices=['', 'indoor', 'kitti'],
+            description='Parameters that come with the package: indoor or kitti.',
+        ),
+        DeclareLaunchArgument(
+            'method', default_value='', choices=['', 'auto', 'depthclip'],
+            description='Depth method. Empty: as the parameter files say.',
+        ),
+        DeclareLaunchArgument(
+            'backbone', default_value='',
+            description='CLIP model, such as RN50-quickgelu. Empty: as the parameter files say.',
+        ),
+        DeclareLaunchArgument(
+            'clip_weights', default_value='',
+            description='Local CLIP weights file. Empty: as the parameter files say.',
+        ),
+        DeclareLaunchArgument(
+            'allow_download', default_value='', choices=YES_NO,
+            description='Allow fetching published weights. Empty: as the parameter files say.',
+        ),
+        DeclareLaunchArgument(
+            'device', default_value='',
+            description='auto, cpu, cuda or cuda:N. Empty: as the parameter files say.',
+        ),
+        DeclareLaunchArgument(
+            'autostart', default_value='', choices=YES_NO,
+            description='Configure and activate on start. Empty: as the parameter files say.',
+        ),
+        DeclareLaunchArgument(
+            'use_sim_time', default_value='', choices=YES_NO,
+            description='Take time from /clock. Empty: as the parameter files say.',
+        ),
+        DeclareLaunchArgument(
+            'log_level', default_value='info',
+            choices=['debug', 'info', 'warn', 'error', 'fatal'],
+            description='Least severity that is logged.',
+        ),
+        DeclareLaunchArgument(
+            'rviz', default_value='false', choices=['true', 'false'],
+            description='Show image, depth and cloud in RViz.',
+        ),
+        DeclareLaunchArgument(
+            'fixed_frame', default_value='',
+            description='Fixed frame of RViz; without TF, the frame_id of your images. Empty: '
+            'that of the recordings made by clip-depth bag.',
+        ),
+        OpaqueFunction(function=start),
+    ])
+
+
+def start(context):
+    """Give the actions for the arguments as they were given."""
+    given = {name: value for name, value in context.launch_configurations.items() if value != ''}
+    share = Path(get_package_share_directory(PACKAGE))
+    actions = [
+        *dds_profile(share, context.environment),
+        LifecycleNode(
+            package=PACKAGE,
+            executable='depth_node',
+            name='depth_node',
+            namespace=LaunchConfiguration('namespace'),
+            parameters=[*parameter_files(share, given), given_parameters(given)],
+            remappings=input_remappings(given),
+            ros_arguments=['--log-level', given['log_level']],
+            output='screen',
+        ),
+    ]
+    return [*actions, rviz(share, given)] if given['rviz'] == 'true' else actions
+
+
+def dds_profile(share, environment):
+    """Give every process of this launch the Fast DDS profile, unless the user has chosen one."""
+    if any(map(environment.get, DDS_VARIABLES)):
+        return []
+    is_fast_dds_2 = environment.get('ROS_DISTRO') in FAST_DDS_2_DISTROS
+    # Later releases warn in every process about the old name.
+    names = DDS_VARIABLES if is_fast_dds_2 else DDS_VARIABLES[1:]
+    return [SetEnvironmentVariable(name, str(share / 'config' / 'fastdds.xml')) for name in names]
+
+
+def parameter_files(share, given):
+    """Give the parameter files, the strongest last; refuse one that is not there."""
+    files = [share / 'config' / 'depth_node.yaml']
+    if 'preset' in given:
+        files.append(share / 'config' / f'{given["preset"]}.yaml')
+    if 'params_file' in given:
+        files.append(Path(os.path.expanduser(given['params_file'])))
+    for file in files:
+        if not file.is_file():
+            # launch_ros would only warn and start the node with other parameters than asked for.
+            raise RuntimeError(f'parameter file not found: {file}')
+    return [str(file) for file in files]
+
+
+def given_parameters(given):
+    """Give the parameters that were given as launch arguments."""
+    texts = {name: given[name] for name in TEXT_PARAMETERS if name in given}
+    flags = {name: given[name] == 'true' for name in BOOL_PARAMETERS if name in given}
+    return {**texts, **flags}
+
+
+def input_remappings(given):
+    """Give the remappings of the node's inputs to the camera's topics."""
+    image = given['image']
+    beside_image = os.path.join(os.path.dirname(image), 'camera_info')
+    return [
+        ('image', image),
+        ('image/compressed', f'{image}/compressed'),
+        ('camera_info', given.get('camera_info', beside_image)),
+    ]
+
+
+def rviz(share, given):
+    """Give RViz with the shipped displays, listening to this node's topics."""
+    namespace = given.get('namespace', '').strip('/')
+    prefix = f'/{namespace}' if namespace else ''
+    topics = [*input_remappings(given), *((name, name) for name in OUTPUTS)]
+    fixed_frame = ['--fixed-frame', given['fixed_frame']] if 'fixed_frame' in given else []
+    return Node(
+        package='rviz2',
+        executable='rviz2',
+        name='clip_depth_rviz',
+        arguments=['--display-config', str(share / 'rviz' / 'clip_depth.rviz'), *fixed_frame],
+        # An absolute topic stays as it is, a relative one is the depth node's.
+        remappings=[(f'/{name}', os.path.join(f'{prefix}/', topic)) for name, topic in topics],
+        parameters=[{'use_sim_time': given.get('use_sim_time') == 'true'}],
+        output='log',
+    )

@@ -1,0 +1,62 @@
+# Copyright 2026 The clip_depth_ros authors
+# SPDX-License-Identifier: Apache-2.0
+"""The source tree as data: files, and what they import."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator
+from pathlib import Path
+from typing import NamedTuple
+
+PACKAGE = 'clip_depth_ros'
+ROOT = Path(__file__).resolve().parents[1]
+PACKAGE_DIR = ROOT / PACKAGE
+
+
+class Import(NamedTuple):
+    """One imported module, such as ``clip_depth_ros.core.bins``, and where."""
+
+    module: str
+    file: Path
+    line: int
+    is_on_load: bool
+
+    def __str__(self) -> str:
+        return f'{self.file.relative_to(ROOT)}:{self.line} imports {self.module}'
+
+
+def python_files(folder: Path) -> list[Path]:
+    """Give the Python files of a folder and its sub-folders."""
+    return sorted(path for path in folder.rglob('*.py') if '__pycache__' not in path.parts)
+
+
+def room_of(file: Path) -> str:
+    """Give the layer that a file of the package belongs to: a folder, or a module of its own."""
+    return file.relative_to(PACKAGE_DIR).parts[0].removesuffix('.py')
+
+
+def imports_of(file: Path) -> list[Import]:
+    """Give every import of a file, also those inside functions."""
+    tree = ast.parse(file.read_text(encoding='utf-8'), str(file))
+    deferred = {
+        id(inner)
+        for node in ast.walk(tree)
+        if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef, ast.Lambda))
+        for inner in ast.walk(node)
+    }
+    return [
+        Import(module, file, node.lineno, id(node) not in deferred)
+        for node in ast.walk(tree)
+        for module in _modules(node)
+    ]
+
+
+def _modules(node: ast.AST) -> Iterator[str]:
+    if isinstance(node, ast.Import):
+        yield from (alias.name for alias in node.names)
+    elif isinstance(node, ast.ImportFrom):
+        assert node.level == 0, f'line {node.lineno}: imports are absolute here'
+        assert node.module is not None
+        # What follows may be a module of a package, such as "from clip_depth_ros import color".
+        yield from (f'{node.module}.{alias.name}' for alias in node.names)

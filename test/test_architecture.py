@@ -1,0 +1,190 @@
+# Copyright 2026 The clip_depth_ros authors
+# SPDX-License-Identifier: Apache-2.0
+"""The layers, and which way imports point. A new layer is one line in MAY_IMPORT."""
+
+from __future__ import annotations
+
+from pathlib import Path
+import subprocess
+import sys
+
+import pytest
+from source_tree import Import, imports_of, PACKAGE, PACKAGE_DIR, python_files, room_of, ROOT
+
+NOUNS = {'errors', 'types', 'presets', 'config', 'setting_specs'}
+TOOLS = {'paths', 'files', 'color'}
+BASE = NOUNS | TOOLS | {'core'}
+PREDICTOR = {'predictor', 'depthclip_predictor'}
+
+MAY_IMPORT: dict[str, set[str]] = {
+    # The nouns know each other, and nothing else.
+    **dict.fromkeys(NOUNS, NOUNS),
+    **dict.fromkeys(TOOLS, NOUNS | TOOLS),
+    'core': NOUNS,
+    # A model that knows KITTI can only be tested on KITTI.
+    'model': BASE,
+    'data': BASE,
+    **dict.fromkeys(PREDICTOR, BASE | PREDICTOR | {'model'}),
+    # A robot must not need a dataset reader to start.
+    'ros': BASE | PREDICTOR,
+    'cli': BASE | PREDICTOR | {'model', 'data', 'ros'},
+}
+"""Which layers a layer may import from, besides itself."""
+
+ROS = {
+    'ament_index_python', 'builtin_interfaces', 'cv_bridge', 'diagnostic_msgs', 'geometry_msgs',
+    'launch', 'launch_ros', 'lifecycle_msgs', 'message_filters', 'nav_msgs', 'rcl_interfaces',
+    'rclpy', 'rosgraph_msgs', 'rosidl_runtime_py', 'sensor_msgs', 'sensor_msgs_py', 'std_msgs',
+    'stereo_msgs', 'tf2_msgs', 'tf2_ros', 'visualization_msgs',
+}
+NOT_PURE = {'argparse', 'cv2', 'jinja2', 'matplotlib', 'open_clip', 'rosbags', 'torch', 'yaml'}
+FOR_PEOPLE = {'argparse', 'jinja2', 'matplotlib', 'tqdm'}
+HEAVY = {'cv2', 'matplotlib', 'open_clip', 'rclpy', 'rosbags', 'safetensors', 'torch'}
+
+FORBIDDEN: dict[str, set[str]] = {
+    # Its tests run anywhere in a second.
+    'core': NOT_PURE,
+    **dict.fromkeys(NOUNS, NOT_PURE),
+    # They run on robots and servers without a command line or a display.
+    **dict.fromkeys(PREDICTOR, FOR_PEOPLE),
+    'ros': FOR_PEOPLE,
+    'model': FOR_PEOPLE | {'rosbags'},
+    'data': FOR_PEOPLE | {'torch', 'open_clip'},
+}
+"""Foreign modules that a layer must not import, not even inside a function."""
+
+LAUNCH_MAY_IMPORT = {'ament_index_python', 'launch', 'launch_ros', 'os', 'pathlib'}
+
+FILES = python_files(PACKAGE_DIR)
+IMPORTS = [imported for file in FILES for imported in imports_of(file)]
+
+
+def test_imports_are_found_wherever_they_stand(tmp_path: Path):
+    """The guard itself: what it does not see, it does not guard."""
+    file = tmp_path / 'module.py'
+    file.write_text('import torch.nn\ndef run():\n    from rosbags import image, rosbag2\n')
+    found = [(imported.module, imported.is_on_load) for imported in imports_of(file)]
+    assert found == [('torch.nn', True), ('rosbags.image', False), ('rosbags.rosbag2', False)]
+
+
+def test_every_layer_is_there():
+    """A rule about a folder that was renamed would guard nothing."""
+    missing = [
+        room
+        for room in MAY_IMPORT
+        if not (PACKAGE_DIR / room).is_dir() and not (PACKAGE_DIR / f'{room}.py').is_file()
+    ]
+    assert missing == []
+
+
+def test_every_file_belongs_to_a_layer():
+    rooms = {room_of(file) for file in FILES} - {'__init__', '__main__'}
+    assert rooms - MAY_IMPORT.keys() == set(), 'add a line to MAY_IMPORT and to the docs'
+
+
+@pytest.mark.parametrize('room', MAY_IMPORT)
+def test_imports_point_down(room: str):
+    allowed = MAY_IMPORT[room] | {room, '__version__'}
+    wrong = [
+        str(imported)
+        for imported in IMPORTS
+        if room_of(imported.file) == room and (own := _own_room(imported)) and own not in allowed
+    ]
+    assert wrong == []
+
+
+@pytest.mark.parametrize('room', sorted(set(MAY_IMPORT) - {'ros'}))
+def test_only_ros_knows_ros(room: str):
+    """ROS is one of several front ends; rosbags has its own message types."""
+    # Where the package is installed is asked of the index in one place, and it may be missing.
+    allowed = {'ament_index_python'} if room == 'paths' else set()
+    assert _foreign(room, ROS - allowed) == []
+
+
+@pytest.mark.parametrize('room', FORBIDDEN)
+def test_layers_stay_clear_of_what_they_must_not_need(room: str):
+    assert _foreign(room, FORBIDDEN[room]) == []
+
+
+def test_package_files_import_nothing():
+    """``import clip_depth_ros.data`` must cost nothing."""
+    assert [str(imported) for imported in IMPORTS if imported.file.name == '__init__.py'] == []
+
+
+def test_command_modules_load_nothing_heavy():
+    """``clip-depth --help`` answers at once; the rest is imported inside ``run``."""
+    wrong = [
+        str(imported)
+        for imported in IMPORTS
+        if room_of(imported.file) == 'cli'
+        and imported.file.stem in _commands()
+        and imported.is_on_load
+        and _top(imported) in HEAVY
+    ]
+    assert wrong == []
+
+
+@pytest.mark.parametrize('code', [
+    f'import {PACKAGE}',
+    f'import {PACKAGE}.config, {PACKAGE}.types, {PACKAGE}.setting_specs, {PACKAGE}.paths',
+    f'from {PACKAGE}.cli.main import build_parser; build_parser()',
+])
+def test_nothing_heavy_is_loaded(code: str):
+    """What is imported directly may import something heavy in its turn: look at what is loaded."""
+    report = f'{code}; import sys; print(*sys.modules)'
+    process = subprocess.run(
+        [sys.executable, '-c', report], cwd=ROOT, capture_output=True, text=True, check=True
+    )
+    loaded = {name.partition('.')[0] for name in process.stdout.split()}
+    assert PACKAGE in loaded
+    assert loaded & HEAVY == set()
+
+
+def test_launch_files_refer_to_the_package_by_name_only():
+    """A launch file must parse without torch, and before the package is built."""
+    files = python_files(ROOT / 'launch')
+    assert files
+    wrong = [
+        str(imported)
+        for file in files
+        for imported in imports_of(file)
+        if _top(imported) not in LAUNCH_MAY_IMPORT
+    ]
+    assert wrong == []
+
+
+@pytest.mark.parametrize('folder', [PACKAGE, 'launch', 'config', 'rviz', 'test', '.ci'])
+def test_every_file_names_its_licence(folder: str):
+    spdx = 'SPDX-License-Identifier: Apache-2.0'
+    suffixes = ('.py', '.yaml', '.xml', '.rviz', *([''] if folder == '.ci' else []))
+    files = [
+        path
+        for path in (ROOT / folder).rglob('*')
+        if path.is_file() and path.suffix in suffixes and '__pycache__' not in path.parts
+    ]
+    assert files
+    assert [path for path in files if spdx not in path.read_text(encoding='utf-8')[:600]] == []
+
+
+def _commands() -> set[str]:
+    from clip_depth_ros.cli.main import COMMANDS
+
+    return {'main', 'flags', *COMMANDS}
+
+
+def _top(imported: Import) -> str:
+    return imported.module.partition('.')[0]
+
+
+def _own_room(imported: Import) -> str:
+    """Give the layer of this package that is imported from, or nothing."""
+    package, _, rest = imported.module.partition('.')
+    return rest.partition('.')[0] if package == PACKAGE else ''
+
+
+def _foreign(room: str, modules: set[str]) -> list[str]:
+    return [
+        str(imported)
+        for imported in IMPORTS
+        if room_of(imported.file) == room and _top(imported) in modules
+    ]

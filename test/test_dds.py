@@ -1,0 +1,136 @@
+# Copyright 2026 The clip_depth_ros authors
+# SPDX-License-Identifier: Apache-2.0
+"""The Fast DDS profile: who gets it, what it says, and that big messages arrive with it."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import time
+import xml.etree.ElementTree as ElementTree
+
+from clip_depth_ros.ros.dds import PROFILE_VARIABLES, use_shipped_dds_profile
+import pytest
+from source_tree import ROOT
+
+PROFILE = ROOT / 'config' / 'fastdds.xml'
+OLD, NEW = PROFILE_VARIABLES
+N_MESSAGES = 10
+
+TALKER = """
+import time
+import rclpy
+from rclpy.qos import QoSProfile, ReliabilityPolicy
+from sensor_msgs.msg import Image, PointCloud2
+
+rclpy.init()
+node = rclpy.create_node('talker')
+best_effort = QoSProfile(depth=1, reliability=ReliabilityPolicy.BEST_EFFORT)
+images = node.create_publisher(Image, 'image', best_effort)
+clouds = node.create_publisher(PointCloud2, 'cloud', 1)
+image, cloud = Image(), PointCloud2()
+image.data.frombytes(bytes(1242 * 375 * 3))
+cloud.data.frombytes(bytes(1242 * 375 * 16))
+end_s = time.monotonic() + 20
+while not (images.get_subscription_count() and clouds.get_subscription_count()):
+    assert time.monotonic() < end_s, 'nobody listens'
+    time.sleep(0.02)
+time.sleep(0.2)  # the listener may need a moment longer to know of us
+for number in range({n_messages}):
+    image.width = cloud.width = number
+    images.publish(image)
+    clouds.publish(cloud)
+    time.sleep(0.1)
+time.sleep(0.5)  # the last ones are still on their way
+rclpy.shutdown()
+"""
+
+
+def test_both_names_are_set_for_fast_dds_2():
+    environ = {'ROS_DISTRO': 'humble'}
+    assert use_shipped_dds_profile(environ) == PROFILE
+    assert environ == {'ROS_DISTRO': 'humble', OLD: str(PROFILE), NEW: str(PROFILE)}
+
+
+@pytest.mark.parametrize('before', [{}, {'ROS_DISTRO': 'kilted'}])
+def test_only_the_new_name_is_set_for_fast_dds_3(before: dict[str, str]):
+    """Fast DDS 3 warns in each process that the old name is deprecated."""
+    environ = dict(before)
+    assert use_shipped_dds_profile(environ) == PROFILE
+    assert environ == {**before, NEW: str(PROFILE)}
+
+
+@pytest.mark.parametrize('name', PROFILE_VARIABLES)
+def test_the_users_profile_is_left_alone(name: str):
+    environ = {name: '/my/profile.xml'}
+    assert use_shipped_dds_profile(environ) is None
+    assert environ == {name: '/my/profile.xml'}
+
+
+def test_calling_it_twice_changes_nothing():
+    environ: dict[str, str] = {}
+    use_shipped_dds_profile(environ)
+    before = dict(environ)
+    use_shipped_dds_profile(environ)
+    assert environ == before
+
+
+def test_profile_has_room_for_big_messages_and_reaches_other_machines():
+    tree = ElementTree.parse(PROFILE).getroot()
+    dds = {'d': 'http://www.eprosima.com'}
+    transports = {
+        transport.findtext('d:type', namespaces=dds): transport
+        for transport in tree.iterfind('.//d:transport_descriptor', dds)
+    }
+    assert transports.keys() == {'SHM', 'UDPv4'}
+    assert transports['SHM'].findtext('d:segment_size', namespaces=dds) == str(64 * 2**20)
+    assert transports['SHM'].findtext('d:maxMessageSize', namespaces=dds) == str(16 * 2**20)
+    participant = tree.find('.//d:participant', dds)
+    assert participant is not None
+    assert participant.get('is_default_profile') == 'true'
+    assert participant.findtext('.//d:useBuiltinTransports', namespaces=dds) == 'false'
+    used = [element.text for element in participant.iterfind('.//d:transport_id', dds)]
+    defined = [t.findtext('d:transport_id', namespaces=dds) for t in transports.values()]
+    assert used == defined
+
+
+@pytest.mark.ros
+def test_images_and_clouds_of_kitti_size_arrive_from_another_process(
+    ros_domain: int, monkeypatch: pytest.MonkeyPatch
+):
+    """1.4 MB best effort and 7.5 MB reliable; without the profile most images are lost."""
+    import rclpy
+    from rclpy.context import Context
+    from rclpy.executors import SingleThreadedExecutor
+    from rclpy.qos import QoSProfile, ReliabilityPolicy
+    from sensor_msgs.msg import Image, PointCloud2
+
+    for name in PROFILE_VARIABLES:
+        monkeypatch.setenv(name, '')
+    use_shipped_dds_profile()
+    context = Context()
+    rclpy.init(context=context)
+    node = rclpy.create_node('listener', context=context)
+    executor = SingleThreadedExecutor(context=context)
+    executor.add_node(node)
+    received: dict[str, list[int]] = {'image': [], 'cloud': []}
+    qos = QoSProfile(depth=N_MESSAGES, reliability=ReliabilityPolicy.BEST_EFFORT)
+    node.create_subscription(
+        Image, 'image', lambda message: received['image'].append(message.width), qos
+    )
+    node.create_subscription(
+        PointCloud2, 'cloud', lambda message: received['cloud'].append(message.width), N_MESSAGES
+    )
+    code = TALKER.format(n_messages=N_MESSAGES)
+    try:
+        with subprocess.Popen([sys.executable, '-c', code]) as talker:
+            end_s = time.monotonic() + 40
+            while talker.poll() is None:
+                assert time.monotonic() < end_s, 'timed out'
+                executor.spin_once(timeout_sec=0.1)
+        assert talker.returncode == 0
+        assert received == {'image': [*range(N_MESSAGES)], 'cloud': [*range(N_MESSAGES)]}
+    finally:
+        executor.shutdown()
+        node.destroy_node()
+        rclpy.shutdown(context=context)

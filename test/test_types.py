@@ -1,0 +1,104 @@
+# Copyright 2026 The clip_depth_ros authors
+# SPDX-License-Identifier: Apache-2.0
+"""Intrinsics: what scaling, cropping and flipping a picture does to its camera."""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+
+from clip_depth_ros.errors import CalibrationError
+from clip_depth_ros.types import Intrinsics
+from hypothesis import given, strategies as st
+import numpy as np
+import pytest
+
+KITTI = Intrinsics(fx=721.5377, fy=721.5377, cx=609.5593, cy=172.854, width=1242, height=375)
+
+sizes = st.integers(1, 4000)
+focal_lengths = st.floats(1.0, 5000.0)
+cameras = st.builds(
+    Intrinsics,
+    fx=focal_lengths, fy=focal_lengths, cx=st.floats(-500, 4500), cy=st.floats(-500, 4500),
+    width=sizes, height=sizes,
+)
+
+
+def pixel(camera: Intrinsics, x: float, y: float, z: float) -> tuple[float, float]:
+    """Give the pixel of a point in the optical frame."""
+    return camera.fx * x / z + camera.cx, camera.fy * y / z + camera.cy
+
+
+def test_half_the_size_by_hand():
+    """Pixel centres are at whole numbers: pixel 0.5 of the old picture is pixel 0 of the new."""
+    camera = Intrinsics(fx=100.0, fy=80.0, cx=49.5, cy=39.5, width=100, height=80)
+    half = camera.scaled_to(50, 40)
+    assert half == Intrinsics(fx=50.0, fy=40.0, cx=24.5, cy=19.5, width=50, height=40)
+
+
+def test_crop_by_hand():
+    assert KITTI.cropped(100, 20, 640, 300) == Intrinsics(
+        fx=721.5377, fy=721.5377, cx=509.5593, cy=152.854, width=640, height=300
+    )
+
+
+def test_matrix_by_hand():
+    expected = [[721.5377, 0, 609.5593], [0, 721.5377, 172.854], [0, 0, 1]]
+    matrix = KITTI.matrix()
+    assert matrix.dtype == np.float64
+    np.testing.assert_array_equal(matrix, expected)
+
+
+@given(cameras, sizes, sizes)
+def test_scaling_moves_pixels_with_the_picture(camera: Intrinsics, width: int, height: int):
+    """Edges stay edges: (u + 0.5) / width is the same before and after."""
+    scaled = camera.scaled_to(width, height)
+    u, v = pixel(camera, 0.3, -0.2, 2.0)
+    u_scaled, v_scaled = pixel(scaled, 0.3, -0.2, 2.0)
+    assert (u_scaled + 0.5) / width == pytest.approx((u + 0.5) / camera.width, rel=1e-9, abs=1e-9)
+    assert (v_scaled + 0.5) / height == pytest.approx(
+        (v + 0.5) / camera.height, rel=1e-9, abs=1e-9
+    )
+
+
+@given(cameras, sizes, sizes)
+def test_scaling_back_is_identity(camera: Intrinsics, width: int, height: int):
+    there_and_back = camera.scaled_to(width, height).scaled_to(camera.width, camera.height)
+    assert dataclasses.astuple(there_and_back) == pytest.approx(
+        dataclasses.astuple(camera), rel=1e-9, abs=1e-6
+    )
+
+
+@given(cameras)
+def test_flipping_twice_is_identity(camera: Intrinsics):
+    assert dataclasses.astuple(camera.flipped().flipped()) == pytest.approx(
+        dataclasses.astuple(camera), abs=1e-9
+    )
+
+
+@given(cameras)
+def test_a_flipped_camera_sees_the_mirrored_point_at_the_mirrored_pixel(camera: Intrinsics):
+    u, v = pixel(camera, 0.4, 0.1, 3.0)
+    u_flipped, v_flipped = pixel(camera.flipped(), -0.4, 0.1, 3.0)
+    assert u_flipped == pytest.approx(camera.width - 1 - u, rel=1e-9, abs=1e-9)
+    assert v_flipped == v
+
+
+@pytest.mark.parametrize('bad', [0.0, -1.0, math.nan, math.inf])
+@pytest.mark.parametrize('name', ['fx', 'fy'])
+def test_focal_lengths_must_be_positive_and_finite(name: str, bad: float):
+    with pytest.raises(CalibrationError, match=f'{name}={bad}.*calibrate the camera'):
+        dataclasses.replace(KITTI, **{name: bad})
+
+
+@pytest.mark.parametrize('bad', [math.nan, math.inf])
+@pytest.mark.parametrize('name', ['cx', 'cy'])
+def test_principal_point_must_be_finite(name: str, bad: float):
+    with pytest.raises(CalibrationError, match=f'{name}={bad}'):
+        dataclasses.replace(KITTI, **{name: bad})
+
+
+@pytest.mark.parametrize(('width', 'height'), [(0, 375), (1242, 0), (-1, 375)])
+def test_size_must_be_positive(width: int, height: int):
+    with pytest.raises(CalibrationError, match=f'got {width}x{height}'):
+        dataclasses.replace(KITTI, width=width, height=height)
