@@ -28,22 +28,12 @@ _YAML_HEAD: Final = """\
   ros__parameters:
 """
 
-_MARKDOWN_HEAD: Final = """\
-# Parameters
-
-Every parameter of `depth_node`, with its default. The parameters of the predictor (all up to
-`scene_smoothing`) are also flags of `clip-depth`: `min_depth_m` is `--min-depth-m`. *At run time*
-says whether a change takes effect while the node is configured; the others are refused then, with
-the reason. Derived from `clip_depth_ros/config.py` by `clip-depth settings --format markdown`.
-
-"""
-
-
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the flags of ``clip-depth settings``."""
     parser.add_argument(
         '--format', choices=tuple(_FORMATS), default='yaml',
-        help='yaml: config/depth_node.yaml; markdown, rst: a table (default: yaml)',
+        help="yaml: config/depth_node.yaml; markdown: the README's table; rst: the same table "
+        '(default: yaml)',
     )
 
 
@@ -89,7 +79,7 @@ def _markdown_text(specs: Iterable[SettingSpec]) -> str:
     rows = [_COLUMNS, ('---',) * len(_COLUMNS), *(_cells(spec, '`{}`') for spec in specs)]
     # Between cells a bar would start a new one.
     lines = ('| ' + ' | '.join(cell.replace('|', r'\|') for cell in row) + ' |' for row in rows)
-    return _MARKDOWN_HEAD + '\n'.join(lines) + '\n'
+    return '\n'.join(lines) + '\n'
 
 
 def _rst_text(specs: Iterable[SettingSpec]) -> str:
