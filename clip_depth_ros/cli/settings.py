@@ -28,6 +28,7 @@ _YAML_HEAD: Final = """\
   ros__parameters:
 """
 
+
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the flags of ``clip-depth settings``."""
     parser.add_argument(
