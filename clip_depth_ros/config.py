@@ -60,6 +60,23 @@ class Settings(BaseModel):
         except ValidationError as error:
             raise ConfigError(_explain(cls, error)) from error
 
+    @classmethod
+    def check_each(cls, values: Mapping[str, Any]) -> None:
+        """
+        Check values one by one, not whether they go together.
+
+        Raises
+        ------
+        ConfigError
+            Naming each setting that is unknown, of the wrong type or out of range, and its value.
+
+        """
+        try:
+            cls.model_validate(dict(values))
+        except ValidationError as error:
+            if any(problem['loc'] for problem in error.errors()):
+                raise ConfigError(_explain(cls, error)) from error
+
     def changed(self, **values: Any) -> Any:
         """Give the same settings with some values replaced, checked again as a whole."""
         return type(self).from_mapping({**self.model_dump(), **values})
@@ -151,8 +168,9 @@ class PredictorSettings(Settings):
     )
     bins: Literal['original', 'scene1', 'scene2', 'scene3', 'scene4', 'outdoor'] = _setting(
         'original',
-        'Depth of each word by preset name (indoor, 1 to 4 m), or outdoor: spaced evenly in log '
-        'depth from min_depth_m to max_depth_m.',
+        'Depth of each word by preset name, or outdoor: spaced evenly in log depth from '
+        'min_depth_m to max_depth_m. The others are for rooms: original ends at 3 m; scene1, '
+        'scene2 and scene4 at 4 m; scene3 at 2.5 m.',
         at_run_time=True,
     )
     bins_m: tuple[float, ...] = _setting(
@@ -234,7 +252,14 @@ class PredictorSettings(Settings):
                 f'min_depth_m={self.min_depth_m}, max_depth_m={self.max_depth_m}'
             )
         words, bins_m = self.resolved_words(), self.resolved_bins_m()
-        _check_as_many(words, bins_m, 'bins_m' if self.bins_m else f'bins={self.bins!r}')
+        source = 'bins_m' if self.bins_m else f'bins={self.bins!r}'
+        _check_as_many(words, bins_m, source)
+        if bins_m[-1] < self.min_depth_m or bins_m[0] > self.max_depth_m:
+            raise ValueError(
+                f'all depth bins, {bins_m[0]} to {bins_m[-1]} m ({source}), lie outside of '
+                f'min_depth_m={self.min_depth_m} to max_depth_m={self.max_depth_m}: nothing would '
+                "be answered; set bins='outdoor', your own bins_m, or another range"
+            )
         scenes = self.resolved_scenes()
         for name, scene_bins_m in scenes.items() if self.scene_aware else ():
             _check_as_many(words, scene_bins_m, f'scene_bins {name!r}')
@@ -300,8 +325,8 @@ class NodeSettings(PredictorSettings):
     )
     sync_wait_s: float = _setting(
         0.1,
-        'How long after its arrival an image waits for a better camera_info; usually over before '
-        'the depth is ready, so it costs nothing.',
+        'How long after its arrival an image waits for a better camera_info. Depth and colour '
+        'never wait, and mostly this is over before they are ready; given up where it is in vain.',
         unit='s', at_run_time=True, ge=0.0, le=5.0,
     )
     depth_encoding: Literal['32FC1', '16UC1'] = _setting(

@@ -6,12 +6,31 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+import errno
 import os
 from pathlib import Path
 import secrets
 import shutil
 
 from clip_depth_ros.errors import ClipDepthError, OutputError
+
+
+def make_folder(path: str | os.PathLike[str]) -> Path:
+    """
+    Make a folder, and those above it, if it is not there yet.
+
+    Raises
+    ------
+    OutputError
+        If the operating system refuses, or a file is in the way.
+
+    """
+    folder = Path(path)
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise _explained(folder, error) from error
+    return folder
 
 
 @contextmanager
@@ -37,10 +56,7 @@ def atomic_path(path: str | os.PathLike[str]) -> Iterator[Path]:
     except ClipDepthError:
         raise
     except OSError as error:
-        raise OutputError(
-            f'cannot write {str(target)!r}: {error.strerror or error}; free some space there or '
-            'name another place'
-        ) from error
+        raise _explained(target, error) from error
     finally:
         with suppress(OSError):  # what went wrong before says more
             _remove(temporary)
@@ -58,6 +74,12 @@ def atomic_write_bytes(path: str | os.PathLike[str], data: bytes) -> None:
     """
     with atomic_path(path) as temporary:
         temporary.write_bytes(data)
+
+
+def _explained(path: Path, error: OSError) -> OutputError:
+    is_full = error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+    advice = 'free some space there or name another place' if is_full else 'name another place'
+    return OutputError(f'cannot write {str(path)!r}: {error.strerror or error}; {advice}')
 
 
 def _remove(path: Path) -> None:

@@ -103,6 +103,15 @@ def test_an_info_at_image_size_is_unchanged():
     assert list(same.p) == pytest.approx(list(info.p))
 
 
+def test_a_fisheye_without_coefficients_is_no_pinhole():
+    """Equidistant: an angle a from the axis is f * a from the centre; the ray is tan(a)."""
+    info = camera_info(64, 48, fx=40.0)
+    info.p, info.distortion_model, info.d = [0.0] * 12, 'equidistant', [0.0] * 4
+    rays = camera_of(info, 'auto', 64, 48).rays(64, 48)
+    angle = np.hypot(63 - 31.5, 24 - 23.5) / 40.0
+    assert np.hypot(*rays[24, 63]) == pytest.approx(np.tan(angle), rel=1e-4)
+
+
 def test_sizes_must_agree_unless_the_info_says_none():
     assert fits(camera_info(32, 24), 32, 24)
     assert not fits(camera_info(32, 24), 24, 32)

@@ -40,6 +40,22 @@ def test_settings_cannot_be_changed_in_place():
         settings.cloud_stride = 2  # type: ignore[misc]
 
 
+@pytest.mark.parametrize('values', [
+    {'min_depth_m': 5.0},
+    {'max_depth_m': 0.9},
+    {'bins_m': [1, 2, 3, 4, 5, 6, 7], 'min_depth_m': 8},
+])
+def test_a_range_without_any_bin_in_it_is_refused(values: dict[str, Any]):
+    with pytest.raises(ConfigError, match=r"all depth bins, .* lie outside.*bins='outdoor'"):
+        NodeSettings.from_mapping(values)
+
+
+def test_values_checked_one_by_one_need_not_go_together():
+    NodeSettings.check_each({'bins_m': [1.0, 2.0], 'min_depth_m': 500.0})
+    with pytest.raises(ConfigError, match='temperature'):
+        NodeSettings.check_each({'bins_m': [1.0, 2.0], 'temperature': -1.0})
+
+
 def test_changed_gives_new_settings():
     settings = NodeSettings()
     assert settings.changed(cloud_stride=4).cloud_stride == 4
@@ -98,7 +114,10 @@ def test_log_spaced_hits_its_ends_and_keeps_its_ratio(first_m: float, last_m: fl
 def test_any_ascending_bins_with_as_many_words_are_fine(depths: set[float]):
     bins_m = tuple(sorted(depths))
     words = tuple(f'word {i}' for i in range(len(bins_m)))
-    assert PredictorSettings(depth_words=words, bins_m=bins_m).resolved_bins_m() == bins_m
+    settings = PredictorSettings(
+        depth_words=words, bins_m=bins_m, min_depth_m=0.01, max_depth_m=1000.0
+    )
+    assert settings.resolved_bins_m() == bins_m
 
 
 def test_scenes_by_name_and_by_number():

@@ -6,10 +6,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 import math
+import time
 from typing import Any
 
 from clip_depth_ros.errors import WeightsError
+from clip_depth_ros.ros.diagnostics import status_of
 import cv2
+from diagnostic_msgs.msg import DiagnosticStatus
 from lifecycle_msgs.msg import State
 import numpy as np
 import pytest
@@ -19,7 +22,7 @@ from rclpy.time import Time
 import ros_harness
 from ros_harness import camera_info, FakePredictor, Harness, rgb_image
 from rosgraph_msgs.msg import Clock
-from sensor_msgs.msg import CompressedImage, Image
+from sensor_msgs.msg import CompressedImage, Image, PointCloud2
 
 pytestmark = pytest.mark.ros
 
@@ -111,7 +114,7 @@ def test_a_cloud_point_lands_on_its_own_pixel_again(make):
 def test_without_camera_info_depth_flows_and_diagnostics_say_why_there_is_no_cloud(make):
     harness = active(make, 'depth', 'cloud')
     harness.send(SECOND, rgb_image())
-    harness.wait_for(lambda: harness.received['depth'])
+    harness.wait_for(lambda: harness.counts().get('processed') == 1)
     assert harness.received['cloud'] == []
     assert 'no camera_info' in harness.node._health().camera_problem
 
@@ -128,7 +131,7 @@ def test_a_camera_info_that_comes_after_its_image_is_waited_for(make):
 def test_a_camera_info_of_another_size_is_reported_and_not_used(make):
     harness = active(make, 'depth', 'cloud')
     harness.send(SECOND, rgb_image(32, 24), camera_info(64, 48))
-    harness.wait_for(lambda: harness.received['depth'])
+    harness.wait_for(lambda: harness.counts().get('processed') == 1)
     assert harness.node._health().camera_problem == 'camera_info is for 64x48 images, got 32x24'
     assert harness.received['cloud'] == []
 
@@ -139,7 +142,7 @@ def test_zero_or_nan_intrinsics_cost_the_cloud_and_not_the_depth(make, bad):
     info.k[0] = info.p[0] = info.k[4] = info.p[5] = bad
     harness = active(make, 'depth', 'cloud')
     harness.send(SECOND, rgb_image(), info)
-    harness.wait_for(lambda: harness.received['depth'])
+    harness.wait_for(lambda: harness.counts().get('processed') == 1)
     assert 'must be finite with fx, fy > 0' in harness.node._health().camera_problem
 
 
@@ -170,7 +173,7 @@ def test_a_damaged_image_is_counted_and_named_and_the_node_goes_on(make, field, 
     harness.wait_for(lambda: harness.counts().get('failed') == 1)
     harness.send(2 * SECOND, rgb_image())
     harness.wait_for(lambda: harness.received['depth'])
-    assert reason in harness.node._health().last_error
+    assert reason in harness.node._health().image_error
     assert stamps(harness.received['depth']) == [2 * SECOND]
 
 
@@ -183,7 +186,7 @@ def test_a_predictor_that_raises_costs_one_frame(make):
     predictor.delay_s = 0.0
     harness.send(2 * SECOND, rgb_image())
     harness.wait_for(lambda: harness.received['depth'])
-    assert 'ValueError' in harness.node._health().last_error
+    assert 'ValueError' in harness.node._health().image_error
 
 
 def test_a_slow_predictor_gets_the_newest_image_and_the_rest_is_counted_as_dropped(make):
@@ -207,7 +210,7 @@ def test_stamps_that_jump_back_are_answered_and_start_matching_anew(make):
         harness.wait_for(lambda n=n: len(harness.received['cloud']) == n)
     assert harness.counts()['time_jumps'] == 1
     assert predictor.n_resets == 1
-    assert harness.node._pipeline.sync_counts() == {'exact': 3}
+    assert harness.counts()['camera_info_exact'] == 3
 
 
 def test_depth_of_another_size_comes_with_its_own_camera_info_and_cloud(make):
@@ -255,6 +258,70 @@ def test_a_clock_that_jumps_back_starts_matching_anew(make):
     harness.wait_for(lambda: harness.counts().get('time_jumps') == 1)
     harness.send(50 * SECOND, rgb_image())
     harness.wait_for(lambda: predictor.n_resets == 1)
+
+
+@pytest.mark.parametrize('which', ['image', 'info'])
+def test_a_negative_stamp_of_a_broken_driver_does_not_end_the_node(make, which):
+    harness = active(make, 'depth')
+    image, info = rgb_image(), camera_info()
+    (image if which == 'image' else info).header.stamp.sec = -5
+    (harness._image if which == 'image' else harness._info).publish(
+        image if which == 'image' else info
+    )
+    harness.send(SECOND, rgb_image())
+    harness.wait_for(lambda: SECOND in stamps_of_good(harness.received['depth']))
+
+
+def stamps_of_good(messages: list[Any]) -> list[int]:
+    return stamps([message for message in messages if message.header.stamp.sec >= 0])
+
+
+def test_depth_does_not_wait_for_a_camera_info_that_never_comes(make):
+    """The first frame may wait; the others must come as fast as they are computed."""
+    harness = active(make, 'depth', 'cloud', sync_wait_s=5.0)
+    for n in range(1, 4):
+        harness.send(n * SECOND, rgb_image())
+        harness.wait_for(lambda n=n: len(harness.received['depth']) == n, timeout_s=4.0)
+        if n == 1:
+            harness.wait_for(lambda: harness.counts().get('processed') == 1)
+    harness.wait_for(lambda: harness.counts().get('processed') == 3, timeout_s=4.0)
+
+
+@pytest.mark.parametrize(('model', 'd', 'reason'), [
+    ('plumb_bob', [0.1, 0.2, 0.3], 'plumb_bob'),
+    ('equidistant', [0.1] * 5, 'equidistant'),
+    ('plumb_bob', [0.1, math.nan, 0.0, 0.0, 0.0], 'finite'),
+    ('made_up', [0.1] * 4, 'made_up'),
+])
+def test_distortion_that_does_not_fit_its_model_costs_the_cloud_alone(make, model, d, reason):
+    info = camera_info()
+    info.p, info.d, info.distortion_model = [0.0] * 12, d, model
+    harness = active(make, 'depth', 'info', 'cloud')
+    harness.send(SECOND, rgb_image(), info)
+    harness.wait_for(lambda: harness.counts().get('processed') == 1)
+    assert reason in harness.node._health().camera_problem
+    assert len(harness.received['depth']) == 1
+    assert harness.received['info'] == harness.received['cloud'] == []
+    assert harness.counts().get('failed', 0) == 0
+
+
+def test_a_camera_info_forgotten_while_depth_is_computed_is_used_all_the_same(make):
+    """A recording loops: the next round's camera_info arrives before this frame is done."""
+    predictor = FakePredictor()
+    harness = active(
+        make, 'cloud', build=lambda settings, previous: predictor, sync_mode='exact'
+    )
+    predictor.gate.clear()
+    harness.send(9 * SECOND, info=camera_info())
+    harness.wait_for(lambda: harness.node._pipeline._infos.newest() is not None)
+    harness.send(9 * SECOND, rgb_image())
+    harness.wait_for(lambda: harness.counts().get('received') == 1)
+    harness.wait_for(lambda: harness.node._worker._newest is None)
+    time.sleep(0.1)
+    harness.send(1 * SECOND, info=camera_info())
+    harness.wait_for(lambda: harness.node._pipeline._infos.find(9 * SECOND) is None)
+    predictor.gate.set()
+    harness.wait_for(lambda: stamps(harness.received['cloud']) == [9 * SECOND])
 
 
 # --------------------------------------------------------------------------- laziness
@@ -316,7 +383,7 @@ def test_a_configure_that_fails_says_why_and_can_be_tried_again(make):
     harness = make(build)
     assert harness.node.trigger_configure() == FAILURE
     assert state_of(harness) == State.PRIMARY_STATE_UNCONFIGURED
-    assert 'no weights at /nowhere' in harness.node._health().last_error
+    assert 'no weights at /nowhere' in harness.node._health().transition_error
     is_there = True
     assert harness.node.trigger_configure() == SUCCESS
     assert state_of(harness) == State.PRIMARY_STATE_INACTIVE
@@ -330,7 +397,31 @@ def test_a_wrong_value_from_outside_lets_the_node_start_and_refuses_to_configure
 ):
     harness = make(**{name: value})
     assert harness.node.trigger_configure() == FAILURE
-    assert name in harness.node._health().last_error
+    assert name in harness.node._health().transition_error
+
+
+def test_an_activate_that_fails_leaves_nothing_behind_and_can_be_tried_again(make):
+    harness = make(**{'qos_overrides./camera_info.subscription.reliability': 'bogus'})
+    assert harness.node.trigger_configure() == SUCCESS
+    assert harness.node.trigger_activate() == FAILURE
+    harness.wait_for(lambda: harness._image.get_subscription_count() == 0)
+    assert harness.node._worker.join(5.0)
+    assert harness.node.trigger_activate() == FAILURE
+    assert harness.node.trigger_cleanup() == SUCCESS
+
+
+def test_a_configure_that_fails_late_takes_its_publishers_back(make):
+    harness = make(**{'qos_overrides./depth/points.publisher.reliability': 'bogus'})
+    for _ in range(2):
+        assert harness.node.trigger_configure() == FAILURE
+        harness.wait_for(lambda: harness.world.count_publishers('depth/image_rect') == 0)
+
+
+def test_wrong_start_values_can_be_corrected_one_by_one(make):
+    harness = make(bins_m=[1.0, 2.0], depth_words=['near', 'far', 'very far'])
+    assert harness.node.trigger_configure() == FAILURE
+    assert harness.change(bins_m=[1.0, 2.0, 4.0]).successful
+    assert harness.node.trigger_configure() == SUCCESS
 
 
 def test_deactivating_during_inference_answers_at_once_and_publishes_nothing_after(make):
@@ -417,6 +508,29 @@ def test_a_wrong_change_is_refused_with_the_reason_and_nothing_changes(make, val
     assert {name: harness.node.get_parameter(name).value for name in values} == before
 
 
+def test_setting_a_fixed_parameter_to_what_it_is_is_no_change(make):
+    harness = make()
+    assert harness.node.start()
+    assert harness.change(device='auto', temperature=0.2).successful
+
+
+@pytest.mark.parametrize('is_configured', [False, True])
+def test_a_parameter_cannot_be_deleted(make, is_configured):
+    harness = make()
+    if is_configured:
+        assert harness.node.start()
+    result = harness.change(bins_m=None)
+    assert not result.successful
+    assert 'bins_m cannot be deleted; for the default, set it to []' in result.reason
+    assert harness.node.has_parameter('bins_m')
+
+
+def test_a_parameter_that_nobody_knows_is_reported(make, capfd):
+    make(temprature=0.3)
+    said = capfd.readouterr().err
+    assert "'temprature' is unknown here and has no effect; did you mean 'temperature'?" in said
+
+
 def test_weights_may_be_switched_through_the_lifecycle_without_a_new_process(make):
     built: list[str] = []
 
@@ -461,7 +575,7 @@ def test_a_camera_that_offers_less_than_asked_for_is_reported_in_words(make, cap
         return 'no messages will come from it' in said
 
     harness.wait_for(is_said)
-    assert 'qos_overrides./image.subscription.reliability' in said
+    assert 'start this node with qos_overrides./image.subscription.reliability' in said
 
 
 def test_a_listener_that_asks_for_more_than_is_offered_is_reported_in_words(make, capfd):
@@ -486,6 +600,35 @@ def test_the_recognised_scene_is_in_diagnostics(make):
     harness.send(SECOND, rgb_image())
     harness.wait_for(lambda: harness.received['depth'])
     assert harness.node._health().scene == 'kitchen'
+
+
+def test_a_camera_problem_is_over_when_nobody_wants_a_cloud_any_more(make):
+    harness = active(make, 'depth')
+    cloud = harness.world.create_subscription(PointCloud2, 'depth/points', print, 10)
+    harness.wait_for(lambda: harness.node._outputs.is_wanted('cloud'))
+    harness.send(1 * SECOND, rgb_image())
+    harness.wait_for(lambda: harness.node._health().camera_problem)
+    harness.world.destroy_subscription(cloud)
+    harness.wait_for(lambda: not harness.node._outputs.is_wanted('cloud'))
+    harness.send(2 * SECOND, rgb_image())
+    harness.wait_for(lambda: not harness.node._health().camera_problem)
+
+
+def test_a_bad_image_is_no_error_of_an_inactive_node(make):
+    harness = active(make, 'depth')
+    harness.send(SECOND, rgb_image(width=0))
+    harness.wait_for(lambda: harness.counts().get('failed') == 1)
+    assert harness.node.trigger_deactivate() == SUCCESS
+    status = status_of(harness.node._health())
+    assert (status.level, status.message) == (DiagnosticStatus.OK, 'inactive: not running')
+
+
+def test_switching_to_simulated_time_is_no_jump(make):
+    harness = active(make, 'depth')
+    assert harness.change(use_sim_time=True).successful
+    harness.send(SECOND, rgb_image())
+    harness.wait_for(lambda: harness.received['depth'])
+    assert harness.counts().get('time_jumps', 0) == 0
 
 
 def test_diagnostics_flow_in_every_state_and_tell_what_is_waited_for(make):

@@ -49,10 +49,8 @@ def test_what_is_not_acceptable_is_passed_over():
     assert infos.find(200 * MS, lambda item: False) is None
 
 
-def test_nothing_known_is_no_match_and_counted():
-    infos = matcher()
-    assert infos.wait(1, LONG_AGO) is None
-    assert infos.counts == {'none': 1}
+def test_nothing_known_is_no_match():
+    assert matcher().wait(1, LONG_AGO) is None
 
 
 def test_the_oldest_items_are_forgotten():
@@ -102,8 +100,33 @@ def test_a_change_of_mode_takes_effect_on_what_is_known():
     assert infos.find(200 * MS) == Match('at 100', 'last')
 
 
-def test_how_each_image_was_matched_is_counted():
-    infos = matcher(stamps_ms=(100, 200, 300))
-    for stamp_ms in (100, 200, 205, 250):
-        infos.wait(stamp_ms * MS, LONG_AGO)
-    assert infos.counts == {'exact': 2, 'nearest': 1, 'last': 1}
+def test_after_a_wait_in_vain_nothing_is_waited_for_until_something_comes():
+    infos = matcher()
+    assert infos.wait(100 * MS, time.monotonic() + 0.02) is None
+    started_s = time.monotonic()
+    assert infos.wait(200 * MS, started_s + 60) is None
+    assert time.monotonic() - started_s < 30
+    infos.add(300 * MS, 'first')
+    assert infos.wait(300 * MS, LONG_AGO) == Match('first', 'exact')
+
+
+def test_auto_gives_up_on_slow_items_until_two_exact_matches_in_a_row():
+    """A camera_info once a second must not slow down a camera of 30 Hz."""
+    infos = matcher(stamps_ms=(100,))
+    infos.wait(200 * MS, time.monotonic() + 0.02)
+    far_s = time.monotonic() + 60
+    assert infos.wait(210 * MS, far_s) == Match('at 100', 'last')
+    infos.add(300 * MS, 'at 300')
+    assert infos.wait(300 * MS, far_s) == Match('at 300', 'exact')
+    assert infos.wait(310 * MS, far_s) == Match('at 300', 'nearest')
+    infos.add(400 * MS, 'at 400')
+    infos.wait(400 * MS, far_s)
+    threading.Timer(0.02, infos.add, (500 * MS, 'late')).start()
+    assert infos.wait(500 * MS, far_s) == Match('late', 'exact')
+
+
+def test_exact_never_gives_up_where_items_come():
+    infos = matcher('exact', stamps_ms=(100,))
+    assert infos.wait(200 * MS, time.monotonic() + 0.02) is None
+    threading.Timer(0.02, infos.add, (300 * MS, 'late')).start()
+    assert infos.wait(300 * MS, time.monotonic() + 60) == Match('late', 'exact')

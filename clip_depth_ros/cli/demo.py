@@ -21,18 +21,18 @@ if TYPE_CHECKING:
 
 RANDOM_NOTE: Final = (
     'NOTE: the depth values mean nothing yet. No trained weights come with the package so far, so '
-    'this demo runs a randomly initialised small CLIP: what it shows is that images, stamps, '
+    'this demo runs a randomly initialised CLIP: what it shows is that images, stamps, '
     'camera_info and clouds flow as they should, not how well depth is seen.'
 )
 
-DEFAULT_PARAMETERS: Final[Mapping[str, Any]] = {
-    'backbone': 'tiny',
-    'pretrained': 'random',
-    'bins': 'outdoor',
-    'min_depth_m': 1.0,
-    'max_depth_m': 80.0,
-}
-"""What the demo's node runs with unless flags say otherwise."""
+STREET: Final[Mapping[str, Any]] = {'bins': 'outdoor', 'min_depth_m': 1.0, 'max_depth_m': 80.0}
+"""What suits a street."""
+
+UNTRAINED: Final[Mapping[str, Any]] = {'backbone': 'tiny', 'pretrained': 'random'}
+"""What runs everywhere and sees nothing; in force unless a flag asks for other weights."""
+
+_ABOUT_WEIGHTS: Final = frozenset({'backbone', 'pretrained', 'clip_weights', 'allow_download'})
+_RESULTS: Final = ('summary.json', 'preview.png', 'cloud.ply', 'report.html')
 
 _SYNTHETIC_FRAMES: Final = 40
 _SYNTHETIC_SIZE: Final = (640, 192)
@@ -75,30 +75,46 @@ def run(args: argparse.Namespace) -> int:
     from clip_depth_ros.cli.flags import given_settings
     from clip_depth_ros.config import NodeSettings
 
-    parameters = {**DEFAULT_PARAMETERS, **given_settings(args)}
+    given = given_settings(args)
+    weights = {} if _ABOUT_WEIGHTS & given.keys() else UNTRAINED
+    parameters = {**weights, **STREET, **given}
     settings = NodeSettings.from_mapping(parameters)
     note = RANDOM_NOTE if settings.pretrained == 'random' and not settings.clip_weights else ''
     if note:
         print(note)
-    args.out.mkdir(parents=True, exist_ok=True)
+    _clear(args.out)
     plan = _plan(args, parameters)
     result = run_demo(plan)
-    facts = gather_facts(result.recording, plan.image_topic)
+    facts = gather_facts(
+        result.recording, plan.image_topic, depth_scale=settings.depth_scale
+    )
     return _show(plan, result, facts, note, settings.color_far_m())
+
+
+def _clear(out_dir: Path) -> None:
+    """Make the folder, without the results of an earlier run: they must not pass for today's."""
+    from clip_depth_ros.files import make_folder
+
+    folder = make_folder(out_dir)
+    for name in _RESULTS:
+        (folder / name).unlink(missing_ok=True)
 
 
 def _plan(args: argparse.Namespace, parameters: Mapping[str, Any]) -> DemoPlan:
     """Render or pick the recording, and find its camera."""
-    from clip_depth_ros.cli.demo_run import DemoPlan, limited
+    from clip_depth_ros.cli.demo_run import DemoPlan, limited, playable_topics
     from clip_depth_ros.data.bags import BagReader
     from clip_depth_ros.errors import ConfigError
 
     if args.frames is not None and args.frames < 1:
         raise ConfigError(f'--frames must be 1 or more, got {args.frames}')
+    if args.hz is not None and not 0 < args.hz < float('inf'):
+        raise ConfigError(f'--hz must be a positive number, got {args.hz}')
     bag = args.bag or _render(args)
     with BagReader(bag) as reader:
         image_topic, info_topic = _camera_topics(args, reader.topics)
         n_frames = reader.topics[image_topic].count
+        topics = playable_topics(reader.topics)
     if args.frames and args.frames < n_frames:
         bag = limited(bag, image_topic, args.frames, args.out / 'input.mcap')
         n_frames = args.frames
@@ -110,6 +126,7 @@ def _plan(args: argparse.Namespace, parameters: Mapping[str, Any]) -> DemoPlan:
         hz=args.hz,
         parameters=parameters,
         out_dir=args.out,
+        topics=topics,
     )
 
 
@@ -149,6 +166,10 @@ def _only_topic(
     from clip_depth_ros.errors import TopicError
 
     candidates = [name for name, topic in topics.items() if topic.msgtype == msgtype]
+    if not candidates:
+        raise TopicError(
+            f'the demo needs a {msgtype} topic, and the bag has none; it has {sorted(topics)}'
+        )
     chosen = given or (ours if ours in candidates else None)
     if chosen is None and len(candidates) == 1:
         chosen = candidates[0]
@@ -171,6 +192,8 @@ def _show(
     summary = summary_of(plan, result, facts, note)
     write_text(plan.out_dir / 'summary.json', json.dumps(summary, indent=2) + '\n')
     print(sentence_of(summary))
+    for problem in summary['problems']:
+        print(f'  PROBLEM: {problem}')
     pages = write_pages(plan, summary, far_m)
     for path in [plan.out_dir / 'summary.json', result.recording, *pages]:
         print(f'  {path}')

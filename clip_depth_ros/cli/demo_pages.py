@@ -25,10 +25,12 @@ def sentence_of(summary: Mapping[str, Any]) -> str:
         f'depth came back in {latency["p50"]:.0f} ms (median; 95 %: {latency["p95"]:.0f} ms)'
     )
     once = 'exactly once' if summary['every_frame_answered_once'] else 'not all of them once'
+    slow = ' (the machine is slower than the recording: --hz 1 plays slower)'
+    dropped = f'{counts["dropped"]} dropped{slow if counts["dropped"] else ""}'
     return (
         f'{counts["published"]} camera images went through the real node over DDS on '
         f'{summary["node"].get("device", "an unknown device")}: {counts["processed"]} were '
-        f'answered ({once}), {counts["dropped"]} dropped, and {p50}.'
+        f'answered ({once}), {dropped}, and {p50}.'
     )
 
 

@@ -13,11 +13,12 @@ import sys
 from types import TracebackType
 from typing import Any, Final
 
-from clip_depth_ros.errors import ClipDepthError
+from clip_depth_ros.errors import ClipDepthError, ConfigError
 import yaml
 
 END_TIMEOUT_S: Final = 30.0
 _TAIL_LINES: Final = 15
+_MAX_DOMAIN: Final = 232
 
 
 class LoggedProcess:
@@ -129,7 +130,18 @@ def isolated_environ(environ: Mapping[str, str] = os.environ) -> dict[str, str]:
     Give an environment in which ROS talks to this machine only, in a domain of its own.
 
     What the user has set stays as it is.
+
+    Raises
+    ------
+    ConfigError
+        If the ROS_DOMAIN_ID that is set is none.
+
     """
+    domain = environ.get('ROS_DOMAIN_ID', '0')
+    if not domain.isascii() or not domain.isdecimal() or int(domain) > _MAX_DOMAIN:
+        raise ConfigError(
+            f'ROS_DOMAIN_ID must be a whole number from 0 to {_MAX_DOMAIN}, got {domain!r}'
+        )
     isolated = {
         'ROS_DOMAIN_ID': str(1 + os.getpid() % 101),
         'ROS_AUTOMATIC_DISCOVERY_RANGE': 'LOCALHOST',

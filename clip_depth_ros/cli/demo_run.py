@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+import dataclasses
 from dataclasses import dataclass
 import os
 from pathlib import Path
@@ -15,7 +16,7 @@ from typing import Any, Final
 from clip_depth_ros.cli.demo_processes import isolated_environ, LoggedProcess, parameters_yaml
 from clip_depth_ros.cli.demo_summary import CLOUD, COLOR, DEPTH, DIAGNOSTICS, INFO
 from clip_depth_ros.data.bag_writer import BagWriter
-from clip_depth_ros.data.bags import BagReader
+from clip_depth_ros.data.bags import BagReader, BagTopic
 from clip_depth_ros.data.topics import TF_STATIC
 from clip_depth_ros.errors import ClipDepthError
 from clip_depth_ros.files import atomic_path
@@ -55,6 +56,8 @@ class DemoPlan:
         Parameters of the node.
     out_dir : Path
         Folder for ``depth.mcap`` and the logs.
+    topics : mapping of str to str
+        Type by topic of what is played.
 
     """
 
@@ -65,6 +68,7 @@ class DemoPlan:
     hz: float | None
     parameters: Mapping[str, Any]
     out_dir: Path
+    topics: Mapping[str, str]
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,8 +108,8 @@ def _run(plan: DemoPlan, parameters: Path, environ: Mapping[str, str]) -> DemoRe
         'player', _player_command(plan), plan.out_dir / 'player.log', environ
     )
     with BagWriter(recording, force=True) as writer:
-        topics = {**_copy_static_transforms(plan, writer), **OUTPUTS}
-        with RecordingSession(topics, writer.write) as session, node:
+        _copy_static_transforms(plan, writer)
+        with RecordingSession({**plan.topics, **OUTPUTS}, writer.write) as session, node:
             _wait_until_listening(session, node, plan)
             with player:
                 _wait_for_answers(session, node, player, plan)
@@ -125,22 +129,38 @@ def _node_command(plan: DemoPlan, parameters: Path) -> list[str]:
 
 
 def _player_command(plan: DemoPlan) -> list[str]:
-    pace = ['--hz', str(plan.hz)] if plan.hz else []
+    pace = [] if plan.hz is None else ['--hz', str(plan.hz)]
     listeners = [plan.image_topic, plan.info_topic] * _RECORDER_AND_NODE
     return [
-        'clip_depth_ros.cli.main', 'bag', 'play', str(plan.bag), *pace, '--wait-for', *listeners,
+        'clip_depth_ros.cli.main', 'bag', 'play', str(plan.bag), *pace,
+        '--topics', *plan.topics, '--wait-for', *listeners,
     ]
 
 
-def _copy_static_transforms(plan: DemoPlan, writer: BagWriter) -> dict[str, str]:
-    """Copy what cannot be recorded where tf2_msgs is missing; give the topics to record."""
+def _copy_static_transforms(plan: DemoPlan, writer: BagWriter) -> None:
+    """
+    Copy what cannot be recorded where tf2_msgs is missing, as if it was received now.
+
+    Everything else in the recording has today's receive times; a message with that of the
+    original would stretch it over years.
+    """
     with BagReader(plan.bag) as bag:
-        topics = {name: topic.msgtype for name, topic in bag.topics.items()}
-        if TF_STATIC in topics:
+        if TF_STATIC in bag.topics:
             for message in bag.messages([TF_STATIC]):
-                writer.write(message)
+                writer.write(dataclasses.replace(message, bag_time_ns=time.time_ns()))
+
+
+def playable_topics(topics: Mapping[str, BagTopic]) -> dict[str, str]:
+    """
+    Give the topics of a recording to play, with their types.
+
+    Transforms are left out, and what a depth node has published before: it would mix with the
+    answers of this run.
+    """
     return {
-        name: msgtype for name, msgtype in topics.items() if not msgtype.startswith('tf2_msgs/')
+        name: topic.msgtype
+        for name, topic in topics.items()
+        if not topic.msgtype.startswith('tf2_msgs/') and name not in OUTPUTS
     }
 
 

@@ -77,9 +77,20 @@ class DemoFrame:
     true_depth_m: Depth | None
 
 
-def gather_facts(recording: Path, image_topic: str) -> RecordingFacts:
+def gather_facts(
+    recording: Path, image_topic: str, *, depth_scale: float = 1.0
+) -> RecordingFacts:
     """
     Read a recording once and say what it holds.
+
+    Parameters
+    ----------
+    recording : Path
+        Inputs and outputs.
+    image_topic : str
+        The camera's images.
+    depth_scale : float
+        Size of depth images relative to them.
 
     Raises
     ------
@@ -98,7 +109,7 @@ def gather_facts(recording: Path, image_topic: str) -> RecordingFacts:
         stamp_ns = stamp_ns_of(message.header)
         facts.stamps[recorded.topic].append(stamp_ns)
         if recorded.topic == image_topic:
-            arrivals[stamp_ns] = (recorded.bag_time_ns, _outline(message))
+            arrivals[stamp_ns] = (recorded.bag_time_ns, _outline(message, depth_scale))
         elif recorded.topic == DEPTH:
             _check_depth(facts, arrivals.get(stamp_ns), recorded, message)
         elif recorded.topic == INFO:
@@ -141,8 +152,10 @@ def _decoded(recording: Path, image_topic: str) -> Iterator[tuple[RecordedMessag
             yield recorded, bag.decode(recorded)
 
 
-def _outline(image: Any) -> tuple[int, int, str]:
-    return image.width, image.height, image.header.frame_id
+def _outline(image: Any, scale: float = 1.0) -> tuple[int, int, str]:
+    """Give size and frame of an image, or of the depth image that it should get."""
+    width, height = (max(1, round(side * scale)) for side in (image.width, image.height))
+    return width, height, image.header.frame_id
 
 
 def _check_depth(
@@ -153,7 +166,7 @@ def _check_depth(
     image_time_ns, outline = arrival
     facts.latencies_ms.append((recorded.bag_time_ns - image_time_ns) / 1e6)
     if _outline(depth) != outline:
-        facts.mismatched.append(f'depth {_outline(depth)} for image {outline}')
+        facts.mismatched.append(f'depth is {_outline(depth)}, wanted {outline}')
 
 
 def _check_cloud(
@@ -238,10 +251,12 @@ def summary_of(plan: DemoPlan, result: DemoResult, facts: RecordingFacts, note: 
         **{name: int(node.get(f'images_{name}', 0)) for name in ('received', 'processed')},
         **{name: int(node.get(f'images_{name}', 0)) for name in ('dropped', 'failed')},
     }
+    problems = _problems(plan, result, facts, frames)
     complete = set(sent).intersection(*(facts.stamps[topic] for topic in answers))
     in_order = sorted(complete)
     return {
-        'ok': _is_ok(plan, result, facts, frames),
+        'ok': not problems,
+        'problems': problems,
         'note': note,
         'bag': plan.bag.name,
         'image_topic': plan.image_topic,
@@ -258,17 +273,27 @@ def summary_of(plan: DemoPlan, result: DemoResult, facts: RecordingFacts, note: 
     }
 
 
-def _is_ok(
+def _problems(
     plan: DemoPlan, result: DemoResult, facts: RecordingFacts, frames: Mapping[str, int]
-) -> bool:
-    """Say whether nothing is unexplained: processes ended well, images answered or counted."""
-    accounted = frames['processed'] + frames['dropped']
-    return (
-        not any(result.exit_codes.values())
-        and not facts.mismatched
-        and len(facts.stamps[DEPTH]) == frames['processed'] > 0
-        and accounted == frames['published'] == plan.n_frames
-    )
+) -> list[str]:
+    """Say what is unexplained: failed processes, images neither answered nor dropped."""
+    problems = [f'{name} ended with {code}' for name, code in result.exit_codes.items() if code]
+    problems += facts.mismatched[:3]
+    logs = f'look into {plan.out_dir}/*.log'
+    if frames['published'] != plan.n_frames:
+        problems.append(f'{frames["published"]} of {plan.n_frames} images were recorded; {logs}')
+    if lost := frames['published'] - frames['received']:
+        problems.append(f'{lost} images never reached the node; try again, or slower with --hz 1')
+    if frames['failed']:
+        problems.append(f'{frames["failed"]} images could not be read; {logs}')
+    if len(facts.stamps[DEPTH]) != frames['processed']:
+        problems.append(
+            f'the node answered {frames["processed"]} images and {len(facts.stamps[DEPTH])} depth '
+            f'images came back; {logs}'
+        )
+    if not frames['processed']:
+        problems.append(f'no image was answered; {logs}')
+    return problems
 
 
 def _json_number(value: float) -> float | None:

@@ -5,9 +5,12 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+import contextlib
 import importlib
+import signal
 import sys
+import threading
 
 from clip_depth_ros import __version__
 from clip_depth_ros.errors import ClipDepthError
@@ -37,6 +40,28 @@ def build_parser() -> argparse.ArgumentParser:
     return parser
 
 
+@contextlib.contextmanager
+def _ending_by_signal() -> Iterator[None]:
+    """
+    Leave as by an exception when asked to end, so that children and half-written files go too.
+
+    The exit code is 128 + the signal's number, as shells have it.
+    """
+
+    def leave(number: int, _: object) -> None:
+        raise SystemExit(128 + number)
+
+    numbers = [getattr(signal, name) for name in ('SIGTERM', 'SIGHUP') if hasattr(signal, name)]
+    if threading.current_thread() is not threading.main_thread():
+        numbers = []
+    previous = {number: signal.signal(number, leave) for number in numbers}
+    try:
+        yield
+    finally:
+        for number, handler in previous.items():
+            signal.signal(number, handler)
+
+
 def main(argv: Sequence[str] | None = None) -> int:
     """
     Run ``clip-depth`` and give its exit code.
@@ -50,7 +75,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     """
     args = build_parser().parse_args(argv)
     try:
-        return int(args.run(args))
+        with _ending_by_signal():
+            return int(args.run(args))
     except ModuleNotFoundError as error:
         if (error.name or '').partition('.')[0] not in ROS_MODULES:
             raise

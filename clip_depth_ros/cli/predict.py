@@ -152,4 +152,15 @@ def _caption(kind: str, answer: DepthMap, settings: PredictorSettings) -> str:
     depth_m = answer.depth_m if kind == 'depth' else answer.grid_depth_m
     assert depth_m is not None
     height, width = depth_m.shape
-    return f'{width}x{height} float32, {depth_m.min():.2f} to {depth_m.max():.2f} m'
+    return f'{width}x{height} float32, {_range_of(depth_m)}'
+
+
+def _range_of(depth_m: Depth) -> str:
+    """Give the range of what are numbers, and how much is not."""
+    import numpy as np
+
+    is_number = np.isfinite(depth_m)
+    known_m = depth_m[is_number]
+    span = f'{known_m.min():.2f} to {known_m.max():.2f} m' if known_m.size else 'no depth'
+    share = 100 * (1 - is_number.mean())
+    return f'{span}, {share:.1f} % out of range' if share else span

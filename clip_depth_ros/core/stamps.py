@@ -4,16 +4,19 @@
 
 from __future__ import annotations
 
-from collections import Counter, deque
+from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
 import threading
 import time
-from typing import Generic, Literal, TypeVar
+from typing import Final, Generic, Literal, TypeVar
 
 Item = TypeVar('Item')
 MatchKind = Literal['exact', 'nearest', 'last']
 SyncMode = Literal['auto', 'exact', 'nearest', 'last']
+
+_PATIENT: Final = 2
+"""Exact matches in a row that make waiting worth while."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,12 +57,13 @@ class StampMatcher(Generic[Item]):
         self._tolerance_ns = tolerance_ns
         self._items: deque[tuple[int, Item]] = deque(maxlen=capacity)
         self._changed = threading.Condition()
-        self.counts: Counter[str] = Counter()
+        self._exact_streak = _PATIENT
 
     def configure(self, *, mode: SyncMode, tolerance_ns: int) -> None:
         """Change mode and tolerance; what is known stays."""
         with self._changed:
             self._mode, self._tolerance_ns = mode, tolerance_ns
+            self._exact_streak = _PATIENT
             self._changed.notify_all()
 
     def add(self, stamp_ns: int, item: Item) -> None:
@@ -103,7 +107,7 @@ class StampMatcher(Generic[Item]):
         self, stamp_ns: int, deadline_s: float, accepts: Callable[[Item], bool] = _any
     ) -> Match[Item] | None:
         """
-        Give the best match, waiting while a better one may still come, and count how it went.
+        Give the best match, waiting while a better one may still come.
 
         Parameters
         ----------
@@ -122,18 +126,29 @@ class StampMatcher(Generic[Item]):
         Notes
         -----
         Items come in the order of their stamps: once one is newer than the image, no better one
-        will come. Mode last never waits when it has something.
+        will come. Mode last never waits when it has something. After a wait in vain there is no
+        more waiting until it is likely to help: where nothing is known, until something comes; in
+        mode auto, until two exact matches in a row show that items come with every image.
 
         """
         with self._changed:
             while True:
                 match = self._find(stamp_ns, accepts)
+                if self._is_final(match, stamp_ns) or not self._is_patient():
+                    break
                 remaining_s = deadline_s - time.monotonic()
-                if self._is_final(match, stamp_ns) or remaining_s <= 0:
+                if remaining_s <= 0:
+                    self._exact_streak = 0
                     break
                 self._changed.wait(remaining_s)
-            self.counts[match.kind if match else 'none'] += 1
+            if match and match.kind == 'exact':
+                self._exact_streak += 1
             return match
+
+    def _is_patient(self) -> bool:
+        if self._exact_streak >= _PATIENT:
+            return True
+        return bool(self._items) and self._mode in ('exact', 'nearest')
 
     def _is_final(self, match: Match[Item] | None, stamp_ns: int) -> bool:
         if match and (match.kind == 'exact' or self._mode == 'last'):

@@ -204,7 +204,9 @@ class BagWriter:
             return
         target = str(self.path)
         if not self._force:
-            raise OutputError(f'{target!r} is there already: give another name or force it')
+            raise OutputError(
+                f'{target!r} is there already: name another with --out, or add --force'
+            )
         if self._is_file and self.path.is_dir():
             raise OutputError(f'{target!r} is a folder and will not be replaced by a file')
         if not self._is_file and not (self.path / 'metadata.yaml').is_file():

@@ -162,10 +162,11 @@ def _absent(architecture: Architecture, tag: str, source: Mapping[str, Any], why
     repository, names = _hub_files(source)
     hub = f'https://huggingface.co/{repository} (file {" or ".join(names)})' if names else ''
     places = ' or '.join(place for place in (source.get('url', ''), hub) if place)
+    could_try = ', or set allow_download where there is a network'
+    download = could_try if why.endswith('is off') else ''
     return (
         f'weights {tag!r} of backbone {architecture.name!r} are not in the local cache and {why}: '
-        f'fetch {places} and point clip_weights to the file, or set allow_download where there '
-        'is a network'
+        f'fetch {places} and point clip_weights to the file{download}'
     )
 
 

@@ -10,10 +10,10 @@ first. P's fourth column (a stereo baseline) is left out: points stay in the cam
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 import copy
 from dataclasses import dataclass
-from typing import Literal
+from typing import Final, Literal
 
 from clip_depth_ros.core.cloud import pinhole_rays, Rays
 from clip_depth_ros.errors import CalibrationError
@@ -24,7 +24,14 @@ from sensor_msgs.msg import CameraInfo, RegionOfInterest
 
 IntrinsicsSource = Literal['auto', 'P', 'K']
 
-_FISHEYE = 'equidistant'
+_FISHEYE: Final = 'equidistant'
+_D_LENGTHS: Final[Mapping[str, tuple[int, ...]]] = {
+    '': (4, 5, 8, 12, 14),
+    'plumb_bob': (4, 5, 8, 12, 14),
+    'rational_polynomial': (8, 12, 14),
+    _FISHEYE: (4,),
+}
+"""Numbers that D may hold for each distortion model; '' is taken as plumb_bob."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,10 +69,24 @@ class Camera:
         float32 (height, width, 2)
             x/z and y/z in the optical frame, distortion removed.
 
+        Raises
+        ------
+        CalibrationError
+            If the distortion cannot be undone.
+
         """
         intrinsics = self.intrinsics.scaled_to(width, height)
         if not self.distortion:
             return pinhole_rays(intrinsics)
+        try:
+            return self._undistorted_rays(intrinsics)
+        except cv2.error as error:
+            raise CalibrationError(
+                f'cannot undo the distortion D={list(self.distortion)}: {error}'
+            ) from error
+
+    def _undistorted_rays(self, intrinsics: Intrinsics) -> Rays:
+        width, height = intrinsics.width, intrinsics.height
         u, v = np.meshgrid(np.arange(width), np.arange(height))
         pixels = np.stack([u, v], axis=-1).reshape(-1, 1, 2).astype(np.float64)
         undistort = cv2.fisheye.undistortPoints if self.is_fisheye else cv2.undistortPoints
@@ -99,7 +120,7 @@ def camera_of(info: CameraInfo, source: IntrinsicsSource, width: int, height: in
     Raises
     ------
     CalibrationError
-        If the matrix is zero or not finite.
+        If the matrix is zero or not finite, or D does not fit its model.
 
     """
     used: Literal['P', 'K'] = source if source != 'auto' else ('P' if info.p[0] != 0 else 'K')
@@ -119,10 +140,9 @@ def camera_of(info: CameraInfo, source: IntrinsicsSource, width: int, height: in
         width=width,
         height=height,
     )
-    distortion = tuple(map(float, info.d)) if used == 'K' and any(info.d) else ()
-    return Camera(
-        intrinsics, distortion, info.distortion_model == _FISHEYE, used, _notes(info)
-    )
+    distortion = _distortion(info) if used == 'K' else ()
+    is_fisheye = bool(distortion) and info.distortion_model == _FISHEYE
+    return Camera(intrinsics, distortion, is_fisheye, used, _notes(info))
 
 
 def scaled_info(info: CameraInfo, camera: Camera, width: int, height: int) -> CameraInfo:
@@ -154,6 +174,26 @@ def scaled_info(info: CameraInfo, camera: Camera, width: int, height: int) -> Ca
     scaled.k = _scaled_matrix(info.k, 3, sx, sy, roi.x_offset, roi.y_offset)
     scaled.p = _scaled_matrix(info.p, 4, sx, sy, roi.x_offset, roi.y_offset)
     return scaled
+
+
+def _distortion(info: CameraInfo) -> tuple[float, ...]:
+    """
+    Give D as OpenCV takes it; empty where there is none.
+
+    A fisheye without coefficients is still no pinhole, so its zeros stay.
+    """
+    distortion = tuple(map(float, info.d))
+    model = info.distortion_model
+    if not any(distortion) and model != _FISHEYE:
+        return ()
+    lengths = _D_LENGTHS.get(model)
+    if lengths is None or len(distortion) not in lengths or not np.isfinite(distortion).all():
+        raise CalibrationError(
+            f'camera_info has distortion model {model!r} with D={list(distortion)}; known are '
+            f'{ {name: list(allowed) for name, allowed in _D_LENGTHS.items()} } (numbers in D), '
+            'all finite: calibrate the camera, or give rectified images with P'
+        )
+    return distortion
 
 
 def _numbers(info: CameraInfo, source: Literal['P', 'K']) -> tuple[float, float, float, float]:

@@ -1,16 +1,26 @@
 # Copyright 2026 The clip_depth_ros authors
 # SPDX-License-Identifier: Apache-2.0
-"""The ``depth_node`` executable: says what is missing where there is no ROS."""
+"""
+The ``depth_node`` executable.
+
+It makes Fast DDS use the shipped profile before ROS starts, also without the launch file, and says
+what is missing where there is no ROS.
+"""
 
 from __future__ import annotations
 
+import contextlib
 import sys
 
+from clip_depth_ros.errors import MissingDependencyError
+from clip_depth_ros.ros.dds import use_shipped_dds_profile
 from clip_depth_ros.ros.missing import needs_ros, ROS_MODULES
 
 
 def main() -> int:
     """Run the node; 1 if ROS 2 is not installed."""
+    with contextlib.suppress(MissingDependencyError):  # works without, for smaller messages
+        use_shipped_dds_profile()
     try:
         from clip_depth_ros.ros.node import main as run_node
     except ModuleNotFoundError as error:

@@ -37,12 +37,12 @@ class Health:
         Seconds since an image came while active; None if none has.
     camera_problem : str
         Why there is no cloud and no camera_info; empty if there is.
-    last_error, last_error_age_s
-        The newest error and its age in seconds; empty if none.
+    transition_error : str
+        Why the last transition failed; empty if it did not.
+    image_error, image_error_age_s
+        The newest error with an image and its age in seconds; empty if none.
     predictor : mapping
         ``DepthPredictor.describe()``.
-    sync_counts : mapping
-        Images by how their camera_info was found.
     scene : str
         The recognised scene, empty if none.
     image_topic : str
@@ -57,12 +57,12 @@ class Health:
     listened: tuple[str, ...]
     last_image_age_s: float | None
     camera_problem: str
-    last_error: str
-    last_error_age_s: float
+    transition_error: str
+    image_error: str
+    image_error_age_s: float
     image_topic: str
     scene: str = ''
     predictor: Mapping[str, str] = field(default_factory=dict)
-    sync_counts: Mapping[str, int] = field(default_factory=dict)
 
 
 def status_of(health: Health) -> DiagnosticStatus:
@@ -79,18 +79,17 @@ def status_of(health: Health) -> DiagnosticStatus:
 
 def _verdict(health: Health) -> tuple[bytes, str]:
     """Give the level and the sentence for the most urgent thing there is to say."""
-    is_error_new = bool(health.last_error) and health.last_error_age_s < 2 * STALE_AFTER_S
+    if health.transition_error:
+        return DiagnosticStatus.ERROR, f'{health.state}: {health.transition_error}'
     if health.state != 'active':
-        if health.last_error:
-            return DiagnosticStatus.ERROR, f'{health.state}: {health.last_error}'
         return DiagnosticStatus.OK, f'{health.state}: not running'
     if health.last_image_age_s is None:
         return DiagnosticStatus.WARN, f'waiting for images on {health.image_topic}'
     if health.last_image_age_s > STALE_AFTER_S:
         age = f'{health.last_image_age_s:.1f} s'
         return DiagnosticStatus.WARN, f'no image on {health.image_topic} for {age}'
-    if is_error_new:
-        return DiagnosticStatus.WARN, health.last_error
+    if health.image_error and health.image_error_age_s < 2 * STALE_AFTER_S:
+        return DiagnosticStatus.WARN, health.image_error
     if not health.listened:
         return DiagnosticStatus.OK, 'idle: nobody subscribes'
     if health.camera_problem:
@@ -108,14 +107,14 @@ def _values(health: Health) -> dict[str, str]:
         'latency_p50_ms': f'{1e3 * statistics.percentile("latency_s", now_s, 50):.1f}',
         'latency_p95_ms': f'{1e3 * statistics.percentile("latency_s", now_s, 95):.1f}',
         'outputs_subscribed': ' '.join(health.listened),
-        'last_error': health.last_error,
+        'last_error': health.transition_error or health.image_error,
         'camera_problem': health.camera_problem,
         'memory_mb': f'{resident_memory_mb():.0f}',
     }
     for name in ('received', 'processed', 'dropped', 'failed', 'idle', 'discarded', 'time_jumps'):
         values[f'images_{name}' if name != 'time_jumps' else name] = str(counts.get(name, 0))
     for kind in ('exact', 'nearest', 'last', 'none'):
-        values[f'camera_info_{kind}'] = str(health.sync_counts.get(kind, 0))
+        values[f'camera_info_{kind}'] = str(counts.get(f'camera_info_{kind}', 0))
     if health.scene:
         values['scene'] = health.scene
     return {**values, **health.predictor}

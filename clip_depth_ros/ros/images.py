@@ -5,7 +5,7 @@
 from __future__ import annotations
 
 import array
-from typing import Any
+from typing import Any, Final
 
 from clip_depth_ros.core.depth_encoding import encode_depth
 from clip_depth_ros.core.images import decode_plain, DEPTH_ENCODINGS, ImageBuffer, LAYOUTS
@@ -16,6 +16,9 @@ import numpy as np
 from numpy.typing import NDArray
 from sensor_msgs.msg import CompressedImage, Image
 from std_msgs.msg import Header
+
+_AS_STORED: Final = cv2.IMREAD_COLOR | cv2.IMREAD_IGNORE_ORIENTATION
+"""A tag that asks viewers to rotate must not: camera_info is for the pixels as they are."""
 
 
 def decode_image(message: Image) -> Rgb:
@@ -64,7 +67,7 @@ def decode_compressed(message: CompressedImage) -> Rgb:
     """
     data = np.frombuffer(message.data, np.uint8)
     try:
-        bgr = cv2.imdecode(data, cv2.IMREAD_COLOR) if data.size else None
+        bgr = cv2.imdecode(data, _AS_STORED) if data.size else None
     except cv2.error as error:
         raise ImageError(f'a {message.format!r} image does not decode: {error}') from error
     if bgr is None:

@@ -7,14 +7,13 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, Final
 
+from clip_depth_ros.ros.qos import policy_name, qos_overrides
 from rclpy.lifecycle import LifecycleNode
 from rclpy.qos import (
     HistoryPolicy,
-    qos_policy_name_from_kind,
     QoSProfile,
     ReliabilityPolicy,
 )
-from rclpy.qos_overriding_options import QoSOverridingOptions
 from sensor_msgs.msg import CameraInfo, CompressedImage, Image
 
 try:
@@ -59,7 +58,11 @@ class Inputs:
         self._node = node
         msgtype, topic = _IMAGE_TOPICS[image_transport]
         self._image = self._subscribe(msgtype, topic, on_image, _IMAGE_QUEUE)
-        self._info = self._subscribe(CameraInfo, 'camera_info', on_info, _INFO_QUEUE)
+        try:
+            self._info = self._subscribe(CameraInfo, 'camera_info', on_info, _INFO_QUEUE)
+        except BaseException:
+            node.destroy_subscription(self._image)
+            raise
 
     @property
     def image_topic(self) -> str:
@@ -82,9 +85,9 @@ class Inputs:
         def warn_incompatible(event: Any) -> None:
             self._node.get_logger().warning(
                 f'a publisher on {subscription.topic_name} offers a quality of service that this '
-                f'node does not accept; no messages will come from it: set the parameter '
-                f'qos_overrides.{subscription.topic_name}.subscription.'
-                f'{qos_policy_name_from_kind(event.last_policy_kind).lower()} to what it offers'
+                'node does not accept; no messages will come from it: start this node with '
+                f'qos_overrides.{subscription.topic_name}.subscription.{policy_name(event)} set '
+                'to what it offers'
             )
 
         subscription = self._node.create_subscription(
@@ -93,7 +96,7 @@ class Inputs:
             callback,
             _input_qos(queue),
             event_callbacks=SubscriptionEventCallbacks(incompatible_qos=warn_incompatible),
-            qos_overriding_options=QoSOverridingOptions.with_default_policies(),
+            qos_overriding_options=qos_overrides(),
         )
         return subscription
 

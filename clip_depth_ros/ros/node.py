@@ -24,13 +24,16 @@ from clip_depth_ros.ros.inputs import Inputs
 from clip_depth_ros.ros.outputs import Outputs
 from clip_depth_ros.ros.parameters import (
     accepted,
+    check_each,
     declare_settings,
     read_settings,
+    refuse_deleted,
     refuse_fixed,
     refused,
     with_parameters,
 )
 from clip_depth_ros.ros.pipeline import Arrival, Pipeline
+from clip_depth_ros.ros.qos import qos_overrides
 from clip_depth_ros.ros.worker import LatestWorker
 from clip_depth_ros.types import DepthPredictor
 from diagnostic_msgs.msg import DiagnosticArray
@@ -39,6 +42,7 @@ from rcl_interfaces.msg import SetParametersResult
 import rclpy
 from rclpy.clock import (  # type: ignore[attr-defined]  # rclpy.clock_type came after Humble
     Clock,
+    ClockChange,
     ClockType,
     JumpThreshold,
     TimeJump,
@@ -77,16 +81,16 @@ def _transition(work: Transition) -> Callable[[DepthNode, LifecycleState], Any]:
 
     @functools.wraps(work)
     def guarded(node: DepthNode, state: LifecycleState) -> TransitionCallbackReturn:
+        name = work.__name__.removeprefix('on_')
         try:
             work(node, state)
         except ClipDepthError as error:
-            node.report_failure(f'{work.__name__.removeprefix("on_")} failed: {error}')
+            node.report_transition(f'{name} failed: {error}')
         except Exception as error:
             # Whatever it is, the operator must be able to read it, correct it and try again.
-            node.report_failure(
-                f'{work.__name__.removeprefix("on_")} failed: {type(error).__name__}: {error}'
-            )
+            node.report_transition(f'{name} failed: {type(error).__name__}: {error}')
         else:
+            node.report_transition('')
             return TransitionCallbackReturn.SUCCESS
         return TransitionCallbackReturn.FAILURE
 
@@ -119,11 +123,12 @@ class DepthNode(LifecycleNode):
         self._outputs: Outputs | None = None
         self._inputs: Inputs | None = None
         self._worker: LatestWorker[Arrival] | None = None
-        self._last_error = ''
-        self._last_error_s = 0.0
+        self._transition_error = ''
         self.add_on_set_parameters_callback(self._on_set_parameters)
         # A plain publisher and a steady clock: diagnostics flow in every state, paused or not.
-        self._diagnostics = self.create_publisher(DiagnosticArray, '/diagnostics', 1)
+        self._diagnostics = self.create_publisher(
+            DiagnosticArray, '/diagnostics', 1, qos_overriding_options=qos_overrides()
+        )
         self.create_timer(
             DIAGNOSTICS_PERIOD_S,
             self._publish_diagnostics,
@@ -154,7 +159,6 @@ class DepthNode(LifecycleNode):
             predictor.close()
             raise
         self._settings, self._predictor = settings, predictor
-        self._last_error = ''
         described = ', '.join(f'{key}: {value}' for key, value in predictor.describe().items())
         self.get_logger().info(f'configured; {described}')
 
@@ -175,8 +179,14 @@ class DepthNode(LifecycleNode):
         )
         self._worker = LatestWorker(self._pipeline.process)
         self._worker.start()
-        self._inputs = Inputs(self, self._settings.image_transport, self._on_image, self._on_info)
-        super().on_activate(state)
+        try:
+            self._inputs = Inputs(
+                self, self._settings.image_transport, self._on_image, self._on_info
+            )
+            super().on_activate(state)
+        except BaseException:
+            self._stop()
+            raise
         self.get_logger().info(f'active; waiting for images on {self._inputs.image_topic}')
 
     @_transition
@@ -184,11 +194,13 @@ class DepthNode(LifecycleNode):
         """Unsubscribe; a frame in hand is finished in the background and thrown away."""
         self._stop()
         super().on_deactivate(state)
+        self.get_logger().info('inactive; weights stay loaded')
 
     @_transition
     def on_cleanup(self, state: LifecycleState) -> None:
         """Give everything back, memory on the device too."""
         self._release()
+        self.get_logger().info('cleaned up; memory is given back')
 
     @_transition
     def on_shutdown(self, state: LifecycleState) -> None:
@@ -214,10 +226,11 @@ class DepthNode(LifecycleNode):
             self._release()
         super().destroy_node()
 
-    def report_failure(self, text: str) -> None:
-        """Log an error and keep it for diagnostics."""
-        self.get_logger().error(text)
-        self._note_error(text)
+    def report_transition(self, error: str) -> None:
+        """Keep for diagnostics how the last transition went, and log what went wrong."""
+        self._transition_error = error
+        if error:
+            self.get_logger().error(error)
 
     def _stop(self) -> None:
         if self._inputs:
@@ -250,30 +263,21 @@ class DepthNode(LifecycleNode):
         if self._pipeline is None or self._worker is None:
             return
         arrival = Arrival(message, time.monotonic())
-        if not self._pipeline.is_wanted(arrival):
-            return
-        if not self._worker.is_alive():
-            self._restart_worker()
-        if self._worker.submit(arrival):
+        if self._pipeline.is_wanted(arrival) and self._worker.submit(arrival):
             self._statistics.count('dropped')
 
     def _on_info(self, message: CameraInfo) -> None:
         if self._pipeline:
             self._pipeline.add_info(message)
 
-    def _restart_worker(self) -> None:
-        assert self._pipeline
-        self.report_failure('the worker thread ended unexpectedly; starting a new one')
-        self._worker = LatestWorker(self._pipeline.process)
-        self._worker.start()
-
     def _on_set_parameters(self, parameters: Sequence[Parameter[Any]]) -> SetParametersResult:
         """Make a change take effect from the next frame, or refuse it with the reason."""
         try:
+            refuse_deleted(parameters)
             if self._settings is None:
-                with_parameters(read_settings(self), parameters)
+                check_each(parameters)
                 return accepted()
-            refuse_fixed(parameters)
+            refuse_fixed(self._settings, parameters)
             self._apply(with_parameters(self._settings, parameters))
         except ClipDepthError as error:
             return refused(error)
@@ -288,12 +292,11 @@ class DepthNode(LifecycleNode):
             self._pipeline.change(settings, predictor)
 
     def _on_time_jump(self, jump: TimeJump) -> None:
+        if jump.clock_change != ClockChange.ROS_TIME_NO_CHANGE:
+            return
         self.get_logger().warning('time jumped back: forgetting what was matched so far')
         if self._pipeline:
             self._pipeline.reset()
-
-    def _note_error(self, text: str) -> None:
-        self._last_error, self._last_error_s = text, time.monotonic()
 
     def _publish_diagnostics(self) -> None:
         message = DiagnosticArray(status=[status_of(self._health())])
@@ -303,10 +306,6 @@ class DepthNode(LifecycleNode):
     def _health(self) -> Health:
         now_s = time.monotonic()
         pipeline = self._pipeline
-        errors = [(self._last_error_s, self._last_error)]
-        if pipeline and pipeline.last_error:
-            errors.append((pipeline.last_error_s, pipeline.last_error))
-        error_s, error = max(errors)
         return Health(
             name=self.get_fully_qualified_name(),
             state=self._state_machine.current_state[1],
@@ -315,12 +314,12 @@ class DepthNode(LifecycleNode):
             listened=self._outputs.listened() if self._outputs else (),
             last_image_age_s=pipeline.last_image_age_s(now_s) if pipeline else None,
             camera_problem=pipeline.camera_problem() if pipeline else '',
-            last_error=error,
-            last_error_age_s=now_s - error_s,
+            transition_error=self._transition_error,
+            image_error=pipeline.last_error if pipeline else '',
+            image_error_age_s=now_s - pipeline.last_error_s if pipeline else 0.0,
             image_topic=self._inputs.image_topic if self._inputs else 'image',
             scene=pipeline.scene if pipeline else '',
             predictor=self._predictor.describe() if self._predictor else {},
-            sync_counts=pipeline.sync_counts() if pipeline else {},
         )
 
 
@@ -329,12 +328,14 @@ def main(args: Sequence[str] | None = None) -> int:
     rclpy.init(args=None if args is None else list(args))
     try:
         node = DepthNode()
+        executor = rclpy.executors.SingleThreadedExecutor()
+        executor.add_node(node)
         try:
             if node.get_parameter('autostart').value:
                 node.start()
-            executor = rclpy.executors.SingleThreadedExecutor()
-            executor.add_node(node)
-            executor.spin()
+            # Asked to end while weights were loading, there is nothing to spin.
+            if rclpy.ok():
+                executor.spin()
         finally:
             node.destroy_node()
     except (KeyboardInterrupt, ExternalShutdownException):

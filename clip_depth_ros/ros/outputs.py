@@ -13,17 +13,16 @@ from clip_depth_ros.config import NodeSettings
 from clip_depth_ros.core.cloud import CloudBuilder
 from clip_depth_ros.ros.calibration import Camera, scaled_info
 from clip_depth_ros.ros.images import as_bytes, depth_message, rgb_message
+from clip_depth_ros.ros.qos import policy_name, qos_overrides
 from clip_depth_ros.types import Depth, Rgb
 import cv2
 import numpy as np
 from rclpy.lifecycle import LifecycleNode
 from rclpy.qos import (
     HistoryPolicy,
-    qos_policy_name_from_kind,
     QoSProfile,
     ReliabilityPolicy,
 )
-from rclpy.qos_overriding_options import QoSOverridingOptions
 from sensor_msgs.msg import CameraInfo, Image, PointCloud2, PointField
 from std_msgs.msg import Header
 
@@ -46,7 +45,7 @@ _NEEDS_CAMERA: Final = ('info', 'cloud')
 @dataclass(frozen=True, slots=True)
 class Result:
     """
-    All that is known about a frame when its depth is ready.
+    A frame whose depth is ready.
 
     Attributes
     ----------
@@ -56,18 +55,12 @@ class Result:
         The camera image.
     depth_m : float32 (h, w)
         Metres, with REP 117 marks.
-    info : sensor_msgs/CameraInfo, optional
-        Camera_info of the image.
-    camera : Camera, optional
-        What ``info`` says; None where there is none or it is of no use.
 
     """
 
     header: Header
     rgb: Rgb
     depth_m: Depth
-    info: CameraInfo | None = None
-    camera: Camera | None = None
 
 
 class Outputs:
@@ -79,9 +72,13 @@ class Outputs:
 
     def __init__(self, node: LifecycleNode) -> None:
         self._node = node
-        self._publishers = {
-            name: self._advertise(msgtype, topic) for name, (msgtype, topic) in TOPICS.items()
-        }
+        self._publishers: dict[str, Any] = {}
+        try:
+            for name, (msgtype, topic) in TOPICS.items():
+                self._publishers[name] = self._advertise(msgtype, topic)
+        except BaseException:
+            self.destroy()
+            raise
         self._cloud_key: tuple[Any, ...] = ()
         self._cloud: CloudBuilder | None = None
 
@@ -99,22 +96,46 @@ class Outputs:
         """Say whether anybody subscribes to what needs a camera_info."""
         return any(self.is_wanted(name) for name in _NEEDS_CAMERA)
 
-    def publish(self, result: Result, settings: NodeSettings) -> None:
-        """Publish what is subscribed to, as the settings in force ask."""
+    def publish_depth(self, result: Result, settings: NodeSettings) -> None:
+        """Publish what needs no camera_info, if subscribed to: depth and colour images."""
         if self.is_wanted('depth'):
             message = depth_message(result.header, result.depth_m, settings.depth_encoding)
             self._publishers['depth'].publish(message)
         if self.is_wanted('color'):
             self._publishers['color'].publish(_color_message(result, settings))
-        if result.info is None or result.camera is None:
-            return
+
+    def publish_geometry(
+        self, result: Result, info: CameraInfo, camera: Camera, settings: NodeSettings
+    ) -> None:
+        """
+        Publish what needs camera_info, if subscribed to: the depth's own camera_info and cloud.
+
+        Parameters
+        ----------
+        result : Result
+            The frame.
+        info : sensor_msgs/CameraInfo
+            Camera_info of the image.
+        camera : Camera
+            What it says.
+        settings : NodeSettings
+            In force.
+
+        Raises
+        ------
+        CalibrationError
+            If the camera's distortion cannot be undone; nothing is published then.
+
+        """
+        wants_cloud = self.is_wanted('cloud')
+        cloud = self._cloud_message(result, camera, settings) if wants_cloud else None
         if self.is_wanted('info'):
             height, width = result.depth_m.shape
-            info = scaled_info(result.info, result.camera, width, height)
-            info.header = result.header
-            self._publishers['info'].publish(info)
-        if self.is_wanted('cloud'):
-            self._publishers['cloud'].publish(self._cloud_message(result, settings))
+            scaled = scaled_info(info, camera, width, height)
+            scaled.header = result.header
+            self._publishers['info'].publish(scaled)
+        if cloud is not None:
+            self._publishers['cloud'].publish(cloud)
 
     def is_wanted(self, name: str) -> bool:
         """Say whether anybody subscribes to an output, by its name in ``TOPICS``."""
@@ -122,11 +143,11 @@ class Outputs:
 
     def _advertise(self, msgtype: type, topic: str) -> Any:
         def warn_incompatible(event: Any) -> None:
-            policy = qos_policy_name_from_kind(event.last_policy_kind).lower()
+            policy = policy_name(event)
             self._node.get_logger().warning(
                 f'a subscriber to {publisher.topic_name} asks for a quality of service that this '
-                f'node does not offer; it will get nothing: change its {policy}, or set the '
-                f'parameter qos_overrides.{publisher.topic_name}.publisher.{policy}'
+                f'node does not offer; it will get nothing: change its {policy}, or start this '
+                f'node with qos_overrides.{publisher.topic_name}.publisher.{policy}'
             )
 
         publisher: Any = self._node.create_lifecycle_publisher(
@@ -134,16 +155,17 @@ class Outputs:
             topic,
             _publisher_qos(),
             event_callbacks=PublisherEventCallbacks(incompatible_qos=warn_incompatible),
-            qos_overriding_options=QoSOverridingOptions.with_default_policies(),
+            qos_overriding_options=qos_overrides(),
         )
         return publisher
 
-    def _cloud_message(self, result: Result, settings: NodeSettings) -> PointCloud2:
+    def _cloud_message(
+        self, result: Result, camera: Camera, settings: NodeSettings
+    ) -> PointCloud2:
         height, width = result.depth_m.shape
-        key = (result.camera, width, height, settings.cloud_stride, settings.cloud_rgb)
+        key = (camera, width, height, settings.cloud_stride, settings.cloud_rgb)
         if key != self._cloud_key or self._cloud is None:
-            assert result.camera is not None
-            rays = result.camera.rays(width, height)
+            rays = camera.rays(width, height)
             self._cloud = CloudBuilder(
                 rays, stride=settings.cloud_stride, with_rgb=settings.cloud_rgb
             )

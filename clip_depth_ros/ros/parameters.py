@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+import difflib
 from typing import Any, Final
 
 from clip_depth_ros.config import NodeSettings
@@ -61,7 +62,12 @@ def declare_settings(node: Node) -> list[str]:
         node must start, so that the operator can correct them, and refuse to configure.
 
     """
-    return [problem for spec in SPECS.values() for problem in _declare(node, spec)]
+    problems = [problem for spec in SPECS.values() for problem in _declare(node, spec)]
+    for name in _unknown_overrides(node):
+        similar = difflib.get_close_matches(name, SPECS, n=1)
+        hint = f'; did you mean {similar[0]!r}?' if similar else ''
+        node.get_logger().warning(f'parameter {name!r} is unknown here and has no effect{hint}')
+    return problems
 
 
 def read_settings(node: Node) -> NodeSettings:
@@ -94,7 +100,38 @@ def with_parameters(settings: NodeSettings, parameters: Iterable[Parameter[Any]]
     return changed
 
 
-def refuse_fixed(parameters: Iterable[Parameter[Any]]) -> None:
+def check_each(parameters: Iterable[Parameter[Any]]) -> None:
+    """
+    Check each value alone; whether they go together is a question of configuring.
+
+    Raises
+    ------
+    ConfigError
+        Naming the values that are wrong by themselves.
+
+    """
+    NodeSettings.check_each({p.name: _plain(p) for p in parameters if p.name in SPECS})
+
+
+def refuse_deleted(parameters: Iterable[Parameter[Any]]) -> None:
+    """
+    Refuse to delete parameters: the node could not be configured any more.
+
+    Raises
+    ------
+    ConfigError
+        Naming them and the way back to the default.
+
+    """
+    for parameter in parameters:
+        if parameter.name in SPECS and parameter.type_ == Parameter.Type.NOT_SET:
+            default = SPECS[parameter.name].default
+            raise ConfigError(
+                f'{parameter.name} cannot be deleted; for the default, set it to {default!r}'
+            )
+
+
+def refuse_fixed(settings: NodeSettings, parameters: Iterable[Parameter[Any]]) -> None:
     """
     Refuse changes of settings that are fixed while the node is configured.
 
@@ -104,7 +141,13 @@ def refuse_fixed(parameters: Iterable[Parameter[Any]]) -> None:
         Naming them and the way to change them.
 
     """
-    fixed = [p.name for p in parameters if p.name in SPECS and not SPECS[p.name].at_run_time]
+    fixed = [
+        p.name
+        for p in parameters
+        if p.name in SPECS
+        and not SPECS[p.name].at_run_time
+        and _plain(p) != getattr(settings, p.name)
+    ]
     if fixed:
         raise ConfigError(
             f'{", ".join(fixed)} cannot change while the node is configured: deactivate and clean '
@@ -133,6 +176,20 @@ def _declare(node: Node, spec: SettingSpec) -> list[str]:
         # An empty list has no element to tell its type from; rclpy takes it for bytes.
         node.set_parameters([Parameter(spec.name, _EMPTY_LIST_TYPES[spec.kind], [])])
     return problems
+
+
+def _unknown_overrides(node: Node) -> list[str]:
+    """
+    Give names that came from outside and belong to nothing.
+
+    A file for all nodes may hold the parameters of others, so they are no error.
+    """
+    given = getattr(node, '_parameter_overrides', {})
+    return [
+        name
+        for name in given
+        if not node.has_parameter(name) and not name.startswith('qos_overrides.')
+    ]
 
 
 def _add_range(described: ParameterDescriptor, spec: SettingSpec) -> None:

@@ -4,21 +4,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable
 from dataclasses import dataclass
 import threading
 import time
 from typing import Any, Final
 
 from clip_depth_ros.config import NodeSettings
-from clip_depth_ros.core.stamps import StampMatcher
+from clip_depth_ros.core.stamps import Match, StampMatcher
 from clip_depth_ros.core.statistics import Statistics
 from clip_depth_ros.errors import CalibrationError, ClipDepthError
-from clip_depth_ros.ros.calibration import Camera, camera_of, describe_size, fits
+from clip_depth_ros.ros.calibration import camera_of, describe_size, fits
 from clip_depth_ros.ros.images import decode_compressed, decode_image
 from clip_depth_ros.ros.outputs import Outputs, Result
 from clip_depth_ros.types import DepthPredictor, Rgb
-from rclpy.time import Time
 from sensor_msgs.msg import CameraInfo, CompressedImage, Image
 
 _WARN_PERIOD_S: Final = 5.0
@@ -41,7 +40,9 @@ class Arrival:
 
 def stamp_ns_of(message: Any) -> int:
     """Give a message's header stamp in nanoseconds."""
-    return int(Time.from_msg(message.header.stamp).nanoseconds)
+    # By hand: rclpy.time.Time refuses what a broken driver may send, negative seconds.
+    stamp = message.header.stamp
+    return int(stamp.sec) * 1_000_000_000 + int(stamp.nanosec)
 
 
 class Pipeline:
@@ -122,10 +123,6 @@ class Pipeline:
         """Say why there is no cloud; empty if there is one or none was asked for."""
         return self._problem
 
-    def sync_counts(self) -> Mapping[str, int]:
-        """Give how many images found their camera_info in which way."""
-        return dict(self._infos.counts)
-
     def _watch_time(self, stamp_ns: int) -> None:
         newest_ns, self._newest_stamp_ns = self._newest_stamp_ns, stamp_ns
         if newest_ns is None or stamp_ns >= newest_ns:
@@ -157,46 +154,68 @@ class Pipeline:
         if self._must_reset:
             self._must_reset = False
             predictor.reset()
+        # Looked up before as well: where a recording loops, the next round's first camera_info
+        # makes this one's be forgotten while depth is computed.
+        early = self._infos.find(arrival.stamp_ns, _fits(rgb))
         depth = predictor.predict(rgb)
         self.scene = depth.scene or ''
-        info, camera = self._find_camera(arrival, rgb, settings)
-        result = Result(arrival.message.header, rgb, depth.depth_m, info, camera)
-        with self._publishing:
-            if self._is_stopped:
-                self._statistics.count('discarded')
-                return
-            self._outputs.publish(result, settings)
+        result = Result(arrival.message.header, rgb, depth.depth_m)
+        if not self._publish(lambda: self._outputs.publish_depth(result, settings)):
+            self._statistics.count('discarded')
+            return
+        self._add_geometry(arrival, result, early, settings)
         now_s = time.monotonic()
         self._statistics.count('processed')
         self._statistics.note('out', now_s)
         self._statistics.note('latency_s', now_s, now_s - arrival.received_s)
 
-    def _find_camera(
-        self, arrival: Arrival, rgb: Rgb, settings: NodeSettings
-    ) -> tuple[CameraInfo | None, Camera | None]:
-        """Give the camera_info of an image and what it says; Nones, and a warning, if unusable."""
+    def _publish(self, publish: Callable[[], None]) -> bool:
+        """Publish unless stopped meanwhile; say whether it was done."""
+        with self._publishing:
+            if self._is_stopped:
+                return False
+            publish()
+            return True
+
+    def _add_geometry(
+        self,
+        arrival: Arrival,
+        result: Result,
+        early: Match[CameraInfo] | None,
+        settings: NodeSettings,
+    ) -> None:
+        """Find the camera_info and publish what needs it; a warning if there is no usable one."""
         if not self._outputs.needs_camera():
-            return None, None
-        height, width = rgb.shape[:2]
-        match = self._infos.wait(
-            arrival.stamp_ns,
-            arrival.received_s + settings.sync_wait_s,
-            lambda info: fits(info, width, height),
+            self._problem = ''
+            return
+        match = early if early and early.kind == 'exact' else self._wait_for_info(
+            arrival, result.rgb, settings
         )
+        self._statistics.count(f'camera_info_{match.kind if match else "none"}')
         if match is None:
-            self._note_problem(self._why_no_match(width, height, settings))
-            return None, None
+            self._note_problem(self._why_no_match(result.rgb, settings))
+            return
+        height, width = result.rgb.shape[:2]
         try:
             camera = camera_of(match.item, settings.intrinsics_source, width, height)
+            self._publish(
+                lambda: self._outputs.publish_geometry(result, match.item, camera, settings)
+            )
         except CalibrationError as error:
             self._note_problem(str(error))
-            return None, None
+            return
         for note in camera.notes:
             self._warn_once(note)
         self._problem = ''
-        return match.item, camera
 
-    def _why_no_match(self, width: int, height: int, settings: NodeSettings) -> str:
+    def _wait_for_info(
+        self, arrival: Arrival, rgb: Rgb, settings: NodeSettings
+    ) -> Match[CameraInfo] | None:
+        deadline_s = arrival.received_s + settings.sync_wait_s
+        return self._infos.wait(arrival.stamp_ns, deadline_s, _fits(rgb))
+
+    def _why_no_match(self, rgb: Rgb, settings: NodeSettings) -> str:
+        height, width = rgb.shape[:2]
         newest = self._infos.newest()
         if newest is None:
             return 'no camera_info has come'
@@ -227,6 +246,11 @@ def _decode(message: Image | CompressedImage) -> Rgb:
     if isinstance(message, CompressedImage):
         return decode_compressed(message)
     return decode_image(message)
+
+
+def _fits(rgb: Rgb) -> Callable[[CameraInfo], bool]:
+    height, width = rgb.shape[:2]
+    return lambda info: fits(info, width, height)
 
 
 def _nanoseconds(seconds: float) -> int:

@@ -9,9 +9,10 @@ from collections.abc import Callable, Collection, Mapping
 import time
 from typing import Any, Final
 
-from clip_depth_ros.errors import MissingDependencyError
+from clip_depth_ros.errors import MissingDependencyError, TopicError
 from clip_depth_ros.ros.message_types import installed_types
 from clip_depth_ros.types import RecordedMessage
+from rclpy.exceptions import InvalidTopicNameException
 from rclpy.node import Node
 from rclpy.qos import DurabilityPolicy, QoSProfile, ReliabilityPolicy
 from rclpy.topic_endpoint_info import TopicEndpointInfo
@@ -107,9 +108,12 @@ class Recorder:
             self.counts[topic] += 1
             self._sink(RecordedMessage(topic, self._topics[topic], cdr, time.time_ns()))
 
-        return self._node.create_subscription(
-            self._classes[topic], topic, receive, self._qos[topic], raw=True
-        )
+        try:
+            return self._node.create_subscription(
+                self._classes[topic], topic, receive, self._qos[topic], raw=True
+            )
+        except InvalidTopicNameException as error:
+            raise TopicError(f'{topic!r} cannot be recorded: it is no ROS topic name') from error
 
 
 def _asked_for(*, is_latched: bool) -> QoSProfile:

@@ -44,8 +44,12 @@ class RecordingSession:
         rclpy.init(
             args=[], context=self._context, signal_handler_options=SignalHandlerOptions.NO
         )
-        self._node = Node('clip_depth_recorder', context=self._context)
-        self._recorder = Recorder(self._node, self._topics, self._sink)
+        try:
+            self._node = Node('clip_depth_recorder', context=self._context)
+            self._recorder = Recorder(self._node, self._topics, self._sink)
+        except BaseException:
+            rclpy.shutdown(context=self._context)
+            raise
         self._node.create_subscription(DiagnosticArray, '/diagnostics', self._on_diagnostics, 10)
         self._executor = SingleThreadedExecutor(context=self._context)
         self._executor.add_node(self._node)

@@ -20,6 +20,9 @@ from rclpy.qos import DurabilityPolicy, QoSProfile, ReliabilityPolicy
 QUEUE_DEPTH: Final = 10
 """A second of images: enough for subscribers to catch up, too little to eat the memory."""
 
+_SETTLE_S: Final = 1.0
+"""Discovery is one-sided: a subscriber known here may not know us yet and miss the start."""
+
 
 class TopicPublishers:
     """
@@ -72,7 +75,7 @@ class TopicPublishers:
 
     def wait_for_subscribers(self, names: Collection[str], timeout_s: float) -> None:
         """
-        Wait until each of these topics has its subscribers.
+        Wait until each of these topics has its subscribers, and a moment more.
 
         Parameters
         ----------
@@ -100,6 +103,8 @@ class TopicPublishers:
                     f'{dict(lacking)}; start them, or check topic names and ROS_DOMAIN_ID'
                 )
             time.sleep(0.01)
+        if wanted:
+            time.sleep(_SETTLE_S)
 
     def wait_until_delivered(self, timeout_s: float) -> None:
         """Wait until reliable subscribers have all; the middleware sends in the background."""
