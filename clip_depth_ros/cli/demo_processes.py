@@ -10,7 +10,6 @@ from pathlib import Path
 import signal
 import subprocess
 import sys
-from types import TracebackType
 from typing import Any, Final
 
 from clip_depth_ros.errors import ClipDepthError, ConfigError
@@ -60,12 +59,7 @@ class LoggedProcess:
             )
         return self
 
-    def __exit__(
-        self,
-        exc_type: type[BaseException] | None,
-        exc: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *exc_info: object) -> None:
         self.end()
 
     def exit_code(self) -> int | None:

@@ -136,12 +136,12 @@ def read_frame(
     points = _points(found[CLOUD])
     truth = found.get(true_depth_topic)
     return DemoFrame(
-        rgb=decode_plain(_buffer(found[image_topic])),
-        depth_m=decode_depth(_buffer(found[DEPTH])),
-        color=decode_plain(_buffer(found[COLOR])),
+        rgb=decode_plain(ImageBuffer.of(found[image_topic])),
+        depth_m=decode_depth(ImageBuffer.of(found[DEPTH])),
+        color=decode_plain(ImageBuffer.of(found[COLOR])),
         xyz_m=points[..., :3].reshape(-1, 3),
         point_rgb=_point_colours(points),
-        true_depth_m=decode_depth(_buffer(truth)) if truth else None,
+        true_depth_m=decode_depth(ImageBuffer.of(truth)) if truth else None,
     )
 
 
@@ -222,17 +222,6 @@ def _point_colours(points: NDArray[np.float32]) -> NDArray[np.uint8]:
         return np.full((points[..., 0].size, 3), 128, np.uint8)
     packed = np.ascontiguousarray(points[..., 3]).view(np.uint8).reshape(-1, 4)
     return np.ascontiguousarray(packed[:, 2::-1])
-
-
-def _buffer(image: Any) -> ImageBuffer:
-    return ImageBuffer(
-        data=image.data,
-        height=image.height,
-        width=image.width,
-        step=image.step,
-        encoding=image.encoding,
-        is_bigendian=bool(image.is_bigendian),
-    )
 
 
 def summary_of(plan: DemoPlan, result: DemoResult, facts: RecordingFacts, note: str) -> Any:

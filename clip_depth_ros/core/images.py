@@ -68,6 +68,18 @@ class ImageBuffer:
     encoding: str
     is_bigendian: bool = False
 
+    @classmethod
+    def of(cls, message: Any) -> ImageBuffer:
+        """Give the buffer of a ``sensor_msgs/Image``, of whichever library made it."""
+        return cls(
+            data=message.data,
+            height=message.height,
+            width=message.width,
+            step=message.step,
+            encoding=message.encoding,
+            is_bigendian=bool(message.is_bigendian),
+        )
+
     def view(self, dtype: type[np.generic], channels: int) -> NDArray[Any]:
         """
         Give the pixels as an array (H, W) or (H, W, channels) without copying.

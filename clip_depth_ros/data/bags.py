@@ -17,7 +17,6 @@ from collections.abc import Collection, Iterator
 import contextlib
 from dataclasses import dataclass
 from pathlib import Path
-from types import TracebackType
 
 from clip_depth_ros.data.bag_types import BagTypes, normalized_msgtype
 from clip_depth_ros.errors import ClipDepthError, RecordingError, TopicError
@@ -103,12 +102,7 @@ class BagReader:
             self._reader = reader
         return self
 
-    def __exit__(
-        self,
-        exc_type: type[BaseException] | None,
-        exc: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *exc_info: object) -> None:
         reader, self._reader = self._reader, None
         if reader is not None:
             with self._explained('cannot close'):

@@ -36,16 +36,8 @@ def decode_image(message: Image) -> Rgb:
         If the encoding needs a library that is not installed.
 
     """
-    buffer = ImageBuffer(
-        data=message.data,
-        height=message.height,
-        width=message.width,
-        step=message.step,
-        encoding=message.encoding,
-        is_bigendian=bool(message.is_bigendian),
-    )
     if message.encoding in LAYOUTS:
-        return decode_plain(buffer)
+        return decode_plain(ImageBuffer.of(message))
     if message.encoding in DEPTH_ENCODINGS:
         raise ImageError(
             f'{message.encoding} is a depth encoding; remap image to a camera picture'

@@ -6,7 +6,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 import time
-from types import TracebackType
 from typing import Final
 
 from clip_depth_ros.ros.recorder import Recorder, Sink
@@ -55,12 +54,7 @@ class RecordingSession:
         self._executor.add_node(self._node)
         return self
 
-    def __exit__(
-        self,
-        exc_type: type[BaseException] | None,
-        exc: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *exc_info: object) -> None:
         self._recorder.close()
         self._executor.shutdown()
         self._node.destroy_node()
