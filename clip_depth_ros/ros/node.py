@@ -222,7 +222,7 @@ class DepthNode(LifecycleNode):
     def destroy_node(self) -> None:
         """Stop the worker and free the predictor before the node goes."""
         self._stop()
-        with contextlib.suppress(ConfigError):
+        with contextlib.suppress(ClipDepthError):
             self._release()
         super().destroy_node()
 
@@ -251,7 +251,7 @@ class DepthNode(LifecycleNode):
 
     def _join_worker(self) -> None:
         if self._worker and not self._worker.join(_WORKER_END_S):
-            raise ConfigError(
+            raise ClipDepthError(
                 f'the frame in hand is still being computed after {_WORKER_END_S:.0f} s; '
                 'try again, or use a smaller input or a faster device'
             )
