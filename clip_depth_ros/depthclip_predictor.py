@@ -155,6 +155,7 @@ class DepthClipPredictor:
             'scenes': ', '.join(self.scenes.names) if settings.scene_aware else 'off',
             'temperature': f'{settings.temperature:g}',
             'flip': 'on' if settings.flip else 'off',
+            **_device_memory(backbone.device),
         }
 
     def reset(self) -> None:
@@ -244,6 +245,13 @@ def _same_size(rgbs: Sequence[Rgb]) -> list[list[int]]:
     for index, rgb in enumerate(rgbs):
         groups.setdefault(rgb.shape, []).append(index)
     return [*groups.values()]
+
+
+def _device_memory(device: str) -> dict[str, str]:
+    """Give what torch holds on a cuda device now; nothing on the cpu."""
+    if not device.startswith('cuda'):
+        return {}
+    return {'device_memory_mb': f'{torch.cuda.memory_allocated(device) / 1e6:.0f}'}
 
 
 def _numbers(values: Sequence[float]) -> str:

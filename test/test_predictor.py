@@ -357,3 +357,15 @@ def test_importing_the_seam_loads_no_torch():
     run = subprocess.run([sys.executable, '-c', code], capture_output=True, text=True, check=True)
 
     assert run.stdout.strip() == 'False'
+
+
+@pytest.mark.gpu
+def test_on_a_gpu_the_memory_there_is_told_and_given_back():
+    predictor = build_predictor(
+        PredictorSettings(backbone='tiny', pretrained='random', device='cuda')
+    )
+    predictor.predict(np.zeros((96, 320, 3), np.uint8))
+    assert float(predictor.describe()['device_memory_mb']) > 1
+    before = torch.cuda.memory_allocated()
+    predictor.close()
+    assert torch.cuda.memory_allocated() < before / 4
