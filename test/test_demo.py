@@ -177,6 +177,15 @@ def test_a_failed_run_leaves_no_results_of_an_earlier_one(tmp_path, ros_domain):
     assert not (tmp_path / 'report.html').exists()
 
 
+def test_a_recording_of_the_user_s_own_is_not_written_over(tmp_path, ros_domain):
+    bag = kitti_sized_bag(tmp_path / 'input.mcap')
+    before = bag.read_bytes()
+    done = demo('--bag', str(bag), '--frames', '1', '--out', str(tmp_path))
+    assert done.returncode == 1
+    assert 'name another folder with --out' in done.stderr
+    assert bag.read_bytes() == before
+
+
 def test_weights_of_the_user_s_own_are_not_mixed_with_the_demo_s(tmp_path, ros_domain):
     """``--allow-download`` and the like ask for real weights: nothing random then."""
     done = demo('--frames', '1', '--no-allow-download', '--out', str(tmp_path))

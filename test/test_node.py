@@ -417,6 +417,20 @@ def test_a_configure_that_fails_late_takes_its_publishers_back(make):
         harness.wait_for(lambda: harness.world.count_publishers('depth/image_rect') == 0)
 
 
+def test_a_predictor_that_cannot_be_closed_does_not_end_the_node(make):
+    predictor = FakePredictor()
+
+    def fail() -> None:
+        raise RuntimeError('device lost')
+
+    predictor.close = fail
+    harness = make(lambda settings, previous: predictor)
+    assert harness.node.trigger_configure() == SUCCESS
+    assert harness.node.trigger_cleanup() == FAILURE
+    assert 'device lost' in harness.node._health().transition_error
+    assert harness.node._health().predictor == {}
+
+
 def test_wrong_start_values_can_be_corrected_one_by_one(make):
     harness = make(bins_m=[1.0, 2.0], depth_words=['near', 'far', 'very far'])
     assert harness.node.trigger_configure() == FAILURE

@@ -100,33 +100,54 @@ def test_a_change_of_mode_takes_effect_on_what_is_known():
     assert infos.find(200 * MS) == Match('at 100', 'last')
 
 
-def test_after_a_wait_in_vain_nothing_is_waited_for_until_something_comes():
-    infos = matcher()
-    assert infos.wait(100 * MS, time.monotonic() + 0.02) is None
+def wait_at_once(infos, stamp_ms):
+    """Ask with a far deadline; fail if the matcher waits for it."""
     started_s = time.monotonic()
-    assert infos.wait(200 * MS, started_s + 60) is None
+    match = infos.wait(stamp_ms * MS, started_s + 60)
     assert time.monotonic() - started_s < 30
-    infos.add(300 * MS, 'first')
-    assert infos.wait(300 * MS, LONG_AGO) == Match('first', 'exact')
+    return match
 
 
-def test_auto_gives_up_on_slow_items_until_two_exact_matches_in_a_row():
-    """A camera_info once a second must not slow down a camera of 30 Hz."""
-    infos = matcher(stamps_ms=(100,))
-    infos.wait(200 * MS, time.monotonic() + 0.02)
-    far_s = time.monotonic() + 60
-    assert infos.wait(210 * MS, far_s) == Match('at 100', 'last')
-    infos.add(300 * MS, 'at 300')
-    assert infos.wait(300 * MS, far_s) == Match('at 300', 'exact')
-    assert infos.wait(310 * MS, far_s) == Match('at 300', 'nearest')
-    infos.add(400 * MS, 'at 400')
-    infos.wait(400 * MS, far_s)
-    threading.Timer(0.02, infos.add, (500 * MS, 'late')).start()
-    assert infos.wait(500 * MS, far_s) == Match('late', 'exact')
+@pytest.mark.parametrize('mode', ['auto', 'exact', 'nearest'])
+def test_after_a_wait_in_vain_nothing_is_waited_for(mode):
+    """A camera_info that never comes, or comes once a second, must not slow down the camera."""
+    infos = matcher(mode)
+    infos.wait(1000 * MS, time.monotonic() + 0.02)
+    for stamp_ms in range(1030, 3000, 30):
+        if stamp_ms % 1000 < 30:
+            infos.add(stamp_ms * MS, 'rare')
+        wait_at_once(infos, stamp_ms)
 
 
-def test_exact_never_gives_up_where_items_come():
-    infos = matcher('exact', stamps_ms=(100,))
-    assert infos.wait(200 * MS, time.monotonic() + 0.02) is None
-    threading.Timer(0.02, infos.add, (300 * MS, 'late')).start()
-    assert infos.wait(300 * MS, time.monotonic() + 60) == Match('late', 'exact')
+@pytest.mark.parametrize('delay', ['early', 'late'])
+def test_two_images_with_an_item_of_their_own_make_it_patient_again(delay):
+    """Late: each item comes just after its image was asked for in vain; the first only starts."""
+    infos = matcher('exact')
+    infos.wait(100 * MS, time.monotonic() + 0.02)
+    for stamp_ms in (200, 250, 300):
+        if delay == 'early':
+            infos.add(stamp_ms * MS, f'at {stamp_ms}')
+        wait_at_once(infos, stamp_ms)
+        if delay == 'late':
+            infos.add(stamp_ms * MS, f'at {stamp_ms}')
+    threading.Timer(0.05, infos.add, (400 * MS, 'awaited')).start()
+    assert infos.wait(400 * MS, time.monotonic() + 60) == Match('awaited', 'exact')
+
+
+def test_closing_wakes_whoever_waits():
+    infos = matcher()
+    threading.Timer(0.05, infos.close).start()
+    assert wait_at_once(infos, 100) is None
+    assert wait_at_once(infos, 200) is None
+
+
+@pytest.mark.parametrize('forget', [
+    lambda infos: infos.reset(), lambda infos: infos.forget_after(0),
+])
+def test_the_last_item_outlives_a_jump_of_time(forget):
+    """A camera_info that was published once is still the camera's."""
+    infos = matcher(stamps_ms=(500,))
+    forget(infos)
+    assert infos.find(100 * MS) == Match('at 500', 'last')
+    infos.configure(mode='exact', tolerance_ns=0)
+    assert infos.find(500 * MS) is None

@@ -32,6 +32,7 @@ UNTRAINED: Final[Mapping[str, Any]] = {'backbone': 'tiny', 'pretrained': 'random
 """What runs everywhere and sees nothing; in force unless a flag asks for other weights."""
 
 _ABOUT_WEIGHTS: Final = frozenset({'backbone', 'pretrained', 'clip_weights', 'allow_download'})
+_RECORDINGS: Final = ('drive.mcap', 'input.mcap', 'depth.mcap')
 _RESULTS: Final = ('summary.json', 'preview.png', 'cloud.ply', 'report.html')
 
 _SYNTHETIC_FRAMES: Final = 40
@@ -82,7 +83,7 @@ def run(args: argparse.Namespace) -> int:
     note = RANDOM_NOTE if settings.pretrained == 'random' and not settings.clip_weights else ''
     if note:
         print(note)
-    _clear(args.out)
+    _clear(args.out, args.bag)
     plan = _plan(args, parameters)
     result = run_demo(plan)
     facts = gather_facts(
@@ -91,11 +92,17 @@ def run(args: argparse.Namespace) -> int:
     return _show(plan, result, facts, note, settings.color_far_m())
 
 
-def _clear(out_dir: Path) -> None:
+def _clear(out_dir: Path, bag: Path | None) -> None:
     """Make the folder, without the results of an earlier run: they must not pass for today's."""
+    from clip_depth_ros.errors import ConfigError
     from clip_depth_ros.files import make_folder
 
     folder = make_folder(out_dir)
+    if bag is not None and bag.resolve() in [(folder / name).resolve() for name in _RECORDINGS]:
+        raise ConfigError(
+            f'{bag} lies where the demo would write its own recording: name another folder with '
+            '--out'
+        )
     for name in _RESULTS:
         (folder / name).unlink(missing_ok=True)
 

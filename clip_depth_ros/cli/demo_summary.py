@@ -280,6 +280,11 @@ def _problems(
             f'the node answered {frames["processed"]} images and {len(facts.stamps[DEPTH])} depth '
             f'images came back; {logs}'
         )
+    if len(facts.stamps[CLOUD]) < frames['processed']:
+        reason = facts.diagnostics.get('camera_problem') or logs
+        problems.append(
+            f'{frames["processed"] - len(facts.stamps[CLOUD])} images got no cloud: {reason}'
+        )
     if not frames['processed']:
         problems.append(f'no image was answered; {logs}')
     return problems

@@ -54,6 +54,8 @@ def _ending_by_signal() -> Iterator[None]:
     numbers = [getattr(signal, name) for name in ('SIGTERM', 'SIGHUP') if hasattr(signal, name)]
     if threading.current_thread() is not threading.main_thread():
         numbers = []
+    # What is ignored stays ignored: nohup asks for that.
+    numbers = [number for number in numbers if signal.getsignal(number) != signal.SIG_IGN]
     previous = {number: signal.signal(number, leave) for number in numbers}
     try:
         yield

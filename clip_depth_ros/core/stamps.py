@@ -16,7 +16,7 @@ MatchKind = Literal['exact', 'nearest', 'last']
 SyncMode = Literal['auto', 'exact', 'nearest', 'last']
 
 _PATIENT: Final = 2
-"""Exact matches in a row that make waiting worth while."""
+"""Images in a row with an item of their own stamp that make waiting worth while."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,14 +56,18 @@ class StampMatcher(Generic[Item]):
         self._mode = mode
         self._tolerance_ns = tolerance_ns
         self._items: deque[tuple[int, Item]] = deque(maxlen=capacity)
+        self._last: Item | None = None
         self._changed = threading.Condition()
-        self._exact_streak = _PATIENT
+        self._is_closed = False
+        self._streak = _PATIENT
+        self._asked_ns: int | None = None
+        self._n_asked_since_add = 0
 
     def configure(self, *, mode: SyncMode, tolerance_ns: int) -> None:
         """Change mode and tolerance; what is known stays."""
         with self._changed:
             self._mode, self._tolerance_ns = mode, tolerance_ns
-            self._exact_streak = _PATIENT
+            self._streak = _PATIENT
             self._changed.notify_all()
 
     def add(self, stamp_ns: int, item: Item) -> None:
@@ -77,10 +81,16 @@ class StampMatcher(Generic[Item]):
             while self._items and self._items[-1][0] > stamp_ns:
                 self._items.pop()
             self._items.append((stamp_ns, item))
+            self._last = item
+            if self._n_asked_since_add > 1:
+                self._note_pairing(False)
+            elif stamp_ns == self._asked_ns:
+                self._note_pairing(True)
+            self._n_asked_since_add = 0
             self._changed.notify_all()
 
     def reset(self) -> None:
-        """Forget every item (time jumped back, or a new camera)."""
+        """Forget all stamps: time jumped back. The last item stays, it is still the camera's."""
         with self._changed:
             self._items.clear()
 
@@ -91,10 +101,15 @@ class StampMatcher(Generic[Item]):
             self._items.clear()
             self._items.extend(kept)
 
-    def newest(self) -> Item | None:
-        """Give the item that came last, if any."""
+    def close(self) -> None:
+        """Let whoever waits go on, now and from now on."""
         with self._changed:
-            return self._items[-1][1] if self._items else None
+            self._is_closed = True
+            self._changed.notify_all()
+
+    def newest(self) -> Item | None:
+        """Give the item that came last, if any ever did."""
+        return self._last
 
     def find(
         self, stamp_ns: int, accepts: Callable[[Item], bool] = _any
@@ -127,28 +142,31 @@ class StampMatcher(Generic[Item]):
         -----
         Items come in the order of their stamps: once one is newer than the image, no better one
         will come. Mode last never waits when it has something. After a wait in vain there is no
-        more waiting until it is likely to help: where nothing is known, until something comes; in
-        mode auto, until two exact matches in a row show that items come with every image.
+        more waiting until two images in a row had an item of their own stamp, early or late: a
+        camera_info that comes once a second, or has stopped, must not slow down the camera.
 
         """
         with self._changed:
-            while True:
-                match = self._find(stamp_ns, accepts)
-                if self._is_final(match, stamp_ns) or not self._is_patient():
-                    break
+            self._asked_ns = stamp_ns
+            self._n_asked_since_add += 1
+            match = self._find(stamp_ns, accepts)
+            if self._streak < _PATIENT:
+                if match and match.kind == 'exact':
+                    self._note_pairing(True)
+                return match
+            while not self._is_closed and not self._is_final(match, stamp_ns):
                 remaining_s = deadline_s - time.monotonic()
                 if remaining_s <= 0:
-                    self._exact_streak = 0
+                    self._streak = 0
                     break
                 self._changed.wait(remaining_s)
-            if match and match.kind == 'exact':
-                self._exact_streak += 1
+                match = self._find(stamp_ns, accepts)
             return match
 
-    def _is_patient(self) -> bool:
-        if self._exact_streak >= _PATIENT:
-            return True
-        return bool(self._items) and self._mode in ('exact', 'nearest')
+    def _note_pairing(self, is_paired: bool) -> None:
+        """Note, after a wait in vain, whether an image had an item of its own stamp."""
+        if self._streak < _PATIENT:
+            self._streak = self._streak + 1 if is_paired else 0
 
     def _is_final(self, match: Match[Item] | None, stamp_ns: int) -> bool:
         if match and (match.kind == 'exact' or self._mode == 'last'):
@@ -157,13 +175,16 @@ class StampMatcher(Generic[Item]):
 
     def _find(self, stamp_ns: int, accepts: Callable[[Item], bool]) -> Match[Item] | None:
         candidates = [(stamp, item) for stamp, item in self._items if accepts(item)]
-        if not candidates:
+        if candidates:
+            stamp, item = min(reversed(candidates), key=lambda pair: abs(pair[0] - stamp_ns))
+            if stamp == stamp_ns and self._mode != 'last':
+                return Match(item, 'exact')
+            if abs(stamp - stamp_ns) <= self._tolerance_ns and self._mode in ('auto', 'nearest'):
+                return Match(item, 'nearest')
+        if self._mode not in ('auto', 'last'):
             return None
-        stamp, item = min(reversed(candidates), key=lambda pair: abs(pair[0] - stamp_ns))
-        if stamp == stamp_ns and self._mode != 'last':
-            return Match(item, 'exact')
-        if abs(stamp - stamp_ns) <= self._tolerance_ns and self._mode in ('auto', 'nearest'):
-            return Match(item, 'nearest')
-        if self._mode in ('auto', 'last'):
+        if candidates:
             return Match(candidates[-1][1], 'last')
+        if self._last is not None and accepts(self._last):
+            return Match(self._last, 'last')
         return None

@@ -243,11 +243,14 @@ class DepthNode(LifecycleNode):
 
     def _release(self) -> None:
         self._join_worker()
-        if self._outputs:
-            self._outputs.destroy()
-        if self._predictor:
-            self._predictor.close()
-        self._outputs = self._predictor = self._settings = None
+        # Let go first: whatever goes wrong in giving back, nobody uses them any more.
+        outputs, self._outputs = self._outputs, None
+        predictor, self._predictor = self._predictor, None
+        self._settings = None
+        if outputs:
+            outputs.destroy()
+        if predictor:
+            predictor.close()
 
     def _join_worker(self) -> None:
         if self._worker and not self._worker.join(_WORKER_END_S):

@@ -112,6 +112,7 @@ class Pipeline:
 
     def stop(self) -> None:
         """Publish nothing from now on; returns when nothing is being published any more."""
+        self._infos.close()
         with self._publishing:
             self._is_stopped = True
 
@@ -163,11 +164,13 @@ class Pipeline:
         if not self._publish(lambda: self._outputs.publish_depth(result, settings)):
             self._statistics.count('discarded')
             return
-        self._add_geometry(arrival, result, early, settings)
         now_s = time.monotonic()
-        self._statistics.count('processed')
         self._statistics.note('out', now_s)
         self._statistics.note('latency_s', now_s, now_s - arrival.received_s)
+        try:
+            self._add_geometry(arrival, result, early, settings)
+        finally:
+            self._statistics.count('processed')
 
     def _publish(self, publish: Callable[[], None]) -> bool:
         """Publish unless stopped meanwhile; say whether it was done."""
@@ -188,9 +191,9 @@ class Pipeline:
         if not self._outputs.needs_camera():
             self._problem = ''
             return
-        match = early if early and early.kind == 'exact' else self._wait_for_info(
-            arrival, result.rgb, settings
-        )
+        match = early
+        if match is None or match.kind != 'exact':
+            match = self._wait_for_info(arrival, result.rgb, settings) or early
         self._statistics.count(f'camera_info_{match.kind if match else "none"}')
         if match is None:
             self._note_problem(self._why_no_match(result.rgb, settings))
