@@ -25,6 +25,8 @@ from pydantic import (
     ValidationError,
 )
 
+_MAX_DEPTH_M = 1000.0
+
 
 def _setting(
     default: Any,
@@ -180,7 +182,7 @@ class PredictorSettings(Settings):
     temperature: float = _setting(
         0.1,
         'Divides 100 x cosine before the softmax over words; smaller is more decided.',
-        at_run_time=True, gt=0.0, le=100.0,
+        at_run_time=True, ge=1e-4, le=100.0,
     )
     flip: bool = _setting(
         True, 'Average with the prediction for the left-right flipped image (twice the work).',
@@ -396,8 +398,8 @@ def _check_gaps(template: str, count: int) -> str:
 
 
 def _check_ascending(bins_m: tuple[float, ...]) -> tuple[float, ...]:
-    if any(depth_m <= 0 for depth_m in bins_m):
-        raise ValueError('depth bins must be positive')
+    if not all(0 < depth_m <= _MAX_DEPTH_M for depth_m in bins_m):
+        raise ValueError(f'depth bins must be positive and at most {_MAX_DEPTH_M:g} m')
     if any(near >= far for near, far in itertools.pairwise(bins_m)):
         raise ValueError('depth bins must ascend strictly')
     return bins_m

@@ -15,10 +15,15 @@ from clip_depth_ros.core.rgb import check_rgb
 from clip_depth_ros.core.upsample import upsample
 from clip_depth_ros.errors import ClipDepthError
 from clip_depth_ros.model.backbone import Backbone, build_backbone
-from clip_depth_ros.model.depthclip import bin_probabilities, resolve_features
+from clip_depth_ros.model.depthclip import (
+    bin_probabilities,
+    check_official,
+    resolve_features,
+)
 from clip_depth_ros.model.devices import explain_out_of_memory, this_machine
 from clip_depth_ros.model.prompts import prompt_embeddings
 from clip_depth_ros.model.scenes import scene_probabilities, SceneMemory
+from clip_depth_ros.model.towers import ResnetTower
 from clip_depth_ros.types import Depth, DepthMap, DepthPredictor, Rgb
 import cv2
 import numpy as np
@@ -67,6 +72,8 @@ class DepthClipPredictor:
         self._bins_m.update(settings.resolved_scenes())
         self._backbone: Backbone | None = backbone
         self._features = resolve_features(settings.features, is_resnet=backbone.is_resnet)
+        if self._features == 'official' and isinstance(backbone.tower, ResnetTower):
+            check_official(backbone.tower.channels, backbone.embed_dim)
         with explain_out_of_memory(backbone.device, 'the prompts'):
             self._prompts = prompt_embeddings(
                 backbone.text,

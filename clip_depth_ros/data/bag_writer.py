@@ -89,6 +89,11 @@ class BagWriter:
         self._staging_dir: Path | None = None
 
     def __enter__(self) -> BagWriter:
+        if self.path.suffix in ('.bag', '.db3'):
+            raise OutputError(
+                f'{str(self.path)!r} would be taken for another format: name the recording '
+                'NAME.mcap, or NAME for a rosbag2 folder'
+            )
         self._check_target()
         with self._explained():
             self.path.parent.mkdir(parents=True, exist_ok=True)

@@ -130,6 +130,8 @@ class BagReader:
         """
         Give the messages in the order of their receive times, reading as they are asked for.
 
+        The files of a split recording are read one after the other, as they are listed.
+
         Parameters
         ----------
         topics : collection of str, optional

@@ -111,7 +111,8 @@ def read_kitti_image(path: Path) -> Rgb:
         If the file is missing or does not decode, naming it.
 
     """
-    bgr = cv2.imdecode(np.frombuffer(_bytes(path), np.uint8), cv2.IMREAD_COLOR)
+    data = np.frombuffer(_bytes(path), np.uint8)
+    bgr = cv2.imdecode(data, cv2.IMREAD_COLOR) if data.size else None
     if bgr is None:
         raise ImageError(f'KITTI image {str(path)!r} does not decode: copy it again')
     return cv2.cvtColor(bgr, cv2.COLOR_BGR2RGB).astype(np.uint8, copy=False)

@@ -154,13 +154,32 @@ def _from_json(name: str, path: Path) -> Architecture:
     except (OSError, ValueError) as error:
         raise ConfigError(f'cannot read backbone {name!r} as JSON: {error}') from error
     config = content.get('model_cfg', content) if isinstance(content, dict) else {}
+    if not isinstance(config, dict):
+        raise ConfigError(f'backbone {name!r}: model_cfg must be a JSON object, got {config!r}')
     if missing := [key for key in _KEYS if key not in config]:
         raise ConfigError(
             f'backbone {name!r} is no open_clip model description: it lacks {missing}'
         )
     pixels = content.get('preprocess_cfg', {})
-    mean, std = pixels.get('mean', CLIP_MEAN), pixels.get('std', CLIP_STD)
-    return Architecture(name, config, tuple(mean), tuple(std))
+    parts = (config['vision_cfg'], config['text_cfg'], pixels)
+    if not all(isinstance(part, dict) for part in parts):
+        raise ConfigError(
+            f'backbone {name!r}: vision_cfg, text_cfg and preprocess_cfg must be JSON objects'
+        )
+    mean = _three_numbers(name, 'mean', pixels.get('mean', CLIP_MEAN))
+    std = _three_numbers(name, 'std', pixels.get('std', CLIP_STD))
+    return Architecture(name, config, mean, std)
+
+
+def _three_numbers(name: str, key: str, value: Any) -> Rgb01:
+    is_plain = isinstance(value, (list, tuple)) and len(value) == 3
+    lowest = 1e-6 if key == 'std' else 0
+    if not is_plain or not all(isinstance(n, (int, float)) and lowest <= n < 10 for n in value):
+        raise ConfigError(
+            f'backbone {name!r}: preprocess_cfg {key} must be three numbers (red, green, blue, for '
+            f'pixels in 0 to 1; std above 0), got {value!r}'
+        )
+    return (float(value[0]), float(value[1]), float(value[2]))
 
 
 def _obstacle(config: Mapping[str, Any]) -> str:

@@ -32,6 +32,24 @@ LOGIT_FACTOR: Final = 100.0
 """What the released code multiplies cosines with, whatever scale CLIP was trained to."""
 
 
+def check_official(channels: int, embed_dim: int) -> None:
+    """
+    Make sure that a ResNet's channels can be thinned out to its text dimensions.
+
+    Raises
+    ------
+    ConfigError
+        If layer 4 has no whole multiple of the text dimensions, naming both.
+
+    """
+    if channels % embed_dim:
+        raise ConfigError(
+            f"features='official' keeps every n-th of layer 4's channels, so their number must be "
+            f'a multiple of embed_dim; got {channels} channels and embed_dim={embed_dim}: set '
+            "features='dense'"
+        )
+
+
 def resolve_features(requested: str, *, is_resnet: bool) -> Features:
     """
     Give the feature mode: ``auto`` is official for ResNets and dense for the rest.

@@ -39,6 +39,11 @@ class ResnetTower:
         self._positions = _Positions(visual.attnpool.positional_embedding, _square(visual))
         self.native_size = Size(visual.image_size, visual.image_size)
 
+    @property
+    def channels(self) -> int:
+        """Give the number of channels of layer 4."""
+        return int(self._visual.attnpool.v_proj.in_features)
+
     def layer4(self, pixels: Tensor) -> Tensor:
         """Give the maps before the attention pool, (B, C, grid_h, grid_w)."""
         maps: Tensor = self._visual.stem(pixels)

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any, Final
 import warnings
 import zipfile
+import zlib
 
 from clip_depth_ros.errors import WeightsError
 from clip_depth_ros.model.fitting import fitting_backbones
@@ -71,9 +72,9 @@ def read_weights(path: Path) -> Weights:
 
     Notes
     -----
-    PyTorch files are read with ``weights_only=True`` and TorchScript archives only for their
-    tensors, so nothing in the file is run by us. An archive named like one of OpenAI's must have
-    its hash.
+    PyTorch files are read with ``weights_only=True``. TorchScript archives are read for their
+    tensors alone; loading one would run its ``__setstate__`` methods, so an archive that has any
+    is refused. An archive named like one of OpenAI's must have its hash.
 
     """
     digest = _sha256(path)
@@ -159,10 +160,28 @@ def _sha256(path: Path) -> str:
 
 
 def _is_torchscript(path: Path) -> bool:
-    if not zipfile.is_zipfile(path):
-        return False
-    with zipfile.ZipFile(path) as archive:
-        return any(name.endswith('/constants.pkl') for name in archive.namelist())
+    try:
+        with zipfile.ZipFile(path) as archive:
+            return any(name.endswith('/constants.pkl') for name in archive.namelist())
+    except zipfile.BadZipFile:
+        return False  # whatever it is, torch will say
+
+
+def _refuse_own_code(path: Path) -> None:
+    """Refuse a TorchScript archive with code that runs on loading."""
+    try:
+        with zipfile.ZipFile(path) as archive:
+            sources = [name for name in archive.namelist() if name.endswith('.py')]
+            runs = [name for name in sources if b'__setstate__' in archive.read(name)]
+    except (zipfile.BadZipFile, zlib.error, OSError, NotImplementedError, RuntimeError) as error:
+        raise WeightsError(
+            f'weights {str(path)!r} are damaged ({error}): fetch them again'
+        ) from error
+    if runs:
+        raise WeightsError(
+            f'weights {str(path)!r} hold code that runs on loading ({runs[0]}: __setstate__), '
+            'which CLIP does not need: use a .safetensors file or a plain state dict'
+        )
 
 
 def _check_openai_hash(path: Path, digest: str) -> None:
@@ -182,6 +201,7 @@ def _read(path: Path, is_torchscript: bool) -> Any:
         # remarks on pickle protocols of files that it goes on to read or to refuse.
         warnings.simplefilter('ignore')
         if is_torchscript:
+            _refuse_own_code(path)
             archive = torch.jit.load(path, map_location='cpu')  # type: ignore[no-untyped-call]
             return archive.state_dict()
         return torch.load(path, map_location='cpu', weights_only=True)

@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Iterator
 from typing import Final, NamedTuple
 
@@ -37,12 +38,16 @@ def schedule(
     start_s = 0.0
     while True:
         last_s: float | None = None
+        n_images: Counter[str] = Counter()
         for due in at_image_rate(messages, hz) if hz else at_rate(messages, rate):
             last_s = start_s + due.due_s
+            n_images[due.message.topic] += due.message.msgtype in IMAGE_TYPES
             yield due._replace(due_s=last_s)
         if last_s is None or not loop:
             return
-        start_s = last_s + (1 / hz if hz else _LOOP_PAUSE_S)
+        # The first topic that shows an image sets the pace, see at_image_rate.
+        n_paced = next((n for n in n_images.values() if n), 1)
+        start_s = start_s + n_paced / hz if hz else last_s + _LOOP_PAUSE_S
 
 
 def at_rate(messages: Iterable[RecordedMessage], rate: float) -> Iterator[DueMessage]:
