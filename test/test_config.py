@@ -183,7 +183,7 @@ WRONG: list[tuple[dict[str, Any], str]] = [
     ({'scene_template': 'a photo'}, r'scene_template: .*exactly 1 "\{\}"'),
     ({'bins_m': [1.0, 2.0, 2.0]}, 'bins_m: depth bins must ascend strictly, got'),
     ({'bins_m': [2.0, 1.0]}, r'bins_m: depth bins must ascend strictly, got \[2.0, 1.0\]'),
-    ({'bins_m': [0.0, 1.0]}, r'bins_m: depth bins must be positive and at most 1000 m, got \[0.0, 1.0\]'),
+    ({'bins_m': [0.0, 1.0]}, r'bins_m: depth bins must be positive .* 1000 m, got \[0.0, 1.0\]'),
     ({'bins_m': [-1.0, 1.0]}, 'bins_m: depth bins must be positive'),
     ({'bins_m': [1.0, math.nan]}, 'bins_m.1: .*finite.*, got nan'),
     ({'bins_m': [1.0, 2.0]}, r"7 words \['giant'.* and 2 bins \[1.0, 2.0\] \(bins_m\)"),

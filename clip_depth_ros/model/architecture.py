@@ -176,8 +176,8 @@ def _three_numbers(name: str, key: str, value: Any) -> Rgb01:
     lowest = 1e-6 if key == 'std' else 0
     if not is_plain or not all(isinstance(n, (int, float)) and lowest <= n < 10 for n in value):
         raise ConfigError(
-            f'backbone {name!r}: preprocess_cfg {key} must be three numbers (red, green, blue, for '
-            f'pixels in 0 to 1; std above 0), got {value!r}'
+            f'backbone {name!r}: preprocess_cfg {key} must be three numbers (red, green, blue, '
+            f'for pixels in 0 to 1; std above 0), got {value!r}'
         )
     return (float(value[0]), float(value[1]), float(value[2]))
 
