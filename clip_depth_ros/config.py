@@ -10,12 +10,17 @@ in the docs are derived from these classes (see :mod:`clip_depth_ros.setting_spe
 from __future__ import annotations
 
 from collections.abc import Mapping
-import itertools
 import re
 from typing import Any, Literal
 
 from clip_depth_ros.errors import ConfigError
 from clip_depth_ros.presets import BINS_M, DEPTH_WORDS, OUTDOOR
+from clip_depth_ros.setting_checks import (
+    check_as_many,
+    check_ascending,
+    check_gaps,
+    log_spaced,
+)
 from pydantic import (
     BaseModel,
     ConfigDict,
@@ -24,8 +29,6 @@ from pydantic import (
     model_validator,
     ValidationError,
 )
-
-_MAX_DEPTH_M = 1000.0
 
 
 def _setting(
@@ -233,18 +236,18 @@ class PredictorSettings(Settings):
     @classmethod
     def _check_templates(cls, templates: tuple[str, ...]) -> tuple[str, ...]:
         for template in templates:
-            _check_gaps(template, 2)
+            check_gaps(template, 2)
         return templates
 
     @field_validator('scene_template')
     @classmethod
     def _check_scene_template(cls, template: str) -> str:
-        return _check_gaps(template, 1)
+        return check_gaps(template, 1)
 
     @field_validator('bins_m')
     @classmethod
     def _check_bins(cls, bins_m: tuple[float, ...]) -> tuple[float, ...]:
-        return _check_ascending(bins_m)
+        return check_ascending(bins_m)
 
     @model_validator(mode='after')
     def _check_together(self) -> PredictorSettings:
@@ -255,7 +258,7 @@ class PredictorSettings(Settings):
             )
         words, bins_m = self.resolved_words(), self.resolved_bins_m()
         source = 'bins_m' if self.bins_m else f'bins={self.bins!r}'
-        _check_as_many(words, bins_m, source)
+        check_as_many(words, bins_m, source)
         if bins_m[-1] < self.min_depth_m or bins_m[0] > self.max_depth_m:
             raise ValueError(
                 f'all depth bins, {bins_m[0]} to {bins_m[-1]} m ({source}), lie outside of '
@@ -264,7 +267,7 @@ class PredictorSettings(Settings):
             )
         scenes = self.resolved_scenes()
         for name, scene_bins_m in scenes.items() if self.scene_aware else ():
-            _check_as_many(words, scene_bins_m, f'scene_bins {name!r}')
+            check_as_many(words, scene_bins_m, f'scene_bins {name!r}')
         if self.scene_aware and len(scenes) < 2:
             raise ValueError(
                 f'scene_aware needs two scenes or more to choose from, got scene_bins={[*scenes]}'
@@ -295,7 +298,7 @@ class PredictorSettings(Settings):
         if bins in BINS_M or bins == OUTDOOR:
             return name, self._preset_bins_m(bins)
         try:
-            return name, _check_ascending(tuple(float(text) for text in bins.split()))
+            return name, check_ascending(tuple(float(text) for text in bins.split()))
         except ValueError as error:
             raise ValueError(
                 f'scene_bins {entry!r}: bins must be one of {[*BINS_M, OUTDOOR]} or ascending '
@@ -367,15 +370,6 @@ class NodeSettings(PredictorSettings):
         return self.color_max_m or self.resolved_bins_m()[-1]
 
 
-def log_spaced(first_m: float, last_m: float, count: int) -> tuple[float, ...]:
-    """Give ``count`` depths from ``first_m`` to ``last_m``, evenly spaced in log depth."""
-    if count == 1:
-        return (first_m,)
-    ratio = last_m / first_m
-    inner = tuple(first_m * ratio ** (i / (count - 1)) for i in range(1, count - 1))
-    return (first_m, *inner, last_m)
-
-
 def _explain(settings: type[Settings], error: ValidationError) -> str:
     """Say of each wrong value what was wanted, what came and what to do."""
     return '; '.join(_explain_one(settings, problem) for problem in error.errors())
@@ -389,25 +383,3 @@ def _explain_one(settings: type[Settings], problem: Any) -> str:
     if not where:
         return str(reason)
     return f'{where}: {reason[0].lower()}{reason[1:]}, got {problem["input"]!r}'
-
-
-def _check_gaps(template: str, count: int) -> str:
-    if template.count('{}') != count or len(re.findall('[{}]', template)) != 2 * count:
-        raise ValueError(f'a template must hold exactly {count} "{{}}" and no other brace')
-    return template
-
-
-def _check_ascending(bins_m: tuple[float, ...]) -> tuple[float, ...]:
-    if not all(0 < depth_m <= _MAX_DEPTH_M for depth_m in bins_m):
-        raise ValueError(f'depth bins must be positive and at most {_MAX_DEPTH_M:g} m')
-    if any(near >= far for near, far in itertools.pairwise(bins_m)):
-        raise ValueError('depth bins must ascend strictly')
-    return bins_m
-
-
-def _check_as_many(words: tuple[str, ...], bins_m: tuple[float, ...], source: str) -> None:
-    if len(words) != len(bins_m):
-        raise ValueError(
-            'there must be one depth bin for each word for distance, got '
-            f'{len(words)} words {list(words)} and {len(bins_m)} bins {list(bins_m)} ({source})'
-        )

@@ -11,7 +11,7 @@ import sys
 import pytest
 from source_tree import Import, imports_of, PACKAGE, PACKAGE_DIR, python_files, room_of, ROOT
 
-NOUNS = {'errors', 'types', 'presets', 'config', 'setting_specs'}
+NOUNS = {'errors', 'types', 'presets', 'config', 'setting_checks', 'setting_specs'}
 TOOLS = {'paths', 'files', 'color'}
 BASE = NOUNS | TOOLS | {'core'}
 PREDICTOR = {'predictor', 'depthclip_predictor'}

@@ -9,9 +9,10 @@ import itertools
 import math
 from typing import Any
 
-from clip_depth_ros.config import log_spaced, NodeSettings, PredictorSettings, Settings
+from clip_depth_ros.config import NodeSettings, PredictorSettings, Settings
 from clip_depth_ros.errors import ConfigError
 from clip_depth_ros.presets import BINS_M, DEPTH_WORDS
+from clip_depth_ros.setting_checks import log_spaced
 from hypothesis import given, strategies as st
 import pydantic
 import pytest
