@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import itertools
 import json
 from pathlib import Path
@@ -13,6 +14,7 @@ from clip_depth_ros.config import NodeSettings, PredictorSettings
 from clip_depth_ros.data.bag_writer import BagWriter
 from clip_depth_ros.data.kitti import read_kitti_image
 from clip_depth_ros.errors import ConfigError, ImageError, OutputError, WeightsError
+from clip_depth_ros.model import weights
 from clip_depth_ros.model.depthclip import check_official
 from clip_depth_ros.model.weights import read_weights
 from clip_depth_ros.predictor import build_predictor
@@ -51,6 +53,15 @@ def test_an_archive_with_code_that_runs_on_loading_is_refused_before_it_runs(tmp
     with pytest.raises(WeightsError, match='hold code that runs on loading'):
         read_weights(path)
     assert 'CODE OF THE FILE RAN' not in capfd.readouterr().out
+
+
+@pytest.mark.filterwarnings('ignore')
+def test_an_archive_that_is_openai_s_by_its_hash_is_trusted(tmp_path, monkeypatch):
+    path = tmp_path / 'RN50.pt'
+    torch.jit.script(Talker()).save(str(path))
+    digest = hashlib.sha256(path.read_bytes()).hexdigest()
+    monkeypatch.setattr(weights, 'openai_hashes', lambda: {'RN50.pt': digest})
+    assert read_weights(path).sha256 == digest
 
 
 def test_an_archive_with_a_damaged_directory_is_refused(tmp_path):

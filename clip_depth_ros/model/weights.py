@@ -74,13 +74,16 @@ def read_weights(path: Path) -> Weights:
     -----
     PyTorch files are read with ``weights_only=True``. TorchScript archives are read for their
     tensors alone; loading one would run its ``__setstate__`` methods, so an archive that has any
-    is refused. An archive named like one of OpenAI's must have its hash.
+    is refused, unless it is one of OpenAI's by its hash. An archive named like one of OpenAI's
+    must have its hash.
 
     """
     digest = _sha256(path)
     is_archive = _is_torchscript(path)
     if is_archive:
         _check_openai_hash(path, digest)
+        if digest not in openai_hashes().values():
+            _refuse_own_code(path)
     try:
         content = _read(path, is_archive)
     # The decoders raise nearly anything on damaged bytes.
@@ -201,7 +204,6 @@ def _read(path: Path, is_torchscript: bool) -> Any:
         # remarks on pickle protocols of files that it goes on to read or to refuse.
         warnings.simplefilter('ignore')
         if is_torchscript:
-            _refuse_own_code(path)
             archive = torch.jit.load(path, map_location='cpu')  # type: ignore[no-untyped-call]
             return archive.state_dict()
         return torch.load(path, map_location='cpu', weights_only=True)
