@@ -5,14 +5,12 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Iterable
 from pathlib import Path
-
-from clip_depth_ros.types import RecordedMessage
 
 
 def make_from_kitti(args: argparse.Namespace) -> int:
     """Turn a KITTI folder into a recording."""
+    from clip_depth_ros.data.bag_writer import write_recording
     from clip_depth_ros.data.kitti import find_kitti_frames
     from clip_depth_ros.data.kitti_messages import kitti_messages
     from tqdm import tqdm
@@ -20,7 +18,7 @@ def make_from_kitti(args: argparse.Namespace) -> int:
     frames = find_kitti_frames(args.folder, rate_hz=args.rate)[: args.frames]
     out = args.out or Path(f'{args.folder.resolve().name}.mcap')
     messages = kitti_messages(tqdm(frames, unit='frame', disable=None))
-    _write(messages, out, force=args.force)
+    write_recording(messages, out, force=args.force)
     n_without_scan = sum(frame.scan_path is None for frame in frames)
     without = f', {n_without_scan} of them without a LiDAR scan' if n_without_scan else ''
     print(f'{out}: {len(frames)} frames{without}')
@@ -29,6 +27,7 @@ def make_from_kitti(args: argparse.Namespace) -> int:
 
 def make_synthetic(args: argparse.Namespace) -> int:
     """Render a synthetic drive into a recording."""
+    from clip_depth_ros.data.bag_writer import write_recording
     from clip_depth_ros.data.drive_messages import drive_messages
     from clip_depth_ros.data.world.drive import render_drive
     from tqdm import tqdm
@@ -38,14 +37,6 @@ def make_synthetic(args: argparse.Namespace) -> int:
         args.seed, args.frames, width=args.width, height=args.height, rate_hz=args.rate
     )
     bar = tqdm(frames, total=args.frames, unit='frame', disable=None)
-    _write(drive_messages(bar), out, force=args.force)
+    write_recording(drive_messages(bar), out, force=args.force)
     print(f'{out}: {args.frames} frames, seed {args.seed}')
     return 0
-
-
-def _write(messages: Iterable[RecordedMessage], out: Path, *, force: bool) -> None:
-    from clip_depth_ros.data.bag_writer import BagWriter
-
-    with BagWriter(out, force=force) as writer:
-        for message in messages:
-            writer.write(message)

@@ -138,7 +138,7 @@ def _plan(args: argparse.Namespace, parameters: Mapping[str, Any]) -> DemoPlan:
 
 
 def _render(args: argparse.Namespace) -> Path:
-    from clip_depth_ros.data.bag_writer import BagWriter
+    from clip_depth_ros.data.bag_writer import write_recording
     from clip_depth_ros.data.drive_messages import drive_messages
     from clip_depth_ros.data.world.drive import render_drive
     from tqdm import tqdm
@@ -147,11 +147,8 @@ def _render(args: argparse.Namespace) -> Path:
     width, height = _SYNTHETIC_SIZE
     frames = render_drive(args.seed, n_frames, width=width, height=height)
     target: Path = args.out / 'drive.mcap'
-    with BagWriter(target, force=True) as writer:
-        for message in drive_messages(
-            tqdm(frames, desc='rendering', total=n_frames, unit='frame', disable=None)
-        ):
-            writer.write(message)
+    bar = tqdm(frames, desc='rendering', total=n_frames, unit='frame', disable=None)
+    write_recording(drive_messages(bar), target, force=True)
     return target
 
 
@@ -193,11 +190,12 @@ def _show(
     import json
 
     from clip_depth_ros.cli.demo_pages import sentence_of, write_pages
-    from clip_depth_ros.cli.demo_run import write_text
     from clip_depth_ros.cli.demo_summary import summary_of
+    from clip_depth_ros.files import atomic_write_bytes
 
     summary = summary_of(plan, result, facts, note)
-    write_text(plan.out_dir / 'summary.json', json.dumps(summary, indent=2) + '\n')
+    text = json.dumps(summary, indent=2) + '\n'
+    atomic_write_bytes(plan.out_dir / 'summary.json', text.encode())
     print(sentence_of(summary))
     for problem in summary['problems']:
         print(f'  PROBLEM: {problem}')

@@ -19,7 +19,6 @@ from clip_depth_ros.data.bag_writer import BagWriter
 from clip_depth_ros.data.bags import BagReader, BagTopic
 from clip_depth_ros.data.topics import TF_STATIC
 from clip_depth_ros.errors import ClipDepthError
-from clip_depth_ros.files import atomic_path
 from clip_depth_ros.ros.dds import use_shipped_dds_profile
 from clip_depth_ros.ros.recording_session import RecordingSession
 from tqdm import tqdm
@@ -261,9 +260,3 @@ def limited(bag: Path, image_topic: str, n_frames: int, target: Path) -> Path:
                 break
             writer.write(message)
     return target
-
-
-def write_text(path: Path, text: str) -> None:
-    """Write a text file whole or not at all."""
-    with atomic_path(path) as temporary:
-        temporary.write_text(text, encoding='utf-8')

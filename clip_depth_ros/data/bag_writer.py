@@ -8,7 +8,7 @@ Chunks are compressed, not messages: Foxglove cannot read the latter.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterable, Iterator
 import contextlib
 import os
 from pathlib import Path
@@ -232,6 +232,15 @@ class BagWriter:
                 f'cannot write {str(self.path)!r}: {reason}; free some space there or name '
                 'another place'
             ) from error
+
+
+def write_recording(
+    messages: Iterable[RecordedMessage], path: str | Path, *, force: bool = False
+) -> None:
+    """Write a whole recording; see :class:`BagWriter`."""
+    with BagWriter(path, force=force) as writer:
+        for message in messages:
+            writer.write(message)
 
 
 def recorded(topic: str, message: object, bag_time_ns: int) -> RecordedMessage:

@@ -56,11 +56,6 @@ class Architecture:
         """Whether it uses OpenAI's approximation of GELU, x * sigmoid(1.702 x)."""
         return bool(self.config.get('quick_gelu', False))
 
-    @property
-    def is_published(self) -> bool:
-        """Whether open_clip knows it by name, so that published weights may exist."""
-        return self.name in open_clip.list_models()
-
     def new_model(self, dtype: torch.dtype) -> nn.Module:
         """
         Build the model on the cpu, float32, with the same random weights every time.
