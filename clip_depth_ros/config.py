@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 import re
-from typing import Any, Literal
+from typing import Any, Final, Literal
 
 from clip_depth_ros.errors import ConfigError
 from clip_depth_ros.presets import BINS_M, DEPTH_WORDS, OUTDOOR
@@ -30,8 +30,14 @@ from pydantic import (
     ValidationError,
 )
 
+TINY: Final = 'tiny'
+"""The backbone whose architecture comes with this package."""
 
-def _setting(
+BUNDLED: Final = 'bundled'
+"""The value of pretrained for the weights that come with this package."""
+
+
+def setting(
     default: Any,
     description: str,
     *,
@@ -90,111 +96,119 @@ class Settings(BaseModel):
 class PredictorSettings(Settings):
     """What turns an image into depth."""
 
-    method: Literal['auto', 'depthclip'] = _setting(
+    method: Literal['auto', 'clip2depth', 'depthclip'] = setting(
         'auto',
-        'Depth method. depthclip: zero-shot DepthCLIP. auto: the best method whose weights are '
-        'there, which is depthclip.',
+        'Depth method. clip2depth: a trained decoder on CLIP (prompts, bins, scenes and '
+        'temperature are not used). depthclip: zero-shot DepthCLIP. auto: clip2depth where '
+        'trained weights are named or bundled for the backbone, else depthclip.',
     )
-    backbone: str = _setting(
+    backbone: str = setting(
         'RN50-quickgelu',
         'CLIP model: an open_clip architecture name, the path of an open_clip model JSON, or '
         '"tiny", the small architecture that comes with this package.',
     )
-    pretrained: str = _setting(
+    pretrained: str = setting(
         'openai',
-        'open_clip tag of the published weights for this backbone; "random" for a seeded random '
+        'open_clip tag of the published weights for this backbone; "bundled" for the trained '
+        'weights that come with this package, for backbone tiny; "random" for a seeded random '
         'initialisation (for trying the plumbing, it does not see depth). Ignored when '
         'clip_weights names a file.',
     )
-    clip_weights: str = _setting(
+    clip_weights: str = setting(
         '',
         'Local CLIP weights file: OpenAI TorchScript archive (.pt), open_clip state dict (.pt, '
         '.bin) or .safetensors. Empty: use the published weights named by pretrained.',
     )
-    allow_download: bool = _setting(
+    clip2depth_weights: str = setting(
+        '',
+        'Trained CLIP2Depth weights (.safetensors) for this backbone, as clip-depth train writes '
+        'them. Empty: the bundled ones when backbone is tiny and pretrained is bundled.',
+    )
+    allow_download: bool = setting(
         False,
         'Allow fetching published weights over the network when they are not in the local cache.',
     )
-    device: str = _setting(
+    device: str = setting(
         'auto', 'Where to compute: auto (cuda when there is one, else cpu), cpu, cuda or cuda:N.'
     )
-    precision: Literal['auto', 'fp32', 'fp16', 'bf16'] = _setting(
+    precision: Literal['auto', 'fp32', 'fp16', 'bf16'] = setting(
         'auto', 'Arithmetic of the network: auto is fp16 on cuda and fp32 on the cpu.'
     )
-    input_width_px: int = _setting(
+    input_width_px: int = setting(
         0,
         'Width the image is resized to for the network, rounded to whole patches; 0 keeps the '
-        'width of the image. Smaller is faster and coarser.',
+        'width of the image, or takes that which CLIP2Depth was trained at. Smaller is faster '
+        'and coarser.',
         unit='px', at_run_time=True, ge=0, le=8192,
     )
-    input_height_px: int = _setting(
+    input_height_px: int = setting(
         0,
         'Height the image is resized to for the network, rounded to whole patches; 0 keeps the '
-        'height of the image.',
+        'height of the image, or takes that which CLIP2Depth was trained at.',
         unit='px', at_run_time=True, ge=0, le=8192,
     )
-    depth_scale: float = _setting(
+    depth_scale: float = setting(
         1.0,
         'Size of the depth image relative to the camera image; camera_info is scaled with it.',
         at_run_time=True, gt=0.0, le=1.0,
     )
-    min_depth_m: float = _setting(
+    min_depth_m: float = setting(
         0.5,
         'Nearest depth that may be answered; nearer is published as -Inf. Start of the outdoor '
         'bins.',
         unit='m', at_run_time=True, gt=0.0, le=1000.0,
     )
-    max_depth_m: float = _setting(
+    max_depth_m: float = setting(
         80.0,
         'Farthest depth that may be answered; farther is published as +Inf. End of the outdoor '
         'bins.',
         unit='m', at_run_time=True, gt=0.0, le=1000.0,
     )
-    features: Literal['auto', 'official', 'dense'] = _setting(
+    features: Literal['auto', 'official', 'dense'] = setting(
         'auto',
         "Patch features. official: as DepthCLIP's released code, for ResNet backbones; dense: in "
         "CLIP's joint space, for every backbone; auto: official for ResNets, else dense.",
         at_run_time=True,
     )
-    prompts: Literal['original', 'prompt1', 'prompt2', 'prompt3'] = _setting(
+    prompts: Literal['original', 'prompt1', 'prompt2', 'prompt3'] = setting(
         'original', 'Words for distance by preset name, nearest first.', at_run_time=True
     )
-    depth_words: tuple[str, ...] = _setting(
+    depth_words: tuple[str, ...] = setting(
         (), 'Your own words for distance, nearest first; empty: those of prompts.',
         at_run_time=True,
     )
-    prompt_templates: tuple[str, ...] = _setting(
+    prompt_templates: tuple[str, ...] = setting(
         ('This {} is {}',),
         'Sentences with two gaps: the object, then the word for distance. Several are averaged.',
         at_run_time=True,
     )
-    prompt_objects: tuple[str, ...] = _setting(
+    prompt_objects: tuple[str, ...] = setting(
         ('object',), 'Objects to put into the first gap. Several are averaged.', at_run_time=True
     )
-    bins: Literal['original', 'scene1', 'scene2', 'scene3', 'scene4', 'outdoor'] = _setting(
+    bins: Literal['original', 'scene1', 'scene2', 'scene3', 'scene4', 'outdoor'] = setting(
         'original',
         'Depth of each word by preset name, or outdoor: spaced evenly in log depth from '
         'min_depth_m to max_depth_m. The others are for rooms: original ends at 3 m; scene1, '
         'scene2 and scene4 at 4 m; scene3 at 2.5 m.',
         at_run_time=True,
     )
-    bins_m: tuple[float, ...] = _setting(
+    bins_m: tuple[float, ...] = setting(
         (), 'Your own depth for each word, ascending; empty: those of bins.', unit='m',
         at_run_time=True,
     )
-    temperature: float = _setting(
+    temperature: float = setting(
         0.1,
         'Divides 100 x cosine before the softmax over words; smaller is more decided.',
         at_run_time=True, ge=1e-4, le=100.0,
     )
-    flip: bool = _setting(
+    flip: bool = setting(
         True, 'Average with the prediction for the left-right flipped image (twice the work).',
         at_run_time=True,
     )
-    scene_aware: bool = _setting(
+    scene_aware: bool = setting(
         False, 'Recognise the scene with the same CLIP and use its bins.', at_run_time=True
     )
-    scene_bins: tuple[str, ...] = _setting(
+    scene_bins: tuple[str, ...] = setting(
         (
             'bathroom: scene3', 'classroom: scene2', 'office: scene1', 'kitchen: original',
             'bedroom: original', 'living room: scene1', 'street: outdoor',
@@ -202,10 +216,10 @@ class PredictorSettings(Settings):
         'Scenes and their bins, each "name: bins preset" or "name: depth depth ...".',
         at_run_time=True,
     )
-    scene_template: str = _setting(
+    scene_template: str = setting(
         'a photo of a {}', 'Sentence with one gap for the name of a scene.', at_run_time=True
     )
-    scene_smoothing: float = _setting(
+    scene_smoothing: float = setting(
         0.9,
         'Weight of the past in the running scene probabilities; 0 decides on each frame alone.',
         at_run_time=True, ge=0.0, lt=1.0,
@@ -256,6 +270,17 @@ class PredictorSettings(Settings):
                 'depth range must satisfy 0 < min_depth_m < max_depth_m, got '
                 f'min_depth_m={self.min_depth_m}, max_depth_m={self.max_depth_m}'
             )
+        if self.pretrained == BUNDLED and self.backbone != TINY and not self.clip_weights:
+            raise ValueError(
+                f'pretrained={BUNDLED!r} goes with backbone={TINY!r} alone, got '
+                f'backbone={self.backbone!r}: set backbone={TINY!r}, or name other weights'
+            )
+        scenes = self.resolved_scenes()
+        if not self.means_clip2depth():
+            self._check_bins_together(scenes)
+        return self
+
+    def _check_bins_together(self, scenes: Mapping[str, tuple[float, ...]]) -> None:
         words, bins_m = self.resolved_words(), self.resolved_bins_m()
         source = 'bins_m' if self.bins_m else f'bins={self.bins!r}'
         check_as_many(words, bins_m, source)
@@ -265,14 +290,29 @@ class PredictorSettings(Settings):
                 f'min_depth_m={self.min_depth_m} to max_depth_m={self.max_depth_m}: nothing would '
                 "be answered; set bins='outdoor', your own bins_m, or another range"
             )
-        scenes = self.resolved_scenes()
         for name, scene_bins_m in scenes.items() if self.scene_aware else ():
             check_as_many(words, scene_bins_m, f'scene_bins {name!r}')
         if self.scene_aware and len(scenes) < 2:
             raise ValueError(
                 f'scene_aware needs two scenes or more to choose from, got scene_bins={[*scenes]}'
             )
-        return self
+
+    def uses_bundled(self) -> bool:
+        """Say whether the bundled CLIP is asked for, for which CLIP2Depth is bundled too."""
+        is_bundled = self.backbone == TINY and self.pretrained == BUNDLED
+        return is_bundled and not self.clip_weights
+
+    def means_clip2depth(self) -> bool:
+        """Say whether these settings lead to CLIP2Depth, so that words and bins do not matter."""
+        has_weights = bool(self.clip2depth_weights) or self.uses_bundled()
+        return self.method == 'clip2depth' or (self.method == 'auto' and has_weights)
+
+    def answer_range_m(self) -> tuple[float, float]:
+        """Give the nearest and farthest depth of an answer: that of the bins in force, if any."""
+        if self.means_clip2depth():
+            return self.min_depth_m, self.max_depth_m
+        bins_m = self.resolved_bins_m()
+        return bins_m[0], bins_m[-1]
 
     def resolved_words(self) -> tuple[str, ...]:
         """Give the words for distance that are in force, nearest first."""
@@ -309,52 +349,54 @@ class PredictorSettings(Settings):
 class NodeSettings(PredictorSettings):
     """What the ROS node needs to know besides: topics' formats, matching, outputs."""
 
-    image_transport: Literal['raw', 'compressed'] = _setting(
+    image_transport: Literal['raw', 'compressed'] = setting(
         'raw', 'Camera topic to listen to: raw is image, compressed is image/compressed.'
     )
-    intrinsics_source: Literal['auto', 'P', 'K'] = _setting(
+    intrinsics_source: Literal['auto', 'P', 'K'] = setting(
         'auto',
         'Which matrix of camera_info describes the image. P: rectified images; K: unrectified, '
         'with distortion D; auto: P, or K when P[0] is 0.',
         at_run_time=True,
     )
-    sync_mode: Literal['auto', 'exact', 'nearest', 'last'] = _setting(
+    sync_mode: Literal['auto', 'exact', 'nearest', 'last'] = setting(
         'auto',
         'Which camera_info goes with an image. exact: the same stamp; nearest: within '
         'sync_tolerance_s; last: the newest known; auto: exact, else nearest, else last.',
         at_run_time=True,
     )
-    sync_tolerance_s: float = _setting(
+    sync_tolerance_s: float = setting(
         0.05, 'Largest stamp difference of an image and its camera_info for nearest.', unit='s',
         at_run_time=True, ge=0.0, le=10.0,
     )
-    sync_wait_s: float = _setting(
+    sync_wait_s: float = setting(
         0.1,
         'How long after its arrival an image waits for a better camera_info. Depth and colour '
         'never wait, and mostly this is over before they are ready; given up where it is in vain.',
         unit='s', at_run_time=True, ge=0.0, le=5.0,
     )
-    depth_encoding: Literal['32FC1', '16UC1'] = _setting(
+    depth_encoding: Literal['32FC1', '16UC1'] = setting(
         '32FC1', 'Depth image encoding. 32FC1: metres; 16UC1: millimetres, 0 = invalid.',
         at_run_time=True,
     )
-    cloud_stride: int = _setting(
+    cloud_stride: int = setting(
         1, 'Keep every n-th row and column of the depth image in the cloud.',
         at_run_time=True, ge=1, le=64,
     )
-    cloud_rgb: bool = _setting(True, 'Colour the points of the cloud.', at_run_time=True)
-    color_map: Literal['turbo', 'viridis', 'magma', 'inferno', 'jet', 'gray'] = _setting(
+    cloud_rgb: bool = setting(True, 'Colour the points of the cloud.', at_run_time=True)
+    color_map: Literal['turbo', 'viridis', 'magma', 'inferno', 'jet', 'gray'] = setting(
         'turbo', 'Colour map of depth/image_color.', at_run_time=True
     )
-    color_min_m: float = _setting(
+    color_min_m: float = setting(
         0.0, 'Depth at the near end of the colour map.', unit='m', at_run_time=True,
         ge=0.0, le=1000.0,
     )
-    color_max_m: float = _setting(
-        0.0, 'Depth at the far end of the colour map; 0: the farthest bin in force.', unit='m',
-        at_run_time=True, ge=0.0, le=1000.0,
+    color_max_m: float = setting(
+        0.0,
+        'Depth at the far end of the colour map; 0: the farthest bin in force, or max_depth_m for '
+        'clip2depth.',
+        unit='m', at_run_time=True, ge=0.0, le=1000.0,
     )
-    autostart: bool = _setting(True, 'Configure and activate by itself on start.')
+    autostart: bool = setting(True, 'Configure and activate by itself on start.')
 
     @model_validator(mode='after')
     def _check_color_range(self) -> NodeSettings:
@@ -367,7 +409,7 @@ class NodeSettings(PredictorSettings):
 
     def color_far_m(self) -> float:
         """Give the depth at the far end of the colour map, metres."""
-        return self.color_max_m or self.resolved_bins_m()[-1]
+        return self.color_max_m or self.answer_range_m()[1]
 
 
 def _explain(settings: type[Settings], error: ValidationError) -> str:

@@ -14,6 +14,10 @@ from clip_depth_ros.errors import MissingDependencyError
 
 PACKAGE: Final = 'clip_depth_ros'
 
+BUNDLED_CLIP: Final = 'tiny_clip.safetensors'
+BUNDLED_CLIP2DEPTH: Final = 'tiny_clip2depth.safetensors'
+"""Weights among the assets: the frozen CLIP, and what was trained on it."""
+
 
 def share_dir() -> Path:
     """

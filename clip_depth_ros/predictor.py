@@ -9,12 +9,83 @@ Importing this module is cheap; PyTorch is loaded when a predictor is built.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+import os
+from pathlib import Path
 import time
+from typing import Literal
 
-from clip_depth_ros.config import PredictorSettings
+from clip_depth_ros.config import BUNDLED, PredictorSettings, TINY
 from clip_depth_ros.core.rgb import check_rgb
+from clip_depth_ros.errors import WeightsError
+from clip_depth_ros.paths import assets_dir, BUNDLED_CLIP2DEPTH
 from clip_depth_ros.types import DepthMap, DepthPredictor, Rgb
 import numpy as np
+
+
+@dataclass(frozen=True, slots=True)
+class MethodChoice:
+    """
+    Which method the settings lead to.
+
+    Attributes
+    ----------
+    method : str
+        ``clip2depth`` or ``depthclip``.
+    why : str
+        The reason, for people.
+    weights_path : Path, optional
+        Trained weights of CLIP2Depth; None for DepthCLIP, which has none.
+
+    """
+
+    method: Literal['clip2depth', 'depthclip']
+    why: str
+    weights_path: Path | None = None
+
+
+def choose_method(settings: PredictorSettings) -> MethodChoice:
+    """
+    Give the method that the settings lead to, and why.
+
+    Raises
+    ------
+    WeightsError
+        If clip2depth is asked for and no weights are named or bundled for the backbone; the
+        message says how to get them.
+
+    """
+    if settings.method == 'depthclip':
+        return MethodChoice('depthclip', 'as set')
+    is_auto = settings.method == 'auto'
+    if settings.clip2depth_weights:
+        # Path.expanduser would raise on a user that is not there.
+        path = Path(os.path.expanduser(settings.clip2depth_weights))
+        why = 'auto: clip2depth_weights names trained weights' if is_auto else 'as set'
+        return MethodChoice('clip2depth', why, path)
+    bundled = assets_dir() / BUNDLED_CLIP2DEPTH
+    if settings.uses_bundled() and bundled.is_file():
+        why = 'auto: trained weights are bundled for this backbone' if is_auto else 'as set'
+        return MethodChoice('clip2depth', why, bundled)
+    if not is_auto:
+        raise _no_weights(settings, bundled)
+    return MethodChoice(
+        'depthclip', 'auto: no trained CLIP2Depth weights are named or bundled for this backbone'
+    )
+
+
+def _no_weights(settings: PredictorSettings, bundled: Path) -> WeightsError:
+    if settings.uses_bundled():
+        return WeightsError(
+            f'the bundled CLIP2Depth weights {str(bundled)!r} are not there: install '
+            'clip_depth_ros again, or train them with "make weights" in a checkout'
+        )
+    return WeightsError(
+        f"method='clip2depth' needs weights trained for backbone {settings.backbone!r}, and none "
+        'are named: train them with clip-depth train and set clip2depth_weights to the file, or '
+        f'set backbone={TINY!r} and pretrained={BUNDLED!r} for those that come with this package, '
+        "or method='depthclip', which needs no training"
+    )
 
 
 def build_predictor(
@@ -31,12 +102,13 @@ def build_predictor(
         A predictor from an earlier call. If backbone, pretrained, clip_weights, device and
         precision are the same, its frozen CLIP is shared and so is the text it has encoded: a
         change of prompts costs one pass of the text tower over what is new, other changes cost
-        nothing. The previous predictor still works and may be closed.
+        nothing. For CLIP2Depth, the trained part is shared as well if clip2depth_weights is the
+        same. The previous predictor still works and may be closed.
 
     Raises
     ------
     ConfigError
-        If the backbone is not known, or does not go with the feature mode.
+        If the backbone is not known, or does not go with the method or the feature mode.
     WeightsError
         If the weights are missing, damaged or of another model.
     DeviceError
@@ -45,9 +117,19 @@ def build_predictor(
         If a package is needed that is not installed.
 
     """
+    choice = choose_method(settings)
+    if choice.weights_path is not None:
+        from clip_depth_ros.clip2depth_predictor import build_clip2depth_predictor
+
+        return build_clip2depth_predictor(
+            settings, choice.weights_path, previous, why=choice.why
+        )
     from clip_depth_ros.depthclip_predictor import build_depthclip_predictor
 
-    return build_depthclip_predictor(settings, previous)
+    if settings.means_clip2depth():
+        # Nothing is bundled, so words and bins matter after all: checked now.
+        settings.changed(method='depthclip')
+    return build_depthclip_predictor(settings, previous, why=choice.why)
 
 
 class ConstantPredictor:

@@ -22,7 +22,10 @@ DDS_VARIABLES = ('FASTRTPS_DEFAULT_PROFILES_FILE', 'FASTDDS_DEFAULT_PROFILES_FIL
 
 FAST_DDS_2_DISTROS = ('humble', 'iron', 'jazzy')
 
-TEXT_PARAMETERS = ('method', 'backbone', 'clip_weights', 'device', 'image_transport')
+TEXT_PARAMETERS = (
+    'method', 'backbone', 'pretrained', 'clip_weights', 'clip2depth_weights', 'device',
+    'image_transport',
+)
 BOOL_PARAMETERS = ('allow_download', 'autostart', 'use_sim_time')
 YES_NO = ['', 'true', 'false']
 
@@ -53,11 +56,12 @@ def generate_launch_description():
             description='Your own parameter file; what it leaves out keeps its default.',
         ),
         DeclareLaunchArgument(
-            'preset', default_value='', choices=['', 'indoor', 'kitti'],
-            description='Parameters that come with the package: indoor or kitti.',
+            'preset', default_value='', choices=['', 'indoor', 'kitti', 'synthetic'],
+            description='Parameters that come with the package: indoor, kitti, or synthetic for '
+            'the bundled weights.',
         ),
         DeclareLaunchArgument(
-            'method', default_value='', choices=['', 'auto', 'depthclip'],
+            'method', default_value='', choices=['', 'auto', 'clip2depth', 'depthclip'],
             description='Depth method. Empty: as the parameter files say.',
         ),
         DeclareLaunchArgument(
@@ -65,8 +69,17 @@ def generate_launch_description():
             description='CLIP model, such as RN50-quickgelu. Empty: as the parameter files say.',
         ),
         DeclareLaunchArgument(
+            'pretrained', default_value='',
+            description='Published weights by tag, such as openai, or bundled. Empty: as the '
+            'parameter files say.',
+        ),
+        DeclareLaunchArgument(
             'clip_weights', default_value='',
             description='Local CLIP weights file. Empty: as the parameter files say.',
+        ),
+        DeclareLaunchArgument(
+            'clip2depth_weights', default_value='',
+            description='Trained CLIP2Depth weights file. Empty: as the parameter files say.',
         ),
         DeclareLaunchArgument(
             'allow_download', default_value='', choices=YES_NO,

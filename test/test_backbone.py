@@ -206,7 +206,7 @@ class TestBackbone:
 
         assert backbone.embed_dim == 128
         assert backbone.tower.native_size == (96, 320)
-        assert backbone.tower.dense(some_pixels(96, 320, n=1)).shape == (1, 128, 6, 20)
+        assert backbone.tower.dense(some_pixels(96, 320, n=1)).shape == (1, 128, 12, 20)
         assert backbone.text.embed(['This object is far']).shape == (1, 128)
 
 

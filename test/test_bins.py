@@ -70,23 +70,32 @@ def test_confidence_is_a_share(probs):
 
 
 def test_upsampling_by_hand():
+    """Patches of two pixels: their numbers stand between the two, and end where patches end."""
+    row = np.array([[1, 5]], np.float32)
+
+    assert upsample(row, Size(1, 4)).tolist() == [[1, 2, 4, 5]]
+    assert upsample(row.T, Size(4, 1)).T.tolist() == [[1, 2, 4, 5]]
+
+
+def test_upsampling_with_aligned_corners_by_hand():
     """Corner patches lie on corner pixels, so 2 patches over 3 pixels have their mean between."""
     grid = np.array([[[[1, 3], [5, 7]]]], np.float32)
 
     expected = [[1, 2, 3], [3, 4, 5], [5, 6, 7]]
-    assert upsample(grid, Size(3, 3))[0, 0].tolist() == expected
+    assert upsample(grid, Size(3, 3), align_corners=True)[0, 0].tolist() == expected
 
 
 @pytest.mark.parametrize('grid', [(13, 17), (12, 39), (1, 1), (1, 5), (30, 40)])
 @pytest.mark.parametrize('size', [(416, 544), (375, 1242), (1, 1), (7, 3)])
-def test_upsampling_agrees_with_torch(grid, size):
+@pytest.mark.parametrize('align_corners', [True, False])
+def test_upsampling_agrees_with_torch(grid, size, align_corners):
     """The released code calls torch; ours takes positions in float64, torch in float32."""
     torch = pytest.importorskip('torch')
     maps = np.random.default_rng(0).uniform(1, 3, (2, 2, *grid)).astype(np.float32)
     reference = torch.nn.functional.interpolate(
-        torch.from_numpy(maps), size=size, mode='bilinear', align_corners=True
+        torch.from_numpy(maps), size=size, mode='bilinear', align_corners=align_corners
     )
 
-    answer = upsample(maps, Size(*size))
+    answer = upsample(maps, Size(*size), align_corners=align_corners)
     assert answer.dtype == np.float32
     np.testing.assert_allclose(answer, reference.numpy(), atol=2e-5)

@@ -89,10 +89,11 @@ def test_it_says_first_that_random_weights_see_nothing_then_names_each_file(
 
     lines = capsys.readouterr().out.splitlines()
     assert lines[0] == 'weights: random initialisation: does not see depth'
-    assert lines[1].startswith(f'{tmp_path}/street_depth.npy: 100x60 float32, ')
-    assert lines[2] == f'{tmp_path}/street_depth.png: turbo, 1 m (red) to 3 m (blue)'
-    assert lines[3].startswith(f'{tmp_path}/street_grid.npy: 6x4 float32, ')
-    assert len(lines) == 4
+    assert lines[1].startswith('method: depthclip, zero-shot (auto: no trained CLIP2Depth weights')
+    assert lines[2].startswith(f'{tmp_path}/street_depth.npy: 100x60 float32, ')
+    assert lines[3] == f'{tmp_path}/street_depth.png: turbo, 1 m (red) to 3 m (blue)'
+    assert lines[4].startswith(f'{tmp_path}/street_grid.npy: 6x4 float32, ')
+    assert len(lines) == 5
 
 
 def test_the_picture_spans_the_bins_of_all_scenes(tmp_path, image, backbone, capsys):
@@ -142,6 +143,10 @@ def test_a_grey_image_is_read_as_rgb(tmp_path, backbone):
     (['--crop', '90,0,20,20'], r'within the image of 100x60 pixels, got x=90, y=0, width=20'),
     (['--bins-m', '1', '2'], '7 words'),
     (['--features', 'official'], 'needs a ResNet'),
+    (['--method', 'clip2depth'], 'train them with clip-depth train and set clip2depth_weights'),
+    (['--clip2depth-weights', 'absent.safetensors'], "'absent.safetensors'"),
+    (['--clip2depth-weights', 'w.safetensors', '--save-grid'], 'has no depth per patch'),
+    (['--pretrained', 'bundled'], "goes with backbone='tiny' alone"),
     (['--clip-weights', 'absent.pt'], "cannot read weights 'absent.pt'"),
 ])
 def test_settings_that_do_not_fit_are_errors(tmp_path, image, backbone, capsys, flags, message):

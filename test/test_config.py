@@ -150,9 +150,47 @@ def test_colours_reach_to_the_farthest_bin_unless_told_otherwise():
     assert NodeSettings(color_max_m=10.0).color_far_m() == 10.0
 
 
+CLIP2DEPTH: list[dict[str, Any]] = [
+    {'method': 'clip2depth'},
+    {'clip2depth_weights': 'trained.safetensors'},
+    {'backbone': 'tiny', 'pretrained': 'bundled'},
+]
+
+
+@pytest.mark.parametrize('values', CLIP2DEPTH)
+def test_words_bins_and_scenes_do_not_matter_to_clip2depth(values: dict[str, Any]):
+    """They do to depthclip, on the same weights."""
+    wrong = {**values, 'bins_m': [1.0, 2.0], 'scene_aware': True, 'min_depth_m': 5.0}
+    assert NodeSettings.from_mapping(wrong).means_clip2depth()
+    with pytest.raises(ConfigError, match='7 words'):
+        NodeSettings.from_mapping({**wrong, 'method': 'depthclip'})
+    with pytest.raises(ConfigError, match='scene_bins'):
+        NodeSettings.from_mapping({**wrong, 'scene_bins': ['bathroom']})
+
+
+@pytest.mark.parametrize('values', CLIP2DEPTH)
+def test_colours_reach_to_the_farthest_depth_of_clip2depth(values: dict[str, Any]):
+    settings = NodeSettings.from_mapping({**values, 'min_depth_m': 2.0, 'max_depth_m': 60.0})
+    assert settings.color_far_m() == 60.0
+    assert settings.answer_range_m() == (2.0, 60.0)
+    assert settings.changed(color_max_m=10.0).color_far_m() == 10.0
+
+
+def test_other_weights_than_the_bundled_clip_have_no_bundled_decoder():
+    bundled = {'backbone': 'tiny', 'pretrained': 'bundled'}
+    assert PredictorSettings.from_mapping(bundled).uses_bundled()
+    own = PredictorSettings.from_mapping({**bundled, 'clip_weights': 'mine.pt'})
+    assert not own.uses_bundled()
+    assert not own.means_clip2depth()
+
+
 WRONG: list[tuple[dict[str, Any], str]] = [
     ({'colour_map': 'jet'}, "unknown setting 'colour_map'; known are method, backbone"),
-    ({'method': 'midas'}, "method: input should be 'auto' or 'depthclip', got 'midas'"),
+    ({'method': 'midas'}, "method: input .* 'auto', 'clip2depth' or 'depthclip', got 'midas'"),
+    (
+        {'pretrained': 'bundled'},
+        "pretrained='bundled' goes with backbone='tiny' alone, got backbone='RN50-quickgelu'",
+    ),
     ({'backbone': 3}, 'backbone: input should be a valid string, got 3'),
     ({'precision': 'fp8'}, "precision: input should be .*, got 'fp8'"),
     ({'device': 'gpu'}, "device: must be auto, cpu, cuda or cuda:N, got 'gpu'"),

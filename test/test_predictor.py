@@ -315,7 +315,10 @@ class TestDescribe:
     def test_it_says_what_an_operator_asks(self, predictor):
         described = predictor.describe()
 
-        assert described['method'] == 'depthclip, zero-shot (the best whose weights are there)'
+        assert described['method'] == (
+            'depthclip, zero-shot (auto: no trained CLIP2Depth weights are named or bundled for '
+            'this backbone)'
+        )
         assert described['weights'] == 'random initialisation: does not see depth'
         assert described['backbone'].endswith('vit.json')
         assert described['device'] == 'cpu'

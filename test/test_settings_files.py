@@ -16,7 +16,7 @@ from source_tree import ROOT
 import yaml
 
 CONFIG = ROOT / 'config'
-PRESETS = ('indoor', 'kitti')
+PRESETS = ('indoor', 'kitti', 'synthetic')
 SPECS = setting_specs(NodeSettings)
 
 
@@ -84,6 +84,16 @@ def test_kitti_covers_the_street_and_indoor_keeps_the_paper():
     assert (kitti.input_width_px % 32, kitti.input_height_px % 32) == (0, 0)
     indoor = NodeSettings.from_mapping(parameters(CONFIG / 'indoor.yaml'))
     assert indoor.resolved_bins_m() == NodeSettings().resolved_bins_m()
+
+
+def test_synthetic_is_for_the_bundled_weights_with_either_method():
+    synthetic = NodeSettings.from_mapping(parameters(CONFIG / 'synthetic.yaml'))
+    assert synthetic.uses_bundled()
+    assert synthetic.means_clip2depth()
+    assert synthetic.answer_range_m() == (1.0, 80.0)
+    zero_shot = synthetic.changed(method='depthclip')
+    assert zero_shot.resolved_bins_m()[0] == 1.0
+    assert zero_shot.resolved_bins_m()[-1] == 80.0
 
 
 def test_every_file_in_config_is_known():

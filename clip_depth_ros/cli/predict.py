@@ -4,7 +4,8 @@
 Depth of one image file.
 
 Writes STEM_depth.npy (float32, metres along the optical axis, size of the image or crop) and
-STEM_depth.png (coloured over the bins in force, near is red; NaN is black) into the output folder.
+STEM_depth.png (coloured over the bins in force, or over the depth range where the method has none;
+near is red, NaN is black) into the output folder.
 """
 
 from __future__ import annotations
@@ -33,7 +34,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument(
         '--save-grid', action='store_true',
-        help='also write STEM_grid.npy: one depth per patch, before upsampling (float32, metres)',
+        help='also write STEM_grid.npy: one depth per patch, before upsampling (float32, metres); '
+        'depthclip only',
     )
     parser.add_argument('--force', action='store_true', help='overwrite results that are there')
     add_setting_flags(parser)
@@ -45,7 +47,8 @@ def run(args: argparse.Namespace) -> int:
     from clip_depth_ros.files import atomic_write_bytes
     from clip_depth_ros.predictor import build_predictor
 
-    settings = PredictorSettings.from_mapping(given_settings(args))
+    settings: PredictorSettings = PredictorSettings.from_mapping(given_settings(args))
+    _check_grid(settings, is_wanted=args.save_grid)
     image_path = Path(args.image)
     paths = _result_paths(image_path.stem, Path(args.out), with_grid=args.save_grid)
     _check_free(paths, force=args.force)
@@ -53,7 +56,10 @@ def run(args: argparse.Namespace) -> int:
     predictor = build_predictor(settings)
     try:
         # First of all, so that nobody takes random weights for depth.
-        print(f'weights: {predictor.describe()["weights"]}')
+        described = predictor.describe()
+        for key in ('weights', 'method', 'clip2depth_weights'):
+            if key in described:
+                print(f'{key}: {described[key]}')
         answer = predictor.predict(rgb)
     finally:
         predictor.close()
@@ -62,6 +68,16 @@ def run(args: argparse.Namespace) -> int:
             atomic_write_bytes(paths[kind], data)
             print(f'{paths[kind]}: {_caption(kind, answer, settings)}')
     return 0
+
+
+def _check_grid(settings: PredictorSettings, *, is_wanted: bool) -> None:
+    from clip_depth_ros.errors import ConfigError
+
+    if is_wanted and settings.means_clip2depth():
+        raise ConfigError(
+            '--save-grid: clip2depth answers pixels and has no depth per patch; leave it out, or '
+            'add --method depthclip'
+        )
 
 
 def _crop(text: str) -> Window:
@@ -130,9 +146,10 @@ def _results(answer: DepthMap, settings: PredictorSettings) -> dict[str, bytes]:
 
 
 def _color_range_m(settings: PredictorSettings) -> tuple[float, float]:
-    """Give the nearest and farthest bin that may be in force, or the range for one bin alone."""
-    scenes = settings.resolved_scenes() if settings.scene_aware else {}
-    every = [*settings.resolved_bins_m(), *(m for bins_m in scenes.values() for m in bins_m)]
+    """Give the nearest and farthest depth to expect: bins of all scenes, or the depth range."""
+    uses_scenes = settings.scene_aware and not settings.means_clip2depth()
+    scenes = settings.resolved_scenes() if uses_scenes else {}
+    every = [*settings.answer_range_m(), *(m for bins_m in scenes.values() for m in bins_m)]
     near_m, far_m = min(every), max(every)
     return (near_m, far_m) if near_m < far_m else (settings.min_depth_m, settings.max_depth_m)
 

@@ -12,6 +12,7 @@ import json
 from pathlib import Path
 from typing import Any, Final
 
+from clip_depth_ros.config import TINY
 from clip_depth_ros.errors import ConfigError
 from clip_depth_ros.paths import assets_dir
 import open_clip
@@ -22,9 +23,10 @@ from torch import nn
 Rgb01 = tuple[float, float, float]
 """A number for red, green and blue each, on the scale where white is 1."""
 
-TINY: Final = 'tiny'
 CLIP_MEAN: Final[Rgb01] = open_clip.OPENAI_DATASET_MEAN
 CLIP_STD: Final[Rgb01] = open_clip.OPENAI_DATASET_STD
+IMAGENET_MEAN: Final[Rgb01] = open_clip.constants.IMAGENET_MEAN
+IMAGENET_STD: Final[Rgb01] = open_clip.constants.IMAGENET_STD
 
 _KEYS: Final = ('embed_dim', 'vision_cfg', 'text_cfg')
 _INITIAL_SEED: Final = 0

@@ -4,25 +4,36 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-from typing import Any, Final
+from collections.abc import Sequence
+from typing import Any, Final, Literal
 
 from clip_depth_ros.config import PredictorSettings
-from clip_depth_ros.model.architecture import Architecture, find_architecture, Rgb01
+from clip_depth_ros.core.image_plan import Size
+from clip_depth_ros.errors import ClipDepthError, ConfigError
+from clip_depth_ros.model.architecture import (
+    Architecture,
+    find_architecture,
+    IMAGENET_MEAN,
+    IMAGENET_STD,
+    Rgb01,
+)
+from clip_depth_ros.model.backbone_weights import fill_weights, RANDOM
 from clip_depth_ros.model.devices import DTYPES, explain_out_of_memory, Precision
-from clip_depth_ros.model.published import check_quick_gelu, find_published
+from clip_depth_ros.model.states import hash_of_values
 from clip_depth_ros.model.text import TextEncoder, tokenizer_for
 from clip_depth_ros.model.towers import ImageTower, ResnetTower, VitTower
-from clip_depth_ros.model.weights import load_weights, read_weights
 import numpy as np
 from numpy.typing import NDArray
 from open_clip.model import convert_weights_to_lp
 import torch
-from torch import nn, Tensor
+from torch import Tensor
 from torch.nn import functional
 
-RANDOM: Final = 'random'
-RANDOM_NOTE: Final = 'random initialisation: does not see depth'
+_TEXT_PARTS: Final = (
+    'text', 'transformer', 'token_embedding', 'positional_embedding', 'ln_final',
+    'text_projection', 'attn_mask',
+)
+"""What open_clip's models have for sentences: a module of its own, or parts of the model."""
 
 
 class Backbone:
@@ -43,8 +54,8 @@ class Backbone:
         CLIP's own pixel convention for RGB in [0, 1].
     tower : ImageTower
         Pixels to patches.
-    text : TextEncoder
-        Sentences to unit vectors, each encoded once.
+    is_trimmed : bool
+        Whether :meth:`trim` has freed parts of it.
 
     """
 
@@ -61,12 +72,73 @@ class Backbone:
         self.name, self.weights = architecture.name, weights
         self.device, self.precision = device, precision
         self.mean, self.std = architecture.mean, architecture.std
+        self.is_trimmed = False
+        # Other arithmetic rounds the weights, after which they cannot be told any more.
+        self._hash = '' if precision == 'fp32' else hash_of_values(clip.state_dict())
         self._clip = _frozen(clip, device, precision)
         self._dtype = DTYPES[precision]
         is_resnet = hasattr(clip.visual, 'attnpool')
         self.tower: ImageTower = ResnetTower(clip.visual) if is_resnet else VitTower(clip.visual)
         tokenizer = tokenizer_for(architecture.config['text_cfg'], allow_download=allow_download)
-        self.text = TextEncoder(self._clip, tokenizer, device)
+        self._text = TextEncoder(self._clip, tokenizer, device)
+
+    @property
+    def hash(self) -> str:  # noqa: A003, RUF100
+        """
+        Give the SHA-256 of the weights as they were loaded, 64 hexadecimal digits.
+
+        What was trained on one CLIP is meaningless on another; this tells them apart, whatever
+        file they came from and whatever arithmetic they compute in.
+        """
+        if not self._hash:
+            self._hash = hash_of_values(self._clip.state_dict())
+        return self._hash
+
+    @property
+    def text(self) -> TextEncoder:
+        """
+        Sentences to vectors, each unit vector encoded once.
+
+        Raises
+        ------
+        ClipDepthError
+            If it was freed.
+
+        """
+        self._check_text()
+        return self._text
+
+    @property
+    def text_tower(self) -> Any:
+        """
+        Give open_clip's frozen text tower: its CLIP, or the TextTransformer in it.
+
+        Raises
+        ------
+        ClipDepthError
+            If it was freed.
+
+        """
+        self._check_text()
+        return getattr(self._clip, 'text', self._clip)
+
+    @property
+    def vit(self) -> VitTower:
+        """
+        Give the image tower as a vision transformer, which has blocks to read tokens from.
+
+        Raises
+        ------
+        ConfigError
+            If it is a ResNet.
+
+        """
+        if not isinstance(self.tower, VitTower):
+            raise ConfigError(
+                f'CLIP2Depth needs a vision transformer such as ViT-B-16-quickgelu, got '
+                f'backbone={self.name!r}'
+            )
+        return self.tower
 
     @property
     def is_resnet(self) -> bool:
@@ -103,10 +175,72 @@ class Backbone:
         pixels /= torch.tensor(std, device=self.device).view(shape)
         return pixels.to(self._dtype)
 
+    def grid(self, height_px: int, width_px: int) -> Size:
+        """Give the patches per column and row of an image of whole patches."""
+        return Size(height_px // self.tower.stride.height, width_px // self.tower.stride.width)
+
+    @torch.no_grad()
+    def taps(
+        self,
+        rgbs: NDArray[np.uint8],
+        blocks: Sequence[int],
+        pixels: Literal['clip', 'imagenet'] = 'clip',
+    ) -> list[Tensor]:
+        """
+        Give the tokens behind some blocks of the image tower, in its arithmetic.
+
+        Parameters
+        ----------
+        rgbs : uint8 (B, H, W, 3)
+            Images, red first; H and W whole multiples of the stride.
+        blocks : sequence of int
+            Counted from 0; see :meth:`VitTower.taps`.
+        pixels : str
+            Mean and std of the pixels: the backbone's own or, as CLIPSeg's code has them,
+            ImageNet's.
+
+        Returns
+        -------
+        list of Tensor (B, 1 + N, C)
+            In the order of ``blocks``; the class token first.
+
+        Raises
+        ------
+        ConfigError
+            If the image tower is a ResNet, or has no such block.
+
+        """
+        own = (self.mean, self.std)
+        mean, std = own if pixels == 'clip' else (IMAGENET_MEAN, IMAGENET_STD)
+        return self.vit.taps(self.pixels(rgbs, mean, std), blocks)
+
+    def trim(self, last_block: int) -> None:
+        """
+        Free the text tower and the blocks of the image tower behind one.
+
+        Afterwards it gives taps, and nothing else; :attr:`hash` stays what it was.
+
+        Raises
+        ------
+        ConfigError
+            If the image tower is a ResNet.
+
+        """
+        tower, _ = self.vit, self.hash
+        tower.drop_blocks_after(last_block)
+        for name in _TEXT_PARTS:
+            if hasattr(self._clip, name):
+                delattr(self._clip, name)
+        self.is_trimmed = True
+
     def image_embeddings(self, rgbs: NDArray[np.uint8]) -> Tensor:
         """Give the unit vectors of whole images, float32 (B, embed_dim), at the native size."""
         vectors = self._clip.encode_image(self.pixels(rgbs, self.mean, self.std))
         return functional.normalize(vectors.float(), dim=-1)
+
+    def _check_text(self) -> None:
+        if self.is_trimmed:
+            raise ClipDepthError('the text tower of this backbone was freed: build another')
 
 
 def build_backbone(settings: PredictorSettings, device: str, precision: Precision) -> Backbone:
@@ -135,7 +269,7 @@ def build_backbone(settings: PredictorSettings, device: str, precision: Precisio
     use_tag = not settings.clip_weights and settings.pretrained != RANDOM
     architecture = find_architecture(settings.backbone, settings.pretrained if use_tag else '')
     model = architecture.new_model(DTYPES[precision])
-    note = _fill_weights(model, architecture, settings)
+    note = fill_weights(model, architecture, settings)
     with explain_out_of_memory(device, f'the weights of backbone {architecture.name!r}'):
         return Backbone(
             model,
@@ -145,26 +279,6 @@ def build_backbone(settings: PredictorSettings, device: str, precision: Precisio
             precision=precision,
             allow_download=settings.allow_download,
         )
-
-
-def _fill_weights(
-    model: nn.Module, architecture: Architecture, settings: PredictorSettings
-) -> str:
-    """Load the weights that the settings name and say where they are from."""
-    tag = settings.pretrained
-    if settings.clip_weights:
-        weights = read_weights(Path(settings.clip_weights).expanduser())
-        if weights.is_openai:
-            check_quick_gelu(architecture, True, settings.clip_weights)
-        note = str(weights)
-    elif tag == RANDOM:
-        return RANDOM_NOTE
-    else:
-        path = find_published(architecture, tag, allow_download=settings.allow_download)
-        weights = read_weights(path)
-        note = f'{tag}: {weights}'
-    load_weights(model, weights, architecture.name)
-    return note
 
 
 def _frozen(clip: Any, device: str, precision: Precision) -> Any:

@@ -12,21 +12,17 @@ from __future__ import annotations
 from typing import Final, Literal
 
 from clip_depth_ros.errors import ConfigError
-from clip_depth_ros.model.architecture import Rgb01
+from clip_depth_ros.model.architecture import IMAGENET_MEAN, IMAGENET_STD, Rgb01
 from clip_depth_ros.model.backbone import Backbone
 from clip_depth_ros.model.devices import full_float32
 from clip_depth_ros.model.towers import ResnetTower
 import numpy as np
 from numpy.typing import NDArray
-import open_clip
 import torch
 from torch import Tensor
 from torch.nn import functional
 
 Features = Literal['official', 'dense']
-
-IMAGENET_MEAN: Final[Rgb01] = open_clip.constants.IMAGENET_MEAN
-IMAGENET_STD: Final[Rgb01] = open_clip.constants.IMAGENET_STD
 
 LOGIT_FACTOR: Final = 100.0
 """What the released code multiplies cosines with, whatever scale CLIP was trained to."""

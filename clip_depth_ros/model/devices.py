@@ -99,8 +99,16 @@ def this_machine(requested_device: str, requested_precision: str) -> tuple[str, 
     )
 
 
+PREDICTION_ADVICE: Final = (
+    "lower input_width_px and input_height_px, switch flip off, set precision='fp16', or choose a "
+    'smaller backbone'
+)
+
+
 @contextmanager
-def explain_out_of_memory(device: str, what: str) -> Iterator[None]:
+def explain_out_of_memory(
+    device: str, what: str, advice: str = PREDICTION_ADVICE
+) -> Iterator[None]:
     """
     Turn running out of device memory into an error that says what to lower.
 
@@ -113,10 +121,7 @@ def explain_out_of_memory(device: str, what: str) -> Iterator[None]:
     try:
         yield
     except torch.OutOfMemoryError as error:
-        raise DeviceError(
-            f'{device} ran out of memory for {what}: lower input_width_px and input_height_px, '
-            "switch flip off, set precision='fp16', or choose a smaller backbone"
-        ) from error
+        raise DeviceError(f'{device} ran out of memory for {what}: {advice}') from error
 
 
 @contextmanager

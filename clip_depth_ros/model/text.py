@@ -46,6 +46,39 @@ class TextEncoder:
         self._device = device
         self._kept: dict[str, Tensor] = {}
 
+    @torch.no_grad()
+    def vector(self, sentence: str) -> Tensor:
+        """
+        Give the vector of one sentence as the tower gives it, float32 (embed_dim,), not unit.
+
+        Raises
+        ------
+        ConfigError
+            If the sentence is longer than the text tower reads.
+
+        """
+        return self._tower.encode_text(self._tokenizer([sentence]).to(self._device))[0].float()
+
+    def frame(self) -> Tensor:
+        """
+        Give the embeddings of start and end of text, (2, text_width).
+
+        Raises
+        ------
+        ConfigError
+            If the tokenizer is not that of OpenAI.
+
+        """
+        if not isinstance(self._tokenizer, BpeTokenizer):
+            raise ConfigError(
+                'mirror_framing needs a backbone with the tokenizer of OpenAI, such as '
+                'ViT-B-16-quickgelu: set mirror_framing=false'
+            )
+        ids = torch.tensor(self._tokenizer.frame_ids, device=self._device)
+        tower: Any = self._tower
+        rows: Tensor = getattr(tower, 'text', tower).token_embedding(ids)
+        return rows
+
     @torch.inference_mode()
     def embed(self, sentences: Sequence[str]) -> Tensor:
         """
@@ -76,6 +109,11 @@ class BpeTokenizer:
         self._length = text_config.get('context_length', DEFAULT_CONTEXT_LENGTH)
         options = text_config.get('tokenizer_kwargs', {})
         self._tokenizer = SimpleTokenizer(context_length=self._length, **options)
+
+    @property
+    def frame_ids(self) -> tuple[int, int]:
+        """Give the token ids of start and end of text."""
+        return self._tokenizer.sot_token_id, self._tokenizer.eot_token_id
 
     def __call__(self, texts: list[str]) -> Tensor:
         """

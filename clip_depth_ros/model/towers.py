@@ -5,9 +5,11 @@
 from __future__ import annotations
 
 from collections import OrderedDict
+from collections.abc import Sequence
 from typing import Any, Final, Protocol
 
 from clip_depth_ros.core.image_plan import Size
+from clip_depth_ros.errors import ClipDepthError, ConfigError
 import torch
 from torch import nn, Tensor
 from torch.nn import functional
@@ -76,6 +78,17 @@ class VitTower:
         self._positions = _Positions(visual.positional_embedding, Size(*visual.grid_size))
         self.stride = Size(*visual.patch_size)
         self.native_size = Size(*visual.image_size)
+        self._n_all_blocks = self.n_blocks
+
+    @property
+    def n_blocks(self) -> int:
+        """Give the number of blocks that are (still) there."""
+        return len(self._visual.transformer.resblocks)
+
+    @property
+    def width(self) -> int:
+        """Give the number of channels of its tokens."""
+        return int(self._visual.conv1.out_channels)
 
     def dense(self, pixels: Tensor) -> Tensor:
         """
@@ -83,16 +96,81 @@ class VitTower:
 
         Our choice: each patch token goes through the final norm and the projection, as the class
         token does.
+
+        Raises
+        ------
+        ClipDepthError
+            If blocks were dropped.
+
         """
+        visual = self._visual
+        if self.n_blocks < self._n_all_blocks:
+            raise ClipDepthError('the last blocks of this image tower were dropped: build another')
+        tokens, grid = self._tokens(pixels)
+        tokens = visual.transformer(tokens)[:, 1:]  # (B, N, C)
+        return _as_maps(visual.ln_post(tokens) @ visual.proj, grid)
+
+    def taps(self, pixels: Tensor, blocks: Sequence[int]) -> list[Tensor]:
+        """
+        Give the tokens behind some blocks, without the final norm.
+
+        Parameters
+        ----------
+        pixels : Tensor (B, 3, H, W)
+            H and W whole multiples of the stride.
+        blocks : sequence of int
+            Counted from 0; those behind the last of them do not run.
+
+        Returns
+        -------
+        list of Tensor (B, 1 + N, C)
+            In the order of ``blocks``; the class token first.
+
+        Raises
+        ------
+        ConfigError
+            If there is no such block.
+
+        """
+        self.check_blocks(blocks)
+        tokens, _ = self._tokens(pixels)
+        seen: dict[int, Tensor] = {}
+        for index, block in enumerate(self._visual.transformer.resblocks[:max(blocks) + 1]):
+            tokens = block(tokens)
+            if index in blocks:
+                seen[index] = tokens
+        return [seen[index] for index in blocks]
+
+    def check_blocks(self, blocks: Sequence[int]) -> None:
+        """
+        Make sure that there are such blocks.
+
+        Raises
+        ------
+        ConfigError
+            Naming them and how many there are.
+
+        """
+        if not blocks or min(blocks) < 0 or max(blocks) >= self.n_blocks:
+            raise ConfigError(
+                f'taps must be blocks of the image tower, 0 to {self.n_blocks - 1}, '
+                f'got {list(blocks)}'
+            )
+
+    def drop_blocks_after(self, block: int) -> None:
+        """Free the blocks behind one, counted from 0; :meth:`dense` cannot be asked any more."""
+        transformer = self._visual.transformer
+        transformer.resblocks = transformer.resblocks[:block + 1]
+
+    def _tokens(self, pixels: Tensor) -> tuple[Tensor, Size]:
+        """Give what the first block reads, (B, 1 + N, C), and the patch grid."""
         visual = self._visual
         maps = visual.conv1(pixels)  # (B, C, grid_h, grid_w)
         grid = Size(*maps.shape[-2:])
         tokens = maps.flatten(2).transpose(1, 2)  # (B, N, C)
         class_token = visual.class_embedding.to(tokens.dtype).expand(len(tokens), 1, -1)
-        tokens = torch.cat([class_token, tokens], dim=1)  # (B, 1 + N, C)
-        tokens = visual.ln_pre(tokens + self._positions.at(grid).to(tokens.dtype))
-        tokens = visual.transformer(tokens)[:, 1:]  # (B, N, C)
-        return _as_maps(visual.ln_post(tokens) @ visual.proj, grid)
+        tokens = torch.cat([class_token, tokens], dim=1)
+        return visual.ln_pre(tokens + self._positions.at(grid).to(tokens.dtype)), grid
 
 
 class _Positions:

@@ -4,7 +4,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 import hashlib
 from pathlib import Path
@@ -15,6 +15,7 @@ import zlib
 
 from clip_depth_ros.errors import WeightsError
 from clip_depth_ros.model.fitting import fitting_backbones
+from clip_depth_ros.model.states import misfits, not_finite, some
 from open_clip.model import convert_to_custom_text_state_dict
 from open_clip.pretrained import get_pretrained_url, list_pretrained_models_by_tag
 import safetensors.torch
@@ -23,9 +24,6 @@ from torch import nn, Tensor
 
 _OPENAI_NUMBERS: Final = ('input_resolution', 'context_length', 'vocab_size')
 """Sizes that OpenAI's archives hold beside the weights."""
-
-_NAMED: Final = 3
-"""How many wrong tensors an error names."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,23 +118,14 @@ def load_weights(model: nn.Module, weights: Weights, backbone: str) -> None:
     """
     expected = model.state_dict()
     state = _adapted(weights.state, expected)
-    misfits = [
-        *(f'{name} is missing' for name in expected if name not in state),
-        *(f'{name} is unknown' for name in state if name not in expected),
-        *(
-            f'{name} is {list(state[name].shape)}, not {list(tensor.shape)}'
-            for name, tensor in expected.items()
-            if name in state and state[name].shape != tensor.shape
-        ),
-    ]
-    if misfits:
+    if wrong := misfits(state, expected):
         raise WeightsError(
-            f'weights {str(weights.path)!r} do not fit backbone {backbone!r}: {_some(misfits)}. '
+            f'weights {str(weights.path)!r} do not fit backbone {backbone!r}: {some(wrong)}. '
             f'{_advice(weights)}'
         )
-    if broken := [name for name, tensor in state.items() if not tensor.isfinite().all()]:
+    if broken := not_finite(state):
         raise WeightsError(
-            f'weights {str(weights.path)!r} hold numbers that are not finite: {_some(broken)}; '
+            f'weights {str(weights.path)!r} hold numbers that are not finite: {some(broken)}; '
             'fetch them again'
         )
     model.load_state_dict(state)
@@ -246,9 +235,3 @@ def _reason(error: Exception) -> str:
         return str(error)
     first = str(error).strip().partition('\n')[0].partition('. ')[0]
     return f'{type(error).__name__}: {first}' if first else type(error).__name__
-
-
-def _some(texts: Iterable[str]) -> str:
-    named = list(texts)
-    rest = len(named) - _NAMED
-    return ', '.join(named[:_NAMED]) + (f' and {rest} more' if rest > 0 else '')

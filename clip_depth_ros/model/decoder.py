@@ -1,0 +1,155 @@
+# Copyright 2026 The clip_depth_ros authors
+# SPDX-License-Identifier: Apache-2.0
+"""
+CLIPSeg's decoder: a few levels of patch tokens to one number for each pixel.
+
+Lueddecke, Ecker: "Image Segmentation Using Text and Image Prompts", CVPR 2022; "CLIPSeg's code" is
+that of the paper and of the transformers library, which agree. Both take square images only.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+import math
+
+from clip_depth_ros.core.image_plan import Size
+from torch import nn, Tensor
+
+
+class Decoder(nn.Module):
+    """
+    Levels of patch tokens, deepest first, each added to a running state and mixed by a block.
+
+    Parameters
+    ----------
+    n_levels : int
+        How many levels it reads.
+    width : int
+        Channels of the tokens it reads, C.
+    reduce_dim, n_heads, mlp_dim : int
+        Channels, attention heads and hidden channels of its blocks.
+    head : str
+        ``refined``, ``simple`` or ``smooth``; see :func:`new_head`.
+    patch : Size
+        Pixels of one patch.
+
+    """
+
+    def __init__(
+        self,
+        n_levels: int,
+        width: int,
+        *,
+        reduce_dim: int,
+        n_heads: int,
+        mlp_dim: int,
+        head: str,
+        patch: Size,
+    ) -> None:
+        super().__init__()
+        self.reduces = nn.ModuleList(nn.Linear(width, reduce_dim) for _ in range(n_levels))
+        # The norm after each sum and the ReLU are CLIPSeg's, unlike CLIP's own blocks.
+        self.blocks = nn.ModuleList(
+            nn.TransformerEncoderLayer(
+                reduce_dim, n_heads, mlp_dim, dropout=0.0, activation='relu', batch_first=True
+            )
+            for _ in range(n_levels)
+        )
+        self.head = new_head(head, reduce_dim, patch)
+
+    def forward(
+        self, taps: Sequence[Tensor], grid: Size, film: tuple[Tensor, Tensor] | None = None
+    ) -> Tensor:
+        """
+        Give one number for each pixel.
+
+        Parameters
+        ----------
+        taps : sequence of float (B, 1 + N, C)
+            Tokens of each level, class token first; the deepest level last, as
+            :meth:`VitTower.taps` gives them.
+        grid : Size
+            Patches per column and row; N is their product. Never guessed from N, so images need
+            not be square.
+        film : (gamma, beta), each float (reduce_dim,), optional
+            Scales and shifts the deepest level before its block: gamma * x + beta, without "+ 1"
+            (CLIPSeg's code).
+
+        Returns
+        -------
+        float32 (B, grid_h * patch_h, grid_w * patch_w)
+            Unbounded.
+
+        """
+        levels = zip(reversed(taps), self.reduces, self.blocks, strict=True)
+        deepest, reduce, block = next(levels)
+        state = reduce(deepest.float())  # (B, 1 + N, reduce_dim)
+        if film is not None:
+            gamma, beta = film
+            state = gamma * state + beta
+        state = block(state)
+        for tokens, reduce, block in levels:
+            state = block(reduce(tokens.float()) + state)
+        maps = state[:, 1:].transpose(1, 2).unflatten(2, grid)  # (B, reduce_dim, grid_h, grid_w)
+        logits: Tensor = self.head(maps).squeeze(1).float()
+        return logits
+
+    @property
+    def last_bias(self) -> nn.Parameter:
+        """Give the bias of the last layer, (1,): what a decoder that knows nothing answers."""
+        last = self.head if isinstance(self.head, nn.ConvTranspose2d) else self.head[-1]
+        return last.get_parameter('bias')
+
+
+def new_head(kind: str, channels: int, patch: Size) -> nn.Sequential | nn.ConvTranspose2d:
+    """
+    Build the layers from (B, channels, grid_h, grid_w) to (B, 1, grid_h * h, grid_w * w).
+
+    Parameters
+    ----------
+    kind : str
+        ``simple``: one transposed convolution (CLIPSeg's code). ``refined``: a convolution and two
+        transposed convolutions (CLIPSeg's code). ``smooth``: the same with a convolution after
+        each, which sees across the borders that transposed convolutions leave (our choice).
+    channels : int
+        A multiple of 4.
+    patch : Size
+        Pixels of one patch.
+
+    """
+    if kind == 'simple':
+        return nn.ConvTranspose2d(channels, 1, patch, stride=patch)
+    first, second = _two_steps(patch)
+    half, quarter = channels // 2, channels // 4
+    if kind == 'refined':
+        return nn.Sequential(
+            _conv(channels, channels), nn.ReLU(),
+            _enlarge(channels, half, first), nn.ReLU(),
+            _enlarge(half, 1, second),
+        )
+    return nn.Sequential(
+        _conv(channels, channels), nn.ReLU(),
+        _enlarge(channels, half, first), nn.ReLU(),
+        _conv(half, half), nn.ReLU(),
+        _enlarge(half, quarter, second), nn.ReLU(),
+        _conv(quarter, 1),
+    )
+
+
+def _two_steps(patch: Size) -> tuple[Size, Size]:
+    """Split the enlargement: 16 is 4 x 4 (CLIPSeg's code), others as evenly (our choice)."""
+    first = Size(*(_near_root(pixels) for pixels in patch))
+    return first, Size(patch.height // first.height, patch.width // first.width)
+
+
+def _near_root(pixels: int) -> int:
+    """Give the smallest divisor that is not below the square root."""
+    return next(n for n in range(math.isqrt(pixels - 1) + 1, pixels + 1) if pixels % n == 0)
+
+
+def _conv(channels: int, out_channels: int) -> nn.Conv2d:
+    return nn.Conv2d(channels, out_channels, 3, padding=1)
+
+
+def _enlarge(channels: int, out_channels: int, factor: Size) -> nn.ConvTranspose2d:
+    return nn.ConvTranspose2d(channels, out_channels, factor, stride=factor)
