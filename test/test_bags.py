@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -72,6 +73,27 @@ class TestEveryKind:
             chosen = list(bag.messages(['/camera/image']))
             assert list(bag.messages([])) == []
         assert chosen == [m for m in written if m.topic == '/camera/image']
+
+    def test_windows_that_follow_on_each_other_give_all_messages_once(
+        self, make_bag: MakeBag, tmp_path: Path
+    ) -> None:
+        """A window reaches from its start until before its stop, wherever the bounds are."""
+        written = drive()
+        times_ns = [message.bag_time_ns for message in written]
+        with BagReader(make_bag(tmp_path / 'bag', written)) as bag:
+            for stops in ([START_NS + 1], times_ns, [0, START_NS + STEP_NS, times_ns[-1] + 1]):
+                bounds = [None, *stops, None]
+                windows = [
+                    list(bag.messages(start_ns=start_ns, stop_ns=stop_ns))
+                    for start_ns, stop_ns in pairwise(bounds)
+                ]
+                assert [message for window in windows for message in window] == written
+            for message in written:
+                time_ns = message.bag_time_ns
+                window = bag.messages([message.topic], start_ns=time_ns, stop_ns=time_ns + 1)
+                assert list(window) == [message]
+            assert list(bag.messages(start_ns=times_ns[-1] + 1)) == []
+            assert list(bag.messages(stop_ns=START_NS)) == []
 
     def test_decodes_with_ros2_names(self, make_bag: MakeBag, tmp_path: Path) -> None:
         """Values arrive, under ROS 2's field names from ROS 1 too (k, not K)."""

@@ -36,6 +36,7 @@ class Requirement(NamedTuple):
 PIP = {
     'backports.zstd': Requirement('backports.zstd'),
     'cv2': Requirement('opencv-python-headless', 'python3-opencv'),
+    'h5py': Requirement('h5py', 'python3-h5py'),
     'huggingface_hub': Requirement('huggingface_hub'),
     'jinja2': Requirement('Jinja2', 'python3-jinja2'),
     'matplotlib': Requirement('matplotlib', 'python3-matplotlib'),

@@ -126,7 +126,13 @@ class BagReader:
                 return None
             return self._reader.start_time, self._reader.end_time - 1
 
-    def messages(self, topics: Collection[str] | None = None) -> Iterator[RecordedMessage]:
+    def messages(
+        self,
+        topics: Collection[str] | None = None,
+        *,
+        start_ns: int | None = None,
+        stop_ns: int | None = None,
+    ) -> Iterator[RecordedMessage]:
         """
         Give the messages in the order of their receive times, reading as they are asked for.
 
@@ -136,6 +142,9 @@ class BagReader:
         ----------
         topics : collection of str, optional
             Topics to read; None: all.
+        start_ns, stop_ns : int, optional
+            Only what was received from the one until before the other, nanoseconds; recordings
+            with an index are not read through for that.
 
         Raises
         ------
@@ -146,7 +155,7 @@ class BagReader:
             states; it says how many were read before.
 
         """
-        return self._read(self._select(topics))
+        return self._read(self._select(topics), start_ns, stop_ns)
 
     def decode(self, message: RecordedMessage) -> object:
         """
@@ -177,11 +186,13 @@ class BagReader:
             _check_is_cdr(connection)
         return chosen
 
-    def _read(self, connections: list[Connection]) -> Iterator[RecordedMessage]:
+    def _read(
+        self, connections: list[Connection], start_ns: int | None, stop_ns: int | None
+    ) -> Iterator[RecordedMessage]:
         if not connections:  # rosbags would take an empty selection for everything
             return
         assert self._reader is not None
-        raw_messages = self._reader.messages(connections)
+        raw_messages = self._reader.messages(connections, start_ns, stop_ns)
         n_stated = sum(connection.msgcount for connection in connections)
         n_read = 0
         while True:
@@ -192,7 +203,8 @@ class BagReader:
                 break
             yield message
             n_read += 1
-        if n_read < n_stated:
+        is_whole = start_ns is None and stop_ns is None
+        if is_whole and n_read < n_stated:
             raise RecordingError(
                 f'{str(self.path)!r} states {n_stated} messages and ends after {n_read}; {_REPAIR}'
             )

@@ -71,5 +71,5 @@ def _transform(
     return recorded(topic, message, stamp_ns)
 
 
-def _inverse(T: Any) -> Matrix4:  # noqa: N803
+def _inverse(T: Any) -> Matrix4:
     return np.asarray(np.linalg.inv(T), np.float64)

@@ -31,7 +31,7 @@ def quaternion_from(T_parent_child: Matrix4) -> tuple[float, float, float, float
     Quaternion from a Rotation Matrix", J. Guidance, Control, and Dynamics 23(6), 2000).
 
     """
-    _check_rigid(T_parent_child)
+    check_rigid(T_parent_child)
     rotation = T_parent_child[:3, :3]
     trace = np.trace(rotation)
     symmetric = np.empty((4, 4))
@@ -75,7 +75,17 @@ def matrix_from(transform: Any) -> Matrix4:
     return matrix
 
 
-def _check_rigid(matrix: Matrix4) -> None:
+def check_rigid(matrix: Matrix4) -> None:
+    """
+    Refuse what is no rigid transform.
+
+    Raises
+    ------
+    CalibrationError
+        If it is not 4 x 4 and finite with a rotation (to 1e-3, as calibration files are rounded)
+        above 0 0 0 1.
+
+    """
     is_rigid = (
         matrix.shape == (4, 4)
         and np.isfinite(matrix).all()

@@ -1,0 +1,131 @@
+# Copyright 2026 The clip_depth_ros authors
+# SPDX-License-Identifier: Apache-2.0
+"""
+Points of a LiDAR seen by a camera, and the sparse depth image they make.
+
+Where a camera's projection is given in two parts, its matrix K and the pose T of the points, P is
+``K T``; where it is given whole (KITTI's P_rect with its fourth column, times the pose of the
+points in the *reference* camera), P is that. Never both: the fourth column is part of the pose.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from clip_depth_ros.core.image_plan import Size
+from clip_depth_ros.errors import CalibrationError, DataError
+from clip_depth_ros.types import Depth, Intrinsics
+import numpy as np
+from numpy.typing import NDArray
+
+Projection = NDArray[np.float64]
+"""float64 (3, 4): takes points (x, y, z, 1) to (u z', v z', z'), z' metres along the axis."""
+
+
+def projection_matrix(
+    intrinsics: Intrinsics, T_camera_points: NDArray[np.float64]
+) -> Projection:
+    """
+    Give the projection of a camera for points of another frame.
+
+    Parameters
+    ----------
+    intrinsics : Intrinsics
+        Of the rectified image.
+    T_camera_points : float64 (4, 4)
+        Takes the points to the camera's optical frame.
+
+    """
+    return intrinsics.matrix() @ T_camera_points[:3]
+
+
+def project(
+    points: NDArray[Any], P: Projection
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """
+    Give where points are seen.
+
+    Parameters
+    ----------
+    points : float (N, 3 or more)
+        x, y, z in metres; what follows (intensity) is not used.
+    P : float64 (3, 4)
+        See ``Projection``.
+
+    Returns
+    -------
+    pixels : float64 (N, 2)
+        u, v; the centre of pixel (0, 0) is at (0, 0). NaN for points that are not in front.
+    depth_m : float64 (N,)
+        Metres along the optical axis; negative behind the camera, NaN where a point is.
+
+    Raises
+    ------
+    CalibrationError
+        If P is no projection whose third row gives metres.
+    DataError
+        If the points have another shape.
+
+    """
+    _check_projection(P)
+    if points.ndim != 2 or points.shape[1] < 3:
+        raise DataError(f'points must be (N, 3) or (N, 4), got {points.shape}')
+    # LiDARs mark lost returns by NaN or Inf: what becomes of those is NaN, not worth a warning.
+    with np.errstate(invalid='ignore', over='ignore'):
+        seen = points[:, :3].astype(np.float64) @ P[:, :3].T + P[:, 3]
+        depth_m = seen[:, 2]
+        in_front = depth_m > 0
+        pixels = np.full((len(points), 2), np.nan)
+        pixels[in_front] = seen[in_front, :2] / depth_m[in_front, np.newaxis]
+    return pixels, depth_m
+
+
+def sparse_depth(points: NDArray[Any], P: Projection, size: Size) -> Depth:
+    """
+    Give the depth image that points make: of those that fall on a pixel, the nearest.
+
+    A LiDAR above the camera also sees what is hidden from it; keeping the nearest point of each
+    pixel (a z-buffer) removes such points only where something nearer was hit on the same pixel.
+
+    Parameters
+    ----------
+    points : float (N, 3 or more)
+        x, y, z in metres; points that are not finite, behind the camera or outside of the image
+        are left out.
+    P : float64 (3, 4)
+        See ``Projection``.
+    size : Size
+        Of the image.
+
+    Returns
+    -------
+    float32 (H, W)
+        Metres along the optical axis; 0 where no point falls. A point falls on the pixel whose
+        centre is nearest (halves go right and down).
+
+    Raises
+    ------
+    CalibrationError
+        If P is no projection whose third row gives metres.
+    DataError
+        If the points have another shape.
+
+    """
+    pixels, depth_m = project(points, P)
+    columns, rows = np.floor(pixels + 0.5).T
+    # Comparisons with NaN are false, so points behind the camera and NaN fall out here.
+    inside = (columns >= 0) & (columns < size.width) & (rows >= 0) & (rows < size.height)
+    inside &= np.isfinite(depth_m)
+    nearest = np.full(size, np.inf)
+    where = (rows[inside].astype(np.intp), columns[inside].astype(np.intp))
+    np.minimum.at(nearest, where, depth_m[inside])
+    return np.where(np.isfinite(nearest), nearest, 0).astype(np.float32)
+
+
+def _check_projection(P: Projection) -> None:
+    is_one = P.shape == (3, 4) and np.isfinite(P).all()
+    if not is_one or not np.isclose(np.linalg.norm(P[2, :3]), 1, atol=1e-3):
+        raise CalibrationError(
+            'a projection must be finite, 3 x 4, with a third row of unit direction so that it '
+            f'gives metres, got {P.tolist()}'
+        )

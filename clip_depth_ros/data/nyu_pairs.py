@@ -1,0 +1,113 @@
+# Copyright 2026 The clip_depth_ros authors
+# SPDX-License-Identifier: Apache-2.0
+"""Which depth map belongs to which image in a folder of NYU Depth v2."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+import re
+from typing import Final
+
+from clip_depth_ros.data.split_files import (
+    check_none_missing,
+    first_file,
+    path_below,
+    read_split,
+    SplitLine,
+)
+from clip_depth_ros.errors import RecordingError
+
+_IMAGE_SUFFIXES: Final = ('.jpg', '.jpeg', '.png', '.ppm')
+
+
+def listed_pairs(data_dir: Path, split_path: Path) -> tuple[list[tuple[Path, Path]], int]:
+    """
+    Give image and depth map of the frames of a split file, and how many lines have no depth.
+
+    Lines are ``image depth [focal]``, as in BTS; ``None`` for missing depth.
+
+    Raises
+    ------
+    RecordingError
+        If a file is missing, a line is of another kind or leads out of the data set.
+
+    """
+    lines = read_split(split_path)
+    frames: list[tuple[Path, Path]] = []
+    missing: dict[str, Path] = {}
+    for line in lines:
+        pair = _pair(data_dir, line)
+        if pair is not None:
+            frames.append(pair)
+            for path in pair:
+                if first_file([path]) is None:
+                    missing.setdefault(line.where, path)
+    check_none_missing(missing, len(lines), 'frames')
+    if not frames:
+        raise RecordingError(f'no frame of {str(split_path)!r} has depth: name another list')
+    return frames, len(lines) - len(frames)
+
+
+def _pair(data_dir: Path, line: SplitLine) -> tuple[Path, Path] | None:
+    if len(line.words) not in (2, 3):
+        raise RecordingError(
+            f'{line.where}: a line should be "image depth [focal]", got {" ".join(line.words)!r}'
+        )
+    image, depth = line.words[:2]
+    if depth.lower() == 'none':
+        return None
+    return path_below(data_dir, image, line), path_below(data_dir, depth, line)
+
+
+def found_pairs(data_dir: Path) -> tuple[list[tuple[Path, Path]], int]:
+    """
+    Give image and depth map of the frames of a folder, and how many images have no depth.
+
+    Raises
+    ------
+    RecordingError
+        If there are none, or it is not clear which depth belongs to which image.
+
+    """
+    frames, n_without = [], 0
+    for images, depths in _places(data_dir):
+        for number, image in images.items():
+            if number in depths:
+                frames.append((image, depths[number]))
+            else:
+                n_without += 1
+    if not frames:
+        raise RecordingError(
+            f'{str(data_dir)!r} has no images with depth maps: looked for rgb/ and depth/ with '
+            'files of equal number, and for rgb_N.jpg beside sync_depth_N.png; or name them in a '
+            'list'
+        )
+    return frames, n_without
+
+
+def _places(data_dir: Path) -> Iterator[tuple[dict[int, Path], dict[int, Path]]]:
+    """Give images and depth maps by number, of each pair of folders."""
+    rgb, depth = data_dir / 'rgb', data_dir / 'depth'
+    if rgb.is_dir() and depth.is_dir():
+        yield _by_number(rgb, '*'), _by_number(depth, '*.png')
+        return
+    folders = sorted({path.parent for path in data_dir.rglob('sync_depth_*.png')})
+    for folder in folders:
+        yield _by_number(folder, 'rgb_*'), _by_number(folder, 'sync_depth_*.png')
+
+
+def _by_number(folder: Path, pattern: str) -> dict[int, Path]:
+    """Give the images of a folder by the number at the end of their names, ascending."""
+    found: dict[int, Path] = {}
+    for path in sorted(folder.glob(pattern)):
+        number = re.search(r'(\d+)$', path.stem)
+        if number is None or path.suffix.lower() not in _IMAGE_SUFFIXES:
+            continue
+        other = found.setdefault(int(number[1]), path)
+        if other is not path:
+            raise RecordingError(
+                f'{str(other)!r} and {str(path)!r} have one number: say in a list which depth '
+                'belongs to which image'
+            )
+    return dict(sorted(found.items()))

@@ -1,0 +1,155 @@
+# Copyright 2026 The clip_depth_ros authors
+# SPDX-License-Identifier: Apache-2.0
+"""Images with known depth, wherever they come from: what training and validation read."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+import hashlib
+from typing import Final, Protocol
+
+from clip_depth_ros.errors import DataError
+from clip_depth_ros.types import Depth, Intrinsics, Rgb
+import numpy as np
+
+_CHECKED: Final = 16
+"""Frames that are looked at before training starts."""
+
+_PLAUSIBLE_M: Final = (0.05, 500.0)
+"""The median depth of a source lies in between, or its unit is not metres."""
+
+
+_LONGEST_PART: Final = 200
+"""Characters of the text that says which part of a source a subset is."""
+
+
+@dataclass(frozen=True, slots=True)
+class DepthSample:
+    """
+    One image with what is known of its depth.
+
+    Attributes
+    ----------
+    name : str
+        How messages and reports call it.
+    rgb : uint8 (H, W, 3)
+    target_m : float32 (H, W)
+        Metres along z; 0 or not finite where nothing is known.
+    intrinsics : Intrinsics, optional
+        Of the image, where known.
+
+    """
+
+    name: str
+    rgb: Rgb
+    target_m: Depth
+    intrinsics: Intrinsics | None = None
+
+
+class SampleSource(Protocol):
+    """Samples by number, in any order; may be sent to other processes."""
+
+    @property
+    def name(self) -> str:
+        """Give how messages call it."""
+        ...
+
+    def __len__(self) -> int:
+        """Give the number of samples."""
+        ...
+
+    def __getitem__(self, index: int) -> DepthSample:
+        """Give a sample; DataError, naming it, if it cannot be read."""
+        ...
+
+    def describe(self) -> Mapping[str, str]:
+        """Give all that decides what the samples are."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Subset:
+    """Some samples of a source, by their numbers there."""
+
+    source: SampleSource
+    indices: tuple[int, ...]
+
+    @property
+    def name(self) -> str:
+        """Give the name of the whole."""
+        return self.source.name
+
+    def __len__(self) -> int:
+        return len(self.indices)
+
+    def __getitem__(self, index: int) -> DepthSample:
+        return self.source[self.indices[index]]
+
+    def describe(self) -> Mapping[str, str]:
+        """Give what the whole is, and which part."""
+        return {**self.source.describe(), 'part': _ranges(self.indices)}
+
+
+def _ranges(indices: Sequence[int]) -> str:
+    """Give numbers as text, neighbours together: 0-7 9; too many of them as their hash."""
+    text = ''
+    for place, index in enumerate(indices):
+        goes_on = place > 0 and index == indices[place - 1] + 1
+        is_end = place + 1 == len(indices) or indices[place + 1] != index + 1
+        if not goes_on:
+            text += f' {index}'
+        elif is_end:
+            text += f'-{index}'
+    text = text.strip()
+    if len(text) <= _LONGEST_PART:
+        return text
+    return f'{len(indices)} frames, sha256 {hashlib.sha256(text.encode()).hexdigest()}'
+
+
+def check_source(source: SampleSource) -> None:
+    """
+    Look at some frames before anything is computed.
+
+    Raises
+    ------
+    DataError
+        If there is no frame, none of those looked at can be read, none has depth, or depth is in
+        another unit than metres.
+
+    """
+    if not len(source):
+        raise DataError(f'{source.name} has no frames: check its list, folder or topics')
+    indices = np.unique(np.linspace(0, len(source) - 1, _CHECKED).astype(int)).tolist()
+    medians = _medians_m(source, indices)
+    if not medians:
+        raise DataError(
+            f'none of the frames of {source.name} that were looked at has any depth: check that '
+            'images and depth belong together'
+        )
+    typical, (least, most) = float(np.median(medians)), _PLAUSIBLE_M
+    if not least <= typical <= most:
+        raise DataError(
+            f'the median depth of {source.name} is {typical:.4g} m, outside of {least:g} to '
+            f'{most:g}: its unit is not metres (millimetres want / 1000, KITTI PNGs / 256)'
+        )
+
+
+def _medians_m(source: SampleSource, indices: Sequence[int]) -> list[float]:
+    """Give the median depth of frames that have any."""
+    medians, problems = [], []
+    for index in indices:
+        try:
+            target_m = source[index].target_m
+        except DataError as error:
+            problems.append(str(error))
+            continue
+        known = target_m[np.isfinite(target_m) & (target_m > 0)]
+        if known.size:
+            medians.append(float(np.median(known)))
+    if len(problems) == len(indices):
+        raise DataError(
+            f'none of {len(problems)} frames of {source.name} could be read; the first: '
+            f'{problems[0]}'
+        )
+    return medians

@@ -1,0 +1,534 @@
+# Copyright 2026 The clip_depth_ros authors
+# SPDX-License-Identifier: Apache-2.0
+"""Recordings as training data: images with depth images, or with what a LiDAR measured."""
+
+from __future__ import annotations
+
+import multiprocessing
+from pathlib import Path
+import pickle
+from types import SimpleNamespace
+from typing import Any
+
+from bag_files import KINDS, START_NS, STEP_NS, write_ros2
+from clip_depth_ros.core.image_plan import Size
+from clip_depth_ros.core.projection import projection_matrix, sparse_depth
+from clip_depth_ros.data import topics
+from clip_depth_ros.data.bag_index import History, Pair, paired, Place
+from clip_depth_ros.data.bag_writer import recorded, write_recording
+from clip_depth_ros.data.drive_messages import drive_messages
+from clip_depth_ros.data.kitti import find_kitti_frames, read_kitti_image, read_kitti_scan
+from clip_depth_ros.data.kitti_messages import kitti_messages
+from clip_depth_ros.data.messages import (
+    camera_info_message,
+    cloud_message,
+    image_message,
+    tf_message,
+)
+from clip_depth_ros.data.recorded_camera import recorded_camera
+from clip_depth_ros.data.recorded_data import header_of, points_of, rgb_of
+from clip_depth_ros.data.samples import check_source
+from clip_depth_ros.data.source_bag import BagSource
+from clip_depth_ros.data.tf_tree import TransformTree
+from clip_depth_ros.data.world.drive import Drive, render_drive
+from clip_depth_ros.errors import (
+    CalibrationError,
+    ConfigError,
+    DataError,
+    ImageError,
+    RecordingError,
+    TopicError,
+)
+from clip_depth_ros.types import Intrinsics, RecordedMessage
+import cv2
+from hypothesis import given, strategies as st
+import numpy as np
+import pytest
+
+CAMERA = Intrinsics(100.0, 100.0, 10.0, 5.0, 20, 12)
+RGB = np.random.default_rng(0).integers(0, 255, (12, 20, 3), np.uint8)
+# A LiDAR 0.3 m above the camera: x forward, y left, z up.
+T_CAMERA_LIDAR = np.array(
+    [[0, -1, 0, 0], [0, 0, -1, -0.3], [1, 0, 0, 0], [0, 0, 0, 1]], np.float64
+)
+POINTS = np.array([[10, 0.5, -0.3, 1], [20, -1, -0.3, 1], [-5, 0, 0, 1]], np.float32)
+
+
+def image(index: int, pixels: Any = RGB, encoding: str = 'rgb8', topic: str = '/cam/image'):
+    """Give an image message of a frame."""
+    stamp_ns = START_NS + index * STEP_NS
+    message = image_message(pixels, encoding, stamp_ns=stamp_ns, frame_id='camera')
+    return recorded(topic, message, stamp_ns)
+
+
+def info(index: int = 0, intrinsics: Intrinsics = CAMERA, **changes: Any) -> RecordedMessage:
+    """Give the camera_info of a frame."""
+    stamp_ns = START_NS + index * STEP_NS
+    message: Any = camera_info_message(intrinsics, stamp_ns=stamp_ns, frame_id='camera')
+    for name, value in changes.items():
+        setattr(message, name, value)
+    return recorded('/cam/camera_info', message, stamp_ns)
+
+
+def cloud(index: int, late_s: float = 0.0) -> RecordedMessage:
+    """Give the cloud of a frame, taken somewhat later."""
+    stamp_ns = START_NS + index * STEP_NS + round(late_s * 1e9)
+    message = cloud_message(POINTS, stamp_ns=stamp_ns, frame_id='lidar')
+    return recorded('/points', message, stamp_ns)
+
+
+def static(T_parent_child: Any, parent: str, child: str, time_ns: int = START_NS):
+    """Give a static transform."""
+    message = tf_message(T_parent_child, parent=parent, child=child, stamp_ns=time_ns)
+    return recorded('/tf_static', message, time_ns)
+
+
+def lidar_drive(n_frames: int = 3) -> list[RecordedMessage]:
+    """Give a recording with camera, LiDAR and calibration."""
+    frames = [m for i in range(n_frames) for m in (info(i), image(i, RGB + i), cloud(i))]
+    return [static(np.linalg.inv(T_CAMERA_LIDAR), 'lidar', 'camera'), *frames]
+
+
+def depth_drive(encoding: str = '32FC1') -> list[RecordedMessage]:
+    """Give a recording with camera and depth images: 2, 3, 4 m, with a hole."""
+    messages = []
+    for index in range(3):
+        metres = np.full((12, 20), 2.0 + index)
+        metres[0, 0] = 0 if encoding == '16UC1' else np.inf
+        pixels = (metres * 1000).astype(np.uint16) if encoding == '16UC1' else metres
+        pixels = pixels if encoding == '16UC1' else pixels.astype(np.float32)
+        messages += [image(index), image(index, pixels, encoding, '/cam/depth')]
+    return messages
+
+
+class TestDepthImages:
+    @pytest.mark.parametrize('encoding', ['32FC1', '16UC1'])
+    def test_metres_come_out(self, tmp_path: Path, encoding: str):
+        path = write_ros2(tmp_path / 'bag', depth_drive(encoding))
+        source = BagSource(path, depth_topic='/cam/depth')
+        assert len(source) == 3
+        for index in range(3):
+            sample = source[index]
+            np.testing.assert_array_equal(sample.rgb, RGB)
+            assert sample.target_m[0, 0] == 0
+            np.testing.assert_array_equal(sample.target_m[1:], np.float32(2 + index))
+            assert sample.target_m.dtype == np.float32
+            assert sample.intrinsics is None
+        check_source(source)
+
+    def test_intrinsics_come_along_where_they_are_known(self, tmp_path: Path):
+        path = write_ros2(tmp_path / 'bag', [*depth_drive(), info(0)])
+        assert BagSource(path, depth_topic='/cam/depth')[0].intrinsics == CAMERA
+
+    def test_another_size_is_an_error_that_names_the_frame(self, tmp_path: Path):
+        small = image(0, np.ones((6, 10), np.float32), '32FC1', '/cam/depth')
+        path = write_ros2(tmp_path / 'bag', [image(0), small])
+        with pytest.raises(DataError, match=r'bag /cam/image at 1600000000\.123456789 s.*20x12'):
+            BagSource(path, depth_topic='/cam/depth')[0]
+
+    def test_depth_in_another_encoding_is_an_error(self, tmp_path: Path):
+        grey = image(0, RGB[..., 0], 'mono8', '/cam/depth')
+        path = write_ros2(tmp_path / 'bag', [image(0), grey])
+        source = BagSource(path, image_topic='/cam/image', depth_topic='/cam/depth')
+        with pytest.raises(DataError, match="depth encoding must be '32FC1' or '16UC1'"):
+            source[0]
+
+    def test_millimetres_as_floats_are_caught(self, tmp_path: Path):
+        deep = image(0, np.full((12, 20), 5000, np.float32), '32FC1', '/cam/depth')
+        source = BagSource(
+            write_ros2(tmp_path / 'bag', [image(0), deep]), depth_topic='/cam/depth'
+        )
+        with pytest.raises(DataError, match=r'is 5000 m, .*its unit is not metres'):
+            check_source(source)
+
+
+class TestLidar:
+    def test_points_land_where_the_camera_sees_them(self, tmp_path: Path):
+        """By hand: u = 10 - 100 * 0.5 / 10 = 5, v = 5 + 100 * (0.3 - 0.3) / 10 = 5."""
+        source = BagSource(write_ros2(tmp_path / 'bag', lidar_drive()))
+        sample = source[1]
+        np.testing.assert_array_equal(sample.rgb, RGB + 1)
+        assert np.argwhere(sample.target_m).tolist() == [[5, 5], [5, 15]]
+        assert sample.target_m[5, [5, 15]].tolist() == [10, 20]
+        assert sample.intrinsics == CAMERA
+        assert (source.n_matched, source.n_missed) == (3, 0)
+
+    @pytest.mark.parametrize('kind', ['ros1', 'sqlite3-none', 'mcap-storage', 'old-sqlite3'])
+    def test_any_kind_of_recording(self, tmp_path: Path, kind: str):
+        source = BagSource(KINDS[kind](tmp_path / 'bag', lidar_drive()))
+        for index in (2, 0, 1, 0):  # in any order, again and again
+            np.testing.assert_array_equal(source[index].rgb, RGB + index)
+        source.close()
+        np.testing.assert_array_equal(source[1].rgb, RGB + 1)
+
+    def test_a_chain_of_frames(self, tmp_path: Path):
+        """From lidar to base, mast and camera; with ROS 1's leading slash."""
+        up = np.eye(4)
+        up[2, 3] = 1.5
+        T_base_camera = np.linalg.inv(T_CAMERA_LIDAR)
+        T_base_lidar = up.copy()
+        messages = [
+            static(up, '/base', '/mast'),
+            static(np.linalg.inv(up) @ T_base_lidar @ T_base_camera, 'mast', 'camera'),
+            static(T_base_lidar, 'base', 'lidar'),
+            *lidar_drive()[1:],
+        ]
+        sample = BagSource(write_ros2(tmp_path / 'bag', messages))[0]
+        assert np.argwhere(sample.target_m).tolist() == [[5, 5], [5, 15]]
+
+    def test_a_matrix_given_wins(self, tmp_path: Path):
+        wrong = static(np.eye(4), 'lidar', 'camera')
+        path = write_ros2(tmp_path / 'bag', [wrong, *lidar_drive()[1:]])
+        sample = BagSource(path, T_camera_lidar=T_CAMERA_LIDAR)[0]
+        assert np.argwhere(sample.target_m).tolist() == [[5, 5], [5, 15]]
+
+    def test_each_frame_has_the_calibration_of_its_time(self, tmp_path: Path):
+        """Recordings made from KITTI's object folders change it from frame to frame."""
+        lower = T_CAMERA_LIDAR.copy()
+        lower[1, 3] += 0.1  # one pixel at 10 m
+        T_lidar_camera = np.linalg.inv(lower)
+        later = static(T_lidar_camera, 'lidar', 'camera', START_NS + STEP_NS)
+        first, second = lidar_drive(2)[:4], lidar_drive(2)[4:]
+        source = BagSource(write_ros2(tmp_path / 'bag', [*first, later, *second]))
+        assert [int(np.argwhere(source[i].target_m)[-1, 0]) for i in (0, 1)] == [5, 6]
+
+    def test_each_frame_has_its_own_intrinsics(self, tmp_path: Path):
+        wide = Intrinsics(50.0, 100.0, 10.0, 5.0, 20, 12)
+        messages = lidar_drive(2)
+        messages[4] = info(1, wide)
+        source = BagSource(write_ros2(tmp_path / 'bag', messages))
+        assert [source[0].intrinsics, source[1].intrinsics] == [CAMERA, wide]
+
+    def test_no_chain_is_an_error(self, tmp_path: Path):
+        messages = [static(np.eye(4), 'map', 'camera'), *lidar_drive()[1:]]
+        wanted = r"/bag': no static .* from 'lidar' to 'camera'.*\['camera', 'map"
+        with pytest.raises(CalibrationError, match=wanted):
+            BagSource(write_ros2(tmp_path / 'bag', messages))
+
+    def test_no_transform_at_all_is_an_error(self, tmp_path: Path):
+        with pytest.raises(CalibrationError, match=r'has no /tf_static.*give the 4 x 4'):
+            BagSource(write_ros2(tmp_path / 'bag', lidar_drive()[1:]))
+
+    def test_no_camera_info_is_an_error(self, tmp_path: Path):
+        messages = [m for m in lidar_drive() if m.topic != '/cam/camera_info']
+        with pytest.raises(CalibrationError, match="no camera_info for '/cam/image'"):
+            BagSource(write_ros2(tmp_path / 'bag', messages))
+
+    def test_k_with_distortion_is_refused(self, tmp_path: Path):
+        bent = info(0, p=np.zeros(12), d=np.array([-0.3, 0.1, 0, 0, 0]))
+        messages = [lidar_drive()[0], bent, image(0), cloud(0)]
+        source = BagSource(write_ros2(tmp_path / 'bag', messages))
+        with pytest.raises(DataError, match='rectify the images'):
+            source[0]
+
+
+class TestMatching:
+    def test_what_is_too_far_apart_is_counted(self, tmp_path: Path):
+        messages = [lidar_drive()[0], info(0), *(image(i) for i in range(4))]
+        messages += [cloud(0, 0.01), cloud(1, 0.03), cloud(3, -0.005)]
+        path = write_ros2(tmp_path / 'bag', sorted(messages, key=lambda m: m.bag_time_ns))
+        source = BagSource(path, tolerance_s=0.02)
+        assert (len(source), source.n_matched, source.n_missed) == (2, 2, 2)
+        assert source.describe()['images_without_depth'] == '2'
+
+    def test_by_capture_time_not_by_receive_time(self, tmp_path: Path):
+        late = [
+            RecordedMessage(m.topic, m.msgtype, m.cdr, m.bag_time_ns + 10**9)
+            if m.topic == '/points' else m
+            for m in lidar_drive()
+        ]
+        path = write_ros2(tmp_path / 'bag', sorted(late, key=lambda m: m.bag_time_ns))
+        assert len(BagSource(path, tolerance_s=0.001)) == 3
+
+    def test_nothing_near_enough_says_how_far(self, tmp_path: Path):
+        messages = [lidar_drive()[0], info(0), image(0), cloud(0, 2.0)]
+        with pytest.raises(RecordingError, match=r'sync_tolerance_s=0\.05 .*are 2\.000 s apart'):
+            BagSource(write_ros2(tmp_path / 'bag', messages))
+
+    def test_every_nth(self, tmp_path: Path):
+        source = BagSource(write_ros2(tmp_path / 'bag', lidar_drive(5)), stride=2)
+        assert [int(source[i].rgb[0, 0, 0]) for i in range(len(source))] == [
+            int((RGB + i)[0, 0, 0]) for i in (0, 2, 4)
+        ]
+
+    def test_a_recording_that_loops(self, tmp_path: Path):
+        """Equal stamps again, received later: each image is the one that was received then."""
+        again = [
+            RecordedMessage(m.topic, m.msgtype, m.cdr, m.bag_time_ns + 10**10)
+            for m in lidar_drive(2)
+        ]
+        source = BagSource(write_ros2(tmp_path / 'bag', [*lidar_drive(2), *again]))
+        assert len(source) == 4
+        np.testing.assert_array_equal(source[3].rgb, RGB + 1)
+
+    @given(
+        st.lists(st.integers(0, 1000), min_size=1, max_size=12),
+        st.lists(st.integers(0, 1000), min_size=1, max_size=12),
+        st.integers(0, 60),
+    )
+    def test_law_nearest_of_all(self, images: list[int], depths: list[int], tolerance: int):
+        def places(topic: str, stamps: list[int]) -> list[Place]:
+            return [Place(topic, stamp, stamp, '') for stamp in stamps]
+
+        pairs = paired(places('i', images), places('d', depths), tolerance)
+        apart = [abs(pair.image.stamp_ns - pair.depth.stamp_ns) for pair in pairs]
+        least = [min(abs(depth - stamp) for depth in depths) for stamp in images]
+        assert apart == [each for each in least if each <= tolerance]
+
+    def test_nothing_to_pair_with(self):
+        assert paired([Place('i', 0, 0, '')], [], 5) == []
+        assert paired([], [Place('d', 0, 0, '')], 5) == []
+        only = Place('i', 3, 3, ''), Place('d', 5, 5, '')
+        assert paired(only[:1], only[1:], 2) == [Pair(*only)]
+
+
+class TestTopics:
+    def test_an_unknown_topic_is_named(self, tmp_path: Path):
+        path = write_ros2(tmp_path / 'bag', lidar_drive())
+        with pytest.raises(TopicError, match=r"no topic '/nothing' in .*'/cam/image'"):
+            BagSource(path, image_topic='/nothing')
+
+    def test_a_topic_of_another_type_is_refused(self, tmp_path: Path):
+        path = write_ros2(tmp_path / 'bag', lidar_drive())
+        with pytest.raises(TopicError, match=r"'/points' .*should be sensor_msgs/msg/Image, is"):
+            BagSource(path, depth_topic='/points')
+
+    def test_two_cameras_must_be_named(self, tmp_path: Path):
+        messages = [*lidar_drive(), image(0, topic='/right/image')]
+        path = write_ros2(tmp_path / 'bag', messages)
+        with pytest.raises(TopicError, match=r'2 topics that could be the camera.*image_topic'):
+            BagSource(path)
+        assert len(BagSource(path, image_topic='/cam/image')) == 3
+
+    def test_neither_lidar_nor_depth(self, tmp_path: Path):
+        path = write_ros2(tmp_path / 'bag', [image(0)])
+        with pytest.raises(TopicError, match=r'0 topics that could be depth \(and no LiDAR\).*'):
+            BagSource(path)
+
+    def test_without_a_lidar_the_only_depth_images_are_used(self, tmp_path: Path):
+        source = BagSource(write_ros2(tmp_path / 'bag', depth_drive()))
+        assert (source.topics.depth, source.topics.is_lidar) == ('/cam/depth', False)
+
+    def test_two_lidars_must_be_named(self, tmp_path: Path):
+        other = cloud(0)
+        rear = RecordedMessage('/rear', other.msgtype, other.cdr, other.bag_time_ns)
+        path = write_ros2(tmp_path / 'bag', [*lidar_drive(), rear])
+        with pytest.raises(TopicError, match=r'2 topics that could be the LiDAR.*lidar_topic'):
+            BagSource(path)
+        assert len(BagSource(path, lidar_topic='/points')) == 3
+
+    def test_one_topic_cannot_be_both(self, tmp_path: Path):
+        path = write_ros2(tmp_path / 'bag', depth_drive())
+        with pytest.raises(TopicError, match="'/cam/image' cannot be both"):
+            BagSource(path, image_topic='/cam/image', depth_topic='/cam/image')
+
+    @pytest.mark.parametrize('wrong', [
+        {'stride': 0}, {'tolerance_s': -1.0}, {'tolerance_s': float('nan')},
+    ])
+    def test_numbers_out_of_range(self, tmp_path: Path, wrong: dict[str, Any]):
+        with pytest.raises(ConfigError, match='needs tolerance_s >= 0 and stride >= 1'):
+            BagSource(tmp_path / 'any.mcap', **wrong)
+
+    def test_a_missing_recording_is_named(self, tmp_path: Path):
+        with pytest.raises(RecordingError, match='nowhere'):
+            BagSource(tmp_path / 'nowhere.mcap')
+
+
+class TestDamage:
+    def test_an_image_that_does_not_decode_is_named_and_others_read(self, tmp_path: Path):
+        messages = lidar_drive()
+        broken: Any = image_message(RGB, 'rgb8', stamp_ns=START_NS, frame_id='camera')
+        broken.data = broken.data[:50]
+        messages[2] = recorded('/cam/image', broken, START_NS)
+        source = BagSource(write_ros2(tmp_path / 'bag', messages))
+        with pytest.raises(DataError, match=r'/cam/image at 1600000000\.123.*truncated'):
+            source[0]
+        assert source[1].target_m.any()
+
+    def test_a_message_that_ends_in_its_header(self):
+        cut = RecordedMessage('/cam/image', 'sensor_msgs/msg/Image', image(0).cdr[:18], 0)
+        with pytest.raises(RecordingError, match='ends within its header'):
+            header_of(cut)
+
+
+def read_in_worker(source: BagSource, answers: Any) -> None:
+    """Read all frames in another process."""
+    answers.put([int(source[index].rgb.astype(int).sum()) for index in (2, 0, 1)])
+
+
+@pytest.mark.parametrize('method', ['fork', 'spawn'])
+@pytest.mark.filterwarnings('ignore:.*multi-threaded.*:DeprecationWarning')
+def test_workers_read_for_themselves(tmp_path: Path, method: str):
+    """Open in the parent, and then read in children."""
+    source = BagSource(write_ros2(tmp_path / 'bag', lidar_drive()))
+    wanted = [int(source[i].rgb.astype(int).sum()) for i in range(3)]
+    context: Any = multiprocessing.get_context(method)
+    answers = context.Queue()
+    child = context.Process(target=read_in_worker, args=(source, answers))
+    child.start()
+    assert answers.get(timeout=60) == [wanted[index] for index in (2, 0, 1)]
+    child.join()
+    assert int(source[0].rgb.astype(int).sum()) == wanted[0]
+
+
+def test_it_can_be_pickled(tmp_path: Path):
+    source = BagSource(write_ros2(tmp_path / 'bag', lidar_drive()))
+    first = source[0]
+    again = pickle.loads(pickle.dumps(source))
+    np.testing.assert_array_equal(again[0].target_m, first.target_m)
+    assert again.describe() == source.describe()
+
+
+class TestOurOwnRecordings:
+    def test_synthetic_depth_is_exact(self, tmp_path: Path):
+        path = tmp_path / 'synth.mcap'
+        write_recording(drive_messages(render_drive(4, 3, width=64, height=32)), path)
+        source = BagSource(path, depth_topic=topics.TRUE_DEPTH)
+        assert source.topics.image == topics.IMAGE  # not depth, not class ids
+        frame = Drive(4, width=64, height=32).frame(2)
+        sample = source[2]
+        np.testing.assert_array_equal(sample.rgb, frame.rgb)
+        known = np.isfinite(frame.depth_m)
+        np.testing.assert_array_equal(sample.target_m[known], frame.depth_m[known])
+        assert not sample.target_m[~known].any()
+        assert sample.intrinsics == frame.intrinsics
+
+    def test_synthetic_lidar(self, tmp_path: Path):
+        path = tmp_path / 'synth.mcap'
+        write_recording(drive_messages(render_drive(4, 2, width=64, height=32)), path)
+        source = BagSource(path)
+        frame = Drive(4, width=64, height=32).frame(1)
+        projection = projection_matrix(frame.intrinsics, frame.T_cam_lidar)
+        wanted = sparse_depth(frame.lidar_points, projection, Size(32, 64))
+        np.testing.assert_allclose(source[1].target_m, wanted, rtol=1e-4, atol=1e-3)
+
+    @pytest.mark.samples
+    def test_kitti(self, tmp_path: Path, samples: Path):
+        frames = find_kitti_frames(samples / 'kitti_object')
+        path = tmp_path / 'kitti.mcap'
+        write_recording(kitti_messages(frames), path)
+        source = BagSource(path)
+        assert (len(source), source.n_missed) == (4, 0)
+        for frame, sample in zip(frames, (source[i] for i in range(4)), strict=True):
+            rgb = read_kitti_image(frame.image_path)
+            np.testing.assert_array_equal(sample.rgb, rgb)
+            height, width = rgb.shape[:2]
+            intrinsics = frame.calibration.intrinsics(width, height)
+            assert sample.intrinsics == intrinsics
+            assert frame.scan_path is not None
+            wanted = sparse_depth(
+                read_kitti_scan(frame.scan_path),
+                projection_matrix(intrinsics, frame.calibration.T_cam2_velo),
+                Size(height, width),
+            )
+            # The rotation went through a quaternion: a few points fall on a neighbour.
+            same = np.isclose(sample.target_m, wanted, rtol=1e-3)
+            assert same.mean() > 0.998
+            assert 0.03 < (sample.target_m > 0).mean() < 0.06
+
+
+class TestPieces:
+    @pytest.mark.parametrize('frame_id', ['', 'a', 'camera', 'ä' * 9])
+    def test_headers_are_read_without_the_rest(self, frame_id: str):
+        message = image_message(RGB, 'rgb8', stamp_ns=123_000_000_456, frame_id=frame_id)
+        assert header_of(recorded('/i', message, 0)) == (123_000_000_456, frame_id)
+
+    def test_clouds_of_other_layouts(self):
+        """Big-endian float64 behind other fields, rows padded, two rows."""
+        small: Any = cloud_message(POINTS[:1], stamp_ns=0, frame_id='l')
+        fields = small.fields
+        for offset, each in zip((4, 12, 20, 0), fields, strict=True):
+            each.offset, each.datatype = offset, 8 if each.name != 'intensity' else 7
+        point = np.dtype({
+            'names': ['x', 'y', 'z'], 'formats': ['>f8'] * 3, 'offsets': [4, 12, 20],
+            'itemsize': 30,
+        })
+        points = np.zeros((2, 3), point)
+        points['x'], points['z'] = np.arange(6).reshape(2, 3), 7
+        rows = np.zeros((2, 100), np.uint8)
+        rows[:, :90] = points.view(np.uint8).reshape(2, 90)
+        small.is_bigendian, small.point_step, small.row_step = True, 30, 100
+        small.height, small.width, small.data = 2, 3, rows.reshape(-1)
+        wanted = [[x, 0, 7] for x in range(6)]
+        assert points_of(small).tolist() == wanted
+        small.data = small.data[:150]
+        with pytest.raises(DataError, match='truncated'):
+            points_of(small)
+
+    def test_a_cloud_without_coordinates_is_refused(self):
+        flat: Any = cloud_message(POINTS, stamp_ns=0, frame_id='l')
+        flat.fields = flat.fields[:2]
+        with pytest.raises(DataError, match=r"needs fields x, y, z .*\['x', 'y'\]"):
+            points_of(flat)
+
+    def test_compressed_images(self):
+        data = cv2.imencode('.png', RGB[..., ::-1])[1].reshape(-1)
+        message = SimpleNamespace(format='png', data=data)
+        np.testing.assert_array_equal(rgb_of(message), RGB)
+        message.data = data[:40]
+        with pytest.raises(ImageError, match='of 40 bytes'):
+            rgb_of(message)
+
+    def test_bayer_images(self):
+        message: Any = image_message(RGB[..., 0].copy(), 'mono8', stamp_ns=0, frame_id='')
+        message.encoding = 'bayer_rggb8'
+        assert rgb_of(message).shape == (12, 20, 3)
+        message.encoding = 'strange'
+        with pytest.raises(ImageError, match="'strange'"):
+            rgb_of(message)
+
+    def test_p_comes_before_k(self):
+        """Recordings made from KITTI have the raw camera's K and D beside rectified images."""
+        message: Any = camera_info_message(CAMERA, stamp_ns=0, frame_id='c')
+        message.k, message.d = message.k * 2, np.array([-0.3, 0.2, 0, 0, 0])
+        message.p = message.p.copy()
+        message.p[3] = 45.0  # where the camera is, tf says
+        assert recorded_camera(message).intrinsics(20, 12) == CAMERA
+
+    def test_k_without_p(self):
+        message: Any = camera_info_message(CAMERA, stamp_ns=0, frame_id='c')
+        message.p = np.zeros(12)
+        assert recorded_camera(message).intrinsics(20, 12) == CAMERA
+
+    def test_binning_and_region_of_interest(self):
+        message: Any = camera_info_message(CAMERA, stamp_ns=0, frame_id='c')
+        message.binning_x = message.binning_y = 2
+        assert recorded_camera(message).intrinsics(10, 6) == CAMERA.scaled_to(10, 6)
+        message.binning_x = message.binning_y = 0
+        message.roi.x_offset, message.roi.y_offset = 3, 2
+        message.roi.width, message.roi.height = 10, 8
+        assert recorded_camera(message).intrinsics(10, 8) == CAMERA.cropped(3, 2, 10, 8)
+
+    def test_another_size_is_refused(self):
+        camera = recorded_camera(camera_info_message(CAMERA, stamp_ns=0, frame_id='c'))
+        with pytest.raises(CalibrationError, match='for images of 20x12, the image has 10x6'):
+            camera.intrinsics(10, 6)
+
+    def test_history(self):
+        history: History[str] = History()
+        for time_ns, value in ((10, 'a'), (20, 'b'), (25, 'b'), (15, 'c')):
+            history.add(time_ns, value)
+        assert [history.at(t) for t in (0, 10, 19, 20, 30)] == ['a', 'a', 'a', 'c', 'c']
+        assert len(history.values) == 3
+
+    def test_transforms_chain_both_ways(self):
+        dice = np.random.default_rng(1)
+        poses = []
+        for _ in range(2):
+            rotation = np.linalg.qr(dice.normal(size=(3, 3)))[0]
+            T = np.eye(4)
+            T[:3, :3] = rotation * np.sign(np.linalg.det(rotation))
+            T[:3, 3] = dice.normal(size=3)
+            poses.append(T)
+        tree = TransformTree()
+        for T, parent, child in zip(poses, 'ab', 'bc', strict=True):
+            tree = tree.with_message(tf_message(T, parent=parent, child=child, stamp_ns=0))
+        np.testing.assert_allclose(tree.transform('a', 'c'), poses[0] @ poses[1], atol=1e-12)
+        np.testing.assert_allclose(
+            tree.transform('c', 'a') @ tree.transform('a', 'c'), np.eye(4), atol=1e-12
+        )
+        np.testing.assert_array_equal(tree.transform('x', 'x'), np.eye(4))
+        same = tf_message(tree.steps['a', 'b'], parent='a', child='b', stamp_ns=9)
+        np.testing.assert_allclose(
+            tree.with_message(same).transform('a', 'b'), tree.transform('a', 'b'), atol=1e-12
+        )
