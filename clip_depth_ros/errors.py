@@ -14,6 +14,7 @@ The exceptions of this package, one tree.
     │       └── TopicError (LookupError)  a topic, or a frame of a folder, that is not there
     ├── WeightsError                    weights that are missing, damaged or of another model
     ├── DeviceError                     a device or precision this machine does not have
+    ├── TrainingError                   training cannot go on: its loss is no number any more
     ├── OutputError (OSError)           a result that cannot be written, or must not be overwritten
     └── MissingDependencyError (ImportError)  an optional package is needed and not installed
 
@@ -56,6 +57,10 @@ class WeightsError(ClipDepthError):
 
 class DeviceError(ClipDepthError):
     """A device or precision that this machine does not have."""
+
+
+class TrainingError(ClipDepthError):
+    """Training cannot go on: its loss or its gradients are no numbers any more."""
 
 
 class OutputError(ClipDepthError, OSError):

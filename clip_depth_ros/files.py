@@ -76,6 +76,17 @@ def atomic_write_bytes(path: str | os.PathLike[str], data: bytes) -> None:
         temporary.write_bytes(data)
 
 
+def remove_leftovers(folder: Path, name: str = '*') -> None:
+    """
+    Remove what :func:`atomic_path` had to leave in a folder when its process was killed.
+
+    Only to be called where no other process writes there.
+    """
+    for path in folder.glob(f'.{name}.????????.tmp'):
+        with suppress(OSError):
+            _remove(path)
+
+
 def _explained(path: Path, error: OSError) -> OutputError:
     is_full = error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
     advice = 'free some space there or name another place' if is_full else 'name another place'

@@ -10,7 +10,7 @@ from typing import Any, get_args, get_origin, get_type_hints, Literal
 
 from clip_depth_ros.config import Settings
 
-Kind = Literal['bool', 'int', 'float', 'str', 'str_list', 'float_list']
+Kind = Literal['bool', 'int', 'float', 'str', 'str_list', 'int_list', 'float_list']
 
 _KINDS: Mapping[Any, Kind] = {
     bool: 'bool',
@@ -18,6 +18,7 @@ _KINDS: Mapping[Any, Kind] = {
     float: 'float',
     str: 'str',
     tuple[str, ...]: 'str_list',
+    tuple[int, ...]: 'int_list',
     tuple[float, ...]: 'float_list',
 }
 

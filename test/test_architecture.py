@@ -11,10 +11,16 @@ import sys
 import pytest
 from source_tree import Import, imports_of, PACKAGE, PACKAGE_DIR, python_files, room_of, ROOT
 
-NOUNS = {'errors', 'types', 'presets', 'config', 'setting_checks', 'setting_specs'}
+NOUNS = {
+    'errors', 'types', 'presets', 'config', 'clip2depth_settings', 'setting_checks',
+    'setting_specs',
+    'train_settings',
+}
 TOOLS = {'paths', 'files', 'color'}
 BASE = NOUNS | TOOLS | {'core'}
-PREDICTOR = {'predictor', 'depthclip_predictor'}
+PREDICTOR = {
+    'predictor', 'predictor_common', 'depthclip_predictor', 'clip2depth_predictor',
+}
 
 MAY_IMPORT: dict[str, set[str]] = {
     # The nouns know each other, and nothing else.
@@ -26,8 +32,9 @@ MAY_IMPORT: dict[str, set[str]] = {
     'data': BASE,
     **dict.fromkeys(PREDICTOR, BASE | PREDICTOR | {'model'}),
     # A robot must not need a dataset reader to start.
+    'training': BASE | PREDICTOR | {'model', 'data'},
     'ros': BASE | PREDICTOR,
-    'cli': BASE | PREDICTOR | {'model', 'data', 'ros'},
+    'cli': BASE | PREDICTOR | {'model', 'data', 'ros', 'training'},
 }
 """Which layers a layer may import from, besides itself."""
 

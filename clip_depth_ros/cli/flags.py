@@ -8,24 +8,29 @@ import argparse
 from collections.abc import Iterable
 from typing import Any
 
-from clip_depth_ros.config import PredictorSettings
+from clip_depth_ros.config import PredictorSettings, Settings
 from clip_depth_ros.setting_specs import setting_specs, SettingSpec
 
 
 def add_setting_flags(
     parser: argparse.ArgumentParser,
-    names: Iterable[str] = tuple(setting_specs(PredictorSettings)),
+    names: Iterable[str] = (),
+    *,
+    settings: type[Settings] = PredictorSettings,
+    title: str = 'predictor settings',
 ) -> None:
-    """Add one flag for each named setting of the predictor; flags not given leave no trace."""
-    specs = setting_specs(PredictorSettings)
-    group = parser.add_argument_group('predictor settings')
-    for name in names:
+    """Add one flag for each named setting (default: all); flags not given leave no trace."""
+    specs = setting_specs(settings)
+    group = parser.add_argument_group(title)
+    for name in names or specs:
         group.add_argument(f'--{name.replace("_", "-")}', **_flag(specs[name]))
 
 
-def given_settings(args: argparse.Namespace) -> dict[str, Any]:
+def given_settings(
+    args: argparse.Namespace, settings: type[Settings] = PredictorSettings
+) -> dict[str, Any]:
     """Give the settings whose flags were given, by setting name."""
-    return {name: getattr(args, name) for name in setting_specs(PredictorSettings) if name in args}
+    return {name: getattr(args, name) for name in setting_specs(settings) if name in args}
 
 
 def _flag(spec: SettingSpec) -> dict[str, Any]:
@@ -37,7 +42,8 @@ def _flag(spec: SettingSpec) -> dict[str, Any]:
         return {**flag, 'action': argparse.BooleanOptionalAction}
     if spec.choices:
         return {**flag, 'choices': spec.choices}
-    if spec.kind in ('str_list', 'float_list'):
+    if spec.kind.endswith('_list'):
         flag['nargs'] = '*'
-    number = {'int': int, 'float': float, 'float_list': float}.get(spec.kind, str)
-    return {**flag, 'type': number, 'metavar': spec.kind.removesuffix('_list').upper()}
+    kind = spec.kind.removesuffix('_list')
+    number = {'int': int, 'float': float}.get(kind, str)
+    return {**flag, 'type': number, 'metavar': kind.upper()}

@@ -20,6 +20,8 @@ COMMANDS = {
     'predict': 'depth of one image file',
     'bag': 'make, convert and play recordings',
     'demo': 'play a recording through the real node and show what comes out',
+    'train': 'train CLIP2Depth, or adapt it to your own camera',
+    'weights': 'make the bundled weights again, and prove how good they are',
     'settings': 'print every setting as YAML or as a table',
 }
 """Sub-commands and what they are for; each is the module ``clip_depth_ros.cli.<name>``."""

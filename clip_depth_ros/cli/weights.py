@@ -1,0 +1,112 @@
+# Copyright 2026 The clip_depth_ros authors
+# SPDX-License-Identifier: Apache-2.0
+"""
+Make the bundled weights again, and prove how good they are.
+
+Weights for trying everything on the synthetic drive: they know rendered streets and nothing else.
+make: the small CLIP, CLIP2Depth on it, and the table of the held-out streets. study: two more
+seeds and the ablations, added to the table. table: the table of weights made before.
+"""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+DEFAULT_OUT_DIR = 'weights_output'
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add what ``clip-depth weights`` takes."""
+    parser.formatter_class = argparse.RawDescriptionHelpFormatter
+    parser.add_argument(
+        'what', nargs='?', choices=('make', 'study', 'table'), default='make',
+        help='what to do (default: %(default)s)',
+    )
+    parser.add_argument(
+        '--out', type=Path, default=Path(DEFAULT_OUT_DIR), metavar='DIR',
+        help='folder of frames, runs and weights; what is there already is not made again '
+        '(default: %(default)s)',
+    )
+    parser.add_argument(
+        '--short', action='store_true',
+        help='a few minutes instead of an hour: shows that the way works, within a wide band',
+    )
+    parser.add_argument('--device', default='auto', help='auto, cpu, cuda or cuda:N')
+    parser.add_argument(
+        '--workers', type=int, default=2, help='processes that render (default: %(default)s)'
+    )
+    parser.add_argument(
+        '--install', action='store_true',
+        help='make these the weights that come with the package (in a checkout)',
+    )
+
+
+def run(args: argparse.Namespace) -> int:
+    """Make weights or their table."""
+    from clip_depth_ros.cli.progress import ProgressBars
+    from clip_depth_ros.training.recipe import check_bands, FULL, SHORT, Workshop
+
+    recipe = SHORT if args.short else FULL
+    with ProgressBars() as bars:
+        workshop = Workshop(
+            recipe, args.out, device=args.device, n_workers=args.workers, on_progress=bars.show
+        )
+        if args.what != 'table':
+            workshop.make_clip()
+            workshop.make_clip2depth()
+        results = _kept(workshop) if args.what == 'study' else {}
+        results = {**(results or workshop.results())}
+        if args.what == 'study':
+            results['study'] = workshop.study()
+    _write(workshop.results_path, results)
+    _show(results)
+    check_bands(results, recipe)
+    for path in (workshop.clip_path, workshop.clip2depth_path, workshop.results_path):
+        print(f'  {path}')
+        if args.install:
+            _install(path)
+    return 0
+
+
+def _kept(workshop: Any) -> dict[str, Any]:
+    """Give results that were written before, if they are those of the weights that are there."""
+    import json
+
+    try:
+        results = json.loads(workshop.results_path.read_bytes())
+    except (OSError, ValueError):
+        return {}
+    return dict(results) if results.get('sha256') == workshop.hashes() else {}
+
+
+def _write(path: Path, results: Mapping[str, Any]) -> None:
+    import json
+
+    from clip_depth_ros.files import atomic_write_bytes
+
+    atomic_write_bytes(path, (json.dumps(results, indent=1) + '\n').encode())
+
+
+def _show(results: Mapping[str, Any]) -> None:
+    from clip_depth_ros.training.held_out import table
+
+    print(f'\n{results["protocol"]}\n\n{table(results["table"])}\n')
+    print(f'DepthCLIP at temperature {results["temperature"]:g} (chosen on other streets)')
+    for name, (rows, columns) in results['seam_ratios_rows_columns'].items():
+        print(f'{name}: depth steps at patch borders / elsewhere {rows:.2f} (rows), '
+              f'{columns:.2f} (columns)')
+    if study := results.get('study'):
+        print(f'\nCLIP2Depth, three seeds\n\n{table(study["seeds"])}')
+        ablations = study['ablations']
+        print(f'\n{ablations["protocol"]}\n\n{table(ablations["table"])}')
+    print()
+
+
+def _install(path: Path) -> None:
+    from clip_depth_ros.files import atomic_write_bytes
+    from clip_depth_ros.paths import assets_dir
+
+    atomic_write_bytes(assets_dir() / path.name, path.read_bytes())

@@ -1,0 +1,194 @@
+# Copyright 2026 The clip_depth_ros authors
+# SPDX-License-Identifier: Apache-2.0
+"""
+The state of a training run in one file, from which it goes on as if it had never stopped.
+
+Tensors (weights, their running mean, AdamW's moments, random generators) are in safetensors, all
+else is JSON in its header: nothing is pickled, and one file is replaced at once or not at all.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+import hashlib
+import json
+from pathlib import Path
+from typing import Any, Final
+
+from clip_depth_ros.errors import WeightsError
+from clip_depth_ros.files import atomic_write_bytes
+import safetensors
+import safetensors.torch
+import torch
+from torch import nn, Tensor
+from torch.optim import Optimizer
+
+FORMAT: Final = 'clip2depth-training'
+VERSION: Final = 1
+
+
+@dataclass(frozen=True, slots=True)
+class Checkpoint:
+    """
+    A checkpoint as read.
+
+    Attributes
+    ----------
+    path : Path
+        The file.
+    tensors : dict of tensors
+        By ``part.name``.
+    facts : dict
+        Step, settings, best metrics and the like: JSON values.
+
+    """
+
+    path: Path
+    tensors: dict[str, Tensor]
+    facts: dict[str, Any]
+
+    def part(self, name: str) -> dict[str, Tensor]:
+        """Give the tensors of one part by their names inside it."""
+        prefix = f'{name}.'
+        return {
+            key.removeprefix(prefix): tensor
+            for key, tensor in self.tensors.items()
+            if key.startswith(prefix)
+        }
+
+
+def save_checkpoint(
+    path: Path, parts: Mapping[str, Mapping[str, Tensor]], facts: Mapping[str, Any]
+) -> None:
+    """
+    Write a checkpoint, wholly or not at all.
+
+    Parameters
+    ----------
+    path : Path
+        A file that is there is replaced.
+    parts : mapping of mappings
+        Tensors by part (``model``, ``optimizer``) and name.
+    facts : mapping
+        What JSON can hold.
+
+    Raises
+    ------
+    OutputError
+        If it cannot be written; a file that was there stays.
+
+    """
+    tensors = {
+        f'{part}.{name}': tensor.detach().cpu().contiguous()
+        for part, named in parts.items()
+        for name, tensor in named.items()
+    }
+    metadata = {
+        'format': FORMAT,
+        'version': str(VERSION),
+        'facts': json.dumps(dict(facts)),
+        'sha256': _digest(tensors),
+    }
+    atomic_write_bytes(path, safetensors.torch.save(tensors, metadata))
+
+
+def load_checkpoint(path: Path) -> Checkpoint:
+    """
+    Read a checkpoint.
+
+    Raises
+    ------
+    WeightsError
+        If it is missing, damaged, or no checkpoint of this format.
+
+    """
+    try:
+        with safetensors.safe_open(path, framework='pt') as file:
+            metadata = file.metadata() or {}
+            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+    except (OSError, safetensors.SafetensorError) as error:
+        raise WeightsError(
+            f'cannot read checkpoint {str(path)!r}: {error}; start anew with --force, or from '
+            'last.safetensors beside it with --init-weights'
+        ) from error
+    if metadata.get('format') != FORMAT:
+        raise WeightsError(
+            f'{str(path)!r} is no checkpoint of a training run (format '
+            f'{metadata.get("format")!r}, not {FORMAT!r}): trained weights go into '
+            '--init-weights'
+        )
+    if metadata.get('version') != str(VERSION):
+        raise WeightsError(
+            f'checkpoint {str(path)!r} has version {metadata.get("version")}, this release reads '
+            f'version {VERSION}: go on with the release that wrote it'
+        )
+    if metadata.get('sha256') != _digest(tensors):
+        raise WeightsError(
+            f'checkpoint {str(path)!r} is damaged (its tensors are not those that were written): '
+            'start anew with --force, or from last.safetensors beside it with --init-weights'
+        )
+    return Checkpoint(path, tensors, json.loads(metadata['facts']))
+
+
+def optimizer_tensors(optimizer: Optimizer) -> dict[str, Tensor]:
+    """Give an optimiser's state flat, by ``<number of the parameter>.<name>``."""
+    state = optimizer.state_dict()['state']
+    return {
+        f'{number}.{name}': torch.as_tensor(value)
+        for number, values in state.items()
+        for name, value in values.items()
+    }
+
+
+def restore_optimizer(optimizer: Optimizer, tensors: Mapping[str, Tensor]) -> None:
+    """Put back what :func:`optimizer_tensors` gave; learning rates are not part of it."""
+    state: dict[int, dict[str, Tensor]] = {}
+    for key, tensor in tensors.items():
+        number, _, name = key.partition('.')
+        state.setdefault(int(number), {})[name] = tensor
+    groups = optimizer.state_dict()['param_groups']
+    optimizer.load_state_dict({'state': state, 'param_groups': groups})
+
+
+def random_tensors() -> dict[str, Tensor]:
+    """Give the states of PyTorch's random generators."""
+    states = {'cpu': torch.get_rng_state()}
+    if torch.cuda.is_available():
+        states['cuda'] = torch.cuda.get_rng_state()
+    return states
+
+
+def restore_random(states: Mapping[str, Tensor]) -> None:
+    """Put back what :func:`random_tensors` gave."""
+    torch.set_rng_state(states['cpu'])
+    if 'cuda' in states and torch.cuda.is_available():
+        torch.cuda.set_rng_state(states['cuda'])
+
+
+def restore_module(module: nn.Module, tensors: Mapping[str, Tensor], path: Path) -> None:
+    """
+    Put weights back into a model of the same shape.
+
+    Raises
+    ------
+    WeightsError
+        If they are those of another model.
+
+    """
+    try:
+        module.load_state_dict(dict(tensors))
+    except RuntimeError as error:
+        raise WeightsError(
+            f'checkpoint {str(path)!r} is that of another model: {error}; train with the settings '
+            'of its run.json, or into another out_dir'
+        ) from error
+
+
+def _digest(tensors: Mapping[str, Tensor]) -> str:
+    digest = hashlib.sha256()
+    for name in sorted(tensors):
+        digest.update(name.encode())
+        digest.update(tensors[name].view(torch.uint8).numpy().tobytes()
+                      if tensors[name].ndim else tensors[name].numpy().tobytes())
+    return digest.hexdigest()

@@ -1,0 +1,223 @@
+# Copyright 2026 The clip_depth_ros authors
+# SPDX-License-Identifier: Apache-2.0
+"""Frames of a source as the network wants them, loaded in worker processes."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+import multiprocessing
+from typing import NamedTuple
+
+from clip_depth_ros.core.image_plan import Size
+from clip_depth_ros.data.samples import DepthSample, SampleSource
+from clip_depth_ros.errors import DataError
+from clip_depth_ros.training.order import Order
+from clip_depth_ros.types import Depth, Rgb
+import cv2
+import numpy as np
+import torch
+from torch import Tensor
+from torch.utils.data import DataLoader, Dataset
+
+Crop = Callable[[DepthSample], DepthSample]
+"""Takes the part of a frame that is used."""
+
+Change = Callable[[DepthSample, np.random.Generator], DepthSample]
+"""What is done to a training frame at the network's size, by dice."""
+
+_SPARSE = 0.5  # share of pixels with a target below which it counts as sparse
+
+
+class Frame(NamedTuple):
+    """
+    One frame as the network wants it.
+
+    Attributes
+    ----------
+    name : str
+        As its source calls it.
+    rgb : uint8 (H, W, 3)
+        At the network's input size.
+    target_m : float32 (H, W) or its own size
+        Metres; 0 where there is none.
+    problem : str
+        Why it could not be read; then it is black and has no target. Empty: it was read.
+
+    """
+
+    name: str
+    rgb: Rgb
+    target_m: Depth
+    problem: str = ''
+
+
+@dataclass(frozen=True, slots=True)
+class Batch:
+    """
+    Frames that go through the network together.
+
+    Attributes
+    ----------
+    names : list of str
+        Of the frames.
+    rgbs : uint8 (B, H, W, 3), or None
+        Images, if the tokens are not known yet.
+    tokens : float16 (B, n_taps, 1 + N, C), or None
+        Tokens of the frozen CLIP, if they are.
+    size : Size
+        Of the images, pixels, also where only tokens are left of them.
+    targets_m : list of float32 (H, W)
+        Metres; 0 where there is none.
+    problems : dict of str by str
+        Why frames could not be read, by name.
+
+    """
+
+    names: list[str]
+    rgbs: Tensor | None
+    tokens: Tensor | None
+    size: Size
+    targets_m: list[Tensor]
+    problems: dict[str, str]
+
+
+@dataclass(frozen=True, slots=True)
+class FrameSet(Dataset[Frame]):
+    """
+    The frames of a source by position; small enough to be sent to worker processes.
+
+    Attributes
+    ----------
+    source : SampleSource
+        Where they come from.
+    size : Size
+        What cropped frames are resized to, pixels.
+    crop : callable, optional
+        Takes the part of a frame that is used.
+    change : callable, optional
+        Augmentation, after resizing.
+    window : Size, optional
+        Size after ``change``; by default ``size``.
+    order : Order, optional
+        Which frame comes at a position; without, the position is the frame.
+    keep_target_size : bool
+        Whether targets stay at the size of the cropped frame, for validation.
+
+    """
+
+    source: SampleSource
+    size: Size
+    crop: Crop | None = None
+    change: Change | None = None
+    window: Size | None = None
+    order: Order | None = None
+    keep_target_size: bool = False
+
+    def __len__(self) -> int:
+        return len(self.source)
+
+    def __getitem__(self, position: int) -> Frame:
+        """Give the frame at a position; one that cannot be read says why."""
+        index = self.order.frame_at(position) if self.order else position
+        try:
+            sample = self.source[index]
+            sample = self.crop(sample) if self.crop else sample
+        except DataError as error:
+            size = self.window or self.size
+            blank = (np.zeros((*size, 3), np.uint8), np.zeros(size, np.float32))
+            return Frame(f'frame {index}', *blank, str(error))
+        rgb, target_m = fit_image(sample.rgb, self.size), sample.target_m
+        if not self.keep_target_size:
+            target_m = fit_target(target_m, self.size)
+        if self.change and self.order:
+            fitted = DepthSample(sample.name, rgb, target_m)
+            changed = self.change(fitted, self.order.dice_at(position))
+            rgb, target_m = np.ascontiguousarray(changed.rgb), changed.target_m
+        known = np.isfinite(target_m) & (target_m > 0)
+        return Frame(sample.name, rgb, np.where(known, target_m, 0).astype(np.float32))
+
+
+def load_batches(
+    frames: FrameSet, positions: Iterable[Sequence[int]], n_workers: int
+) -> DataLoader[Frame]:
+    """
+    Give the batches at lists of positions, in their order, loaded in worker processes.
+
+    Parameters
+    ----------
+    frames : FrameSet
+        What to load.
+    positions : iterable of lists of int
+        One list for each batch.
+    n_workers : int
+        Processes; 0 loads in this one. The batches are the same for any number.
+
+    """
+    # Not forked: this process has threads (of PyTorch, of OpenCV) that a fork would break.
+    context = multiprocessing.get_context('forkserver') if n_workers else None
+    if context is not None:
+        context.set_forkserver_preload([__name__])
+    return DataLoader(
+        frames,
+        batch_sampler=positions,  # type: ignore[arg-type]  # any iterable of lists will do
+        collate_fn=batch_of,
+        num_workers=n_workers,
+        multiprocessing_context=context,
+        worker_init_fn=_use_one_thread,
+    )
+
+
+def in_chunks(n_frames: int, size: int) -> list[list[int]]:
+    """Give the numbers 0 to ``n_frames - 1`` in lists of ``size``."""
+    numbers = list(range(n_frames))
+    return [numbers[first:first + size] for first in range(0, n_frames, size)]
+
+
+def batch_of(frames: Sequence[Frame]) -> Batch:
+    """Put frames together."""
+    rgbs = np.stack([frame.rgb for frame in frames])
+    return Batch(
+        names=[frame.name for frame in frames],
+        rgbs=torch.from_numpy(rgbs),
+        tokens=None,
+        size=Size(*rgbs.shape[1:3]),
+        targets_m=[torch.from_numpy(frame.target_m) for frame in frames],
+        problems={frame.name: frame.problem for frame in frames if frame.problem},
+    )
+
+
+def _use_one_thread(worker: int) -> None:
+    """Leave the other cores to the other workers."""
+    cv2.setNumThreads(0)
+
+
+def fit_image(rgb: Rgb, size: Size) -> Rgb:
+    """Give an image at a size: averaged over areas when it shrinks, else bilinear."""
+    if rgb.shape[:2] == size:
+        return np.ascontiguousarray(rgb)
+    shrinks = size.height * size.width < rgb.shape[0] * rgb.shape[1]
+    kind = cv2.INTER_AREA if shrinks else cv2.INTER_LINEAR
+    return np.asarray(cv2.resize(rgb, (size.width, size.height), interpolation=kind), np.uint8)
+
+
+def fit_target(target_m: Depth, size: Size) -> Depth:
+    """
+    Give a target at a size without mixing depths of different surfaces (our choice).
+
+    Dense targets take the nearest pixel. Sparse ones (LiDAR) would lose most of their points
+    that way: each new pixel takes the nearest surface among the points that fall into it.
+    """
+    if target_m.shape == size:
+        return target_m
+    height, width = target_m.shape
+    valid = np.isfinite(target_m) & (target_m > 0)
+    if valid.mean() >= _SPARSE:
+        rows = ((np.arange(size.height) + 0.5) * height / size.height).astype(np.intp)
+        columns = ((np.arange(size.width) + 0.5) * width / size.width).astype(np.intp)
+        return np.ascontiguousarray(target_m[np.ix_(rows, columns)])
+    rows, columns = np.nonzero(valid)
+    fitted = np.full(size, np.inf, np.float32)
+    where = (rows * size.height // height, columns * size.width // width)
+    np.minimum.at(fitted, where, target_m[rows, columns])
+    return np.where(np.isfinite(fitted), fitted, 0).astype(np.float32)

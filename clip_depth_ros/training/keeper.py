@@ -1,0 +1,227 @@
+# Copyright 2026 The clip_depth_ros authors
+# SPDX-License-Identifier: Apache-2.0
+"""What a run keeps: logs, metrics, pictures, weights and the checkpoint it can go on from."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict
+import json
+import math
+from pathlib import Path
+import time
+
+from clip_depth_ros.clip2depth_settings import Clip2DepthSettings
+from clip_depth_ros.core.image_plan import Size
+from clip_depth_ros.data.samples import SampleSource
+from clip_depth_ros.files import atomic_write_bytes
+from clip_depth_ros.model.clip2depth_weights import save_clip2depth
+from clip_depth_ros.train_settings import TrainSettings
+from clip_depth_ros.training.changes import crop_of
+from clip_depth_ros.training.checkpoint import Checkpoint, save_checkpoint
+from clip_depth_ros.training.distributed import Ranks
+from clip_depth_ros.training.feed import BadFrames, Feeds
+from clip_depth_ros.training.frames import batch_of, FrameSet
+from clip_depth_ros.training.frozen import FrozenClip
+from clip_depth_ros.training.learner import Learner, StepFacts
+from clip_depth_ros.training.logs import RunLog
+from clip_depth_ros.training.prior import fit_prior, prior_at
+from clip_depth_ros.training.result import metrics_of, TrainResult
+from clip_depth_ros.training.run import RunFolder
+from clip_depth_ros.training.sheet import SheetRow, write_sheet
+from clip_depth_ros.training.start import provenance
+from clip_depth_ros.training.validation import (
+    CHOSEN_BY,
+    mean_over_ranks,
+    METRIC_NAMES,
+    predict,
+    Scorer,
+    validate,
+)
+import numpy as np
+
+
+class Keeper:
+    """
+    Writes what a run leaves; of several processes only the first writes.
+
+    Parameters
+    ----------
+    run : RunFolder
+        Where.
+    settings : TrainSettings
+        All of them.
+    size : Size
+        What whole frames are resized to for the network.
+    clip : FrozenClip
+        What the model reads.
+    sources : pair of SampleSource
+        Frames of training and held-out frames.
+    ranks : Ranks
+        This process among the others.
+    checkpoint : Checkpoint, optional
+        What is gone on from.
+
+    """
+
+    def __init__(
+        self,
+        run: RunFolder,
+        settings: TrainSettings,
+        size: Size,
+        clip: FrozenClip,
+        sources: tuple[SampleSource, SampleSource],
+        ranks: Ranks,
+        checkpoint: Checkpoint | None,
+    ) -> None:
+        self._run, self._settings, self._clip, self._ranks = run, settings, clip, ranks
+        self._size = size
+        self._train_source, self._held_out_source = sources
+        self._bad_held_out = BadFrames(len(self._held_out_source), settings.bad_frame_share)
+        self._scorer = Scorer(settings.min_depth_m, settings.max_depth_m)
+        self.protocol = self._scorer.describe(settings, len(self._held_out_source))
+        self.scores: dict[str, dict[str, float]] = {}
+        self.best_step = step = 0
+        if checkpoint:
+            step = int(checkpoint.facts['step'])
+            self.best_step = int(checkpoint.facts['best_step'])
+            self.scores = dict(checkpoint.facts['scores'])
+        self._log = RunLog(
+            run.path,
+            METRIC_NAMES,
+            up_to_step=step if checkpoint else -1,
+            tensorboard=settings.tensorboard,
+        ) if ranks.is_first else None
+        self._since_s, self._since_step = time.perf_counter(), step
+
+    def log(self, step: int, facts: StepFacts) -> None:
+        """Write down a step."""
+        now_s = time.perf_counter()
+        n_images = (step - self._since_step) * self._settings.batch_size
+        speed = n_images / max(now_s - self._since_s, 1e-9)
+        self._since_s, self._since_step = now_s, step
+        if self._log:
+            self._log.add_train({'step': step, **facts._asdict(), 'images_per_s': round(speed, 1)})
+
+    def validate(self, learner: Learner, feeds: Feeds, step: int) -> dict[str, float]:
+        """Score the running mean of the weights, keep it if it is the best so far."""
+        batches = self._bad_held_out.counted(feeds.held_out_batches())
+        metrics = asdict(validate(learner.mean, self._clip, batches, self._scorer, self._ranks))
+        if step == 0:
+            self.scores['before'] = metrics
+        self.scores['last'] = metrics
+        best = self.scores.get('best', {}).get(CHOSEN_BY, math.inf)
+        is_best = metrics[CHOSEN_BY] < best
+        if is_best:
+            self.scores['best'], self.best_step = metrics, step
+        if self._log:
+            self._log.add_validation({'step': step, **metrics})
+            if is_best:
+                self._save_weights(self._run.best, learner, step, metrics)
+            self._write_sheet(learner, step)
+        # Validation is no part of the training's speed.
+        self._since_s, self._since_step = time.perf_counter(), step
+        return metrics
+
+    def score_prior(self, feeds: Feeds) -> None:
+        """Score the mean depth of each pixel over the training frames."""
+        scorer, device = self._scorer, self._clip.backbone.device
+        prior_m = fit_prior(
+            feeds.plain_batches(), self._size, min_depth_m=scorer.min_depth_m,
+            max_depth_m=scorer.depth_cap_m, ranks=self._ranks, device=device,
+        )
+        scores = [
+            scorer.score(prior_at(prior_m, target_m.shape), target_m.numpy())
+            for batch in feeds.held_out_batches()
+            for target_m in batch.targets_m
+        ]
+        known = [score for score in scores if score]
+        self.scores['prior'] = asdict(mean_over_ranks(known, self._ranks, device))
+
+    def save(self, learner: Learner, bad_frames: BadFrames, step: int) -> None:
+        """Write the checkpoint, and the weights it holds for those who only want these."""
+        if not self._ranks.is_first:
+            return
+        facts = {
+            'step': step,
+            'best_step': self.best_step,
+            'scores': self.scores,
+            'bad_frames': bad_frames.problems,
+            'scaler': learner.scaler_facts(),
+        }
+        self._save_weights(self._run.last, learner, step, {})
+        save_checkpoint(self._run.checkpoint, learner.parts(), facts)
+
+    def finish(self, bad_frames: BadFrames) -> TrainResult:
+        """Close the logs, write the report and say what came out."""
+        if self._log:
+            self._log.close()
+            report = {
+                'protocol': self.protocol, 'best_step': self.best_step, **self.scores,
+                'bad_frames': self._all_problems(bad_frames),
+            }
+            text = json.dumps(report, indent=2) + '\n'
+            atomic_write_bytes(self._run.report, text.encode())
+        return TrainResult(
+            out_dir=self._run.path,
+            best_path=self._run.best,
+            last_path=self._run.last,
+            best_step=self.best_step,
+            before=metrics_of(self.scores['before']),
+            metrics=metrics_of(self.scores['best']),
+            last=metrics_of(self.scores['last']),
+            prior=metrics_of(self.scores['prior']) if 'prior' in self.scores else None,
+            protocol=self.protocol,
+            bad_frames=self._all_problems(bad_frames),
+        )
+
+    def _all_problems(self, bad_frames: BadFrames) -> dict[str, str]:
+        held_out = self._bad_held_out.problems
+        return {
+            **bad_frames.problems, **{f'held-out {name}': why for name, why in held_out.items()}
+        }
+
+    def _save_weights(
+        self, path: Path, learner: Learner, step: int, metrics: Mapping[str, float]
+    ) -> None:
+        save_clip2depth(
+            path,
+            learner.mean,
+            self._model_settings(),
+            backbone=self._clip.backbone.name,
+            backbone_hash=self._clip.hash,
+            provenance={
+                **provenance(self._settings, self._train_source, step),
+                'protocol': self.protocol,
+            },
+            metrics=metrics,
+        )
+
+    def _model_settings(self) -> Clip2DepthSettings:
+        """Give the model's settings with the size that it has seen, for the predictor to use."""
+        settings = self._settings.model_settings()
+        if self._settings.crop != 'none':
+            return settings  # whole images are larger than what was seen of them
+        height, width = self._size
+        seen: Clip2DepthSettings = settings.changed(input_height_px=height, input_width_px=width)
+        return seen
+
+    def _write_sheet(self, learner: Learner, step: int) -> None:
+        frames = FrameSet(
+            self._held_out_source, self._size, crop_of(self._settings), keep_target_size=True
+        )
+        count = min(self._settings.n_sheet_frames, len(frames))
+        picks = np.linspace(0, len(frames) - 1, count).round().astype(int)
+        shown = [frame for pick in picks if not (frame := frames[int(pick)]).problem]
+        if not shown:
+            return
+        preds_m = predict(learner.mean, self._clip, batch_of(shown))
+        rows = [
+            SheetRow(frame.rgb, frame.target_m, pred_m)
+            for frame, pred_m in zip(shown, preds_m, strict=True)
+        ]
+        settings = self._settings
+        write_sheet(
+            self._run.sheet(step), rows,
+            min_depth_m=settings.min_depth_m, max_depth_m=settings.max_depth_m,
+        )

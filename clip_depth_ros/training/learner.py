@@ -1,0 +1,196 @@
+# Copyright 2026 The clip_depth_ros authors
+# SPDX-License-Identifier: Apache-2.0
+"""What learns: model, its running mean, optimiser; and one step of learning."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+import math
+from typing import Any, Final, NamedTuple
+
+from clip_depth_ros.errors import TrainingError
+from clip_depth_ros.model.clip2depth import Clip2Depth
+from clip_depth_ros.model.devices import explain_out_of_memory
+from clip_depth_ros.train_settings import TrainSettings
+from clip_depth_ros.training.checkpoint import (
+    Checkpoint,
+    optimizer_tensors,
+    random_tensors,
+    restore_module,
+    restore_optimizer,
+    restore_random,
+)
+from clip_depth_ros.training.distributed import Ranks
+from clip_depth_ros.training.ema import running_mean
+from clip_depth_ros.training.frames import Batch
+from clip_depth_ros.training.frozen import FrozenClip
+from clip_depth_ros.training.loss import total_loss
+from clip_depth_ros.training.schedule import one_cycle
+from clip_depth_ros.training.start import adamw
+import torch
+from torch import nn, Tensor
+
+MEMORY_ADVICE: Final = (
+    'lower batch_size, raise accumulate, lower input_height_px and input_width_px, or set '
+    'cache_tokens'
+)
+
+
+class StepFacts(NamedTuple):
+    """What one step has to tell."""
+
+    loss: float
+    learning_rate: float
+    gradient_norm: float
+
+
+class Learner:
+    """
+    A model that learns, with all that a later process needs to go on just so.
+
+    Parameters
+    ----------
+    model : Clip2Depth
+        On its device.
+    clip : FrozenClip
+        What it reads.
+    settings : TrainSettings
+        The recipe.
+    ranks : Ranks
+        The processes that learn together.
+
+    """
+
+    def __init__(
+        self, model: Clip2Depth, clip: FrozenClip, settings: TrainSettings, ranks: Ranks
+    ) -> None:
+        self.model, self._clip, self._settings, self._ranks = model, clip, settings, ranks
+        self._mean = running_mean(model, settings.ema_decay)
+        self._parameters = model.trainable_parameters()
+        self._optimizer = adamw(model, settings)
+        device = clip.backbone.device
+        self._scaler = torch.amp.GradScaler(
+            device.partition(':')[0], enabled=clip.arithmetic.needs_scaling
+        )
+
+    @property
+    def mean(self) -> Clip2Depth:
+        """Give the running mean of the model: what is validated and kept."""
+        mean = self._mean.module
+        if not isinstance(mean, Clip2Depth):
+            raise TypeError(f'the running mean is a {type(mean).__name__}')
+        return mean
+
+    def step(self, step: int, batches: Iterable[Batch]) -> StepFacts:
+        """
+        Learn from the parts of one batch.
+
+        Parameters
+        ----------
+        step : int
+            0 is the first.
+        batches : iterable of Batch
+            This process's share of each of the ``accumulate`` parts.
+
+        Raises
+        ------
+        TrainingError
+            If loss or gradients are no numbers any more; the weights are as before the step.
+        DeviceError
+            If the memory of the device does not suffice.
+
+        """
+        settings, losses = self._settings, []
+        rate = self._set_learning_rate(step)
+        self.model.train()
+        self._optimizer.zero_grad(set_to_none=True)
+        seen: list[str] = []
+        for batch in batches:
+            with explain_out_of_memory(
+                self._clip.backbone.device, f'a part of {len(batch.names)} frames', MEMORY_ADVICE
+            ):
+                loss = self._loss(step, batch) / settings.accumulate
+                self._scaler.scale(loss).backward()  # type: ignore[no-untyped-call]
+            losses.append(float(loss.detach()))
+            seen += batch.names
+        self._ranks.sum_gradients(self._parameters)
+        self._scaler.unscale_(self._optimizer)
+        norm = float(
+            nn.utils.clip_grad_norm_(self._parameters, settings.clip_norm or math.inf)
+        )
+        if not math.isfinite(norm) and not self._scaler.is_enabled():
+            raise TrainingError(_not_finite(step, 'gradients', seen))
+        self._scaler.step(self._optimizer)
+        self._scaler.update()
+        self.mean.train()  # forgets the frozen condition of the last validation
+        self._mean.update_parameters(self.model)
+        return StepFacts(sum(losses), rate, norm)
+
+    def parts(self) -> dict[str, dict[str, Tensor]]:
+        """Give all tensors of a checkpoint by part."""
+        return {
+            'model': self.model.state_dict(),
+            'mean': self._mean.state_dict(),
+            'optimizer': optimizer_tensors(self._optimizer),
+            'random': random_tensors(),
+        }
+
+    def scaler_facts(self) -> dict[str, Any]:
+        """Give the state of the loss scaling: plain numbers."""
+        return dict(self._scaler.state_dict())
+
+    def restore(self, checkpoint: Checkpoint) -> None:
+        """
+        Become what a checkpoint describes.
+
+        Raises
+        ------
+        WeightsError
+            If it is that of another model.
+
+        """
+        restore_module(self.model, checkpoint.part('model'), checkpoint.path)
+        restore_module(self._mean, checkpoint.part('mean'), checkpoint.path)
+        restore_optimizer(self._optimizer, checkpoint.part('optimizer'))
+        restore_random(checkpoint.part('random'))
+        if self._scaler.is_enabled():
+            self._scaler.load_state_dict(checkpoint.facts['scaler'])
+
+    def _loss(self, step: int, batch: Batch) -> Tensor:
+        clip = self._clip
+        target_m = torch.stack(batch.targets_m).to(clip.backbone.device)
+        # The text tower in float32: it is small, and one vector conditions every pixel.
+        condition = self.model.condition_vector(clip.backbone)
+        taps = clip.taps(batch)
+        with clip.arithmetic():
+            depth_m = self.model(taps, clip.grid(batch), condition)
+        depth_m = depth_m.float()
+        loss = total_loss(depth_m, target_m, self._settings, self._ranks.sum_over_ranks)
+        if not torch.isfinite(loss):
+            wrong = ~torch.isfinite(depth_m).flatten(1).all(dim=1)
+            names = [name for name, bad in zip(batch.names, wrong.tolist(), strict=True) if bad]
+            raise TrainingError(_not_finite(step, 'loss', names or batch.names))
+        return loss
+
+    def _set_learning_rate(self, step: int) -> float:
+        settings = self._settings
+        rate = one_cycle(
+            step,
+            settings.steps,
+            highest=settings.learning_rate,
+            warmup_share=settings.warmup_share,
+            start_divisor=settings.start_divisor,
+            end_divisor=settings.end_divisor,
+        )
+        for group in self._optimizer.param_groups:
+            group['lr'] = rate
+        return rate
+
+
+def _not_finite(step: int, what: str, names: list[str]) -> str:
+    shown = ', '.join(names[:8]) + (f' and {len(names) - 8} more' if len(names) > 8 else '')
+    return (
+        f'{what} of step {step} are no finite numbers any more, at frames {shown}: look at these '
+        "frames and their depth, lower learning_rate or clip_norm, or set amp='off'; the last "
+        'checkpoint is as it was, go on from it with --resume'
+    )

@@ -1,0 +1,123 @@
+# Copyright 2026 The clip_depth_ros authors
+# SPDX-License-Identifier: Apache-2.0
+"""Each frame of a small recording held out once, the model trained on all others."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+import json
+from pathlib import Path
+
+from clip_depth_ros.core.metrics import DepthMetrics, mean_metrics
+from clip_depth_ros.data.samples import Subset
+from clip_depth_ros.data.sources import open_source
+from clip_depth_ros.errors import ConfigError
+from clip_depth_ros.files import atomic_write_bytes
+from clip_depth_ros.train_settings import TrainSettings
+from clip_depth_ros.training.joined import Joined
+from clip_depth_ros.training.loop import OnProgress, Sources, train
+from clip_depth_ros.training.run import run_folder
+
+MOST_FRAMES = 200
+"""With more, a part that is held out says as much for less."""
+
+
+@dataclass(frozen=True, slots=True)
+class LeaveOneOut:
+    """
+    One row for each frame.
+
+    Attributes
+    ----------
+    names : sequence of str
+        Of the frames.
+    before, after, prior : sequence of DepthMetrics
+        Of the weights that training started from, of the last step (not the best: the held-out
+        frame would have chosen it), and of the mean depth of each pixel over the other frames.
+    protocol : str
+        What these numbers mean.
+
+    """
+
+    names: Sequence[str]
+    before: Sequence[DepthMetrics]
+    after: Sequence[DepthMetrics]
+    prior: Sequence[DepthMetrics]
+    protocol: str
+
+    def means(self) -> dict[str, DepthMetrics]:
+        """Give the mean over frames of each."""
+        return {
+            'before': mean_metrics(self.before),
+            'after': mean_metrics(self.after),
+            'mean depth per pixel': mean_metrics(self.prior),
+        }
+
+
+def leave_one_out(
+    settings: TrainSettings,
+    *,
+    resume: bool = False,
+    force: bool = False,
+    sources: Sources | None = None,
+    on_progress: OnProgress = lambda progress: None,
+) -> LeaveOneOut:
+    """
+    Train once for each frame, and score that frame.
+
+    Parameters
+    ----------
+    settings : TrainSettings
+        Of each training; frames of training and held-out frames are put together again.
+    resume, force, sources, on_progress
+        As for :func:`clip_depth_ros.training.loop.train`; a run that is done is not done again.
+
+    Returns
+    -------
+    LeaveOneOut
+        Also written as ``leave_one_out.json`` into ``out_dir``.
+
+    Raises
+    ------
+    ConfigError
+        If there are fewer than 2 or more than 200 frames.
+    ClipDepthError
+        As :func:`clip_depth_ros.training.loop.train` does.
+
+    """
+    folder = run_folder(settings).path
+    train_source, held_out_source = sources or open_source(settings)
+    every = Joined(train_source, held_out_source)
+    if not 2 <= len(every) <= MOST_FRAMES:
+        raise ConfigError(
+            f'leaving each frame out once is for 2 to {MOST_FRAMES} frames, got {len(every)}: '
+            'train without --leave-one-out, which holds out validation_share of them'
+        )
+    # One cache of all frames serves every training.
+    cache_dir = settings.cache_dir or str(folder / 'tokens')
+    results = []
+    for held_out in range(len(every)):
+        fold = settings.changed(
+            out_dir=str(folder / f'without_{held_out:03d}'), cache_dir=cache_dir,
+            compare_prior=True, validation_interval=settings.steps,
+        )
+        others = tuple(index for index in range(len(every)) if index != held_out)
+        is_begun = (Path(fold.out_dir) / 'run.json').is_file()
+        results.append(train(
+            fold,
+            resume=resume and is_begun,
+            force=force,
+            sources=(Subset(every, others), Subset(every, (held_out,))),
+            on_progress=on_progress,
+        ))
+    table = LeaveOneOut(
+        names=[every[index].name for index in range(len(every))],
+        before=[result.before for result in results],
+        after=[result.last for result in results],
+        prior=[result.prior for result in results if result.prior],
+        protocol=f'each of {len(every)} frames held out once; {results[0].protocol}',
+    )
+    text = json.dumps(asdict(table), indent=2) + '\n'
+    atomic_write_bytes(folder / 'leave_one_out.json', text.encode())
+    return table

@@ -1,0 +1,173 @@
+# Copyright 2026 The clip_depth_ros authors
+# SPDX-License-Identifier: Apache-2.0
+"""
+The training of CLIP2Depth, from top to bottom: frames, frozen CLIP, model, optimiser, loop.
+
+    clip-depth train --preset synthetic --out-dir runs/street         one process
+    torchrun --nproc-per-node 4 -m clip_depth_ros train ...           four, with the same result
+
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from itertools import islice
+import os
+
+from clip_depth_ros.data.samples import check_source, SampleSource
+from clip_depth_ros.data.sources import open_source
+from clip_depth_ros.model.backbone import build_backbone
+from clip_depth_ros.model.devices import explain_out_of_memory, this_machine
+from clip_depth_ros.train_settings import TrainSettings
+from clip_depth_ros.training.changes import crop_of
+from clip_depth_ros.training.distributed import device_of_rank, process_group, Ranks
+from clip_depth_ros.training.feed import BadFrames, open_feeds
+from clip_depth_ros.training.frozen import choose_arithmetic, FrozenClip, input_size
+from clip_depth_ros.training.keeper import Keeper
+from clip_depth_ros.training.learner import Learner, MEMORY_ADVICE
+from clip_depth_ros.training.result import TrainResult
+from clip_depth_ros.training.run import run_folder
+from clip_depth_ros.training.start import frame_size, resolve_settings, start_model
+import torch
+
+Sources = tuple[SampleSource, SampleSource]
+"""Frames of training, and those held out."""
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """
+    How far a run is.
+
+    Attributes
+    ----------
+    stage : str
+        ``tokens`` (caching), ``train`` or ``validation``.
+    done, total : int
+        Frames or steps.
+    facts : mapping
+        Loss, learning rate, metrics: what there is to tell.
+
+    """
+
+    stage: str
+    done: int
+    total: int
+    facts: Mapping[str, float]
+
+
+OnProgress = Callable[[Progress], None]
+
+
+def train(
+    settings: TrainSettings,
+    *,
+    resume: bool = False,
+    force: bool = False,
+    sources: Sources | None = None,
+    on_progress: OnProgress = lambda progress: None,
+) -> TrainResult:
+    """
+    Train CLIP2Depth.
+
+    Parameters
+    ----------
+    settings : TrainSettings
+        All that decides the result.
+    resume : bool
+        Go on with the run in ``out_dir`` as if it had not been stopped.
+    force : bool
+        Overwrite a run in ``out_dir``.
+    sources : pair of SampleSource, optional
+        Frames of training and held-out frames; by default those that the settings name.
+    on_progress : callable
+        Is told of each step.
+
+    Raises
+    ------
+    ConfigError
+        If settings do not go together, or are not those of the run to go on with.
+    DataError
+        If frames are missing, cannot be right, or too many cannot be read.
+    WeightsError
+        If weights are missing, damaged or those of another model.
+    DeviceError
+        If the device is not there or its memory too small.
+    TrainingError
+        If the loss is no number any more; the last checkpoint is as it was.
+    OutputError
+        If results cannot be written; the last checkpoint is as it was.
+
+    """
+    with process_group(os.environ, settings.device) as ranks:
+        if settings.n_threads:
+            torch.set_num_threads(settings.n_threads)
+        return _train(resolve_settings(settings), ranks, resume, force, sources, on_progress)
+
+
+def _train(
+    settings: TrainSettings,
+    ranks: Ranks,
+    resume: bool,
+    force: bool,
+    sources: Sources | None,
+    on_progress: OnProgress,
+) -> TrainResult:
+    def tell(stage: str, step: int, facts: Mapping[str, float]) -> None:
+        on_progress(Progress(stage, step, settings.steps, facts))
+
+    # The folder: refused before anything is computed if it is that of another run.
+    run = run_folder(settings)
+    checkpoint = run.resume(settings) if resume else None
+    if not resume and ranks.is_first:
+        run.begin(settings, force=force)
+    ranks.wait()
+
+    # The frames: refused before the first step if they cannot be right.
+    train_source, held_out_source = sources or ranks.in_turn(lambda: open_source(settings))
+    check_source(train_source)
+    check_source(held_out_source)
+    bad_frames = BadFrames(len(train_source), settings.bad_frame_share)
+
+    # The frozen CLIP, and the tokens of all frames if they are to be kept.
+    device, _ = this_machine(device_of_rank(settings.device, ranks), 'fp32')
+    backbone = build_backbone(settings.backbone_settings(), device, 'fp32')
+    frame = frame_size(train_source, crop_of(settings))
+    size = input_size(settings, frame, backbone.tower.stride)
+    clip = FrozenClip(backbone, settings, choose_arithmetic(settings.amp, device))
+    with explain_out_of_memory(device, 'the tokens of a batch', MEMORY_ADVICE):
+        feeds = open_feeds(
+            settings, (train_source, held_out_source), size, clip, ranks, bad_frames,
+            lambda done, total: on_progress(Progress('tokens', done, total, {})),
+        )
+
+    # What learns, and where it stands: at the start, or where the last checkpoint was written.
+    learner = Learner(start_model(settings, clip), clip, settings, ranks)
+    keeper = Keeper(
+        run, settings, size, clip, (train_source, held_out_source), ranks, checkpoint
+    )
+    first_step = 0
+    if checkpoint:
+        learner.restore(checkpoint)
+        bad_frames.add(checkpoint.facts['bad_frames'])
+        first_step = int(checkpoint.facts['step'])
+    else:
+        if settings.compare_prior:
+            keeper.score_prior(feeds)
+        tell('validation', 0, keeper.validate(learner, feeds, 0))
+
+    # The loop.
+    batches = feeds.train_batches(range(first_step, settings.steps))
+    for step in range(first_step, settings.steps):
+        parts = bad_frames.counted(islice(batches, settings.accumulate))
+        facts = learner.step(step, parts)
+        done, is_last = step + 1, step + 1 == settings.steps
+        if done % settings.log_interval == 0:
+            keeper.log(done, facts)
+        tell('train', done, facts._asdict())
+        if done % settings.validation_interval == 0 or is_last:
+            tell('validation', done, keeper.validate(learner, feeds, done))
+        if done % settings.save_interval == 0 or is_last:
+            keeper.save(learner, bad_frames, done)
+    return keeper.finish(bad_frames)

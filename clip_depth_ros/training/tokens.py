@@ -1,0 +1,214 @@
+# Copyright 2026 The clip_depth_ros authors
+# SPDX-License-Identifier: Apache-2.0
+"""
+The frozen CLIP's tokens of a whole source on disk: then a training step costs the decoder alone.
+
+A cache is a folder named by what its content depends on (backbone, taps, frames, size). It is
+written beside its place and moved there when complete: a half-written one is never used. Damaged
+or foreign ones are written anew.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from contextlib import ExitStack
+from dataclasses import dataclass
+import hashlib
+import json
+from pathlib import Path
+import shutil
+from typing import Any, Final
+
+from clip_depth_ros.core.image_plan import Size
+from clip_depth_ros.errors import OutputError
+from clip_depth_ros.files import atomic_path, remove_leftovers
+from clip_depth_ros.training.frames import Batch
+from clip_depth_ros.types import Depth
+import numpy as np
+from numpy.typing import NDArray
+
+VERSION: Final = 1
+_TOKENS: Final = 'tokens.bin'
+_TARGETS: Final = 'targets.bin'
+_SPARE_BYTES: Final = 64 << 20
+
+Encode = Callable[[NDArray[np.uint8]], NDArray[np.float16]]
+"""Takes images, uint8 (B, H, W, 3), to tokens, float16 (B, n_taps, 1 + N, C)."""
+
+OnFrames = Callable[[int, int], None]
+"""Is told how many frames of how many have been encoded."""
+
+
+@dataclass(frozen=True, slots=True)
+class TokenKey:
+    """
+    What the content of a cache depends on.
+
+    Attributes
+    ----------
+    facts : mapping
+        Hash of the backbone, taps, description of the source, size and the like: JSON values.
+    n_frames : int
+        Frames of the source.
+    has_flipped : bool
+        Whether tokens of the left-right flipped images are kept too.
+
+    """
+
+    facts: Mapping[str, Any]
+    n_frames: int
+    has_flipped: bool
+
+    def as_json(self) -> dict[str, Any]:
+        """Give all of it as JSON would read it back."""
+        all_of_it = {
+            'version': VERSION, 'facts': dict(self.facts), 'n_frames': self.n_frames,
+            'has_flipped': self.has_flipped,
+        }
+        return dict(json.loads(json.dumps(all_of_it, sort_keys=True)))
+
+    def name(self) -> str:
+        """Give 12 hexadecimal digits that tell it from others."""
+        text = json.dumps(self.as_json(), sort_keys=True)
+        return hashlib.sha256(text.encode()).hexdigest()[:12]
+
+
+class TokenCache:
+    """
+    Tokens and targets of a source, mapped into memory.
+
+    Attributes
+    ----------
+    tokens : float16 (n_frames, n_views, n_taps, 1 + N, C)
+        View 0 is the image, view 1 the flipped one.
+    names : list of str
+        Of the frames.
+    problems : dict of str by str
+        Why frames could not be read, by name; they have no target.
+    size : Size
+        Of the images, pixels.
+
+    """
+
+    def __init__(self, folder: Path, manifest: Mapping[str, Any]) -> None:
+        self.folder = folder
+        self.names: list[str] = manifest['names']
+        self.problems: dict[str, str] = manifest['problems']
+        self.size = Size(*manifest['size'])
+        self._shapes: list[tuple[int, int]] = [tuple(shape) for shape in manifest['shapes']]
+        sizes = [height * width for height, width in self._shapes]
+        self._starts = np.concatenate([[0], np.cumsum(sizes)])
+        shape = (len(self.names), *manifest['token_shape'])
+        self.tokens: NDArray[np.float16] = _mapped(folder / _TOKENS, np.float16, shape)
+        self._targets: NDArray[np.floating[Any]] = _mapped(
+            folder / _TARGETS, np.dtype(manifest['target_dtype']), (int(self._starts[-1]),)
+        )
+
+    def __len__(self) -> int:
+        return len(self.names)
+
+    def target_m(self, index: int) -> Depth:
+        """Give the target of one frame, float32 (H, W), metres, 0 where there is none."""
+        flat = self._targets[self._starts[index]:self._starts[index + 1]]
+        return np.asarray(flat.reshape(self._shapes[index]), np.float32)
+
+
+def open_tokens(folder: Path, key: TokenKey) -> TokenCache | None:
+    """Give the cache of a key if it is there, whole and the right one."""
+    place = folder / key.name()
+    try:
+        manifest = json.loads((place / 'manifest.json').read_bytes())
+        if manifest['key'] != key.as_json():
+            return None
+        cache = TokenCache(place, manifest)
+    except (OSError, ValueError, KeyError, TypeError, EOFError):
+        return None  # absent or damaged: it is written anew
+    return cache if len(cache) == key.n_frames else None
+
+
+def write_tokens(
+    folder: Path,
+    key: TokenKey,
+    batches: Iterable[Batch],
+    encode: Encode,
+    *,
+    target_dtype: type[np.floating[Any]],
+    on_frames: OnFrames = lambda done, total: None,
+) -> TokenCache:
+    """
+    Encode all frames of a source and keep the tokens.
+
+    Parameters
+    ----------
+    folder : Path
+        Where caches are.
+    key : TokenKey
+        What the content depends on.
+    batches : iterable of Batch
+        All frames once, in order, with images.
+    encode : callable
+        The frozen CLIP.
+    target_dtype : dtype
+        Of the kept targets; float16 is right to 0.05 %.
+    on_frames : callable
+        Is told of progress.
+
+    Raises
+    ------
+    OutputError
+        If there is not enough space, before much of it is written.
+
+    """
+    place = folder / key.name()
+    remove_leftovers(folder, key.name())
+    dtype = np.dtype(target_dtype)
+    manifest: dict[str, Any] = {
+        'key': key.as_json(), 'names': [], 'problems': {}, 'shapes': [], 'target_dtype': dtype.str,
+    }
+    with atomic_path(place) as temporary, ExitStack() as files:
+        temporary.mkdir()
+        # Not through memory maps: a full disk is an error here, there a signal that ends all.
+        tokens = files.enter_context((temporary / _TOKENS).open('wb'))
+        targets = files.enter_context((temporary / _TARGETS).open('wb'))
+        for batch in batches:
+            views = _encode_views(batch, encode, key.has_flipped)
+            if not manifest['names']:
+                _check_space(folder, views[0].nbytes * key.n_frames)
+                manifest |= {'token_shape': list(views.shape[1:]), 'size': list(batch.size)}
+            tokens.write(views.tobytes())
+            for target_m in batch.targets_m:
+                targets.write(target_m.numpy().astype(dtype).tobytes())
+            manifest['shapes'] += [list(target_m.shape) for target_m in batch.targets_m]
+            manifest['names'] += batch.names
+            manifest['problems'].update(batch.problems)
+            on_frames(len(manifest['names']), key.n_frames)
+        (temporary / 'manifest.json').write_text(json.dumps(manifest), encoding='utf-8')
+        shutil.rmtree(place, ignore_errors=True)  # a damaged one is in the way of the new
+    return TokenCache(place, manifest)
+
+
+def _mapped(path: Path, dtype: Any, shape: tuple[int, ...]) -> NDArray[Any]:
+    """Map a file of plain numbers into memory; ValueError unless it has just the right size."""
+    mapped = np.memmap(path, dtype, 'r')
+    return np.asarray(mapped).reshape(shape)
+
+
+def _encode_views(batch: Batch, encode: Encode, has_flipped: bool) -> NDArray[np.float16]:
+    """Give the tokens of a batch, (B, n_views, n_taps, 1 + N, C)."""
+    if batch.rgbs is None:
+        raise TypeError('a batch with images is needed to encode them')
+    rgbs = batch.rgbs.numpy()
+    views = [encode(rgbs)]
+    if has_flipped:
+        views.append(encode(np.ascontiguousarray(rgbs[:, :, ::-1])))
+    return np.stack(views, axis=1)
+
+
+def _check_space(folder: Path, n_bytes: int) -> None:
+    free = shutil.disk_usage(folder).free
+    if free < n_bytes + _SPARE_BYTES:
+        raise OutputError(
+            f'the token cache needs {n_bytes / 1e9:.1f} GB in {str(folder)!r}, which has '
+            f'{free / 1e9:.1f} GB left: free some space, name another cache_dir, or set '
+            'cache_tokens to false'
+        )

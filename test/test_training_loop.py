@@ -1,0 +1,162 @@
+# Copyright 2026 The clip_depth_ros authors
+# SPDX-License-Identifier: Apache-2.0
+"""Training from end to end: it learns, leaves what it should, shares work, adapts."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+import socket
+
+from clip_depth_ros.model.clip2depth_weights import read_clip2depth
+from clip_depth_ros.training.leave_one_out import leave_one_out
+from clip_depth_ros.training.logs import read_log
+from clip_depth_ros.training.loop import Progress
+import numpy as np
+import pytest
+from ramps import Ramps
+from small_training import losses, small_settings, started, trained
+import torch
+
+
+@pytest.fixture(scope='module')
+def whole(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Give the folder of a run that nothing has disturbed."""
+    out_dir = tmp_path_factory.mktemp('run') / 'whole'
+    trained(out_dir)
+    return out_dir
+
+
+def test_it_learns(tmp_path: Path):
+    result = trained(tmp_path / 'run', steps=60, validation_interval=60, save_interval=60)
+    assert result.last.abs_rel < 0.7 * result.before.abs_rel
+    assert result.metrics.abs_rel <= result.last.abs_rel
+
+
+def test_a_run_leaves_weights_logs_report_and_pictures(whole: Path):
+    assert {path.name for path in whole.iterdir()} == {
+        'run.json', 'checkpoint.safetensors', 'best.safetensors', 'last.safetensors',
+        'report.json', 'train.csv', 'validation.csv', 'sheets',
+    }
+    assert [step for step, _ in losses(whole)] == list(range(1, 9))
+    validations = read_log(whole / 'validation.csv')
+    assert [int(row['step']) for row in validations] == [0, 4, 8]
+    assert sorted(path.name for path in (whole / 'sheets').iterdir()) == [
+        f'step_{step:07d}.png' for step in (0, 4, 8)
+    ]
+
+
+def test_weights_say_where_they_come_from_and_how_good_they_are(whole: Path):
+    file = read_clip2depth(whole / 'best.safetensors')
+    report = json.loads((whole / 'report.json').read_text())
+    assert (file.settings.input_height_px, file.settings.input_width_px) == (32, 64)
+    assert file.provenance['data'] == 'ramps 0, 10 frames'
+    assert file.provenance['seed'] == 0
+    assert file.provenance['settings']['learning_rate'] == 3e-3
+    assert '5 held-out frames' in file.provenance['protocol']
+    assert file.metrics['abs_rel'] == report['best']['abs_rel']
+    assert report['protocol'] == file.provenance['protocol']
+
+
+def test_the_same_seed_gives_the_same_weights_and_another_does_not(whole: Path, tmp_path: Path):
+    trained(tmp_path / 'again')
+    trained(tmp_path / 'other', seed=1)
+    state = read_clip2depth(whole / 'last.safetensors').state
+    again = read_clip2depth(tmp_path / 'again' / 'last.safetensors').state
+    assert all(torch.equal(again[name], tensor) for name, tensor in state.items())
+    assert losses(tmp_path / 'again') == losses(whole)
+    assert losses(tmp_path / 'other') != losses(whole)
+
+
+def test_workers_change_nothing(whole: Path, tmp_path: Path):
+    trained(tmp_path / 'run', n_workers=2)
+    assert losses(tmp_path / 'run') == losses(whole)
+
+
+def test_accumulation_shows_the_same_frames_at_each_step(tmp_path: Path):
+    trained(tmp_path / 'run', accumulate=2, steps=2, validation_interval=2)
+    assert len(losses(tmp_path / 'run')) == 2
+
+
+def test_cached_tokens_give_nearly_the_same_losses(whole: Path, tmp_path: Path):
+    """Not flipped: the dice of images and of tokens fall differently."""
+    plain, cached = tmp_path / 'plain', tmp_path / 'cached'
+    trained(plain, augment_flip=False)
+    trained(cached, augment_flip=False, cache_tokens=True)
+    for (_, one), (_, other) in zip(losses(plain), losses(cached), strict=True):
+        assert other == pytest.approx(one, rel=1e-2)
+
+
+def test_tokens_are_encoded_once(tmp_path: Path):
+    told: list[Progress] = []
+    options = {'on_progress': told.append}
+    settings = {'cache_tokens': True, 'cache_dir': str(tmp_path / 'tokens'), 'steps': 1}
+    trained(tmp_path / 'a', options=options, **settings)
+    assert any(progress.stage == 'tokens' for progress in told)
+    told.clear()
+    trained(tmp_path / 'b', options=options, **settings, learning_rate=1e-4)
+    assert not any(progress.stage == 'tokens' for progress in told)
+    trained(tmp_path / 'c', options=options, **{**settings, 'taps': (0, 2)})
+    assert any(progress.stage == 'tokens' for progress in told)
+
+
+def test_two_processes_learn_what_one_learns(tmp_path: Path):
+    """Their parts of a batch have different numbers of valid pixels."""
+    changes = {'clip_norm': 0.0, 'compare_prior': True}
+    trained(tmp_path / 'one', **changes)
+    with socket.socket() as probe:
+        probe.bind(('127.0.0.1', 0))
+        port = probe.getsockname()[1]
+    both = {'WORLD_SIZE': '2', 'MASTER_ADDR': '127.0.0.1', 'MASTER_PORT': str(port)}
+    processes = [
+        started(tmp_path / 'two', environment={**both, 'RANK': str(rank)}, **changes)
+        for rank in (0, 1)
+    ]
+    assert [process.wait(timeout=100) for process in processes] == [0, 0]
+    for (step, one), (other_step, two) in zip(
+        losses(tmp_path / 'one'), losses(tmp_path / 'two'), strict=True
+    ):
+        assert step == other_step
+        assert two == pytest.approx(one, rel=1e-4)
+    one = read_clip2depth(tmp_path / 'one' / 'last.safetensors').state
+    two = read_clip2depth(tmp_path / 'two' / 'last.safetensors').state
+    for name, tensor in one.items():
+        # A bias of keys changes nothing: AdamW makes steps out of the rounding of its gradient.
+        if not name.endswith('in_proj_bias'):
+            torch.testing.assert_close(two[name], tensor, rtol=1e-3, atol=1e-4)
+    reports = [
+        json.loads((tmp_path / name / 'report.json').read_text()) for name in ('one', 'two')
+    ]
+    for kind in ('before', 'prior', 'last'):
+        assert reports[0][kind] == pytest.approx(reports[1][kind], rel=1e-3)
+
+
+def test_adapting_starts_from_weights_and_their_model(whole: Path, tmp_path: Path):
+    """Head and taps come with the weights, whatever the settings say."""
+    result = trained(
+        tmp_path / 'adapted', init_weights=str(whole / 'best.safetensors'), head='refined',
+        taps=(3, 4), compare_prior=True, steps=1, validation_interval=1,
+    )
+    report = json.loads((whole / 'report.json').read_text())
+    assert result.before.abs_rel == pytest.approx(report['best']['abs_rel'], rel=1e-6)
+    assert read_clip2depth(result.last_path).settings.head == 'simple'
+    assert result.prior is not None
+    assert result.prior.abs_rel > 0
+
+
+def test_each_frame_is_left_out_once(whole: Path, tmp_path: Path):
+    settings = small_settings(
+        tmp_path, init_weights=str(whole / 'last.safetensors'), steps=2, cache_tokens=True,
+    )
+    told: list[Progress] = []
+    sources = (Ramps(3), Ramps(1, seed=5))
+    table = leave_one_out(settings, sources=sources, on_progress=told.append)
+    assert len(table.names) == len(table.before) == len(table.after) == len(table.prior) == 4
+    assert table.names[-1] == 'ramps 5 frame 0'
+    assert table.means()['after'].abs_rel == pytest.approx(
+        np.mean([metrics.abs_rel for metrics in table.after])
+    )
+    # One cache of images and one of full targets serve all four trainings.
+    assert sum(progress.stage == 'tokens' for progress in told) == 2
+    written = json.loads((tmp_path / 'leave_one_out.json').read_text())
+    assert written['names'] == list(table.names)
