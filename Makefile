@@ -3,6 +3,8 @@
 #
 #   make demo                  play a recording through the real node, without a ROS distro
 #   make demo ARGS="--bag X"   the same with your recording (clip-depth demo --help)
+#   make weights               train the bundled weights again, with their table (an hour or two
+#                              on two cores; ARGS=--short: minutes, within a wide band)
 #   make test                  run the tests            ARGS="-k name" to choose
 #   make lint                  ruff, mypy, ament_flake8, ament_pep257
 #   make colcon                build as ROS does, and start the node from the install space
@@ -19,10 +21,13 @@ ARGS ?=
 BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
 
-.PHONY: demo test lint colcon clean distclean
+.PHONY: demo weights test lint colcon clean distclean
 
 demo: $(INSTALLED)
 	$(BIN)/clip-depth demo $(ARGS)
+
+weights: $(INSTALLED)
+	$(BIN)/clip-depth weights make $(ARGS)
 
 test: $(INSTALLED)
 	$(BIN)/python -m pytest $(ARGS)
@@ -44,7 +49,7 @@ $(INSTALLED): setup.py setup.cfg pyproject.toml clip_depth_ros/__init__.py
 	@touch $@
 
 clean:
-	rm -rf build install log .colcon demo_output *.egg-info
+	rm -rf build install log .colcon demo_output weights_output *.egg-info
 	rm -rf .pytest_cache .mypy_cache .ruff_cache .hypothesis
 	find . -name __pycache__ -not -path './$(VENV)/*' -prune -exec rm -rf {} +
 
