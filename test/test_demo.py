@@ -12,19 +12,28 @@ import subprocess
 import sys
 import time
 
-from clip_depth_ros.cli.demo_summary import CLOUD, COLOR, DEPTH, INFO
+from clip_depth_ros.cli.demo_errors import fit_to, metrics_within
+from clip_depth_ros.cli.demo_methods import BUNDLED_NOTE, NEXT_STEPS, output_topics, RANDOM_NOTE
+from clip_depth_ros.cli.demo_words import NO_TRUTH
+from clip_depth_ros.config import NodeSettings
+from clip_depth_ros.core.metrics import mean_metrics
 from clip_depth_ros.data.bag_writer import BagWriter
 from clip_depth_ros.data.bags import BagReader
 from clip_depth_ros.data.messages import camera_info_message, image_message
 from clip_depth_ros.data.topics import CAMERA_FRAME, CAMERA_INFO, IMAGE
+from clip_depth_ros.data.world.drive import render_drive
+from clip_depth_ros.predictor import build_predictor
 from clip_depth_ros.types import Intrinsics
 import numpy as np
 import pytest
+from small_clip2depth import deep_backbone, write_clip2depth
 
 pytestmark = pytest.mark.ros
 
 SIZES = [(1242, 375), (1242, 375), (1224, 370), (1242, 375)]
 START_NS = 1_000 * 10**9
+BOTH = ['clip2depth', 'depthclip']
+EXIT_CODES = {'player': 0, 'clip2depth_node': 0, 'depthclip_node': 0}
 
 
 def kitti_sized_bag(path: Path) -> Path:
@@ -41,13 +50,29 @@ def kitti_sized_bag(path: Path) -> Path:
     return path
 
 
-def demo(*flags: str, timeout_s: float = 100.0) -> subprocess.CompletedProcess[str]:
+@pytest.fixture(scope='module')
+def small(tmp_path_factory) -> list[str]:
+    """Give flags for a small CLIP and a CLIP2Depth on it, both random and fast."""
+    folder = tmp_path_factory.mktemp('small')
+    backbone = deep_backbone(folder)
+    trained = write_clip2depth(folder / 'clip2depth.safetensors', backbone)
+    return [
+        '--backbone', backbone, '--pretrained', 'random', '--clip2depth-weights', str(trained),
+        '--input-width-px', '64', '--input-height-px', '32', '--no-flip',
+    ]
+
+
+def summary_in(folder: Path):
+    return json.loads((folder / 'summary.json').read_text())
+
+
+def demo(*flags: str, timeout_s: float = 300.0) -> subprocess.CompletedProcess[str]:
     command = [sys.executable, '-m', 'clip_depth_ros.cli.main', 'demo', *flags]
     return subprocess.run(command, capture_output=True, text=True, timeout=timeout_s, check=False)
 
 
 def wait_for(condition) -> None:
-    deadline_s = time.monotonic() + 60
+    deadline_s = time.monotonic() + 120
     while not condition():
         assert time.monotonic() < deadline_s, 'timed out waiting'
         time.sleep(0.05)
@@ -62,48 +87,93 @@ def processes_with(*texts: str) -> list[str]:
     return [line for line in lines if any(text in line for text in texts)]
 
 
-def test_big_images_of_changing_size_are_each_answered_once_across_processes(
-    tmp_path, ros_domain
+def test_big_images_of_changing_size_are_each_answered_once_by_both_nodes_across_processes(
+    tmp_path, ros_domain, small
 ):
     bag = kitti_sized_bag(tmp_path / 'in.mcap')
-    small = ['--input-width-px', '64', '--input-height-px', '32', '--no-flip']
     done = demo('--bag', str(bag), '--hz', '1', '--out', str(tmp_path / 'out'), *small)
-    assert done.returncode == 0, done.stderr
-    summary = json.loads((tmp_path / 'out' / 'summary.json').read_text())
-    assert summary['frames'] == {
-        'published': 4, 'received': 4, 'processed': 4, 'dropped': 0, 'failed': 0,
-    }
-    assert summary['messages'] == {DEPTH: 4, INFO: 4, CLOUD: 4, COLOR: 4}
-    assert summary['every_frame_answered_once'] is True
-    assert summary['max_reprojection_error_px'] < 0.01
-    assert summary['exit_codes'] == {'depth_node': 0, 'player': 0}
-    assert summary['mismatched'] == []
+    assert done.returncode == 0, done.stdout + done.stderr
+    summary = summary_in(tmp_path / 'out')
+    assert [*summary['methods']] == BOTH
+    assert summary['images_published'] == 4
+    for name, method in summary['methods'].items():
+        assert method['frames'] == {'received': 4, 'processed': 4, 'dropped': 0, 'failed': 0}
+        assert method['messages'] == dict.fromkeys(output_topics(f'/{name}'), 4)
+        assert method['every_frame_answered_once'] is True
+        assert method['max_reprojection_error_px'] < 0.01
+        assert method['mismatched'] == []
+    assert summary['exit_codes'] == EXIT_CODES
     with BagReader(tmp_path / 'out' / 'depth.mcap') as recording:
-        clouds = [recording.decode(m) for m in recording.messages([CLOUD])]
-    assert [(cloud.width, cloud.height) for cloud in clouds] == SIZES
+        for name in BOTH:
+            messages = recording.messages([f'/{name}/depth/points'])
+            clouds = [recording.decode(message) for message in messages]
+            assert [(cloud.width, cloud.height) for cloud in clouds] == SIZES
+    # Nor is there a truth in this bag.
+    assert summary['metrics'] is None
+    assert NO_TRUTH in done.stdout
+    assert summary['note'] == RANDOM_NOTE
 
 
-def test_the_synthetic_drive_leaves_everything_a_person_looks_at(tmp_path, ros_domain):
-    done = demo('--frames', '3', '--out', str(tmp_path), '--input-width-px', '160')
-    assert done.returncode == 0, done.stderr
-    first, *_ = done.stdout.splitlines()
-    assert first.startswith('NOTE: the depth values mean nothing yet')
-    summary = json.loads((tmp_path / 'summary.json').read_text())
-    assert summary['note'] == first
-    assert summary['latency_ms']['p50'] > 0
+def test_without_flags_the_bundled_weights_leave_everything_a_person_looks_at(
+    tmp_path, ros_domain
+):
+    done = demo('--frames', '3', '--out', str(tmp_path))
+    assert done.returncode == 0, done.stdout + done.stderr
+    lines = done.stdout.splitlines()
+    first = next(i for i, line in enumerate(lines) if 'went through 2 real nodes' in line)
+    assert lines[first].startswith('3 camera images')
+    assert BUNDLED_NOTE in lines
+    for command in NEXT_STEPS.values():
+        assert command in done.stdout
+    summary = summary_in(tmp_path)
+    assert summary['note'] == BUNDLED_NOTE
+    assert all(method['latency_ms']['p50'] > 0 for method in summary['methods'].values())
+    assert summary['metrics']['protocol'].startswith('synthetic drive seed 1000000, 3 images')
+    assert [*summary['metrics']['methods']] == BOTH
     assert (tmp_path / 'preview.png').read_bytes().startswith(b'\x89PNG')
     assert (tmp_path / 'cloud.ply').read_bytes().startswith(b'ply\n')
     page = (tmp_path / 'report.html').read_text()
-    assert '3 camera images went through the real node' in page
-    assert 'mean nothing yet' in page
-    assert 'http' not in page.replace('http-equiv', '')
+    assert '3 camera images went through 2 real nodes' in page
+    assert BUNDLED_NOTE in page
+    assert '://' not in page
     assert not list(tmp_path.glob('.*')), 'half-written files are left'
+
+
+def offline_metrics(parameters, *, seed: int, n_frames: int):
+    """Give the metrics of the same frames without ROS, metres, 1 to 80."""
+    predictor = build_predictor(NodeSettings.from_mapping(parameters))
+    frames = render_drive(seed, n_frames, width=640, height=192)
+    each = [
+        metrics_within(
+            fit_to(predictor.predict(frame.rgb).depth_m, frame.depth_m, 1.0, 80.0),
+            frame.depth_m, 1.0, 80.0,
+        )
+        for frame in frames
+    ]
+    return mean_metrics(each)
+
+
+def test_metrics_of_what_was_published_are_those_without_ros(tmp_path, ros_domain, small):
+    done = demo('--frames', '3', '--seed', '5', '--hz', '1', '--out', str(tmp_path), *small)
+    assert done.returncode == 0, done.stdout + done.stderr
+    summary = summary_in(tmp_path)
+    for name in BOTH:
+        found = summary['metrics']['methods'][name]
+        assert found['images'] == 3, done.stdout
+        offline = offline_metrics(
+            summary['methods'][name]['parameters'], seed=5, n_frames=3
+        )
+        for metric in ('abs_rel', 'rmse', 'delta1'):
+            assert found[metric] == pytest.approx(getattr(offline, metric), rel=0.01)
+    values = [summary['metrics']['methods'][name]['abs_rel'] for name in BOTH]
+    assert values[0] != pytest.approx(values[1], rel=0.05), 'one method would pass for the other'
 
 
 @pytest.mark.parametrize(('flags', 'message'), [
     (['--bag', 'nowhere.mcap'], 'nowhere.mcap'),
     (['--frames', '0'], '--frames must be 1 or more, got 0'),
     (['--frames', '2', '--backbone', 'no-such-model'], 'no-such-model'),
+    (['--backbone', 'RN50', '--method', 'clip2depth'], 'clip-depth train'),
     (['--temperature', '-1'], 'temperature'),
     (['--frames', '2', '--hz', '0'], '--hz must be a positive number, got 0'),
 ])
@@ -116,38 +186,47 @@ def test_what_cannot_be_played_is_said_in_one_line(tmp_path, ros_domain, flags, 
 
 
 def test_a_recording_of_an_earlier_run_plays_and_its_answers_are_not_mixed_with_new_ones(
-    tmp_path, ros_domain
+    tmp_path, ros_domain, small
 ):
-    """Also: depth of half the size has its own right size, and receive times are of today."""
-    first = demo('--frames', '3', '--out', str(tmp_path / 'a'), '--input-width-px', '64')
+    """Also: one method alone, depth of half the size, and receive times of today."""
+    first = demo('--frames', '3', '--hz', '1', '--out', str(tmp_path / 'a'), *small)
     assert first.returncode == 0, first.stdout
     again = demo(
-        '--bag', str(tmp_path / 'a' / 'depth.mcap'), '--depth-scale', '0.5', '--hz', '3',
-        '--input-width-px', '64', '--out', str(tmp_path / 'b'),
+        '--bag', str(tmp_path / 'a' / 'depth.mcap'), '--depth-scale', '0.5', '--hz', '1',
+        '--method', 'depthclip', '--out', str(tmp_path / 'b'), *small,
     )
     assert again.returncode == 0, again.stdout
-    summary = json.loads((tmp_path / 'b' / 'summary.json').read_text())
-    assert summary['messages'] == {DEPTH: 3, INFO: 3, CLOUD: 3, COLOR: 3}
-    assert summary['max_reprojection_error_px'] < 0.01
+    before, after = summary_in(tmp_path / 'a'), summary_in(tmp_path / 'b')
+    assert [*after['methods']] == ['depthclip']
+    method = after['methods']['depthclip']
+    assert method['messages'] == dict.fromkeys(output_topics('/depthclip'), 3)
+    assert method['max_reprojection_error_px'] < 0.01
+    metrics = [summary['metrics']['methods']['depthclip'] for summary in (before, after)]
+    assert metrics[1]['abs_rel'] == pytest.approx(metrics[0]['abs_rel'], rel=0.02)
+    assert after['metrics']['protocol'].startswith('recording depth.mcap, 3 images')
     with BagReader(tmp_path / 'b' / 'depth.mcap') as recording:
         start_ns, end_ns = recording.time_span_ns
-        assert '/tf_static' in recording.topics
-    assert end_ns - start_ns < 120 * 10**9
+        assert {'/tf_static', '/ground_truth/depth'} <= recording.topics.keys()
+        assert not [topic for topic in recording.topics if topic.startswith('/clip2depth/')]
+    assert end_ns - start_ns < 300 * 10**9
 
 
 @pytest.mark.parametrize('signal_name', ['SIGTERM', 'SIGHUP', 'SIGINT'])
 def test_a_demo_that_is_ended_leaves_no_process_and_no_half_written_file(
-    tmp_path, ros_domain, signal_name
+    tmp_path, ros_domain, small, signal_name
 ):
     bag = kitti_sized_bag(tmp_path / 'in.mcap')
     out = tmp_path / 'out'
     command = [sys.executable, '-m', 'clip_depth_ros.cli.main', 'demo', '--bag', str(bag)]
-    with subprocess.Popen([*command, '--out', str(out)], stderr=subprocess.DEVNULL) as process:
+    command += ['--out', str(out), *small]
+    with subprocess.Popen(command, stderr=subprocess.DEVNULL) as process:
         wait_for(lambda: (out / 'player.log').exists())
         process.send_signal(getattr(signal, signal_name))
         code = process.wait(60)
     assert code == 128 + getattr(signal, signal_name)
-    assert sorted(path.name for path in out.iterdir()) == ['depth_node.log', 'player.log']
+    assert sorted(path.name for path in out.iterdir()) == [
+        'clip2depth_node.log', 'depthclip_node.log', 'player.log',
+    ]
     assert processes_with(str(out), str(bag)) == []
 
 
@@ -190,7 +269,7 @@ def test_weights_of_the_user_s_own_are_not_mixed_with_the_demo_s(tmp_path, ros_d
     """``--allow-download`` and the like ask for real weights: nothing random then."""
     done = demo('--frames', '1', '--no-allow-download', '--out', str(tmp_path))
     assert done.returncode == 1
-    assert not done.stdout.startswith('NOTE')
+    assert 'NOTE' not in done.stdout
     assert 'RN50-quickgelu' in done.stderr
     assert 'clip_weights' in done.stderr
 

@@ -119,6 +119,19 @@ def parameters_yaml(values: Mapping[str, Any]) -> str:
     return yaml.safe_dump({'/**': {'ros__parameters': plain}})
 
 
+def shared_cores(
+    environ: Mapping[str, str], n_processes: int, n_cores: int | None = None
+) -> dict[str, str]:
+    """
+    Give an environment in which each of several processes computes on its share of the cores.
+
+    Two PyTorch processes that both take all cores wait for each other most of the time. What the
+    user has set stays as it is.
+    """
+    threads = max(1, (n_cores or os.cpu_count() or 1) // n_processes)
+    return {'OMP_NUM_THREADS': str(threads), **environ} if n_processes > 1 else {**environ}
+
+
 def isolated_environ(environ: Mapping[str, str] = os.environ) -> dict[str, str]:
     """
     Give an environment in which ROS talks to this machine only, in a domain of its own.

@@ -1,140 +1,142 @@
 # Copyright 2026 The clip_depth_ros authors
 # SPDX-License-Identifier: Apache-2.0
-"""The pictures and the page of a demo run: what a person looks at."""
+"""The page of a demo run: self-contained, no script, no network."""
 
 from __future__ import annotations
 
 import base64
 from collections.abc import Mapping, Sequence
-from io import BytesIO
+from dataclasses import dataclass
 from typing import Any, Final
 
-from clip_depth_ros.cli.demo_summary import DemoFrame
-from clip_depth_ros.color import colorize
 import jinja2
-from matplotlib.axes import Axes
-from matplotlib.cm import ScalarMappable
-from matplotlib.colors import Normalize
-from matplotlib.figure import Figure
-import numpy as np
-from numpy.typing import NDArray
-
-_WIDTH_IN: Final = 11.0
 
 _PAGE: Final = """<!doctype html>
-<html lang="en"><head><meta charset="utf-8"><title>clip_depth_ros demo</title>
+<html lang="en"><head><meta charset="utf-8"><title>{{ title }}</title>
 <meta name="viewport" content="width=device-width, initial-scale=1">
 <style>
-body { font: 16px/1.5 system-ui, sans-serif; margin: 2rem auto; max-width: 64rem; padding: 0 1rem;
+body { font: 16px/1.5 system-ui, sans-serif; margin: 2rem auto; max-width: 84rem; padding: 0 1rem;
        color: #1d2733; background: #fff; }
 h1 { font-size: 1.5rem; margin-bottom: .2rem; }
-h2 { font-size: 1.1rem; margin-top: 2rem; }
+h2 { font-size: 1.15rem; margin: 2rem 0 .5rem; }
+p, ul { max-width: 60rem; }
 p.lead { font-size: 1.1rem; }
-p.note { background: #fff4d6; border-left: 4px solid #e0a100; padding: .6rem 1rem; }
-img { width: 100%; height: auto; border: 1px solid #dde3ea; border-radius: 4px; }
+p.problem { background: #fde2e0; border-left: 4px solid #c62828; padding: .6rem 1rem; }
+div.note { background: #fff4d6; border-left: 4px solid #e0a100; padding: .6rem 1rem;
+           max-width: 58rem; }
+div.note p { margin: .2rem 0; }
+div.note ul { margin: .3rem 0; }
+p.small { color: #52606d; font-size: .92rem; }
+code { font: .9em ui-monospace, monospace; background: #0001; padding: .1rem .3rem;
+       border-radius: 3px; }
+img { width: 100%; height: auto; }
+div.scroll { overflow-x: auto; }
 table { border-collapse: collapse; }
 th, td { text-align: left; padding: .25rem 1.5rem .25rem 0; border-bottom: 1px solid #e8edf2;
          vertical-align: top; overflow-wrap: anywhere; }
-th { font-weight: 500; color: #52606d; white-space: nowrap; }
+th { font-weight: 500; color: #52606d; }
+table.numbers td { text-align: right; font-variant-numeric: tabular-nums; white-space: nowrap; }
+table.numbers th:not(:first-child) { text-align: right; }
+table.numbers tr.method > * { color: #1d2733; font-weight: 600; }
+summary { cursor: pointer; color: #52606d; }
 </style></head><body>
-<h1>clip_depth_ros demo</h1>
+<h1>{{ title }}</h1>
 <p class="lead">{{ sentence }}</p>
-{% if note %}<p class="note">{{ note }}</p>{% endif %}
-<img alt="{{ caption }}" src="data:image/png;base64,{{ preview }}">
-<p>{{ caption }}</p>
-{% for title, rows in tables.items() %}
-<h2>{{ title }}</h2>
-<table>{% for key, value in rows.items() %}
-<tr><th>{{ key }}</th><td>{{ value }}</td></tr>{% endfor %}
-</table>
+{% for problem in problems %}<p class="problem">PROBLEM: {{ problem }}</p>{% endfor %}
+{% if note %}<div class="note"><p>{{ note }}</p>
+<p>With a real camera:</p><ul>{% for when, command in next_steps.items() %}
+<li>{{ when }}: <code>{{ command }}</code></li>{% endfor %}</ul></div>{% endif %}
+
+<h2>How good is it?</h2>
+{% if metrics %}<div class="scroll"><table class="numbers">
+<tr>{% for heading in metrics[0] %}<th>{{ heading }}</th>{% endfor %}</tr>
+{% for row in metrics %}<tr{% if loop.index <= n_methods %} class="method"{% endif %}>
+{%- for cell in row.values() %}{% if loop.first %}<th>{{ cell }}</th>{% else %}<td>{{ cell }}</td>
+{%- endif %}{% endfor %}</tr>
+{% endfor %}</table></div>
+<p class="small">abs_rel and rmse: less is better; δ1 to δ3: share of pixels within a factor of
+1.25, 1.25², 1.25³, more is better. Protocol: {{ protocol }} The controls look at no image: a
+method that does not beat them sees nothing.</p>
+{% else %}<p>{{ protocol }}</p>{% endif %}
+
+{% for picture in pictures %}<h2>{{ picture.title }}</h2>
+<img alt="{{ picture.caption }}" src="data:image/png;base64,{{ picture.base64 }}">
+<p class="small">{{ picture.caption }}</p>
+{% endfor %}
+
+<h2>Counts and timing</h2>
+<div class="scroll"><table>
+<tr>{% for heading in counts[0] %}<th>{{ heading }}</th>{% endfor %}</tr>
+{% for row in counts %}<tr>{% for cell in row.values() -%}
+{% if loop.first %}<th>{{ cell }}</th>{% else %}<td>{{ cell }}</td>{% endif %}
+{%- endfor %}</tr>
+{% endfor %}</table></div>
+
+{% for title, rows in details.items() %}<details><summary>{{ title }}</summary><table>
+{% for key, value in rows.items() %}<tr><th>{{ key }}</th><td>{{ value }}</td></tr>
+{% endfor %}</table></details>
 {% endfor %}
 </body></html>
 """
 
 
-def report_html(
-    *, sentence: str, note: str, caption: str, preview_png: bytes, tables: Mapping[str, Any]
-) -> str:
-    """Give one self-contained page: no script, no network; every text is escaped."""
-    environment = jinja2.Environment(autoescape=True, undefined=jinja2.StrictUndefined)
-    return environment.from_string(_PAGE).render(
-        sentence=sentence,
-        note=note,
-        caption=caption,
-        preview=base64.b64encode(preview_png).decode('ascii'),
-        tables=tables,
-    )
+@dataclass(frozen=True, slots=True)
+class Picture:
+    """A PNG with what it shows."""
+
+    title: str
+    caption: str
+    png: bytes
+
+    @property
+    def base64(self) -> str:
+        """Give the PNG for a data URL."""
+        return base64.b64encode(self.png).decode('ascii')
 
 
-def preview_png(frame: DemoFrame, *, far_m: float, title: str) -> bytes:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Page:
     """
-    Give a PNG that shows a frame: image, depth, true depth if known, cloud from above and side.
+    What the page says.
 
-    Parameters
+    Attributes
     ----------
-    frame : DemoFrame
-        What was recorded for one stamp.
-    far_m : float
-        Far end of colour maps and of the cloud's axes, metres.
-    title : str
-        What is shown.
+    title, sentence, note : str
+        Headline, what happened, and what must be said about the weights.
+    problems : sequence of str
+        What went wrong.
+    next_steps : mapping of str to str
+        Command by occasion, shown with the note.
+    metrics : sequence of mappings
+        Table of texts by heading, the methods first; empty without a truth.
+    n_methods : int
+        How many of its rows are methods.
+    protocol : str
+        How the metrics were made, or why there are none.
+    pictures : sequence of Picture
+        In order.
+    counts : sequence of mappings
+        Table of texts by heading.
+    details : mapping of str to mapping
+        Further tables by title, folded.
 
     """
-    height, width = frame.depth_m.shape
-    pictures = [('camera image', frame.rgb), ('depth published by the node', frame.color)]
-    if frame.true_depth_m is not None:
-        truth = colorize(frame.true_depth_m, near_m=0.0, far_m=far_m, color_map='turbo')
-        pictures.append(('true depth', truth))
-    picture_in = _WIDTH_IN * height / width
-    cloud_in = 4.2
-    figure = Figure(
-        figsize=(_WIDTH_IN + 1.0, len(pictures) * (picture_in + 0.3) + cloud_in + 0.4),
-        dpi=110,
-        layout='constrained',
-    )
-    grid = figure.add_gridspec(
-        len(pictures) + 1,
-        2,
-        height_ratios=[picture_in] * len(pictures) + [cloud_in],
-        width_ratios=[_WIDTH_IN, 0.15],
-    )
-    for row, (name, pixels) in enumerate(pictures):
-        _show_picture(figure.add_subplot(grid[row, 0]), name, pixels)
-        if row > 0:
-            # The published colours run from red (near) to blue (far).
-            mappable = ScalarMappable(Normalize(0.0, far_m), 'turbo_r')
-            figure.colorbar(mappable, cax=figure.add_subplot(grid[row, 1]), label='m')
-    views = grid[-1, 0].subgridspec(1, 2)
-    _show_cloud([figure.add_subplot(views[0, column]) for column in (0, 1)], frame, far_m)
-    figure.suptitle(title, fontsize=12, x=0.01, ha='left')
-    png = BytesIO()
-    figure.savefig(png, format='png')
-    return png.getvalue()
+
+    title: str
+    sentence: str
+    note: str
+    problems: Sequence[str]
+    next_steps: Mapping[str, str]
+    metrics: Sequence[Mapping[str, str]]
+    n_methods: int
+    protocol: str
+    pictures: Sequence[Picture]
+    counts: Sequence[Mapping[str, str]]
+    details: Mapping[str, Mapping[str, Any]]
 
 
-def _show_picture(axes: Axes, name: str, pixels: NDArray[np.uint8]) -> None:
-    axes.imshow(pixels)
-    axes.set_title(name, fontsize=10, loc='left', pad=3)
-    axes.set_axis_off()
-
-
-def _show_cloud(views: Sequence[Axes], frame: DemoFrame, far_m: float) -> None:
-    """Draw the points as two orthographic views, metres, at the same scale."""
-    x, y, z = frame.xyz_m.T
-    is_shown = np.isfinite(z)
-    x, y, z = x[is_shown], y[is_shown], z[is_shown]
-    colours = frame.point_rgb[is_shown] / 255.0
-    for axes, name, label, upward in (
-        (views[0], 'cloud from above', 'left (m)', -x),
-        (views[1], 'cloud from the side', 'up (m)', -y),
-    ):
-        axes.scatter(z, upward, c=colours, s=1.0, linewidths=0)
-        axes.set_title(name, fontsize=10, loc='left')
-        axes.set_xlabel('forward (m)')
-        axes.set_ylabel(label)
-        axes.set_xlim(0.0, far_m)
-        axes.set_ylim(-far_m / 2, far_m / 2)
-        axes.set_aspect('equal', adjustable='box')
-        axes.set_facecolor('#f3f5f7')
-        axes.grid(color='#dde3ea', linewidth=0.5)
-        axes.set_axisbelow(True)
+def report_html(page: Page) -> str:
+    """Give the page; every text is escaped."""
+    environment = jinja2.Environment(autoescape=True, undefined=jinja2.StrictUndefined)
+    values = {name: getattr(page, name) for name in page.__dataclass_fields__}
+    return environment.from_string(_PAGE).render(values)

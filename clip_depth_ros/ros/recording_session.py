@@ -1,9 +1,10 @@
 # Copyright 2026 The clip_depth_ros authors
 # SPDX-License-Identifier: Apache-2.0
-"""A recorder with a node of its own, and a view of what the depth node says about itself."""
+"""A recorder with a node of its own, and a view of what depth nodes say about themselves."""
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Mapping
 import time
 from typing import Final
@@ -35,7 +36,8 @@ class RecordingSession:
     def __init__(self, topics: Mapping[str, str], sink: Sink) -> None:
         self._topics = dict(topics)
         self._sink = sink
-        self._values: dict[str, str] = {}
+        self._values: dict[str, dict[str, str]] = {}
+        self._n_said: Counter[str] = Counter()
 
     def __enter__(self) -> RecordingSession:
         # A context of its own and no signal handlers: Ctrl-C arrives as KeyboardInterrupt.
@@ -65,10 +67,13 @@ class RecordingSession:
         """Give the number of messages recorded so far, by topic."""
         return self._recorder.counts
 
-    @property
-    def depth_node(self) -> Mapping[str, str]:
-        """Give the newest diagnostics of the depth node; empty before the first."""
-        return self._values
+    def said_by(self, node_name: str) -> Mapping[str, str]:
+        """Give the newest diagnostics of the depth node of that full name; empty before any."""
+        return self._values.get(node_name, {})
+
+    def n_said_by(self, node_name: str) -> int:
+        """Give how often the depth node of that full name has sent diagnostics so far."""
+        return self._n_said[node_name]
 
     def count_subscribers(self, topic: str) -> int:
         """Give how many subscriptions to a topic there are, the recorder's own included."""
@@ -112,5 +117,7 @@ class RecordingSession:
 
     def _on_diagnostics(self, array: DiagnosticArray) -> None:
         for status in array.status:
-            if status.name.endswith(': depth'):
-                self._values = {value.key: value.value for value in status.values}
+            node_name, _, part = status.name.rpartition(': ')
+            if part == 'depth':
+                self._values[node_name] = {value.key: value.value for value in status.values}
+                self._n_said[node_name] += 1
