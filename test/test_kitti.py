@@ -103,7 +103,7 @@ def by_topic(frames: Sequence[KittiFrame]) -> dict[str, list[Any]]:
 def pixels_through(messages: dict[str, list[Any]], xyz_velo: NDArray[Any]) -> NDArray[np.float64]:
     """Project LiDAR points (N, 3) with what the first messages say; gives u, v, depth."""
     T_velo_cam = matrix_from(messages[topics.TF_STATIC][0].transforms[0].transform)
-    P = messages[topics.CAMERA_INFO][0].p.reshape(3, 4)  # noqa: N806
+    P = messages[topics.CAMERA_INFO][0].p.reshape(3, 4)
     ones = np.ones((len(xyz_velo), 1))
     xyz_cam = np.linalg.inv(T_velo_cam) @ np.hstack([xyz_velo, ones]).T.astype(np.float64)
     u, v, depth_m = P @ xyz_cam
