@@ -58,10 +58,12 @@ def run(args: argparse.Namespace) -> int:
             workshop.make_clip()
             workshop.make_clip2depth()
         results = _kept(workshop) if args.what == 'study' else {}
-        results = {**(results or workshop.results())}
+        results = results or workshop.results()
+        _write(workshop.results_path, results)
         if args.what == 'study':
-            results['study'] = workshop.study()
-    _write(workshop.results_path, results)
+            for so_far in workshop.study(results.get('study', {})):
+                results['study'] = so_far
+                _write(workshop.results_path, results)
     _show(results)
     check_bands(results, recipe)
     for path in (workshop.clip_path, workshop.clip2depth_path, workshop.results_path):

@@ -88,8 +88,8 @@ def save_checkpoint(
         'format': FORMAT,
         'version': str(VERSION),
         'facts': json.dumps(dict(facts)),
-        'sha256': _digest(tensors),
     }
+    metadata['sha256'] = _digest(tensors, metadata['facts'])
     atomic_write_bytes(path, safetensors.torch.save(tensors, metadata))
 
 
@@ -107,7 +107,8 @@ def load_checkpoint(path: Path) -> Checkpoint:
         with safetensors.safe_open(path, framework='pt') as file:
             metadata = file.metadata() or {}
             tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
-    except (OSError, safetensors.SafetensorError) as error:
+    # Bytes that were changed can also make names that are no text or sizes without end.
+    except Exception as error:
         raise WeightsError(
             f'cannot read checkpoint {str(path)!r}: {error}; start anew with --force, or from '
             'last.safetensors beside it with --init-weights'
@@ -123,12 +124,13 @@ def load_checkpoint(path: Path) -> Checkpoint:
             f'checkpoint {str(path)!r} has version {metadata.get("version")}, this release reads '
             f'version {VERSION}: go on with the release that wrote it'
         )
-    if metadata.get('sha256') != _digest(tensors):
+    facts = metadata.get('facts', '')
+    if metadata.get('sha256') != _digest(tensors, facts):
         raise WeightsError(
-            f'checkpoint {str(path)!r} is damaged (its tensors are not those that were written): '
+            f'checkpoint {str(path)!r} is damaged (its content is not what was written): '
             'start anew with --force, or from last.safetensors beside it with --init-weights'
         )
-    return Checkpoint(path, tensors, json.loads(metadata['facts']))
+    return Checkpoint(path, tensors, json.loads(facts))
 
 
 def optimizer_tensors(optimizer: Optimizer) -> dict[str, Tensor]:
@@ -185,8 +187,8 @@ def restore_module(module: nn.Module, tensors: Mapping[str, Tensor], path: Path)
         ) from error
 
 
-def _digest(tensors: Mapping[str, Tensor]) -> str:
-    digest = hashlib.sha256()
+def _digest(tensors: Mapping[str, Tensor], facts: str) -> str:
+    digest = hashlib.sha256(facts.encode())
     for name in sorted(tensors):
         digest.update(name.encode())
         digest.update(tensors[name].view(torch.uint8).numpy().tobytes()
