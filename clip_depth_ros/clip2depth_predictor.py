@@ -184,6 +184,7 @@ class Clip2DepthPredictor(BackboneHolder):
             'clip2depth_weights': str(self.file),
             'trained_on': str(self.file.provenance.get('data', 'not said')),
             'trained_metrics': _headline(self.file.metrics),
+            'trained_protocol': str(self.file.provenance.get('protocol', 'not said')),
             'trained_size': _size_text(trained.input_width_px, trained.input_height_px),
             'trained_range_m': f'{trained.min_depth_m:g} to {trained.max_depth_m:g}',
             'input_size': _size_text(requested.width, requested.height),
@@ -252,7 +253,8 @@ class Clip2DepthPredictor(BackboneHolder):
 def _check_transformer(settings: PredictorSettings) -> None:
     """Refuse a ResNet before its weights are looked for."""
     vision = find_architecture(settings.backbone).config['vision_cfg']
-    if not isinstance(vision.get('layers'), int):
+    # A list of blocks for each stage makes a ResNet of open_clip; its default is one number.
+    if isinstance(vision.get('layers'), (list, tuple)):
         raise ConfigError(
             f'CLIP2Depth reads the blocks of a vision transformer, which {settings.backbone!r} '
             'does not have: set backbone to a ViT, such as ViT-B-16-quickgelu, or '

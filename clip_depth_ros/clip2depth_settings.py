@@ -71,10 +71,11 @@ class Clip2DepthSettings(Settings):
         'softplus(x), cut at max_depth_m.',
     )
     min_depth_m: float = setting(
-        0.5, 'Nearest depth that it can answer.', unit='m', gt=0.0, le=1000.0
+        0.5, 'Nearest depth that it can answer (our choice).', unit='m', gt=0.0, le=1000.0
     )
     max_depth_m: float = setting(
-        80.0, 'Farthest depth that it can answer.', unit='m', gt=0.0, le=1000.0
+        80.0, 'Farthest depth that it can answer (our choice: that up to which KITTI is scored).',
+        unit='m', gt=0.0, le=1000.0,
     )
     pixels: Literal['clip', 'imagenet'] = setting(
         'clip',

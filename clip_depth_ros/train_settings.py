@@ -72,7 +72,9 @@ class TrainSettings(Clip2DepthSettings):
         gt=0.0, lt=1.0,
     )
     world_first_seed: int = setting(0, 'First street of training.', ge=0, le=2**31)
-    world_n_seeds: int = setting(4000, 'Streets of training.', ge=1, le=10**7)
+    world_n_seeds: int = setting(
+        4000, 'Streets of training; 0: so many that no frame comes twice.', ge=0, le=10**7
+    )
     world_frames_per_seed: int = setting(4, 'Frames of each street.', ge=1, le=10_000)
     world_validation_first_seed: int = setting(
         900_000, 'First held-out street; must not be one of training.', ge=0, le=2**31
@@ -213,6 +215,11 @@ class TrainSettings(Clip2DepthSettings):
         if self.init_weights and self.clipseg_weights:
             raise ValueError(
                 'init_weights and clipseg_weights both say where to start from: name one of them'
+            )
+        if self.clipseg_weights and self.pixels != 'imagenet':
+            raise ValueError(
+                f"clipseg_weights were trained on ImageNet's pixels, got pixels={self.pixels!r}: "
+                "set pixels='imagenet'"
             )
         if self.cache_tokens and (changed := self.image_augmentations()):
             raise ValueError(

@@ -198,6 +198,8 @@ class TestTrim:
         for gone in ('text', 'text_tower'):
             with pytest.raises(ClipDepthError, match='the text tower of this backbone was freed'):
                 getattr(backbone, gone)
+        with pytest.raises(ClipDepthError, match='the last blocks of this image tower were freed'):
+            backbone.image_embeddings(blobs(48, 48)[None])
 
 
 class TestBundled:

@@ -6,6 +6,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 import gc
+import json
 from pathlib import Path
 from typing import Any
 import weakref
@@ -310,6 +311,19 @@ class TestRefused:
             with pytest.raises(ConfigError, match=r'set backbone to a ViT.*depthclip'):
                 build_predictor(settings.changed(**values))
 
+    def test_a_transformer_need_not_state_its_number_of_blocks(self, folder):
+        """open_clip's default is 12."""
+        path = Path(deep_backbone(folder, 'default.json'))
+        config = json.loads(path.read_text())
+        del config['vision_cfg']['layers']
+        path.write_text(json.dumps(config))
+        weights = write_clip2depth(folder / 'default.safetensors', str(path))
+        predictor = build_predictor(PredictorSettings(
+            backbone=str(path), pretrained='random', clip2depth_weights=str(weights), device='cpu'
+        ))
+
+        assert predictor.predict(blobs(32, 48)).depth_m.shape == (32, 48)
+
     @pytest.mark.parametrize('break_it', [BREAKS['flipped byte'], BREAKS['missing']])
     def test_the_tools_refuse_them_alike(
         self, settings, backbone, tmp_path, capsys, break_it: Callable[[Path], None]
@@ -335,6 +349,7 @@ class TestDescribe:
         )
         assert described['trained_metrics'] == 'abs_rel 0.123, rmse 5.68, delta1 0.9'
         assert described['trained_on'] == 'made up'
+        assert described['trained_protocol'] == 'none'
         assert described['trained_size'] == described['input_size'] == '48x32'
         assert described['trained_range_m'] == '1 to 80'
         assert described['condition'] == 'mirror'

@@ -199,6 +199,20 @@ class TestLidar:
         source = BagSource(write_ros2(tmp_path / 'bag', messages))
         assert [source[0].intrinsics, source[1].intrinsics] == [CAMERA, wide]
 
+    def test_a_chain_that_is_complete_only_after_the_first_frames(self, tmp_path: Path):
+        """Publishers of static transforms are found one by one; what came late held before."""
+        T_base_camera = np.linalg.inv(T_CAMERA_LIDAR)
+        frames = lidar_drive(3)[1:]
+        messages = [
+            static(np.eye(4), 'base', 'lidar'),
+            *frames[:3],
+            static(T_base_camera, 'base', 'camera', START_NS + STEP_NS // 2),
+            *frames[3:],
+        ]
+        source = BagSource(write_ros2(tmp_path / 'bag', messages))
+        for index in range(3):
+            assert np.argwhere(source[index].target_m).tolist() == [[5, 5], [5, 15]]
+
     def test_no_chain_is_an_error(self, tmp_path: Path):
         messages = [static(np.eye(4), 'map', 'camera'), *lidar_drive()[1:]]
         wanted = r"/bag': no static .* from 'lidar' to 'camera'.*\['camera', 'map"
@@ -510,6 +524,7 @@ class TestPieces:
             history.add(time_ns, value)
         assert [history.at(t) for t in (0, 10, 19, 20, 30)] == ['a', 'a', 'a', 'c', 'c']
         assert len(history.values) == 3
+        assert [history.since(t) for t in (0, 20)] == [['a', 'b', 'c'], ['c']]
 
     def test_transforms_chain_both_ways(self):
         dice = np.random.default_rng(1)

@@ -299,19 +299,18 @@ class TestSynthetic:
     def test_without_a_number_of_streets_no_frame_of_training_comes_twice(
         self, steps: int, batch_size: int, n_streets: int
     ) -> None:
-        settings = TrainSettings.from_mapping(
-            {**self.SETTINGS, 'steps': steps, 'batch_size': batch_size}
-        )
-        train, validation = open_source(settings.model_copy(update={'world_n_seeds': 0}))
+        train, validation = opened(**{
+            **self.SETTINGS, 'steps': steps, 'batch_size': batch_size, 'world_n_seeds': 0
+        })
         assert len(train) == 2 * n_streets >= steps * batch_size
         assert train.describe()['n_seeds'] == str(n_streets)
         assert len(validation) == 2
 
     def test_these_must_not_reach_the_held_out_streets(self) -> None:
-        settings = TrainSettings.from_mapping({**self.SETTINGS, 'steps': 80, 'batch_size': 1})
+        settings = {**self.SETTINGS, 'steps': 80, 'batch_size': 1}
         with pytest.raises(ConfigError, match=r'range\(5, 45\) and range\(40, 41\): move world_v'):
-            open_source(settings.model_copy(update={'world_n_seeds': 0}))
-        (train, _) = open_source(settings.model_copy(update={'world_n_seeds': 35}))
+            opened(**{**settings, 'world_n_seeds': 0})
+        (train, _) = opened(**{**settings, 'world_n_seeds': 35})
         assert len(train) == 70
 
     def test_the_sky_counts_as_far_in_training_and_as_nothing_where_it_is_scored(self) -> None:

@@ -44,6 +44,7 @@ def test_each_has_a_sentence_and_a_range(spec: SettingSpec):
     ({'source': 'kitti'}, "source='kitti' needs data_dir"),
     ({'source': 'bag'}, "source='bag' needs bag"),
     ({'init_weights': 'a', 'clipseg_weights': 'b'}, 'name one of them'),
+    ({'clipseg_weights': 'b'}, "got pixels='clip': set pixels='imagenet'"),
     ({'cache_tokens': True, 'augment_rotate_deg': 1.0}, 'augment_rotate_deg: set these to 0'),
     ({'augment_crop_width_px': 64}, 'needs both'),
     ({'world_validation_first_seed': 10}, 'held-out streets must not be among those of training'),

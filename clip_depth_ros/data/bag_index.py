@@ -58,7 +58,11 @@ class History(Generic[Item]):
 
     def at(self, time_ns: int) -> Item:
         """Give the value in force; before the first one, that."""
-        return self.values[max(0, bisect_right(self.times_ns, time_ns) - 1)]
+        return self.since(time_ns)[0]
+
+    def since(self, time_ns: int) -> Sequence[Item]:
+        """Give the value in force and those after it."""
+        return self.values[max(0, bisect_right(self.times_ns, time_ns) - 1):]
 
 
 @dataclass(slots=True)

@@ -5,7 +5,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -48,7 +48,7 @@ class BagSource:
         Use every n-th of the frames that have depth.
     T_camera_lidar : float64 (4, 4), optional
         Takes LiDAR points to the camera; by default from ``/tf_static``, as it was when the image
-        was recorded.
+        was recorded, or where the chain was not complete then, as soon as it was.
 
     Attributes
     ----------
@@ -197,9 +197,15 @@ class BagSource:
 
 
 def _looked_up(index: BagIndex, pair: Pair) -> Matrix4:
-    """Give the transform in force when the later one of image and cloud was received."""
-    tree = index.transforms.at(max(pair.image.bag_time_ns, pair.depth.bag_time_ns))
-    return tree.transform(pair.image.frame_id, pair.depth.frame_id)
+    """Give the transform in force when image and cloud were received, or the first after it."""
+    received_ns = max(pair.image.bag_time_ns, pair.depth.bag_time_ns)
+    *trees, newest = index.transforms.since(received_ns)
+    # A recording often starts before all of its publishers of static transforms were found: what
+    # came later and is static was so before.
+    for tree in trees:
+        with suppress(CalibrationError):
+            return tree.transform(pair.image.frame_id, pair.depth.frame_id)
+    return newest.transform(pair.image.frame_id, pair.depth.frame_id)
 
 
 def _open_bag(path: Path) -> BagReader:

@@ -234,7 +234,17 @@ class Backbone:
         self.is_trimmed = True
 
     def image_embeddings(self, rgbs: NDArray[np.uint8]) -> Tensor:
-        """Give the unit vectors of whole images, float32 (B, embed_dim), at the native size."""
+        """
+        Give the unit vectors of whole images, float32 (B, embed_dim), at the native size.
+
+        Raises
+        ------
+        ClipDepthError
+            If blocks of the image tower were freed.
+
+        """
+        if self.is_trimmed:
+            raise ClipDepthError('the last blocks of this image tower were freed: build another')
         vectors = self._clip.encode_image(self.pixels(rgbs, self.mean, self.std))
         return functional.normalize(vectors.float(), dim=-1)
 
