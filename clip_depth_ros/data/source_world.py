@@ -26,6 +26,8 @@ _FRAME_STEP: Final = 53
 """Frames of one street are 5.3 s apart, so that they show different stretches of it."""
 
 _VERSION: Final = 1
+"""Of the rendered streets; one more whenever the same seed looks different."""
+
 _ARRAYS: Final = {'rgb': np.uint8, 'depth_m': np.float16, 'class_ids': np.uint8}
 _PER_TASK: Final = 8
 
@@ -149,6 +151,7 @@ class WorldSource:
     def describe(self) -> Mapping[str, str]:
         """Give what decides the frames."""
         facts = {name: str(value) for name, value in asdict(self.streets).items()}
+        facts['version'] = str(_VERSION)  # tokens of an earlier world are not those of this one
         return {'source': 'synthetic', 'sky_depth_m': f'{self.sky_depth_m:g}', **facts}
 
     def _drive(self, seed: int) -> Drive:
