@@ -352,7 +352,7 @@ class TestSettings:
 
     def test_each_says_whether_it_is_the_papers_clipsegs_or_ours(self):
         sources = re.compile(r"the paper|CLIPSeg's|our choice", re.I)
-        facts = {'min_depth_m', 'max_depth_m', 'input_height_px', 'input_width_px'}
+        facts = {'input_height_px', 'input_width_px'}
         silent = {
             name
             for name, field in Clip2DepthSettings.model_fields.items()

@@ -172,8 +172,8 @@ class TestOtherProcesses:
 class TestDescription:
     def test_it_says_all_that_decides_the_frames(self) -> None:
         assert WorldSource(STREETS, sky_depth_m=80).describe() == {
-            'source': 'synthetic', 'version': '1', 'sky_depth_m': '80', 'first_seed': '3', 'n_seeds': '2',
-            'frames_per_seed': '2', 'width': '32', 'height': '16',
+            'source': 'synthetic', 'version': '1', 'sky_depth_m': '80', 'first_seed': '3',
+            'n_seeds': '2', 'frames_per_seed': '2', 'width': '32', 'height': '16',
         }
 
     @pytest.mark.parametrize('change', [

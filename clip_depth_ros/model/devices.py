@@ -120,7 +120,7 @@ def explain_out_of_memory(
     """
     try:
         yield
-    except torch.OutOfMemoryError as error:
+    except torch.cuda.OutOfMemoryError as error:
         raise DeviceError(f'{device} ran out of memory for {what}: {advice}') from error
 
 
