@@ -13,7 +13,7 @@ from typing import Any, Final
 
 from clip_depth_ros.clip2depth_settings import Clip2DepthSettings
 from clip_depth_ros.errors import ConfigError, WeightsError
-from clip_depth_ros.files import atomic_path
+from clip_depth_ros.files import atomic_write_bytes
 from clip_depth_ros.model.backbone import Backbone
 from clip_depth_ros.model.clip2depth import build_clip2depth, Clip2Depth
 from clip_depth_ros.model.states import misfits, not_finite, some
@@ -119,8 +119,7 @@ def save_clip2depth(
         'metrics': json.dumps(dict(metrics)),
     }
     metadata['sha256'] = _digest(metadata, state)
-    with atomic_path(path) as temporary:
-        temporary.write_bytes(safetensors.torch.save(state, metadata))
+    atomic_write_bytes(path, safetensors.torch.save(state, metadata))
 
 
 def read_clip2depth(path: Path) -> Clip2DepthFile:

@@ -16,7 +16,6 @@ import json
 from pathlib import Path
 from typing import Any, Final
 
-from clip_depth_ros import __version__
 from clip_depth_ros.config import PredictorSettings, TINY
 from clip_depth_ros.data.samples import SampleSource
 from clip_depth_ros.data.source_world import Frames, render_streets, Streets, WorldSource
@@ -51,6 +50,7 @@ from clip_depth_ros.training.held_out import (
 )
 from clip_depth_ros.training.loop import Progress, train
 from clip_depth_ros.training.run import run_folder
+from clip_depth_ros.training.start import versions
 import numpy as np
 import safetensors.torch
 import torch
@@ -470,10 +470,3 @@ def check_bands(results: Mapping[str, Any], recipe: Recipe) -> None:
                 f'abs_rel of {name} came out as {found:.3f}, and this recipe should lead to '
                 f'{least:g} to {most:g}: something in the training is not as it was'
             )
-
-
-def versions() -> dict[str, str]:
-    """Give the versions that numbers may depend on."""
-    return {
-        'clip_depth_ros': __version__, 'torch': str(torch.__version__), 'numpy': np.__version__
-    }

@@ -145,7 +145,12 @@ def provenance(settings: TrainSettings, source: SampleSource, n_steps: int) -> d
         'source': source.describe(),
         'steps': n_steps,
         'seed': settings.seed,
-        'versions': {
-            'clip_depth_ros': __version__, 'torch': torch.__version__, 'numpy': np.__version__,
-        },
+        'versions': versions(),
+    }
+
+
+def versions() -> dict[str, str]:
+    """Give the versions that numbers may depend on."""
+    return {
+        'clip_depth_ros': __version__, 'torch': str(torch.__version__), 'numpy': np.__version__
     }
