@@ -95,6 +95,48 @@ def test_equals_a_loop_in_plain_arithmetic(seed: int):
     )
 
 
+LOOKING_FORWARD = np.array(
+    [[0, -1, 0, 0], [0, 0, -1, 0], [1, 0, 0, -0.3], [0, 0, 0, 1]], np.float64
+)
+"""Takes points of a LiDAR, x forward, y left, z up, to a camera 0.3 m before it."""
+
+
+def test_as_in_monodepth2_the_number_is_the_forward_coordinate():
+    """10 m before the LiDAR is 9.7 m before a camera that is 0.3 m before it."""
+    P_lidar = projection_matrix(CAMERA, LOOKING_FORWARD)
+    points = np.array([[10, 0, 0]], np.float64)
+    assert sparse_depth(points, P_lidar, SIZE)[10, 20] == np.float32(9.7)
+    assert sparse_depth(points, P_lidar, SIZE, value='forward')[10, 20] == 10
+
+
+@pytest.mark.parametrize(('u', 'nearest', 'minus_one'), [
+    (20.0, 20, 19), (20.4, 20, 19), (20.6, 21, 20), (20.5, 21, 19), (21.5, 22, 21),
+])
+def test_as_in_monodepth2_points_fall_one_pixel_up_and_left(u, nearest, minus_one):
+    """Halves go to the even number there."""
+    points = np.array([[(u - CAMERA.cx) / CAMERA.fx, (12 - CAMERA.cy) / CAMERA.fy, 1.0]])
+    for pixel, where in (('nearest', [12, nearest]), ('minus-one', [11, minus_one])):
+        assert np.argwhere(sparse_depth(points, P, SIZE, pixel=pixel)).tolist() == [where]
+
+
+def test_of_forward_coordinates_the_least_counts_too():
+    points = np.array([[7.0, 0, 0], [5, 0, 0], [-5, 0, 0]])
+    image = sparse_depth(
+        points, projection_matrix(CAMERA, LOOKING_FORWARD), SIZE, value='forward'
+    )
+    assert image[image > 0].tolist() == [5]
+
+
+def test_points_behind_the_lidar_have_no_forward_coordinate():
+    """A camera that looks back sees them, at a depth that the LiDAR counts below 0."""
+    backward = np.diag([1.0, 1, -1, 1]) @ LOOKING_FORWARD
+    points = np.array([[-10.0, 0, 0]])
+    assert sparse_depth(points, projection_matrix(CAMERA, backward), SIZE).any()
+    assert not sparse_depth(
+        points, projection_matrix(CAMERA, backward), SIZE, value='forward'
+    ).any()
+
+
 @given(st.integers(0, 2**32 - 1))
 def test_projecting_undoes_unprojecting(seed: int):
     """The cloud of a depth image, seen by the same camera, is that depth image."""

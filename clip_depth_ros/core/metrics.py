@@ -1,7 +1,7 @@
 # Copyright 2026 The clip_depth_ros authors
 # SPDX-License-Identifier: Apache-2.0
 """
-Depth metrics of one image, and their mean over images.
+Depth metrics of an image, of groups of its pixels, and over many images.
 
 The formulas are those of Eigen, Puhrsch and Fergus (NIPS 2014), as all known evaluation codes have
 them; what differs between codes (crop, cap, alignment) is not here. Computed in float64.
@@ -11,7 +11,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, fields
+from typing import Any, Final
 
+from clip_depth_ros.core.metric_sums import Groups, MetricSums, PixelErrors
 from clip_depth_ros.errors import DataError
 from clip_depth_ros.types import Depth
 import numpy as np
@@ -52,6 +54,24 @@ class DepthMetrics:
     delta2: float
     delta3: float
     n: int
+
+
+_NAMES: Final = tuple(field.name for field in fields(DepthMetrics))
+
+
+@dataclass(frozen=True, slots=True)
+class GroupMetrics(DepthMetrics):
+    """
+    How a prediction differs from the ground truth over a group of pixels.
+
+    Attributes
+    ----------
+    log_bias : float
+        Mean of ln p - ln g: above 0 where the prediction is too far.
+
+    """
+
+    log_bias: float
 
 
 def valid_pixels(gt: Depth, *, min_depth_m: float, depth_cap_m: float) -> NDArray[np.bool_]:
@@ -107,27 +127,93 @@ def depth_metrics(pred: Depth, gt: Depth, valid: NDArray[np.bool_]) -> DepthMetr
     p, g = pred[valid].astype(np.float64), gt[valid].astype(np.float64)
     if not p.size:
         raise DataError('no pixel counts: the ground truth is empty within the range')
-    for name, values in (('prediction', p), ('ground truth', g)):
-        if n_wrong := int(np.count_nonzero(~(np.isfinite(values) & (values > 0)))):
-            raise DataError(
-                f'{n_wrong} of {p.size} counted pixels of the {name} are not above 0 and finite: '
-                'clamp them, or leave them out of the mask and report the coverage'
-            )
-    error, d = p - g, np.log(p) - np.log(g)
-    ratio = np.maximum(p / g, g / p)
-    return DepthMetrics(
-        abs_rel=float(np.mean(np.abs(error) / g)),
-        sq_rel=float(np.mean(error**2 / g)),
-        rmse=float(np.sqrt(np.mean(error**2))),
-        rmse_log=float(np.sqrt(np.mean(d**2))),
-        log10=float(np.mean(np.abs(d)) / np.log(10)),
+    _check_depths(p, g)
+    return _of_all(MetricSums.of(PixelErrors.of(p, g)))
+
+
+def grouped_metrics(
+    pred: NDArray[Any], gt: NDArray[Any], groups: Groups, n_groups: int
+) -> list[GroupMetrics | None]:
+    """
+    Compare a prediction with the ground truth, for each group of pixels on its own.
+
+    Parameters
+    ----------
+    pred, gt : float (N,)
+        Metres, above 0 and finite: the pixels that count.
+    groups : int (N,)
+        The group of each, from 0 to ``n_groups`` - 1.
+    n_groups : int
+        How many there are.
+
+    Returns
+    -------
+    list of GroupMetrics or None
+        None for groups without a pixel.
+
+    Raises
+    ------
+    DataError
+        If a value is not above 0 and finite.
+
+    """
+    p, g = pred.astype(np.float64), gt.astype(np.float64)
+    _check_depths(p, g)
+    return metrics_of(MetricSums.of(PixelErrors.of(p, g), groups, n_groups))
+
+
+def metrics_of(sums: MetricSums) -> list[GroupMetrics | None]:
+    """Give the metrics that follow from the sums of each group; None for empty ones."""
+    n = np.maximum(sums.n, 1)
+    variance = sums.log_spread / n
+    columns = np.stack([
+        sums.abs_rel / n,
+        sums.sq_rel / n,
+        np.sqrt(sums.square / n),
+        np.sqrt(variance + sums.log_mean**2),
+        sums.log10 / n,
         # The spread about the mean: the same as mean d^2 - (mean d)^2, and never below 0.
-        silog=float(100 * np.std(d)),
-        delta1=float(np.mean(ratio < 1.25)),
-        delta2=float(np.mean(ratio < 1.25**2)),
-        delta3=float(np.mean(ratio < 1.25**3)),
-        n=int(p.size),
+        100 * np.sqrt(variance),
+        *(sums.delta / n),
+    ])
+    return [
+        GroupMetrics(**dict(zip(_NAMES, (*values, count), strict=True)), log_bias=bias)
+        if count
+        else None
+        for values, count, bias in zip(
+            columns.T.tolist(), sums.n.tolist(), sums.log_mean.tolist(), strict=True
+        )
+    ]
+
+
+def pooled_metrics(each: Sequence[GroupMetrics]) -> DepthMetrics:
+    """
+    Give the metrics over all pixels of several images together, from those of each image.
+
+    Raises
+    ------
+    DataError
+        If there is none.
+
+    """
+    if not each:
+        raise DataError('no image could be evaluated: there are no pixels to pool')
+    n = np.array([metrics.n for metrics in each])
+    column = {
+        name: np.array([getattr(metrics, name) for metrics in each])
+        for name in (*_NAMES, 'log_bias')
+    }
+    sums = MetricSums(
+        n=n,
+        abs_rel=n * column['abs_rel'],
+        sq_rel=n * column['sq_rel'],
+        square=n * column['rmse'] ** 2,
+        log10=n * column['log10'],
+        log_mean=column['log_bias'],
+        log_spread=n * (column['silog'] / 100) ** 2,
+        delta=np.rint(n * np.stack([column[f'delta{k}'] for k in (1, 2, 3)])).astype(np.int64),
     )
+    return _of_all(sums.merged(np.zeros(len(each), np.intp), 1))
 
 
 def mean_metrics(each: Sequence[DepthMetrics]) -> DepthMetrics:
@@ -143,8 +229,22 @@ def mean_metrics(each: Sequence[DepthMetrics]) -> DepthMetrics:
     if not each:
         raise DataError('no image could be evaluated: there is no mean of nothing')
     means = {
-        field.name: float(np.mean([getattr(metrics, field.name) for metrics in each]))
-        for field in fields(DepthMetrics)
+        name: float(np.mean([getattr(metrics, name) for metrics in each])) for name in _NAMES
     }
     n = sum(metrics.n for metrics in each)
     return DepthMetrics(**{**means, 'n': n})  # type: ignore[arg-type]
+
+
+def _of_all(sums: MetricSums) -> DepthMetrics:
+    """Give the metrics of the one group there is."""
+    (metrics,) = metrics_of(sums)
+    return DepthMetrics(**{name: getattr(metrics, name) for name in _NAMES})
+
+
+def _check_depths(p: NDArray[np.float64], g: NDArray[np.float64]) -> None:
+    for name, values in (('prediction', p), ('ground truth', g)):
+        if n_wrong := int(np.count_nonzero(~(np.isfinite(values) & (values > 0)))):
+            raise DataError(
+                f'{n_wrong} of {values.size} counted pixels of the {name} are not above 0 and '
+                'finite: clamp them, or leave them out of the mask and report the coverage'
+            )

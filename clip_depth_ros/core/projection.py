@@ -10,7 +10,7 @@ points in the *reference* camera), P is that. Never both: the fourth column is p
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Literal
 
 from clip_depth_ros.core.image_plan import Size
 from clip_depth_ros.errors import CalibrationError, DataError
@@ -20,6 +20,12 @@ from numpy.typing import NDArray
 
 Projection = NDArray[np.float64]
 """float64 (3, 4): takes points (x, y, z, 1) to (u z', v z', z'), z' metres along the axis."""
+
+LidarValue = Literal['z', 'forward']
+"""What a point of a LiDAR stands for; see :func:`sparse_depth`."""
+
+LidarPixel = Literal['nearest', 'minus-one']
+"""Where a point of a LiDAR falls; see :func:`sparse_depth`."""
 
 
 def projection_matrix(
@@ -80,7 +86,14 @@ def project(
     return pixels, depth_m
 
 
-def sparse_depth(points: NDArray[Any], P: Projection, size: Size) -> Depth:
+def sparse_depth(
+    points: NDArray[Any],
+    P: Projection,
+    size: Size,
+    *,
+    value: LidarValue = 'z',
+    pixel: LidarPixel = 'nearest',
+) -> Depth:
     """
     Give the depth image that points make: of those that fall on a pixel, the nearest.
 
@@ -96,12 +109,19 @@ def sparse_depth(points: NDArray[Any], P: Projection, size: Size) -> Depth:
         See ``Projection``.
     size : Size
         Of the image.
+    value : {'z', 'forward'}
+        What a point stands for: its depth along the camera's axis, or, as in monodepth2's ground
+        truth, its x, forward in the LiDAR, which sits behind the camera and so has it farther
+        (KITTI: by 0.27 m). Points behind the LiDAR are then left out.
+    pixel : {'nearest', 'minus-one'}
+        Where a point falls: on the pixel whose centre is nearest (halves go right and down); or,
+        as in monodepth2's ground truth, on round(u) - 1, round(v) - 1 (halves go to the even
+        number), which is one pixel to the left and above.
 
     Returns
     -------
     float32 (H, W)
-        Metres along the optical axis; 0 where no point falls. A point falls on the pixel whose
-        centre is nearest (halves go right and down).
+        Metres; 0 where no point falls.
 
     Raises
     ------
@@ -112,13 +132,15 @@ def sparse_depth(points: NDArray[Any], P: Projection, size: Size) -> Depth:
 
     """
     pixels, depth_m = project(points, P)
-    columns, rows = np.floor(pixels + 0.5).T
+    columns, rows = (np.floor(pixels + 0.5) if pixel == 'nearest' else np.rint(pixels) - 1).T
     # Comparisons with NaN are false, so points behind the camera and NaN fall out here.
     inside = (columns >= 0) & (columns < size.width) & (rows >= 0) & (rows < size.height)
     inside &= np.isfinite(depth_m)
+    value_m = depth_m if value == 'z' else points[:, 0].astype(np.float64)
+    inside &= value_m >= 0
     nearest = np.full(size, np.inf)
     where = (rows[inside].astype(np.intp), columns[inside].astype(np.intp))
-    np.minimum.at(nearest, where, depth_m[inside])
+    np.minimum.at(nearest, where, value_m[inside])
     return np.where(np.isfinite(nearest), nearest, 0).astype(np.float32)
 
 

@@ -14,7 +14,8 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import Final, Literal
 
-from clip_depth_ros.core.image_plan import Window
+from clip_depth_ros.core.crops import at_bottom_centre, KB_SIZE
+from clip_depth_ros.core.image_plan import Size, Window
 from clip_depth_ros.data.samples import DepthSample
 from clip_depth_ros.errors import ConfigError, DataError
 from clip_depth_ros.types import Intrinsics, Rgb
@@ -24,8 +25,6 @@ from numpy.typing import NDArray
 
 Crop = Literal['none', 'kitti_benchmark', 'nyu_border']
 
-_KITTI_HEIGHT: Final = 352
-_KITTI_WIDTH: Final = 1216
 _NYU_WINDOW: Final = Window(x=43, y=45, width=565, height=427)
 
 
@@ -219,5 +218,4 @@ def recolored(rgb: Rgb, gamma: float, gains: NDArray[np.float64]) -> Rgb:
 def _fixed_window(crop: Crop, height: int, width: int) -> Window:
     if crop == 'nyu_border':
         return _NYU_WINDOW
-    left = (width - _KITTI_WIDTH) // 2
-    return Window(left, height - _KITTI_HEIGHT, _KITTI_WIDTH, _KITTI_HEIGHT)
+    return at_bottom_centre(Size(height, width), KB_SIZE)
