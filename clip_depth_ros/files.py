@@ -4,7 +4,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 import errno
 import os
@@ -31,6 +31,23 @@ def make_folder(path: str | os.PathLike[str]) -> Path:
     except OSError as error:
         raise _explained(folder, error) from error
     return folder
+
+
+def check_free(paths: Iterable[Path], *, force: bool) -> None:
+    """
+    Refuse to overwrite what is there, unless that is asked for.
+
+    Raises
+    ------
+    OutputError
+        Naming what is in the way.
+
+    """
+    taken = [str(path) for path in paths if path.exists()]
+    if taken and not force:
+        raise OutputError(
+            f'{", ".join(taken)} exists already: name another place, or add --force to overwrite'
+        )
 
 
 @contextmanager

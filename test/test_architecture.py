@@ -16,7 +16,7 @@ NOUNS = {
     'setting_specs',
     'train_settings',
 }
-TOOLS = {'paths', 'files', 'color'}
+TOOLS = {'paths', 'files', 'color', 'setting_files', 'versions'}
 BASE = NOUNS | TOOLS | {'core'}
 PREDICTOR = {
     'predictor', 'predictor_common', 'depthclip_predictor', 'clip2depth_predictor',

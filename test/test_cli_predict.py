@@ -114,7 +114,7 @@ def test_results_are_not_overwritten_unless_forced(tmp_path, image, backbone, na
     (tmp_path / name).write_bytes(b'precious')
 
     assert predict(image, tmp_path, backbone) == 1
-    assert f'{name} exists already: name another --out, or add --force' in capsys.readouterr().err
+    assert f'{name} exists already: name another place, or add --force' in capsys.readouterr().err
     assert (tmp_path / name).read_bytes() == b'precious'
 
     assert predict(image, tmp_path, backbone, '--force') == 0

@@ -10,9 +10,9 @@ from typing import Any, Final
 
 from clip_depth_ros.config import NodeSettings
 from clip_depth_ros.errors import WeightsError
-from clip_depth_ros.paths import assets_dir, BUNDLED_CLIP, shared_file
+from clip_depth_ros.paths import assets_dir, BUNDLED_CLIP
 from clip_depth_ros.predictor import choose_method
-import yaml
+from clip_depth_ros.setting_files import read_parameters
 
 TITLES: Final[Mapping[str, str]] = {'clip2depth': 'CLIP2Depth', 'depthclip': 'DepthCLIP'}
 """The methods by setting, with the names that people know; first the one that is trained."""
@@ -123,8 +123,7 @@ def demo_methods(given: Mapping[str, Any]) -> tuple[DemoMethod, ...]:
 
 def bundled_parameters() -> dict[str, Any]:
     """Give the preset of the weights that come with the package, ``config/synthetic.yaml``."""
-    preset = yaml.safe_load(shared_file('config', 'synthetic.yaml').read_text(encoding='utf-8'))
-    return {**STREET, **preset['/**']['ros__parameters']}
+    return {**STREET, **read_parameters('synthetic')}
 
 
 def note_of(settings: NodeSettings) -> str:

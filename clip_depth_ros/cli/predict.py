@@ -11,7 +11,6 @@ near is red, NaN is black) into the output folder.
 from __future__ import annotations
 
 import argparse
-from collections.abc import Mapping
 import io
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -44,14 +43,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     """Predict, write, and say what was written."""
     from clip_depth_ros.config import PredictorSettings
-    from clip_depth_ros.files import atomic_write_bytes
+    from clip_depth_ros.files import atomic_write_bytes, check_free
     from clip_depth_ros.predictor import build_predictor
 
     settings: PredictorSettings = PredictorSettings.from_mapping(given_settings(args))
     _check_grid(settings, is_wanted=args.save_grid)
     image_path = Path(args.image)
     paths = _result_paths(image_path.stem, Path(args.out), with_grid=args.save_grid)
-    _check_free(paths, force=args.force)
+    check_free(paths.values(), force=args.force)
     rgb = _cropped(_read_rgb(image_path), args.crop)
     predictor = build_predictor(settings)
     try:
@@ -96,14 +95,6 @@ def _crop(text: str) -> Window:
 def _result_paths(stem: str, out: Path, *, with_grid: bool) -> dict[str, Path]:
     paths = {'depth': out / f'{stem}_depth.npy', 'colour': out / f'{stem}_depth.png'}
     return {**paths, 'grid': out / f'{stem}_grid.npy'} if with_grid else paths
-
-
-def _check_free(paths: Mapping[str, Path], *, force: bool) -> None:
-    from clip_depth_ros.errors import OutputError
-
-    taken = [str(path) for path in paths.values() if path.exists()]
-    if taken and not force:
-        raise OutputError(f'{", ".join(taken)} exists already: name another --out, or add --force')
 
 
 def _read_rgb(path: Path) -> Rgb:

@@ -67,23 +67,11 @@ def run(args: argparse.Namespace) -> int:
 def _values(args: argparse.Namespace) -> dict[str, Any]:
     """Give the settings that are named: preset, then file, then flags."""
     from clip_depth_ros.paths import shared_file
+    from clip_depth_ros.setting_files import read_settings
 
     preset = shared_file('config', 'train', f'{args.preset}.yaml') if args.preset else None
     return {
-        **(_read(preset) if preset else {}),
-        **(_read(args.config) if args.config else {}),
+        **(read_settings(preset) if preset else {}),
+        **(read_settings(args.config) if args.config else {}),
         **given_settings(args, TrainSettings),
     }
-
-
-def _read(path: Path) -> dict[str, Any]:
-    from clip_depth_ros.errors import ConfigError
-    import yaml
-
-    try:
-        values = yaml.safe_load(path.read_text(encoding='utf-8'))
-    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
-        raise ConfigError(f'cannot read settings {str(path)!r}: {error}') from error
-    if not isinstance(values, dict) or not all(isinstance(name, str) for name in values):
-        raise ConfigError(f'settings {str(path)!r} must be lines "name: value"')
-    return values

@@ -6,7 +6,6 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from clip_depth_ros import __version__
 from clip_depth_ros.config import BUNDLED
 from clip_depth_ros.core.image_plan import Size
 from clip_depth_ros.data.samples import SampleSource
@@ -22,7 +21,7 @@ from clip_depth_ros.paths import assets_dir, BUNDLED_CLIP2DEPTH
 from clip_depth_ros.train_settings import TrainSettings
 from clip_depth_ros.training.frames import Crop
 from clip_depth_ros.training.frozen import FrozenClip
-import numpy as np
+from clip_depth_ros.versions import versions
 import torch
 from torch.optim import AdamW
 
@@ -146,11 +145,4 @@ def provenance(settings: TrainSettings, source: SampleSource, n_steps: int) -> d
         'steps': n_steps,
         'seed': settings.seed,
         'versions': versions(),
-    }
-
-
-def versions() -> dict[str, str]:
-    """Give the versions that numbers may depend on."""
-    return {
-        'clip_depth_ros': __version__, 'torch': str(torch.__version__), 'numpy': np.__version__
     }
