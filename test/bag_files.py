@@ -16,6 +16,7 @@ import numpy as np
 from rosbags.rosbag1 import Writer as Ros1Writer
 from rosbags.rosbag2 import CompressionFormat, CompressionMode, StoragePlugin, Writer
 from rosbags.typesys import get_types_from_msg, get_typestore, Stores
+import yaml
 
 START_NS = 1_600_000_000_123_456_789
 STEP_NS = 100_000_000
@@ -117,6 +118,46 @@ def write_old_sqlite(path: Path, messages: Sequence[RecordedMessage]) -> Path:
     return file
 
 
+def write_wild(path: Path, messages: Sequence[RecordedMessage], *, bare: bool) -> Path:
+    """Write MCAP as seen in the wild: ``sensor_msgs/Image``, each message zstd-compressed."""
+    writer = Writer(path, version=8, storage_plugin=StoragePlugin.MCAP)
+    writer.set_compression(CompressionMode.MESSAGE, CompressionFormat.ZSTD)
+    with writer:
+        connections = {}
+        for topic, msgtype in {m.topic: m.msgtype for m in messages}.items():
+            definition, _ = ros2_types().generate_msgdef(msgtype, ros_version=2)
+            connections[topic] = writer.add_connection(
+                topic, msgtype.replace('/msg/', '/'), msgdef=definition, rihs01='unknown'
+            )
+        for message in messages:
+            writer.write(connections[message.topic], message.bag_time_ns, message.cdr)
+    return path / f'{path.name}.mcap' if bare else path
+
+
+def write_split(
+    path: Path,
+    parts: Sequence[Sequence[RecordedMessage]],
+    storage: StoragePlugin = StoragePlugin.MCAP,
+    compression: CompressionMode = CompressionMode.NONE,
+) -> Path:
+    """Write a rosbag2 folder of several files, each with its part of the messages."""
+    everything = sorted((m for part in parts for m in part), key=lambda m: m.bag_time_ns)
+    write_ros2(path, everything, storage, compression)
+    metadata = yaml.safe_load((path / 'metadata.yaml').read_text())
+    facts = metadata['rosbag2_bagfile_information']
+    (whole,) = facts['relative_file_paths']
+    (path / whole).unlink()
+    facts['relative_file_paths'] = []
+    for number, part in enumerate(parts):
+        folder = write_ros2(path.with_name(f'{path.name}_{number}'), part, storage, compression)
+        (folder / 'metadata.yaml').unlink()
+        (file,) = folder.iterdir()
+        facts['relative_file_paths'].append(file.name)
+        file.rename(path / file.name)
+    (path / 'metadata.yaml').write_text(yaml.safe_dump(metadata))
+    return path
+
+
 def _ros2_kind(storage: StoragePlugin, mode: CompressionMode, *, bare: bool) -> MakeBag:
     write = write_bare if bare else write_ros2
     return lambda path, messages: write(path, messages, storage, mode)
@@ -150,3 +191,24 @@ KINDS: dict[str, MakeBag] = {
     'old-sqlite3': write_old_sqlite,
 }
 """How to write each kind of recording there is; each gives the path to read."""
+
+_SPLITS: dict[str, Callable[[Sequence[RecordedMessage]], list[Sequence[RecordedMessage]]]] = {
+    'split': lambda messages: [messages[:5], messages[5:8], messages[8:]],
+    # Both files reach over the whole time.
+    'overlapping': lambda messages: [messages[1::2], messages[::2]],
+}
+
+UNUSUAL_KINDS: dict[str, MakeBag] = {
+    **{
+        f'{name}-{storage.name}-{mode.name}'.lower(): (
+            lambda path, messages, cut=cut, storage=storage, mode=mode: write_split(
+                path, cut(messages), storage, mode
+            )
+        )
+        for name, cut in _SPLITS.items()
+        for storage, mode in _ROS2_MODES
+    },
+    'wild-folder': lambda path, messages: write_wild(path, messages, bare=False),
+    'wild-bare': lambda path, messages: write_wild(path, messages, bare=True),
+}
+"""Recordings of several files, and as other tools write them."""

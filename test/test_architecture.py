@@ -14,7 +14,7 @@ from source_tree import Import, imports_of, PACKAGE, PACKAGE_DIR, python_files, 
 NOUNS = {
     'errors', 'types', 'presets', 'config', 'clip2depth_settings', 'setting_checks',
     'setting_specs',
-    'train_settings',
+    'train_settings', 'evaluate_settings',
 }
 TOOLS = {'paths', 'files', 'color', 'setting_files', 'versions'}
 BASE = NOUNS | TOOLS | {'core'}

@@ -8,7 +8,7 @@ from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
-from bag_files import drive, KINDS, MakeBag, START_NS, STEP_NS, write_bare, write_ros2
+from bag_files import drive, KINDS, MakeBag, START_NS, STEP_NS, write_bare, write_ros2, write_wild
 from clip_depth_ros.data.bag_types import ros2_types
 from clip_depth_ros.data.bags import BagReader
 from clip_depth_ros.data.messages import stamp_ns_of
@@ -18,7 +18,7 @@ from hypothesis import given, HealthCheck, settings, strategies as st
 import numpy as np
 import pytest
 from rosbags.rosbag1 import Writer as Ros1Writer
-from rosbags.rosbag2 import CompressionFormat, CompressionMode, StoragePlugin, Writer
+from rosbags.rosbag2 import StoragePlugin, Writer
 from rosbags.typesys import get_types_from_msg, get_typestore, Stores
 
 ONE_FILE = ['ros1', 'ros1-lz4', 'bare-mcap-none', 'bare-mcap-storage', 'bare-sqlite3-none']
@@ -116,6 +116,25 @@ class TestEveryKind:
             assert (bag.topics, bag.time_span_ns, list(bag.messages())) == ({}, None, [])
 
 
+@pytest.mark.parametrize('order', [slice(None), slice(None, None, -1)])
+def test_windows_over_many_chunks(tmp_path: Path, order: slice) -> None:
+    """Every message is found by its time, however the chunks lie and overlap in the file."""
+    written = drive(8, width=400, height=600)  # more than half a chunk each
+    late = [m for m in written if m.topic == '/camera/camera_info']
+    others = [m for m in written if m.topic != '/camera/camera_info']
+    path = write_bare(tmp_path / 'bag', [*others[order], *late], StoragePlugin.MCAP)
+    with BagReader(path) as bag:
+        for message in written:
+            time_ns = message.bag_time_ns
+            assert list(bag.messages(start_ns=time_ns, stop_ns=time_ns + 1)) == [message]
+        for first, last in ((0, 5), (3, 9), (7, 16)):
+            window = bag.messages(
+                start_ns=written[first].bag_time_ns, stop_ns=written[last].bag_time_ns
+            )
+            assert list(window) == written[first:last]
+        assert list(bag.messages(start_ns=0, stop_ns=1)) == []
+
+
 @pytest.mark.parametrize('kind', ONE_FILE)
 @pytest.mark.parametrize('share', [0.0, 0.01, 0.1, 0.3, 0.5, 0.7, 0.9, 0.97, 0.999])
 def test_a_truncated_file_is_an_error(kind: str, share: float, tmp_path: Path) -> None:
@@ -201,19 +220,11 @@ def test_use_outside_of_with_is_explained(tmp_path: Path) -> None:
         reader.messages()
 
 
-def test_short_type_names_and_compressed_messages_in_a_bare_mcap(tmp_path: Path) -> None:
+def test_short_type_names_and_compressed_messages(tmp_path: Path) -> None:
     """As seen in the wild: ``sensor_msgs/Image``, each message zstd-compressed."""
-    written = [m for m in drive() if m.topic == '/camera/image']
-    definition, _ = ros2_types().generate_msgdef('sensor_msgs/msg/Image', ros_version=2)
-    writer = Writer(tmp_path / 'bag', version=8, storage_plugin=StoragePlugin.MCAP)
-    writer.set_compression(CompressionMode.MESSAGE, CompressionFormat.ZSTD)
-    with writer:
-        connection = writer.add_connection(
-            '/camera/image', 'sensor_msgs/Image', msgdef=definition, rihs01='unknown'
-        )
-        for message in written:
-            writer.write(connection, message.bag_time_ns, message.cdr)
-    assert read_all(tmp_path / 'bag' / 'bag.mcap') == written
+    written = drive()
+    assert read_all(write_wild(tmp_path / 'bag', written, bare=False)) == written
+    assert read_all(write_wild(tmp_path / 'bare', written, bare=True)) == written
 
 
 def test_a_topic_that_is_not_cdr_is_refused_by_name(tmp_path: Path) -> None:

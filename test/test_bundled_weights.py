@@ -8,7 +8,7 @@ import hashlib
 import json
 
 from clip_depth_ros.config import PredictorSettings
-from clip_depth_ros.data.source_world import Frames
+from clip_depth_ros.data.rendered_streets import Frames
 from clip_depth_ros.data.world.drive import Drive
 from clip_depth_ros.model.clip2depth_weights import read_clip2depth
 from clip_depth_ros.paths import assets_dir, BUNDLED_CLIP, BUNDLED_CLIP2DEPTH, shared_file

@@ -9,7 +9,7 @@ import json
 from pathlib import Path
 from typing import Any
 
-from clip_depth_ros.data.source_world import Frames
+from clip_depth_ros.data.rendered_streets import Frames
 from clip_depth_ros.errors import DataError
 from clip_depth_ros.model.architecture import Architecture, find_architecture
 from clip_depth_ros.model.towers import VitTower

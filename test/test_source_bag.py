@@ -4,20 +4,36 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 import multiprocessing
 from pathlib import Path
 import pickle
 from types import SimpleNamespace
 from typing import Any
 
-from bag_files import KINDS, START_NS, STEP_NS, write_ros2
+from bag_drives import (
+    CAMERA,
+    cloud,
+    depth_drive,
+    image,
+    info,
+    lidar_drive,
+    POINTS,
+    RGB,
+    static,
+    T_CAMERA_LIDAR,
+)
+from bag_files import KINDS, START_NS, STEP_NS, UNUSUAL_KINDS, write_ros2
+from clip_depth_ros.color import colorize
 from clip_depth_ros.core.image_plan import Size
 from clip_depth_ros.core.projection import projection_matrix, sparse_depth
 from clip_depth_ros.data import topics
-from clip_depth_ros.data.bag_index import History, Pair, paired, Place
+from clip_depth_ros.data.bag_index import History
+from clip_depth_ros.data.bag_places import Pair, paired, Place
 from clip_depth_ros.data.bag_writer import recorded, write_recording
 from clip_depth_ros.data.drive_messages import drive_messages
 from clip_depth_ros.data.kitti import find_kitti_frames, read_kitti_image, read_kitti_scan
+from clip_depth_ros.data.kitti_calibration import KittiCalibration
 from clip_depth_ros.data.kitti_messages import kitti_messages
 from clip_depth_ros.data.messages import (
     camera_info_message,
@@ -30,7 +46,7 @@ from clip_depth_ros.data.recorded_data import header_of, points_of, rgb_of
 from clip_depth_ros.data.samples import check_source
 from clip_depth_ros.data.source_bag import BagSource
 from clip_depth_ros.data.tf_tree import TransformTree
-from clip_depth_ros.data.world.drive import Drive, render_drive
+from clip_depth_ros.data.world.drive import CLASS_NAMES, Drive, render_drive
 from clip_depth_ros.errors import (
     CalibrationError,
     ConfigError,
@@ -45,60 +61,7 @@ from hypothesis import given, strategies as st
 import numpy as np
 import pytest
 
-CAMERA = Intrinsics(100.0, 100.0, 10.0, 5.0, 20, 12)
-RGB = np.random.default_rng(0).integers(0, 255, (12, 20, 3), np.uint8)
-# A LiDAR 0.3 m above the camera: x forward, y left, z up.
-T_CAMERA_LIDAR = np.array(
-    [[0, -1, 0, 0], [0, 0, -1, -0.3], [1, 0, 0, 0], [0, 0, 0, 1]], np.float64
-)
-POINTS = np.array([[10, 0.5, -0.3, 1], [20, -1, -0.3, 1], [-5, 0, 0, 1]], np.float32)
-
-
-def image(index: int, pixels: Any = RGB, encoding: str = 'rgb8', topic: str = '/cam/image'):
-    """Give an image message of a frame."""
-    stamp_ns = START_NS + index * STEP_NS
-    message = image_message(pixels, encoding, stamp_ns=stamp_ns, frame_id='camera')
-    return recorded(topic, message, stamp_ns)
-
-
-def info(index: int = 0, intrinsics: Intrinsics = CAMERA, **changes: Any) -> RecordedMessage:
-    """Give the camera_info of a frame."""
-    stamp_ns = START_NS + index * STEP_NS
-    message: Any = camera_info_message(intrinsics, stamp_ns=stamp_ns, frame_id='camera')
-    for name, value in changes.items():
-        setattr(message, name, value)
-    return recorded('/cam/camera_info', message, stamp_ns)
-
-
-def cloud(index: int, late_s: float = 0.0) -> RecordedMessage:
-    """Give the cloud of a frame, taken somewhat later."""
-    stamp_ns = START_NS + index * STEP_NS + round(late_s * 1e9)
-    message = cloud_message(POINTS, stamp_ns=stamp_ns, frame_id='lidar')
-    return recorded('/points', message, stamp_ns)
-
-
-def static(T_parent_child: Any, parent: str, child: str, time_ns: int = START_NS):
-    """Give a static transform."""
-    message = tf_message(T_parent_child, parent=parent, child=child, stamp_ns=time_ns)
-    return recorded('/tf_static', message, time_ns)
-
-
-def lidar_drive(n_frames: int = 3) -> list[RecordedMessage]:
-    """Give a recording with camera, LiDAR and calibration."""
-    frames = [m for i in range(n_frames) for m in (info(i), image(i, RGB + i), cloud(i))]
-    return [static(np.linalg.inv(T_CAMERA_LIDAR), 'lidar', 'camera'), *frames]
-
-
-def depth_drive(encoding: str = '32FC1') -> list[RecordedMessage]:
-    """Give a recording with camera and depth images: 2, 3, 4 m, with a hole."""
-    messages = []
-    for index in range(3):
-        metres = np.full((12, 20), 2.0 + index)
-        metres[0, 0] = 0 if encoding == '16UC1' else np.inf
-        pixels = (metres * 1000).astype(np.uint16) if encoding == '16UC1' else metres
-        pixels = pixels if encoding == '16UC1' else pixels.astype(np.float32)
-        messages += [image(index), image(index, pixels, encoding, '/cam/depth')]
-    return messages
+ALL_KINDS = {**KINDS, **UNUSUAL_KINDS}
 
 
 class TestDepthImages:
@@ -153,8 +116,20 @@ class TestLidar:
         assert sample.intrinsics == CAMERA
         assert (source.n_matched, source.n_missed) == (3, 0)
 
+    @pytest.mark.parametrize('kind', ALL_KINDS)
+    def test_any_kind_of_recording_gives_the_same_samples(self, tmp_path: Path, kind: str):
+        source = BagSource(ALL_KINDS[kind](tmp_path / 'bag', lidar_drive(4)))
+        assert (len(source), source.n_missed, source.problems) == (4, 0, [])
+        for index in (3, 0, 2, 1):
+            sample = source[index]
+            np.testing.assert_array_equal(sample.rgb, RGB + index)
+            assert np.argwhere(sample.target_m).tolist() == [[5, 5], [5, 15]]
+            assert sample.target_m[5, [5, 15]].tolist() == [10, 20]
+            assert sample.intrinsics == CAMERA
+            assert sample.stamp_ns == START_NS + index * STEP_NS
+
     @pytest.mark.parametrize('kind', ['ros1', 'sqlite3-none', 'mcap-storage', 'old-sqlite3'])
-    def test_any_kind_of_recording(self, tmp_path: Path, kind: str):
+    def test_frames_in_any_order_and_after_closing(self, tmp_path: Path, kind: str):
         source = BagSource(KINDS[kind](tmp_path / 'bag', lidar_drive()))
         for index in (2, 0, 1, 0):  # in any order, again and again
             np.testing.assert_array_equal(source[index].rgb, RGB + index)
@@ -348,6 +323,205 @@ class TestTopics:
             BagSource(tmp_path / 'nowhere.mcap')
 
 
+class TestDepthFilesBeside:
+    """KITTI's annotated PNGs: value / 256 = metres, number = number of the image."""
+
+    def write(self, folder: Path, numbers: Iterable[int]) -> Path:
+        folder.mkdir(parents=True)
+        for number in numbers:
+            stored = np.full((12, 20), 256 * (10 + number) + 64, np.uint16)
+            stored[0] = 0
+            cv2.imwrite(str(folder / f'{number:010}.png'), stored)
+        return folder
+
+    def bag(self, tmp_path: Path, n_frames: int = 4) -> Path:
+        return write_ros2(tmp_path / 'bag', [image(i, RGB + i) for i in range(n_frames)])
+
+    def test_the_number_of_the_image_names_its_file(self, tmp_path: Path):
+        gt_dir = self.write(tmp_path / 'gt', [1, 3])
+        source = BagSource(self.bag(tmp_path), gt_dir=gt_dir)
+        assert (source.gt_kind, source.n_matched, source.n_missed) == ('annotated', 2, 2)
+        for index, number in enumerate([1, 3]):
+            sample = source[index]
+            np.testing.assert_array_equal(sample.rgb, RGB + number)
+            np.testing.assert_array_equal(sample.target_m[1:], np.float32(10.25 + number))
+            assert not sample.target_m[0].any()
+
+    def test_counted_from_the_first_one(self, tmp_path: Path):
+        gt_dir = self.write(tmp_path / 'gt', [5, 6])
+        source = BagSource(self.bag(tmp_path), gt_dir=gt_dir, gt_first=5)
+        assert [source[i].target_m[1, 0] for i in range(2)] == [15.25, 16.25]
+        np.testing.assert_array_equal(source[1].rgb, RGB + 1)
+        assert source.describe()['gt_dir'].endswith('gt from 5')
+
+    def test_below_the_folder_of_a_drive(self, tmp_path: Path):
+        self.write(tmp_path / 'drive/proj_depth/groundtruth/image_02', [2])
+        source = BagSource(self.bag(tmp_path), gt_dir=tmp_path / 'drive')
+        assert len(source) == 1
+
+    def test_by_capture_time_and_once_for_each_stamp(self, tmp_path: Path):
+        """Received in another order, and a second time as the recording loops."""
+        received = [image(1, RGB + 1), image(0), image(1, RGB + 1)]
+        messages = [
+            RecordedMessage(m.topic, m.msgtype, m.cdr, START_NS + n * STEP_NS)
+            for n, m in enumerate(received)
+        ]
+        gt_dir = self.write(tmp_path / 'gt', [0, 1])
+        source = BagSource(write_ros2(tmp_path / 'bag', messages), gt_dir=gt_dir)
+        assert [source[i].target_m[1, 0] for i in range(3)] == [11.25, 10.25, 11.25]
+        assert len(set(source.names)) == 3
+        assert source[2].name == source.names[2]
+        assert source.names[2] == f'{source.names[0]} (2)'
+
+    def test_none_of_these_numbers(self, tmp_path: Path):
+        gt_dir = self.write(tmp_path / 'gt', [7, 9])
+        with pytest.raises(RecordingError, match=r'images 0 to 3, depth maps 7 to 9 .*gt_first'):
+            BagSource(self.bag(tmp_path), gt_dir=gt_dir)
+
+    def test_no_such_folder(self, tmp_path: Path):
+        with pytest.raises(RecordingError, match='should hold annotated depth as <number>'):
+            BagSource(self.bag(tmp_path), gt_dir=tmp_path / 'nowhere')
+
+    def test_not_beside_another_depth(self, tmp_path: Path):
+        with pytest.raises(ConfigError, match=r"'gt' and '/cam/depth': name one"):
+            BagSource(self.bag(tmp_path), gt_dir=Path('gt'), depth_topic='/cam/depth')
+
+    @pytest.mark.samples
+    def test_real_annotated_depth_is_value_by_256(self, tmp_path: Path, samples: Path):
+        folder = samples / 'kitti_depth'
+        messages = [
+            image(number, read_kitti_image(folder / 'rgb' / f'{number:010}.png'))
+            for number in (5, 50, 100)
+        ]
+        path = write_ros2(tmp_path / 'bag', messages)
+        (tmp_path / 'gt').mkdir()
+        for place, number in enumerate((5, 50, 100)):
+            stored = (folder / 'depth' / f'{number:010}.png').read_bytes()
+            (tmp_path / 'gt' / f'{place:010}.png').write_bytes(stored)
+        for place, sample in enumerate(BagSource(path, gt_dir=tmp_path / 'gt')):
+            file = tmp_path / 'gt' / f'{place:010}.png'
+            stored16 = cv2.imread(str(file), cv2.IMREAD_UNCHANGED)
+            np.testing.assert_array_equal(sample.target_m, stored16 / np.float32(256))
+
+
+class TestCalibrationBeside:
+    """KITTI's calibration files stand for camera_info and tf that are missing or wrong."""
+
+    CALIBRATION = KittiCalibration(CAMERA.matrix(), T_CAMERA_LIDAR)
+
+    def test_without_camera_info_and_tf(self, tmp_path: Path):
+        messages = [m for m in lidar_drive() if m.topic in ('/cam/image', '/points')]
+        path = write_ros2(tmp_path / 'bag', messages)
+        sample = BagSource(path, calibration=self.CALIBRATION)[0]
+        assert sample.intrinsics == CAMERA
+        assert np.argwhere(sample.target_m).tolist() == [[5, 5], [5, 15]]
+
+    def test_it_wins_over_wrong_ones(self, tmp_path: Path):
+        wrong = [static(np.eye(4), 'lidar', 'camera'), info(0, CAMERA.flipped())]
+        path = write_ros2(tmp_path / 'bag', [*wrong, image(0), cloud(0)])
+        source = BagSource(path, calibration=self.CALIBRATION)
+        assert source[0].intrinsics == CAMERA
+        assert np.argwhere(source[0].target_m).tolist() == [[5, 5], [5, 15]]
+        assert 'T_cam2_velo' in source.describe()['calibration']
+
+    @pytest.mark.samples
+    def test_real_frames_are_projected_as_from_their_folder(self, tmp_path: Path, samples: Path):
+        """To the pixel, as no rotation goes through a quaternion."""
+        frame = find_kitti_frames(samples / 'kitti_object')[0]
+        write_recording(kitti_messages([frame]), tmp_path / 'kitti.mcap')
+        sample = BagSource(tmp_path / 'kitti.mcap', calibration=frame.calibration)[0]
+        height, width = sample.rgb.shape[:2]
+        intrinsics, T = frame.calibration.intrinsics(width, height), frame.calibration.T_cam2_velo
+        assert frame.scan_path is not None
+        scan = read_kitti_scan(frame.scan_path)
+        wanted = sparse_depth(scan, projection_matrix(intrinsics, T), Size(height, width))
+        np.testing.assert_array_equal(sample.target_m, wanted)
+
+    def test_a_matrix_given_wins_over_its_extrinsics(self, tmp_path: Path):
+        path = write_ros2(tmp_path / 'bag', lidar_drive())
+        lower = T_CAMERA_LIDAR.copy()
+        lower[1, 3] += 0.1  # one pixel at 10 m
+        source = BagSource(path, calibration=self.CALIBRATION, T_camera_lidar=lower)
+        assert np.argwhere(source[0].target_m)[-1, 0] == 6
+
+
+class TestLidarPoints:
+    def test_other_conventions_are_passed_on(self, tmp_path: Path):
+        """monodepth2's: the LiDAR's forward coordinate, one pixel up and left."""
+        path = write_ros2(tmp_path / 'bag', lidar_drive())
+        T = T_CAMERA_LIDAR.copy()
+        T[2, 3] = 2.0  # so that z is 2 m more than the LiDAR's x
+        source = BagSource(path, T_camera_lidar=T, lidar_value='forward', lidar_pixel='minus-one')
+        usual = BagSource(path, T_camera_lidar=T)
+        rows, columns = np.nonzero(usual[0].target_m)
+        np.testing.assert_array_equal(
+            source[0].target_m[rows - 1, columns - 1], usual[0].target_m[rows, columns] - 2
+        )
+        chosen = source.describe()
+        assert (chosen['lidar_value'], chosen['lidar_pixel']) == ('forward', 'minus-one')
+        assert 'lidar_value' not in usual.describe()
+
+
+class TestClassImages:
+    IDS = np.arange(240, dtype=np.uint8).reshape(12, 20) % 5
+
+    def test_they_are_paired_as_depth_is(self, tmp_path: Path):
+        classes = [image(i, self.IDS + i, 'mono8', '/cam/classes') for i in (0, 2)]
+        path = write_ros2(tmp_path / 'bag', [*lidar_drive(), *classes])
+        source = BagSource(path, class_topic='/cam/classes')
+        found = [source[i].classes for i in range(3)]
+        assert found[1] is None
+        for index in (0, 2):
+            each = found[index]
+            assert each is not None
+            np.testing.assert_array_equal(each.ids, self.IDS + index)
+            assert each.names[3] == 'class 3'
+
+    def test_the_camera_is_not_taken_for_them(self, tmp_path: Path):
+        """A grey camera beside class images, both mono8."""
+        grey = [image(i, RGB[..., 0], 'mono8') for i in range(3)]
+        classes = image(0, self.IDS, 'mono8', '/cam/classes')
+        others = [m for m in lidar_drive() if m.topic != '/cam/image']
+        path = write_ros2(tmp_path / 'bag', [*others, *grey, classes])
+        assert BagSource(path, class_topic='/cam/classes').topics.image == '/cam/image'
+
+    @pytest.mark.parametrize(('pixels', 'encoding', 'wanted'), [
+        (IDS[:6, :10].copy(), 'mono8', 'has 20x12 pixels, its class ids 10x6'),
+        (IDS.astype(np.uint16), '16UC1', "need an encoding of .*got '16UC1'"),
+    ])
+    def test_what_does_not_fit(self, tmp_path: Path, pixels: Any, encoding: str, wanted: str):
+        classes = image(0, pixels, encoding, '/cam/classes')
+        path = write_ros2(tmp_path / 'bag', [*lidar_drive(), classes])
+        with pytest.raises(DataError, match=wanted):
+            BagSource(path, class_topic='/cam/classes')[0]
+
+
+class TestWithoutCameraImages:
+    """Another node's depth can be scored where only depth was recorded."""
+
+    def bag(self, tmp_path: Path) -> Path:
+        true = [image(i, np.full((12, 20), 5.0 + i, np.float32), '32FC1', '/gt') for i in (0, 1)]
+        rival = [image(i, np.full((6, 10), 4.0, np.float32), '32FC1', '/rival') for i in (0, 1)]
+        return write_ros2(tmp_path / 'bag', [*true, *rival])
+
+    def test_depth_stands_for_them_in_colours(self, tmp_path: Path):
+        source = BagSource(self.bag(tmp_path), depth_topic='/gt', image_may_be_depth=True)
+        sample = source[1]
+        wanted = colorize(sample.target_m, near_m=0, far_m=80, color_map='turbo')
+        np.testing.assert_array_equal(sample.rgb, wanted)
+        assert (sample.target_m == 6).all()
+
+    def test_named_as_the_image(self, tmp_path: Path):
+        source = BagSource(
+            self.bag(tmp_path), image_topic='/gt', depth_topic='/gt', image_may_be_depth=True
+        )
+        assert source[0].rgb.shape == (12, 20, 3)
+
+    def test_training_refuses_them(self, tmp_path: Path):
+        with pytest.raises(TopicError, match='0 topics that could be the camera'):
+            BagSource(self.bag(tmp_path), depth_topic='/gt')
+
+
 class TestDamage:
     def test_an_image_that_does_not_decode_is_named_and_others_read(self, tmp_path: Path):
         messages = lidar_drive()
@@ -406,6 +580,25 @@ class TestOurOwnRecordings:
         np.testing.assert_array_equal(sample.target_m[known], frame.depth_m[known])
         assert not sample.target_m[~known].any()
         assert sample.intrinsics == frame.intrinsics
+
+    def test_synthetic_classes_and_poses_are_exact(self, tmp_path: Path):
+        path = tmp_path / 'synth.mcap'
+        write_recording(drive_messages(render_drive(4, 3, width=64, height=32)), path)
+        source = BagSource(path, preset='auto')
+        for index in range(3):
+            frame, sample = Drive(4, width=64, height=32).frame(index), source[index]
+            assert sample.classes is not None
+            np.testing.assert_array_equal(sample.classes.ids, frame.class_ids)
+            assert sample.classes.names == CLASS_NAMES
+            assert sample.T_world_camera is not None
+            np.testing.assert_allclose(sample.T_world_camera, frame.T_world_cam, atol=1e-9)
+            assert (sample.stamp_ns, sample.recording) == (frame.stamp_ns, 'synth.mcap')
+
+    def test_a_fixed_frame_that_is_not_there(self, tmp_path: Path):
+        path = tmp_path / 'synth.mcap'
+        write_recording(drive_messages(render_drive(4, 1, width=64, height=32)), path)
+        with pytest.raises(CalibrationError, match=r"synth\.mcap': fixed_frame 'map' is not on"):
+            BagSource(path, fixed_frame='map')
 
     def test_synthetic_lidar(self, tmp_path: Path):
         path = tmp_path / 'synth.mcap'
@@ -468,6 +661,13 @@ class TestPieces:
         small.data = small.data[:150]
         with pytest.raises(DataError, match='truncated'):
             points_of(small)
+
+    @pytest.mark.parametrize('point_step', [8, 2**32 - 1])
+    def test_points_that_do_not_hold_their_coordinates(self, point_step: int):
+        damaged: Any = cloud_message(POINTS, stamp_ns=0, frame_id='l')
+        damaged.point_step = point_step
+        with pytest.raises(DataError, match=rf'within points of {point_step} bytes, are at \[0, '):
+            points_of(damaged)
 
     def test_a_cloud_without_coordinates_is_refused(self):
         flat: Any = cloud_message(POINTS, stamp_ns=0, frame_id='l')

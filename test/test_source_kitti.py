@@ -277,6 +277,124 @@ class TestRefusals:
         assert "names no file below '" in refusal(kitti, line)
 
 
+class TestRawLidar:
+    """The ground truth of monodepth2's 697 frames: what the Velodyne saw at that moment."""
+
+    @pytest.fixture
+    def scanned(self, kitti: Path) -> Path:
+        """Give frame 5 with one point 10 m ahead and 4 m to the left, at height of the LiDAR."""
+        point = np.array([[10, 4, 0, 1]], '<f4')
+        path = kitti / 'raw' / DATE / DRIVE / 'velodyne_points/data/0000000005.bin'
+        path.parent.mkdir(parents=True)
+        path.write_bytes(point.tobytes())
+        small = ['P_rect_02: 1 0 1.4 0 0 1 1.03 0 0 0 1 0', *CAMERA[1:]]
+        small.append('P_rect_03: 1 0 1.4 4 0 1 1.03 0 0 0 1 0')
+        (kitti / 'raw' / DATE / 'calib_cam_to_cam.txt').write_text('\n'.join(small))
+        return kitti
+
+    def lidar(self, root: Path, *lines: str, **settings: Any) -> KittiSource:
+        """Open a source of these lines."""
+        (root / 'split.txt').write_text('\n'.join(lines))
+        return KittiSource(root / 'raw', root / 'split.txt', gt='raw-lidar', **settings)
+
+    @pytest.mark.parametrize('line', [
+        f'{DATE}/{DRIVE} 5 l', bts(5), f'{bts(5).split()[0]} None 721.5',
+    ])
+    def test_a_point_falls_on_its_pixel(self, scanned: Path, line: str) -> None:
+        """It is seen at u = 1.4 - 4/10 = 1, v = 1.03 + 0.3/10 = 1.06."""
+        source = self.lidar(scanned, line)
+        np.testing.assert_array_equal(source[0].target_m, [[0, 0, 0], [0, 10, 0]])
+        assert source.n_without_depth == 0
+
+    def test_the_right_camera_sees_it_elsewhere(self, scanned: Path) -> None:
+        """The fourth column of its projection moves a point at 6 m by 4/6 px: 1.4 becomes 2.07."""
+        write_frame(scanned / 'raw', scanned / 'depth', 5, camera='image_03')
+        lidar = scanned / 'raw' / DATE / DRIVE / 'velodyne_points/data/0000000005.bin'
+        lidar.write_bytes(np.array([[6, 0, 0, 1]], '<f4').tobytes())
+        left, right = (self.lidar(scanned, f'{DATE}/{DRIVE} 5 {side}')[0] for side in 'lr')
+        np.testing.assert_array_equal(np.argwhere(left.target_m), [[1, 1]])
+        np.testing.assert_array_equal(np.argwhere(right.target_m), [[1, 2]])
+
+    def test_monodepth2_has_the_forward_coordinate(self, scanned: Path) -> None:
+        (scanned / 'raw' / DATE / 'calib_velo_to_cam.txt').write_text(
+            LIDAR[0] + '\nT: 0 0.3 -0.5'
+        )
+        for value, expected in (('z', 9.5), ('forward', 10)):
+            source = self.lidar(scanned, f'{DATE}/{DRIVE} 5 l', lidar_value=value)
+            assert source[0].target_m.max() == expected
+            assert source.describe()['lidar_value'] == value
+
+    def test_a_missing_scan_is_named(self, scanned: Path) -> None:
+        with pytest.raises(RecordingError, match=r'1 of 1 LiDAR scans are not there.*06.bin'):
+            self.lidar(scanned, f'{DATE}/{DRIVE} 6 l')
+
+    def test_the_calibration_must_be_there(self, scanned: Path) -> None:
+        (scanned / 'raw' / DATE / 'calib_velo_to_cam.txt').unlink()
+        with pytest.raises(RecordingError, match=r'calib_velo_to_cam.txt'):
+            self.lidar(scanned, f'{DATE}/{DRIVE} 5 l')
+
+    def test_images_elsewhere_have_no_scan(self, scanned: Path) -> None:
+        with pytest.raises(RecordingError, match='should be below image_02/data or image_03/data'):
+            self.lidar(scanned, 'rgb/5.png depth/5.png')
+
+
+class TestTimes:
+    def write_times(self, root: Path, last: str = '13:02:30.500000001') -> None:
+        """Write times of frames 0 to 6; only 5 and 6 have images."""
+        path = root / 'raw' / DATE / DRIVE / 'image_02/timestamps.txt'
+        lines = [f'2011-09-26 13:02:2{number}.5' for number in range(6)]
+        path.write_text('\n'.join([*lines, f'2011-09-26 {last}']))
+
+    def test_stamps_are_those_beside_the_images(self, kitti: Path) -> None:
+        """In whole nanoseconds: floats cannot tell them apart."""
+        self.write_times(kitti)
+        five, six = (opened(kitti, bts(5), bts(6))[index] for index in range(2))
+        assert five.stamp_ns is not None
+        assert six.stamp_ns == five.stamp_ns + 5_000_000_001
+        assert (five.recording, six.recording) == (DRIVE, DRIVE)
+
+    def test_without_they_are_not_known(self, kitti: Path) -> None:
+        """10 Hz is usual, but that is no measurement."""
+        assert opened(kitti, bts(5))[0].stamp_ns is None
+
+    def test_damaged_ones_are_noticed_on_open(self, kitti: Path) -> None:
+        self.write_times(kitti, 'noon')
+        with pytest.raises(RecordingError, match=r'line 7 should be a time like .*noon'):
+            opened(kitti, bts(6))
+
+
+class TestAllowedToMiss:
+    """An evaluation goes on without them, and says so."""
+
+    def source(self, root: Path, *lines: str) -> KittiSource:
+        """Open a source that may miss files."""
+        (root / 'split.txt').write_text('\n'.join(lines))
+        return KittiSource(
+            root / 'raw', root / 'split.txt', depth_dir=root / 'depth', allow_missing=True
+        )
+
+    def test_missing_files_are_problems(self, kitti: Path) -> None:
+        gt = kitti / 'depth' / DRIVE / 'proj_depth/groundtruth/image_02/0000000005.png'
+        gt.unlink()
+        image = kitti / 'raw' / DATE / DRIVE / 'image_02/data/0000000011.png'
+        source = self.source(kitti, bts(5), bts(11), bts(6))
+        assert source.problems == [
+            (f'{kitti / "split.txt"}:2', f'image {str(image)!r} is not there'),
+            (f'{kitti / "split.txt"}:1', f'depth map {str(gt)!r} is not there'),
+        ]
+        assert source.names == [bts(6).split()[0]]
+        assert source.describe()['left_out_missing'] == '2'
+
+    def test_frames_that_have_no_depth_anywhere_are_none(self, kitti: Path) -> None:
+        """45 of Eigen's 697 frames have no annotated depth."""
+        source = self.source(kitti, bts(5), f'{bts(6).split()[0]} None 721.5')
+        assert (source.problems, source.n_without_depth) == ([], 1)
+
+    def test_if_all_are_missing_it_is_an_error(self, kitti: Path) -> None:
+        with pytest.raises(RecordingError, match='2 of 2 images are not there'):
+            self.source(kitti, bts(11), bts(12))
+
+
 class TestDamagedFiles:
     """Noticed when the frame is asked for: reading all of KITTI on open would take minutes."""
 

@@ -8,11 +8,12 @@ import multiprocessing
 import os
 from pathlib import Path
 import pickle
+import sys
 from typing import Any
 
 from clip_depth_ros.data.samples import check_source
 from clip_depth_ros.data.source_nyu import NyuFolderSource, NyuLabelledSource, open_nyu
-from clip_depth_ros.errors import ImageError, RecordingError
+from clip_depth_ros.errors import ImageError, MissingDependencyError, RecordingError
 from clip_depth_ros.types import Intrinsics
 import cv2
 import h5py
@@ -151,6 +152,50 @@ class TestLabelledFile:
 
     def test_training_may_start(self, mat: Path) -> None:
         check_source(open_nyu(mat))
+
+
+class TestOfficialSplits:
+    """splits.mat of the data set's authors: two columns of numbers, from 1."""
+
+    def write(self, path: Path, **arrays: Any) -> Path:
+        """Write a MATLAB 5 file."""
+        scipy_io = pytest.importorskip('scipy.io')
+        scipy_io.savemat(path / 'splits.mat', arrays)
+        return path / 'splits.mat'
+
+    def test_its_test_frames_are_used(self, mat: Path, tmp_path: Path) -> None:
+        train, test = np.array([[2]], np.uint16), np.array([[1], [3]], np.uint16)
+        split = self.write(tmp_path, trainNdxs=train, testNdxs=test)
+        source = NyuLabelledSource(mat, split)
+        assert source.names == [f'{MAT} frame 1', f'{MAT} frame 3']
+        assert [source[index].name for index in range(2)] == source.names
+        assert 'list_sha256' in source.describe()
+
+    @pytest.mark.parametrize('numbers', [
+        [], [0, 1], [1, 4], [1.5], ['a'],
+    ])
+    def test_numbers_that_are_none(self, mat: Path, tmp_path: Path, numbers: list[Any]) -> None:
+        split = self.write(tmp_path, testNdxs=np.array(numbers))
+        with pytest.raises(RecordingError, match='testNdxs should be numbers of frames, 1 to 3'):
+            open_nyu(mat, split)
+
+    def test_other_arrays(self, mat: Path, tmp_path: Path) -> None:
+        with pytest.raises(RecordingError, match=r'should hold testNdxs.*has \[\]'):
+            open_nyu(mat, self.write(tmp_path, numbers=np.array([1])))
+
+    @pytest.mark.parametrize('content', [b'', b'MATLAB 5.0 MAT-file' + bytes(200), b'1\n2\n'])
+    def test_damaged_files(self, mat: Path, tmp_path: Path, content: bytes) -> None:
+        pytest.importorskip('scipy.io')
+        (tmp_path / 'splits.mat').write_bytes(content)
+        with pytest.raises(RecordingError, match='cannot be read as a MATLAB 5 file'):
+            open_nyu(mat, tmp_path / 'splits.mat')
+
+    def test_without_scipy(
+        self, mat: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setitem(sys.modules, 'scipy.io', None)
+        with pytest.raises(MissingDependencyError, match='pip install scipy'):
+            open_nyu(mat, tmp_path / 'splits.mat')
 
 
 class TestLabelledFileRefusals:
@@ -323,6 +368,20 @@ class TestFolderRefusals:
             f'{str(folder / "depth/2.png")!r}: complete the data set, correct its root, or take '
             'these lines out of the list'
         )
+
+    def test_an_evaluation_may_miss_some(self, folder: Path, tmp_path: Path) -> None:
+        split = listed(
+            tmp_path, 'rgb/2.png depth/2.png', 'rgb/rgb_10.png depth/sync_depth_00010.png'
+        )
+        source = NyuFolderSource(folder, split, allow_missing=True)
+        missing = str(folder / 'rgb/2.png')
+        assert source.names == ['rgb/rgb_10.png']
+        assert source.problems == [(f'{split}:1', f'{missing!r} is not there')]
+        assert source.n_without_depth == 0
+
+    def test_but_not_all(self, folder: Path, tmp_path: Path) -> None:
+        with pytest.raises(RecordingError, match='1 of 1 frames are not there'):
+            NyuFolderSource(folder, listed(tmp_path, 'rgb/2.png x.png'), allow_missing=True)
 
     def test_names_too_long_for_files(self, folder: Path, tmp_path: Path) -> None:
         with pytest.raises(RecordingError, match='1 of 1 frames are not there'):

@@ -5,20 +5,15 @@
 from __future__ import annotations
 
 from dataclasses import replace
-import itertools
 import json
 from pathlib import Path
 import pickle
 import shutil
 
+from clip_depth_ros.data.rendered_streets import open_frames, render_streets
 from clip_depth_ros.data.samples import check_source, DepthSample
-from clip_depth_ros.data.source_world import (
-    open_frames,
-    render_streets,
-    stream_streets,
-    Streets,
-    WorldSource,
-)
+from clip_depth_ros.data.source_world import WorldSource
+from clip_depth_ros.data.streets import Streets
 from clip_depth_ros.data.world.drive import Drive
 from clip_depth_ros.errors import DataError, OutputError
 import numpy as np
@@ -123,28 +118,53 @@ class TestSamples:
         check_source(WorldSource(STREETS, rendered=rendered))
 
 
-class TestStream:
-    def test_it_is_the_streets_one_after_the_other(self, fly: list[DepthSample]) -> None:
-        stream = stream_streets(3, frames_per_seed=2, width=32, height=16)
-        for sample, expected in zip(itertools.islice(stream, len(fly)), fly, strict=True):
-            assert (sample.name, sample.intrinsics) == (expected.name, expected.intrinsics)
-            np.testing.assert_array_equal(sample.rgb, expected.rgb)
-            np.testing.assert_array_equal(sample.target_m, expected.target_m)
+class TestWhatIsKnown:
+    """Beyond depth: when and where a frame was taken, and what it shows."""
 
-    def test_no_frame_comes_twice(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        """A thousand names, without the rendering."""
-        blank = Drive(0, width=16, height=16).frame(0, lidar=False)
-        monkeypatch.setattr(Drive, 'frame', lambda drive, index, *, lidar: blank)
-        stream = stream_streets(7, frames_per_seed=3, width=16, height=16)
-        names = [sample.name for sample in itertools.islice(stream, 1000)]
-        assert len(set(names)) == 1000
-        assert names[0] == 'seed 7 frame 7'
-        assert names[-1] == 'seed 340 frame 7'
+    def test_frames_of_a_street_follow_each_other(self, fly: list[DepthSample]) -> None:
+        assert fly[1].stamp_ns is not None
+        assert fly[0].stamp_ns is not None
+        assert fly[1].stamp_ns - fly[0].stamp_ns == 5_300_000_000
+        assert [sample.recording for sample in fly] == ['seed 3', 'seed 3', 'seed 4', 'seed 4']
 
-    def test_sky_is_as_far_as_is_said(self) -> None:
-        sample = next(stream_streets(3, width=32, height=16, sky_depth_m=20.0))
-        assert sample.target_m.min() > 0
-        assert sample.target_m.max() == 20
+    def test_poses_are_those_of_the_drive(self, fly: list[DepthSample]) -> None:
+        frame = Drive(3, width=32, height=16).frame(60, lidar=False)
+        np.testing.assert_array_equal(fly[1].T_world_camera, frame.T_world_cam)
+        assert fly[1].stamp_ns == frame.stamp_ns
+
+    @pytest.mark.parametrize('is_kept', [False, True])
+    def test_sky_is_a_class(
+        self, rendered: Path, fly: list[DepthSample], is_kept: bool
+    ) -> None:
+        sample = WorldSource(STREETS, rendered=rendered if is_kept else None)[2]
+        assert sample.classes is not None
+        assert sample.classes.names[0] == 'sky'
+        np.testing.assert_array_equal(sample.classes.ids == 0, fly[2].target_m == 0)
+        assert sample.stamp_ns == fly[2].stamp_ns
+
+    def test_names_are_known_without_rendering(self, fly: list[DepthSample]) -> None:
+        assert WorldSource(STREETS).names == [sample.name for sample in fly]
+
+
+class TestFilms:
+    FILM = replace(STREETS, n_seeds=1, frame_step=1)
+
+    def test_frames_are_neighbours(self) -> None:
+        assert WorldSource(self.FILM).names == ['seed 3 frame 7', 'seed 3 frame 8']
+
+    def test_they_are_described_as_films(self) -> None:
+        assert WorldSource(self.FILM).describe()['frame_step'] == '1'
+
+    def test_kept_streets_are_no_film(self, rendered: Path) -> None:
+        with pytest.raises(DataError, match='does not hold the rendered frames'):
+            WorldSource(self.FILM, rendered=rendered)[0]
+
+    def test_what_was_kept_before_films_is_still_found(self, rendered: Path) -> None:
+        """The usual step stands in no manifest."""
+        assert json.loads((rendered / 'streets.json').read_text()) == {
+            'version': 1, 'first_seed': 3, 'n_seeds': 2, 'frames_per_seed': 2, 'width': 32,
+            'height': 16,
+        }
 
 
 class TestOtherProcesses:

@@ -6,7 +6,9 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from clip_depth_ros.core.baselines import prior_at
 from clip_depth_ros.core.image_plan import Size
+from clip_depth_ros.data.joined import Joined
 from clip_depth_ros.errors import ConfigError, MissingDependencyError
 from clip_depth_ros.training.changes import change_of, crop_of
 from clip_depth_ros.training.distributed import Ranks
@@ -19,10 +21,9 @@ from clip_depth_ros.training.frames import (
     load_batches,
 )
 from clip_depth_ros.training.frozen import input_size
-from clip_depth_ros.training.joined import Joined
 from clip_depth_ros.training.logs import CsvLog, read_log, RunLog
 from clip_depth_ros.training.order import Order
-from clip_depth_ros.training.prior import fit_prior, prior_at
+from clip_depth_ros.training.prior import fit_prior
 from clip_depth_ros.training.sheet import SheetRow, write_sheet
 import cv2
 import numpy as np

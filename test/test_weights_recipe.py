@@ -9,7 +9,8 @@ import json
 from pathlib import Path
 
 from clip_depth_ros.cli.main import main
-from clip_depth_ros.data.source_world import Frames, Streets
+from clip_depth_ros.data.rendered_streets import Frames
+from clip_depth_ros.data.streets import Streets
 from clip_depth_ros.errors import DataError
 from clip_depth_ros.training import recipe as recipes
 from clip_depth_ros.training.captions import Vocabulary

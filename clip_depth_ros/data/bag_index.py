@@ -1,42 +1,27 @@
 # Copyright 2026 The clip_depth_ros authors
 # SPDX-License-Identifier: Apache-2.0
-"""Which messages of a recording make a training frame: one pass over it, headers only."""
+"""What a recording holds and where: one pass over it, mostly headers."""
 
 from __future__ import annotations
 
 from bisect import bisect_right
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Generic, TypeVar
+from typing import Any, Generic, TypeVar
 
 from clip_depth_ros.data import topics
+from clip_depth_ros.data.bag_damage import Damage, readable_messages
+from clip_depth_ros.data.bag_places import Place, place_of
 from clip_depth_ros.data.bag_topics import BagTopics
 from clip_depth_ros.data.bags import BagReader
+from clip_depth_ros.data.poses import PoseTree
 from clip_depth_ros.data.recorded_camera import recorded_camera, RecordedCamera
-from clip_depth_ros.data.recorded_data import header_of
+from clip_depth_ros.data.recorded_data import header_of, TRANSFORMS
 from clip_depth_ros.data.tf_tree import TransformTree
+from clip_depth_ros.errors import DataError
 from clip_depth_ros.types import RecordedMessage
-import numpy as np
 
 Item = TypeVar('Item')
-
-
-@dataclass(frozen=True, slots=True)
-class Place:
-    """Where a message is: its topic, when it was received and taken (ns), and its frame."""
-
-    topic: str
-    bag_time_ns: int
-    stamp_ns: int
-    frame_id: str
-
-
-@dataclass(frozen=True, slots=True)
-class Pair:
-    """An image and the depth that belongs to it."""
-
-    image: Place
-    depth: Place
 
 
 @dataclass(slots=True)
@@ -72,70 +57,92 @@ class BagIndex:
 
     Attributes
     ----------
-    images, depths : list of Place
+    images, depths, class_ids : list of Place
         In the order of their receive times.
     cameras : History of RecordedCamera
         By header stamp.
     transforms : History of TransformTree
-        By receive time.
+        The static ones, by receive time.
+    poses : PoseTree
+        All transforms.
+    damage : Damage
+        What could not be read.
 
     """
 
     images: list[Place] = field(default_factory=list)
     depths: list[Place] = field(default_factory=list)
+    class_ids: list[Place] = field(default_factory=list)
     cameras: History[RecordedCamera] = field(default_factory=History)
     transforms: History[TransformTree] = field(default_factory=History)
+    poses: PoseTree = field(default_factory=PoseTree)
+    damage: Damage = field(default_factory=Damage)
 
 
-def index_bag(bag: BagReader, used: BagTopics) -> BagIndex:
+def index_bag(bag: BagReader, used: BagTopics, *, allow_damage: bool = False) -> BagIndex:
     """
     Read through a recording once.
 
+    Parameters
+    ----------
+    bag : BagReader
+        Open.
+    used : BagTopics
+        What is wanted of it, besides transforms.
+    allow_damage : bool
+        Whether to go on where something cannot be read.
+
     Raises
     ------
-    RecordingError
-        If it is damaged.
+    DataError
+        If it is damaged, unless that is allowed.
 
     """
     index = BagIndex()
-    wanted = {used.image, used.depth, used.camera_info, topics.TF_STATIC} & bag.topics.keys()
-    for message in bag.messages(wanted):
-        if message.topic == used.image:
-            index.images.append(_place(message))
-        elif message.topic == used.depth:
-            index.depths.append(_place(message))
-        elif message.topic == topics.TF_STATIC:
-            tree = index.transforms.newest(TransformTree()).with_message(bag.decode(message))
-            index.transforms.add(message.bag_time_ns, tree)
-        else:
-            stamp_ns = header_of(message).stamp_ns
-            index.cameras.add(stamp_ns, recorded_camera(bag.decode(message)))
+    wanted = _wanted(bag, used)
+    messages = (
+        readable_messages(bag, wanted, index.damage) if allow_damage else bag.messages(wanted)
+    )
+    for message in messages:
+        try:
+            _take(index, bag, used, message)
+        except DataError as error:
+            if not allow_damage:
+                raise
+            index.damage.add(
+                f'{bag.path.name} {message.topic}',
+                str(error),
+                since_ns=message.bag_time_ns if message.topic == used.image else None,
+            )
+    # The files of a split recording come one after the other and may overlap.
+    for places in (index.images, index.depths, index.class_ids):
+        places[:] = sorted(dict.fromkeys(places), key=lambda place: place.bag_time_ns)
     return index
 
 
-def paired(
-    images: Sequence[Place], depths: Sequence[Place], tolerance_ns: int
-) -> list[Pair]:
-    """
-    Give each image with the depth whose header stamp is nearest, where that is near enough.
-
-    Of equally near ones the earlier counts; one depth may serve several images.
-    """
-    if not depths:
-        return []
-    ordered = sorted(depths, key=lambda place: place.stamp_ns)
-    stamps = np.array([place.stamp_ns for place in ordered], np.int64)
-    pairs = []
-    for image in images:
-        right = int(np.searchsorted(stamps, image.stamp_ns))
-        nearest = min(
-            ordered[max(0, right - 1):right + 1], key=lambda p: abs(p.stamp_ns - image.stamp_ns)
-        )
-        if abs(nearest.stamp_ns - image.stamp_ns) <= tolerance_ns:
-            pairs.append(Pair(image, nearest))
-    return pairs
+def _wanted(bag: BagReader, used: BagTopics) -> set[str]:
+    there = bag.topics
+    wanted = {used.image, used.depth, used.camera_info, used.class_ids, topics.TF_STATIC}
+    if topics.TF in there and there[topics.TF].msgtypes == (TRANSFORMS,):
+        wanted.add(topics.TF)
+    return wanted & there.keys()
 
 
-def _place(message: RecordedMessage) -> Place:
-    header = header_of(message)
-    return Place(message.topic, message.bag_time_ns, header.stamp_ns, header.frame_id)
+def _take(index: BagIndex, bag: BagReader, used: BagTopics, message: RecordedMessage) -> None:
+    topic, time_ns = message.topic, message.bag_time_ns
+    for wanted, places in (
+        (used.image, index.images),
+        (used.depth, index.depths),  # which may be the images, too
+        (used.class_ids, index.class_ids),
+    ):
+        if topic == wanted:
+            places.append(place_of(message))
+    if topic == used.camera_info:
+        index.cameras.add(header_of(message).stamp_ns, recorded_camera(bag.decode(message)))
+    elif topic == topics.TF:
+        index.poses.add(bag.decode(message), time_ns, is_static=False)
+    elif topic == topics.TF_STATIC:
+        decoded: Any = bag.decode(message)
+        index.poses.add(decoded, time_ns, is_static=True)
+        tree = index.transforms.newest(TransformTree()).with_message(decoded)
+        index.transforms.add(time_ns, tree)

@@ -4,13 +4,15 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Final
 
 from clip_depth_ros.core.images import DEPTH_ENCODINGS
+from clip_depth_ros.data.bag_damage import Damage, readable_messages
 from clip_depth_ros.data.bags import BagReader
 from clip_depth_ros.data.recorded_data import CAMERA_INFO, CLOUD, COMPRESSED_IMAGE, IMAGE
-from clip_depth_ros.errors import TopicError
+from clip_depth_ros.errors import RecordingError, TopicError
 
 _GREY: Final = ('mono8', 'mono16', '8UC1')
 
@@ -23,8 +25,8 @@ class BagTopics:
     Attributes
     ----------
     image, depth : str
-        Pictures, and depth images or clouds.
-    camera_info : str
+        Pictures, and depth images or clouds; no depth where it lies beside the recording.
+    camera_info, class_ids : str
         Empty: there is none.
     is_lidar : bool
         Whether ``depth`` holds clouds.
@@ -35,10 +37,19 @@ class BagTopics:
     depth: str
     camera_info: str
     is_lidar: bool
+    class_ids: str = ''
 
 
 def choose_topics(
-    bag: BagReader, *, image: str, camera_info: str, depth: str, lidar: str
+    bag: BagReader,
+    *,
+    image_topic: str,
+    camera_info_topic: str,
+    depth_topic: str,
+    lidar_topic: str,
+    class_topic: str,
+    has_depth: bool = True,
+    image_may_be_depth: bool = False,
 ) -> BagTopics:
     """
     Complete topics that are not named.
@@ -47,9 +58,15 @@ def choose_topics(
     ----------
     bag : BagReader
         Open.
-    image, camera_info, depth, lidar : str
-        Topics; empty ones are found: the only colour camera, the camera_info beside it, the only
-        cloud. Without ``depth`` the LiDAR is used, or the only depth images if there is none.
+    image_topic, camera_info_topic, depth_topic, lidar_topic : str
+        Empty ones are found: the only colour camera, the camera_info beside it, the only cloud.
+        Without a depth topic the LiDAR is used, or the only depth images if there is none.
+    class_topic : str
+        Images of class ids; empty: none.
+    has_depth : bool
+        Whether depth is to come from the recording at all.
+    image_may_be_depth : bool
+        Whether depth images may stand for the camera's, where they are named so or it has none.
 
     Raises
     ------
@@ -57,29 +74,41 @@ def choose_topics(
         If a topic is missing or of another type, or there are several to choose from.
 
     """
-    is_lidar = not depth and bool(lidar or _of_type(bag, {CLOUD}))
-    depth_topic = _depth_topic(bag, depth) if not is_lidar else _cloud_topic(bag, lidar)
-    image_topic = _check(bag, image, {IMAGE, COMPRESSED_IMAGE}) if image else _only_camera(bag)
-    if image_topic == depth_topic:
+    is_lidar = has_depth and not depth_topic and bool(lidar_topic or _of_type(bag, {CLOUD}))
+    depth = ''
+    if has_depth:
+        depth = _cloud_topic(bag, lidar_topic) if is_lidar else _depth_topic(bag, depth_topic)
+    stand_in = depth if image_may_be_depth and not is_lidar else ''
+    image = (
+        check_topic(bag, image_topic, {IMAGE, COMPRESSED_IMAGE})
+        if image_topic
+        else _only_camera(bag, class_topic, stand_in)
+    )
+    if image == depth != stand_in:
         raise TopicError(
-            f'{image_topic!r} cannot be both the camera and its depth: name another image_topic '
-            f'or depth_topic. All topics of {str(bag.path)!r}: {sorted(bag.topics)}'
+            f'{image!r} cannot be both the camera and its depth: name another image_topic or '
+            f'depth_topic. All topics of {str(bag.path)!r}: {sorted(bag.topics)}'
         )
-    info_topic = _check(bag, camera_info, {CAMERA_INFO}) if camera_info else ''
+    info = check_topic(bag, camera_info_topic, {CAMERA_INFO}) if camera_info_topic else ''
     return BagTopics(
-        image=image_topic,
-        depth=depth_topic,
-        camera_info=info_topic or _info_beside(bag, image_topic),
+        image=image,
+        depth=depth,
+        camera_info=info or _info_beside(bag, image),
         is_lidar=is_lidar,
+        class_ids=check_topic(bag, class_topic, {IMAGE}) if class_topic else '',
     )
 
 
-def _of_type(bag: BagReader, msgtypes: set[str]) -> list[str]:
-    return [name for name, topic in bag.topics.items() if msgtypes & {*topic.msgtypes}]
+def check_topic(bag: BagReader, topic: str, msgtypes: set[str]) -> str:
+    """
+    Give a topic that is there, of one of these types.
 
+    Raises
+    ------
+    TopicError
+        If it is not; the message lists what is.
 
-def _check(bag: BagReader, topic: str, msgtypes: set[str]) -> str:
-    """Refuse a topic that is not there or of another type."""
+    """
     there = bag.topics
     if topic not in there:
         raise TopicError(f'no topic {topic!r} in {str(bag.path)!r}; it has {sorted(there)}')
@@ -89,6 +118,10 @@ def _check(bag: BagReader, topic: str, msgtypes: set[str]) -> str:
             f'{there[topic].msgtype}'
         )
     return topic
+
+
+def _of_type(bag: BagReader, msgtypes: set[str]) -> list[str]:
+    return [name for name, topic in bag.topics.items() if msgtypes & {*topic.msgtypes}]
 
 
 def _only(bag: BagReader, found: list[str], what: str, setting: str) -> str:
@@ -102,31 +135,36 @@ def _only(bag: BagReader, found: list[str], what: str, setting: str) -> str:
 
 def _cloud_topic(bag: BagReader, lidar: str) -> str:
     if lidar:
-        return _check(bag, lidar, {CLOUD})
+        return check_topic(bag, lidar, {CLOUD})
     return _only(bag, _of_type(bag, {CLOUD}), 'the LiDAR', 'lidar_topic (or a depth_topic)')
 
 
 def _depth_topic(bag: BagReader, depth: str) -> str:
     if depth:
-        return _check(bag, depth, {IMAGE})
+        return check_topic(bag, depth, {IMAGE})
     images = _of_type(bag, {IMAGE})
     found = [topic for topic in images if _encoding(bag, topic) in DEPTH_ENCODINGS]
     return _only(bag, found, 'depth (and no LiDAR)', 'depth_topic')
 
 
-def _only_camera(bag: BagReader) -> str:
+def _only_camera(bag: BagReader, class_topic: str, stand_in: str) -> str:
     """Give the only colour camera, or the only grey one where there is no colour."""
-    candidates = _of_type(bag, {IMAGE, COMPRESSED_IMAGE})
+    candidates = [t for t in _of_type(bag, {IMAGE, COMPRESSED_IMAGE}) if t != class_topic]
     if len(candidates) > 1:
         encodings = {topic: _encoding(bag, topic) for topic in candidates}
         pictures = [topic for topic in candidates if encodings[topic] not in DEPTH_ENCODINGS]
         candidates = [t for t in pictures if encodings[t] not in _GREY] or pictures
+    if stand_in and not candidates:
+        return stand_in
     return _only(bag, candidates, 'the camera', 'image_topic')
 
 
 def _encoding(bag: BagReader, topic: str) -> str:
-    first = next(bag.messages([topic]), None)
-    return str(getattr(bag.decode(first), 'encoding', '')) if first else ''
+    """Give the encoding of the first image that can be read."""
+    for message in readable_messages(bag, [topic], Damage()):
+        with suppress(RecordingError):
+            return str(getattr(bag.decode(message), 'encoding', ''))
+    return ''
 
 
 def _info_beside(bag: BagReader, image_topic: str) -> str:

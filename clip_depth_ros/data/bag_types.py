@@ -27,6 +27,15 @@ ToCdr = Callable[[bytes], bytes]
 
 _HEADER = 'std_msgs/msg/Header'
 _IDL_SEPARATOR = '=' * 80 + '\nIDL: '
+_NEVER_CHANGED = frozenset({
+    'sensor_msgs/msg/CameraInfo',
+    'sensor_msgs/msg/CompressedImage',
+    'sensor_msgs/msg/Image',
+    'sensor_msgs/msg/PointCloud2',
+    'tf2_msgs/msg/TFMessage',
+})
+"""Alike in all distributions of ROS 2, so a definition that differs can only be damaged."""
+
 _ZSTD_MAGIC = b'\x28\xb5\x2f\xfd'
 
 
@@ -106,7 +115,11 @@ class BagTypes:
                 f'the bag does not say what {msgtype!r} looks like and it is no standard type: '
                 'record it with a tool that embeds message definitions (MCAP does)'
             )
-        if msgtype not in self._definitions or (self._is_ros1 and is_standard):
+        if (
+            msgtype not in self._definitions
+            or (self._is_ros1 and is_standard)
+            or msgtype in _NEVER_CHANGED
+        ):
             return ros2_types()
         store = self._embedded_store(msgtype)
         if self._is_ros1:

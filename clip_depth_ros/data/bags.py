@@ -16,19 +16,16 @@ from __future__ import annotations
 from collections.abc import Collection, Iterator
 import contextlib
 from dataclasses import dataclass
+from io import BytesIO
 from pathlib import Path
 
 from clip_depth_ros.data.bag_types import BagTypes, normalized_msgtype
+from clip_depth_ros.data.bag_windows import QuickReader
+from clip_depth_ros.data.recording_files import check_is_recording, REPAIR
 from clip_depth_ros.errors import ClipDepthError, RecordingError, TopicError
 from clip_depth_ros.types import RecordedMessage
 from rosbags.interfaces import Connection, ConnectionExtRosbag2, QosDurability
 from rosbags.rosbag1 import Reader as Ros1Reader
-from rosbags.rosbag2 import Reader as Ros2Reader
-
-_REPAIR = (
-    'if the recording was cut off, repair it first (ROS 1: rosbag reindex; rosbag2 folder: '
-    'ros2 bag reindex; MCAP file: mcap recover)'
-)
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,15 +86,20 @@ class BagReader:
 
     def __init__(self, path: str | Path) -> None:
         self.path = Path(path)
-        self._reader: Ros1Reader | Ros2Reader | None = None
+        self._reader: Ros1Reader | QuickReader | None = None
 
     def __enter__(self) -> BagReader:
         with self._explained('cannot open'):
-            _check_is_recording(self.path)
+            check_is_recording(self.path)
             is_ros1 = self.path.suffix == '.bag'
-            reader = Ros1Reader(self.path) if is_ros1 else Ros2Reader(self.path)
+            reader = Ros1Reader(self.path) if is_ros1 else QuickReader(self.path)
             reader.open()
-            self._connections = list(reader.connections)
+            # SQLite gives whatever a damaged file holds: a topic without a name is none.
+            self._connections = [
+                each
+                for each in reader.connections
+                if isinstance(each.topic, str) and isinstance(each.msgtype, str)
+            ]
             self._types = BagTypes(self._connections, is_ros1=is_ros1)
             self._reader = reader
         return self
@@ -206,13 +208,25 @@ class BagReader:
         is_whole = start_ns is None and stop_ns is None
         if is_whole and n_read < n_stated:
             raise RecordingError(
-                f'{str(self.path)!r} states {n_stated} messages and ends after {n_read}; {_REPAIR}'
+                f'{str(self.path)!r} states {n_stated} messages and ends after {n_read}; {REPAIR}'
             )
 
     def _message(self, connection: Connection, bag_time_ns: int, raw: bytes) -> RecordedMessage:
+        if not (isinstance(bag_time_ns, int) and isinstance(raw, bytes)):
+            raise RecordingError(
+                f'a message of {connection.topic!r} in {str(self.path)!r} should be bytes with a '
+                f'time, is {type(raw).__name__} at {bag_time_ns!r}: the recording is damaged'
+            )
         msgtype = normalized_msgtype(connection.msgtype)
         cdr = self._types.to_cdr(raw, msgtype)
         return RecordedMessage(connection.topic, msgtype, cdr, bag_time_ns)
+
+    def _forget_chunk(self) -> None:
+        """Let other chunks of a ROS 1 bag be read after one that is damaged."""
+        # rosbags closes the chunk it holds before it reads another; if that fails, it goes on
+        # taking the closed one for what it holds.
+        if isinstance(self._reader, Ros1Reader):
+            self._reader.current_chunk = (-1, BytesIO())
 
     @contextlib.contextmanager
     def _explained(self, failure: str) -> Iterator[None]:
@@ -224,40 +238,9 @@ class BagReader:
         # Broad on purpose: on damaged files rosbags lets through whatever its parsers trip over
         # (assertions, struct.error, KeyError, apsw and zstd errors, MemoryError ...).
         except Exception as error:
+            self._forget_chunk()
             reason = str(error) or type(error).__name__
-            raise RecordingError(f'{failure} {str(self.path)!r}: {reason}; {_REPAIR}') from error
-
-
-def _check_is_recording(path: Path) -> None:
-    if not path.exists():
-        raise RecordingError(f'no recording at {str(path)!r}: it does not exist')
-    if path.is_dir() and not (path / 'metadata.yaml').is_file():
-        inside = sorted(p.name for p in path.iterdir() if p.suffix in ('.bag', '.mcap', '.db3'))
-        advice = f'name one of its files instead: {inside}' if inside else 'nor any bag file'
-        raise RecordingError(
-            f'{str(path)!r} is no rosbag2 folder, it has no metadata.yaml; {advice}'
-        )
-    if path.is_file() and path.suffix not in ('.bag', '.mcap', '.db3'):
-        raise RecordingError(
-            f'a recording is a .bag, .mcap or .db3 file or a rosbag2 folder, got {str(path)!r} '
-            '(a .bag.active file needs rosbag reindex, a compressed .zstd file its folder)'
-        )
-    for database in [path] if path.suffix == '.db3' else sorted(path.glob('*.db3')):
-        _check_is_whole_sqlite(database)
-
-
-def _check_is_whole_sqlite(path: Path) -> None:
-    """Refuse a file that ends within a page: SQLite would read zeros there and say nothing."""
-    with path.open('rb') as file:
-        header = file.read(100)  # 'Database File Format', sqlite.org/fileformat.html, 1.3
-    page_bytes = int.from_bytes(header[16:18], 'big')
-    page_bytes = 65536 if page_bytes == 1 else page_bytes
-    size = path.stat().st_size
-    if len(header) < 100 or page_bytes == 0 or size % page_bytes:
-        raise RecordingError(
-            f'{str(path)!r} should be whole pages of {page_bytes} bytes, has {size} bytes: it is '
-            f'no SQLite file or was cut off; {_REPAIR}'
-        )
+            raise RecordingError(f'{failure} {str(self.path)!r}: {reason}; {REPAIR}') from error
 
 
 def _check_is_cdr(connection: Connection) -> None:

@@ -37,7 +37,27 @@ def read_rgb(path: Path) -> Rgb:
     return cv2.cvtColor(bgr, cv2.COLOR_BGR2RGB).astype(np.uint8, copy=False)
 
 
-def read_depth_png(path: Path, per_metre: int) -> Depth:
+def read_depth(path: Path, per_metre: float) -> Depth:
+    """
+    Read a depth map of either kind, float32 (H, W), metres.
+
+    Parameters
+    ----------
+    path : Path
+        ``.npy`` with float metres, as they are; else a 16-bit PNG, 0 where nothing is known.
+    per_metre : float
+        What a PNG stores for each metre.
+
+    Raises
+    ------
+    ImageError, RecordingError
+        If the file does not decode, is of another kind or cannot be read, naming it.
+
+    """
+    return _read_npy(path) if path.suffix == '.npy' else read_depth_png(path, per_metre)
+
+
+def read_depth_png(path: Path, per_metre: float) -> Depth:
     """
     Read a 16-bit depth map, float32 (H, W), metres; 0 where nothing is known.
 
@@ -45,7 +65,7 @@ def read_depth_png(path: Path, per_metre: int) -> Depth:
     ----------
     path : Path
         A PNG with one channel of 16 bits.
-    per_metre : int
+    per_metre : float
         What is stored for each metre: 256 (KITTI), 1000 (millimetres).
 
     Raises
@@ -84,6 +104,24 @@ def sample_of(
         )
     known = np.isfinite(target_m) & (target_m > 0)
     return DepthSample(name, rgb, np.where(known, target_m, np.float32(0)), intrinsics)
+
+
+def _read_npy(path: Path) -> Depth:
+    try:
+        with path.open('rb') as file:
+            stored: NDArray[Any] = np.lib.format.read_array(file, allow_pickle=False)
+    except (OSError, ValueError, EOFError, MemoryError) as error:
+        raise ImageError(
+            f'depth map {str(path)!r} cannot be read as a plain NumPy array ({error}): save it '
+            'with np.save'
+        ) from error
+    if stored.dtype.kind != 'f' or stored.ndim != 2:
+        raise ImageError(
+            f'depth map {str(path)!r} should be float metres (H, W), is {stored.dtype} '
+            f'{stored.shape}: save it with np.save as float32'
+        )
+    with np.errstate(over='ignore'):  # beyond float32 is beyond range: +Inf
+        return stored.astype(np.float32)
 
 
 def _decoded(path: Path, flags: int, kind: str) -> NDArray[Any]:

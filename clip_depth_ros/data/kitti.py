@@ -55,6 +55,9 @@ class KittiFrame:
     stamp_ns, scan_stamp_ns : int
         Capture times of image and scan, nanoseconds. Raw: from the timestamps files, whose local
         time is taken as UTC.
+    drive : str
+        Raw: name of the recording. Empty for object frames: each is a moment of its own, and
+        their stamps are our choice.
 
     """
 
@@ -64,6 +67,7 @@ class KittiFrame:
     calibration: KittiCalibration
     stamp_ns: int
     scan_stamp_ns: int
+    drive: str = ''
 
 
 def find_kitti_frames(folder: str | Path, *, rate_hz: float = 10.0) -> list[KittiFrame]:
@@ -88,10 +92,9 @@ def find_kitti_frames(folder: str | Path, *, rate_hz: float = 10.0) -> list[Kitt
     root = Path(folder)
     if not rate_hz > 0:
         raise ConfigError(f'frame rate must be positive, got {rate_hz!r} Hz')
-    drives = [found.parent.parent for found in _below(root, 'image_02/data')]
-    splits = [found.parent for found in _below(root, 'image_2', depth=1)]
-    raw_frames = [frame for drive in drives for frame in _raw_frames(drive)]
-    frames = sorted(raw_frames, key=lambda frame: frame.stamp_ns) + _object_frames(splits, rate_hz)
+    raw_frames = [frame for drive in raw_drives(root) for frame in _raw_frames(drive)]
+    object_frames = _object_frames(object_splits(root), rate_hz)
+    frames = sorted(raw_frames, key=lambda frame: frame.stamp_ns) + object_frames
     if not frames:
         raise RecordingError(
             f'{str(root)!r} is no KITTI folder: looked for image_02/data/<number>.png (raw: in it '
@@ -99,6 +102,16 @@ def find_kitti_frames(folder: str | Path, *, rate_hz: float = 10.0) -> list[Kitt
             'below)'
         )
     return frames
+
+
+def raw_drives(root: Path) -> list[Path]:
+    """Give the drives of the raw data that a folder is, or holds up to two levels below."""
+    return [found.parent.parent for found in _below(root, 'image_02/data')]
+
+
+def object_splits(root: Path) -> list[Path]:
+    """Give training and testing of the object data that a folder is one of, or holds."""
+    return [found.parent for found in _below(root, 'image_2', depth=1)]
 
 
 def read_kitti_image(path: Path) -> Rgb:
@@ -137,6 +150,35 @@ def read_kitti_scan(path: Path) -> NDArray[np.float32]:
     return np.frombuffer(data, '<f4').reshape(-1, 4).astype(np.float32, copy=False)
 
 
+def read_timestamps(path: Path, numbers: Iterable[str]) -> dict[str, int]:
+    """
+    Read when numbered files of a drive were taken: number n stands in line n, counted from 0.
+
+    Parameters
+    ----------
+    path : Path
+        ``timestamps.txt`` of a camera or of the LiDAR.
+    numbers : iterable of str
+        As in the names of the files.
+
+    Returns
+    -------
+    dict of int
+        Nanoseconds, by the numbers as they were given; local time, taken as UTC.
+
+    Raises
+    ------
+    RecordingError
+        If the file cannot be read or a line that is needed is no time.
+
+    """
+    wanted = list(numbers)
+    if not wanted:
+        return {}
+    lines = _bytes(path).decode('ascii', 'replace').splitlines()
+    return {number: _stamp_ns(path, lines, int(number)) for number in wanted}
+
+
 def _bytes(path: Path) -> bytes:
     try:
         return path.read_bytes()
@@ -162,8 +204,8 @@ def _raw_frames(drive: Path) -> list[KittiFrame]:
         return []
     calibration = read_raw_calibration(drive.parent)
     scans = _numbered(drive / 'velodyne_points/data', 'bin')
-    stamps = _read_stamps(drive / 'image_02/timestamps.txt', images)
-    scan_stamps = _read_stamps(drive / 'velodyne_points/timestamps.txt', scans)
+    stamps = read_timestamps(drive / 'image_02/timestamps.txt', images)
+    scan_stamps = read_timestamps(drive / 'velodyne_points/timestamps.txt', scans)
     return [
         KittiFrame(
             name=f'{drive.name}/{number}',
@@ -172,6 +214,7 @@ def _raw_frames(drive: Path) -> list[KittiFrame]:
             calibration=calibration,
             stamp_ns=stamps[number],
             scan_stamp_ns=scan_stamps.get(number, stamps[number]),
+            drive=drive.name,
         )
         for number, path in images.items()
     ]
@@ -196,15 +239,6 @@ def _object_frame(image_path: Path, stamp_ns: int) -> KittiFrame:
         stamp_ns=stamp_ns,
         scan_stamp_ns=stamp_ns,
     )
-
-
-def _read_stamps(path: Path, numbers: Iterable[str]) -> dict[str, int]:
-    """Give the stamp of each numbered file: number n stands in line n, counted from 0."""
-    wanted = list(numbers)
-    if not wanted:
-        return {}
-    lines = _bytes(path).decode('ascii', 'replace').splitlines()
-    return {number: _stamp_ns(path, lines, int(number)) for number in wanted}
 
 
 def _stamp_ns(path: Path, lines: list[str], index: int) -> int:

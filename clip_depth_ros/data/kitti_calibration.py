@@ -33,8 +33,8 @@ class KittiCalibration:
     K : float64 (3, 3)
         Intrinsics of the rectified images: the left part of P2.
     T_cam2_velo : float64 (4, 4)
-        Takes LiDAR points to cam2's own optical frame. P2's fourth column, the offset from cam0,
-        is in here, so K without it is the whole projection.
+        Takes LiDAR points to cam2's own optical frame (cam3's where that was asked for). P2's
+        fourth column, the offset from cam0, is in here, so K without it is the whole projection.
 
     """
 
@@ -65,9 +65,16 @@ def read_object_calibration(path: Path) -> KittiCalibration:
     return _calibration(path, _numbers(path, entries, 'P2', (3, 4)), R_rect, T_cam0_velo)
 
 
-def read_raw_calibration(date_dir: Path) -> KittiCalibration:
+def read_raw_calibration(date_dir: Path, *, camera: int = 2) -> KittiCalibration:
     """
     Read ``calib_cam_to_cam.txt`` and ``calib_velo_to_cam.txt`` of a recording date.
+
+    Parameters
+    ----------
+    date_dir : Path
+        The folder they are in.
+    camera : int
+        2: the left colour camera; 3: the right one.
 
     Raises
     ------
@@ -78,13 +85,13 @@ def read_raw_calibration(date_dir: Path) -> KittiCalibration:
 
     """
     camera_path, lidar_path = date_dir / RAW_CAMERA_FILE, date_dir / RAW_LIDAR_FILE
-    camera, lidar = _read_entries(camera_path), _read_entries(lidar_path)
+    cameras, lidar = _read_entries(camera_path), _read_entries(lidar_path)
     rotation = _numbers(lidar_path, lidar, 'R', (3, 3))
     translation = _numbers(lidar_path, lidar, 'T', (3, 1))
     T_cam0_velo = _with_last_row(np.hstack([rotation, translation]))
-    P_rect_02 = _numbers(camera_path, camera, 'P_rect_02', (3, 4))
-    R_rect_00 = _numbers(camera_path, camera, 'R_rect_00', (3, 3))
-    return _calibration(camera_path, P_rect_02, R_rect_00, T_cam0_velo)
+    P_rect = _numbers(camera_path, cameras, f'P_rect_{camera:02}', (3, 4))
+    R_rect_00 = _numbers(camera_path, cameras, 'R_rect_00', (3, 3))
+    return _calibration(camera_path, P_rect, R_rect_00, T_cam0_velo)
 
 
 def _calibration(

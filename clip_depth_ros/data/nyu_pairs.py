@@ -7,7 +7,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from pathlib import Path
 import re
-from typing import Final
+from typing import Final, NamedTuple
 
 from clip_depth_ros.data.split_files import (
     check_none_missing,
@@ -21,32 +21,56 @@ from clip_depth_ros.errors import RecordingError
 _IMAGE_SUFFIXES: Final = ('.jpg', '.jpeg', '.png', '.ppm')
 
 
-def listed_pairs(data_dir: Path, split_path: Path) -> tuple[list[tuple[Path, Path]], int]:
+class Pairs(NamedTuple):
     """
-    Give image and depth map of the frames of a split file, and how many lines have no depth.
+    Images with their depth maps.
+
+    Attributes
+    ----------
+    frames : list of (Path, Path)
+        Image and depth map.
+    n_without_depth : int
+        Images that have no depth map, as they need not.
+    problems : list of (str, str)
+        Lines whose files are missing, and what was looked for.
+
+    """
+
+    frames: list[tuple[Path, Path]]
+    n_without_depth: int
+    problems: list[tuple[str, str]]
+
+
+def listed_pairs(data_dir: Path, split_path: Path, *, allow_missing: bool = False) -> Pairs:
+    """
+    Give image and depth map of the frames of a split file.
 
     Lines are ``image depth [focal]``, as in BTS; ``None`` for missing depth.
 
     Raises
     ------
     RecordingError
-        If a file is missing, a line is of another kind or leads out of the data set.
+        If a file is missing (unless that is allowed, and not all are), a line is of another kind
+        or leads out of the data set.
 
     """
     lines = read_split(split_path)
-    frames: list[tuple[Path, Path]] = []
-    missing: dict[str, Path] = {}
-    for line in lines:
-        pair = _pair(data_dir, line)
-        if pair is not None:
-            frames.append(pair)
-            for path in pair:
-                if first_file([path]) is None:
-                    missing.setdefault(line.where, path)
-    check_none_missing(missing, len(lines), 'frames')
-    if not frames:
+    listed = {line.where: pair for line in lines if (pair := _pair(data_dir, line)) is not None}
+    missing = {
+        where: path
+        for where, pair in listed.items()
+        for path in reversed(pair)  # of both, the image is named
+        if first_file([path]) is None
+    }
+    if not allow_missing or len(missing) == len(listed):
+        check_none_missing(missing, len(lines), 'frames')
+    if not listed:
         raise RecordingError(f'no frame of {str(split_path)!r} has depth: name another list')
-    return frames, len(lines) - len(frames)
+    return Pairs(
+        [pair for where, pair in listed.items() if where not in missing],
+        len(lines) - len(listed),
+        [(where, f'{str(path)!r} is not there') for where, path in missing.items()],
+    )
 
 
 def _pair(data_dir: Path, line: SplitLine) -> tuple[Path, Path] | None:
@@ -60,9 +84,9 @@ def _pair(data_dir: Path, line: SplitLine) -> tuple[Path, Path] | None:
     return path_below(data_dir, image, line), path_below(data_dir, depth, line)
 
 
-def found_pairs(data_dir: Path) -> tuple[list[tuple[Path, Path]], int]:
+def found_pairs(data_dir: Path) -> Pairs:
     """
-    Give image and depth map of the frames of a folder, and how many images have no depth.
+    Give image and depth map of the frames of a folder.
 
     Raises
     ------
@@ -83,7 +107,22 @@ def found_pairs(data_dir: Path) -> tuple[list[tuple[Path, Path]], int]:
             'files of equal number, and for rgb_N.jpg beside sync_depth_N.png; or name them in a '
             'list'
         )
-    return frames, n_without
+    return Pairs(frames, n_without, [])
+
+
+def is_nyu_folder(folder: Path) -> bool:
+    """
+    Say whether files are named as in NYU: ``rgb_N`` with ``sync_depth_N``.
+
+    They stand in ``rgb/`` and ``depth/``, or together in the folder or up to two levels below.
+    """
+    if any((folder / 'depth').glob('sync_depth_*.png')):
+        return any((folder / 'rgb').glob('rgb_*'))
+    return any(
+        any(depth.parent.glob('rgb_*'))
+        for level in ('', '*/', '*/*/')
+        for depth in folder.glob(f'{level}sync_depth_*.png')
+    )
 
 
 def _places(data_dir: Path) -> Iterator[tuple[dict[int, Path], dict[int, Path]]]:

@@ -7,7 +7,9 @@ from __future__ import annotations
 import struct
 from typing import Any, Final, NamedTuple
 
-from clip_depth_ros.core.images import decode_plain, ImageBuffer, LAYOUTS
+from clip_depth_ros.color import colorize
+from clip_depth_ros.core.depth_encoding import decode_depth
+from clip_depth_ros.core.images import decode_plain, DEPTH_ENCODINGS, ImageBuffer, LAYOUTS
 from clip_depth_ros.errors import DataError, ImageError, RecordingError
 from clip_depth_ros.types import RecordedMessage, Rgb
 import cv2
@@ -19,8 +21,13 @@ IMAGE: Final = 'sensor_msgs/msg/Image'
 COMPRESSED_IMAGE: Final = 'sensor_msgs/msg/CompressedImage'
 CAMERA_INFO: Final = 'sensor_msgs/msg/CameraInfo'
 CLOUD: Final = 'sensor_msgs/msg/PointCloud2'
+TRANSFORMS: Final = 'tf2_msgs/msg/TFMessage'
+
+_SHOWN_M: Final = (0.0, 80.0)
+"""What the colours of depth reach over where it is shown as a picture."""
 
 _AS_STORED: Final = cv2.IMREAD_COLOR | cv2.IMREAD_IGNORE_ORIENTATION
+_CLASS_ENCODINGS: Final = ('mono8', '8UC1')
 _FLOATS: Final = {7: 'f4', 8: 'f8'}
 """PointField's datatypes of coordinates."""
 
@@ -39,9 +46,15 @@ def header_of(message: RecordedMessage) -> HeaderFacts:
     Raises
     ------
     RecordingError
-        If the message ends within its header.
+        If the message ends within its header, or does not even start as CDR does.
 
     """
+    if message.cdr[:1] not in (b'\x00', b''):
+        raise RecordingError(
+            f'a message of {message.topic!r} should be CDR, which starts with a zero, maybe '
+            f'compressed with zstd, and starts with {bytes(message.cdr[:4])!r}: the recording is '
+            'damaged'
+        )
     # CDR: four bytes of which the second says the byte order, then int32 and uint32, then the
     # length of the text with its closing zero.
     order = '<' if message.cdr[1:2] == b'\x01' else '>'
@@ -56,9 +69,16 @@ def header_of(message: RecordedMessage) -> HeaderFacts:
     return HeaderFacts(seconds * 10**9 + nanoseconds, name.decode('utf-8', 'replace'))
 
 
-def rgb_of(message: Any) -> Rgb:
+def rgb_of(message: Any, *, may_be_depth: bool = False) -> Rgb:
     """
     Give the picture of an Image or CompressedImage, uint8 (H, W, 3) RGB.
+
+    Parameters
+    ----------
+    message : Image or CompressedImage
+        As rosbags gives it.
+    may_be_depth : bool
+        Whether depth images are to be had, in colours over a fixed range.
 
     Raises
     ------
@@ -70,6 +90,10 @@ def rgb_of(message: Any) -> Rgb:
         return _decompressed(message)
     if message.encoding in LAYOUTS:
         return decode_plain(ImageBuffer.of(message))
+    if may_be_depth and message.encoding in DEPTH_ENCODINGS:
+        near_m, far_m = _SHOWN_M
+        depth_m = decode_depth(ImageBuffer.of(message))
+        return colorize(depth_m, near_m=near_m, far_m=far_m, color_map='turbo')
     try:
         pixels = message_to_cvimage(message, 'rgb8')
     # Broad on purpose: the library raises several unrelated types for damaged or unknown images.
@@ -91,6 +115,29 @@ def _decompressed(message: Any) -> Rgb:
     return cv2.cvtColor(bgr, cv2.COLOR_BGR2RGB).astype(np.uint8, copy=False)
 
 
+def class_ids_of(message: Any, size: tuple[int, ...]) -> NDArray[np.uint8]:
+    """
+    Give the class of each pixel, uint8 (H, W), from an 8-bit image of that size.
+
+    Raises
+    ------
+    ImageError
+        If it is of another kind or size.
+
+    """
+    if message.encoding not in _CLASS_ENCODINGS:
+        raise ImageError(
+            f'class ids need an encoding of {_CLASS_ENCODINGS}, got {message.encoding!r}'
+        )
+    ids = np.ascontiguousarray(ImageBuffer.of(message).view(np.uint8, 1))
+    if ids.shape != size:
+        raise ImageError(
+            f'the image has {size[1]}x{size[0]} pixels, its class ids {ids.shape[1]}x'
+            f'{ids.shape[0]}: name the class_topic of this camera'
+        )
+    return ids
+
+
 def points_of(cloud: Any) -> NDArray[np.float64]:
     """
     Give the points of a ``sensor_msgs/PointCloud2``, float64 (N, 3), in its frame.
@@ -107,12 +154,19 @@ def points_of(cloud: Any) -> NDArray[np.float64]:
             f'a cloud needs fields x, y, z of float32 or float64, has {sorted(fields)}'
         )
     order = '>' if cloud.is_bigendian else '<'
-    point = np.dtype({
-        'names': ['x', 'y', 'z'],
-        'formats': [order + _FLOATS[fields[name].datatype] for name in 'xyz'],
-        'offsets': [fields[name].offset for name in 'xyz'],
-        'itemsize': cloud.point_step,
-    })
+    offsets = [fields[name].offset for name in 'xyz']
+    try:
+        point = np.dtype({
+            'names': ['x', 'y', 'z'],
+            'formats': [order + _FLOATS[fields[name].datatype] for name in 'xyz'],
+            'offsets': offsets,
+            'itemsize': cloud.point_step,
+        })
+    except ValueError as error:
+        raise DataError(
+            f'x, y, z of a cloud should be within points of {cloud.point_step} bytes, are at '
+            f'{offsets}: the message is damaged'
+        ) from error
     row_bytes = cloud.width * cloud.point_step
     raw = np.frombuffer(cloud.data, np.uint8)
     if cloud.row_step < row_bytes or raw.size < cloud.height * cloud.row_step:

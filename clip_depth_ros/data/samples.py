@@ -12,6 +12,7 @@ from typing import Final, Protocol
 from clip_depth_ros.errors import DataError
 from clip_depth_ros.types import Depth, Intrinsics, Rgb
 import numpy as np
+from numpy.typing import NDArray
 
 _CHECKED: Final = 16
 """Frames that are looked at before training starts."""
@@ -22,6 +23,23 @@ _PLAUSIBLE_M: Final = (0.05, 500.0)
 
 _LONGEST_PART: Final = 200
 """Characters of the text that says which part of a source a subset is."""
+
+
+@dataclass(frozen=True, slots=True)
+class Classes:
+    """
+    What each pixel shows.
+
+    Attributes
+    ----------
+    ids : uint8 (H, W)
+    names : mapping of int to str
+        By id; pixels of an id without a name belong to no class.
+
+    """
+
+    ids: NDArray[np.uint8]
+    names: Mapping[int, str]
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +56,14 @@ class DepthSample:
         Metres along z; 0 or not finite where nothing is known.
     intrinsics : Intrinsics, optional
         Of the image, where known.
+    stamp_ns : int, optional
+        When it was taken, nanoseconds, where frames follow each other in time.
+    recording : str
+        Which recording it is of: frames of different ones do not follow each other.
+    classes : Classes, optional
+        Where known.
+    T_world_camera : float64 (4, 4), optional
+        Takes points of the camera's optical frame to a frame that does not move, where known.
 
     """
 
@@ -45,6 +71,10 @@ class DepthSample:
     rgb: Rgb
     target_m: Depth
     intrinsics: Intrinsics | None = None
+    stamp_ns: int | None = None
+    recording: str = ''
+    classes: Classes | None = None
+    T_world_camera: NDArray[np.float64] | None = None
 
 
 class SampleSource(Protocol):

@@ -1,30 +1,35 @@
 # Copyright 2026 The clip_depth_ros authors
 # SPDX-License-Identifier: Apache-2.0
-"""A recording as training data: camera images with depth images, or with what a LiDAR measured."""
+"""A recording as frames with depth: that of depth images, of a LiDAR, or of files beside it."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager, suppress
-from functools import partial
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Literal
 
-from clip_depth_ros.core.depth_encoding import decode_depth
-from clip_depth_ros.core.image_plan import Size
-from clip_depth_ros.core.images import ImageBuffer
-from clip_depth_ros.core.projection import projection_matrix, sparse_depth
-from clip_depth_ros.data.bag_index import BagIndex, index_bag, Pair, paired, Place
-from clip_depth_ros.data.bag_topics import BagTopics, choose_topics
+from clip_depth_ros.core.projection import LidarPixel, LidarValue
+from clip_depth_ros.data.bag_frames import (
+    annotated_pairs,
+    complete_frames,
+    recorded_pairs,
+    static_extrinsics,
+    unique_names,
+)
+from clip_depth_ros.data.bag_index import BagIndex, index_bag
+from clip_depth_ros.data.bag_places import open_per_process, Pair
+from clip_depth_ros.data.bag_topics import choose_topics
 from clip_depth_ros.data.bags import BagReader
-from clip_depth_ros.data.depth_files import sample_of
-from clip_depth_ros.data.per_process import PerProcess
-from clip_depth_ros.data.recorded_data import points_of, rgb_of
+from clip_depth_ros.data.frame_reader import FrameReader, named_in_errors
+from clip_depth_ros.data.kitti_calibration import KittiCalibration
 from clip_depth_ros.data.samples import DepthSample
-from clip_depth_ros.data.topics import TF_STATIC
+from clip_depth_ros.data.topic_presets import with_preset
+from clip_depth_ros.data.topics import TRUE_DEPTH
 from clip_depth_ros.data.transforms import Matrix4
-from clip_depth_ros.errors import CalibrationError, ConfigError, DataError, RecordingError
-from clip_depth_ros.types import Intrinsics, Rgb
+from clip_depth_ros.errors import CalibrationError, ConfigError
+
+GtKind = Literal['annotated', 'raw-lidar', 'depth-images', 'exact']
+"""Where depth comes from; exact: the true depth of our own synthetic recordings."""
 
 
 class BagSource:
@@ -42,23 +47,49 @@ class BagSource:
         or the only depth images if there is none.
     lidar_topic : str
         Clouds; empty: the only ones there are.
+    class_topic : str
+        Images of class ids (mono8) registered to the camera; empty: none.
+    preset : str
+        Names of the topics that are not named, see :func:`with_preset`.
     tolerance_s : float
-        Largest difference of the header stamps of an image and its depth.
+        Largest difference of the header stamps of an image and what belongs to it.
     stride : int
         Use every n-th of the frames that have depth.
     T_camera_lidar : float64 (4, 4), optional
-        Takes LiDAR points to the camera; by default from ``/tf_static``, as it was when the image
-        was recorded, or where the chain was not complete then, as soon as it was.
+        Takes LiDAR points to the camera; by default from the calibration, else from
+        ``/tf_static``, as it was when the image was recorded, or where the chain was not complete
+        then, as soon as it was.
+    calibration : KittiCalibration, optional
+        Stands for the camera_info and ``/tf_static`` of the recording.
+    gt_dir : Path, optional
+        Folder of annotated depth maps (KITTI's PNGs) that belong to the images, by number, see
+        :func:`annotated_pairs`; then no depth is read from the recording.
+    gt_first : int
+        Number of the depth map of the first image.
+    lidar_value, lidar_pixel : str
+        What a point of the LiDAR counts as, and where; see :func:`sparse_depth`.
+    fixed_frame : str
+        Frame that does not move, for ``T_world_camera``; empty: the root of the camera's tree.
+    image_may_be_depth : bool
+        Whether depth images, in colours, may stand for the camera's.
+    allow_damage : bool
+        Whether to use what can be read of a damaged recording, and say what cannot.
 
     Attributes
     ----------
+    topics : BagTopics
+        The topics that are used.
+    names : list of str
+        Of the frames; no two are alike.
     n_matched, n_missed : int
         Images that have depth within the tolerance, and that do not.
+    problems : list of (str, str)
+        What is damaged, and how.
 
     Raises
     ------
     ConfigError
-        If tolerance or stride are out of their range.
+        If a setting is out of its range.
     RecordingError
         If the recording cannot be read or no image has depth.
     TopicError
@@ -82,68 +113,96 @@ class BagSource:
         camera_info_topic: str = '',
         depth_topic: str = '',
         lidar_topic: str = '',
+        class_topic: str = '',
+        preset: str = 'none',
         tolerance_s: float = 0.05,
         stride: int = 1,
         T_camera_lidar: Matrix4 | None = None,
+        calibration: KittiCalibration | None = None,
+        gt_dir: Path | None = None,
+        gt_first: int = 0,
+        lidar_value: LidarValue = 'z',
+        lidar_pixel: LidarPixel = 'nearest',
+        fixed_frame: str = '',
+        image_may_be_depth: bool = False,
+        allow_damage: bool = False,
     ) -> None:
-        if not tolerance_s >= 0 or stride < 1:
-            raise ConfigError(
-                f'a recording needs tolerance_s >= 0 and stride >= 1, got {tolerance_s} and '
-                f'{stride}'
-            )
+        _check(tolerance_s, stride, gt_dir, depth_topic or lidar_topic)
         self.name = f'the recording {path.name}'
-        self._path, self._tolerance_s, self._stride = path, tolerance_s, stride
-        self._given_T = T_camera_lidar
-        self._bag: PerProcess[BagReader] = PerProcess(partial(_open_bag, path), _close_bag)
+        self._path, self._calibration = path, calibration
+        self._bag = open_per_process(path)
+        named = {
+            'image_topic': image_topic,
+            'camera_info_topic': camera_info_topic,
+            'depth_topic': depth_topic,
+            'lidar_topic': lidar_topic,
+            'class_topic': class_topic,
+        }
         with BagReader(path) as bag:
             self.topics = choose_topics(
                 bag,
-                image=image_topic,
-                camera_info=camera_info_topic,
-                depth=depth_topic,
-                lidar=lidar_topic,
+                **with_preset(bag, preset, named),
+                has_depth=gt_dir is None,
+                image_may_be_depth=image_may_be_depth,
             )
-            index = index_bag(bag, self.topics)
-        pairs = paired(index.images, index.depths, round(tolerance_s * 1e9))
+            index = index_bag(bag, self.topics, allow_damage=allow_damage)
+        with named_in_errors(repr(str(path))):
+            pairs = (
+                recorded_pairs(index, self.topics, tolerance_s)
+                if gt_dir is None
+                else annotated_pairs(index, gt_dir, gt_first)
+            )
+            used = pairs[::stride]
+            extrinsics = self._extrinsics(index, T_camera_lidar, used)
+            self._frames = complete_frames(
+                index, used, extrinsics, fixed_frame=fixed_frame, tolerance_s=tolerance_s
+            )
+        self.problems = index.damage.problems
         self.n_matched, self.n_missed = len(pairs), len(index.images) - len(pairs)
-        if not pairs:
-            raise RecordingError(_no_pairs(path, self.topics, index, tolerance_s))
-        self._pairs = pairs[::stride]
-        self._cameras = index.cameras
-        self._Ts_camera_lidar = self._extrinsics(index) if self.topics.is_lidar else []
+        self.names = unique_names(path, self._frames)
+        self._reader = FrameReader(
+            self.topics, index.cameras, calibration, image_may_be_depth, lidar_value, lidar_pixel
+        )
+        self._chosen = _chosen(
+            tolerance_s=f'{tolerance_s:g}',
+            stride=str(stride),
+            T_camera_lidar='' if T_camera_lidar is None else str(T_camera_lidar.tolist()),
+            calibration='' if calibration is None else _text(calibration),
+            gt_dir='' if gt_dir is None else f'{gt_dir} from {gt_first}',
+            lidar_value='' if lidar_value == 'z' else lidar_value,
+            lidar_pixel='' if lidar_pixel == 'nearest' else lidar_pixel,
+            class_topic=self.topics.class_ids,
+            fixed_frame=fixed_frame,
+        )
+
+    @property
+    def gt_kind(self) -> GtKind:
+        """Give where depth comes from."""
+        if not self.topics.depth:
+            return 'annotated'
+        if self.topics.is_lidar:
+            return 'raw-lidar'
+        return 'exact' if self.topics.depth == TRUE_DEPTH else 'depth-images'
 
     def __len__(self) -> int:
-        return len(self._pairs)
+        return len(self._frames)
 
     def __getitem__(self, index: int) -> DepthSample:
         """Give a frame."""
-        pair = self._pairs[index]
-        name = f'{self._path.name} {pair.image.topic} at {_seconds(pair.image.stamp_ns)}'
-        with _named(name):
-            rgb = rgb_of(self._message(pair.image))
-            depth = self._message(pair.depth)
-            if not self.topics.is_lidar:
-                target_m = decode_depth(ImageBuffer.of(depth))
-                return sample_of(name, rgb, target_m, self._intrinsics_if_known(pair, rgb))
-            intrinsics = self._intrinsics(pair, rgb)
-            P = projection_matrix(intrinsics, self._Ts_camera_lidar[index])
-            target_m = sparse_depth(points_of(depth), P, Size(*rgb.shape[:2]))
-            return DepthSample(name, rgb, target_m, intrinsics)
+        return self._reader.read(self._bag.get(), self._frames[index], self.names[index])
 
     def describe(self) -> Mapping[str, str]:
         """Give what decides the frames."""
-        given = {} if self._given_T is None else {'T_camera_lidar': str(self._given_T.tolist())}
+        used = self.topics
         return {
             'source': 'bag',
             'bag': str(self._path),
-            'image_topic': self.topics.image,
-            'camera_info_topic': self.topics.camera_info,
-            'lidar_topic' if self.topics.is_lidar else 'depth_topic': self.topics.depth,
-            'tolerance_s': f'{self._tolerance_s:g}',
-            'stride': str(self._stride),
-            **given,
-            'first': str(self._pairs[0].image.stamp_ns),
-            'last': str(self._pairs[-1].image.stamp_ns),
+            'image_topic': used.image,
+            'camera_info_topic': used.camera_info,
+            'lidar_topic' if used.is_lidar else 'depth_topic': used.depth,
+            **self._chosen,
+            'first': str(self._frames[0].image.stamp_ns),
+            'last': str(self._frames[-1].image.stamp_ns),
             'frames': str(len(self)),
             'images_with_depth': str(self.n_matched),
             'images_without_depth': str(self.n_missed),
@@ -153,95 +212,38 @@ class BagSource:
         """Close the recording; it is opened again when a frame is asked for."""
         self._bag.close()
 
-    def _message(self, place: Place) -> Any:
-        bag, time_ns = self._bag.get(), place.bag_time_ns
-        for message in bag.messages([place.topic], start_ns=time_ns, stop_ns=time_ns + 1):
-            decoded: Any = bag.decode(message)
-            stamp = decoded.header.stamp
-            if stamp.sec * 10**9 + stamp.nanosec == place.stamp_ns:
-                return decoded
-        raise RecordingError(f'the message of {place.topic!r} is gone: did the recording change?')
-
-    def _intrinsics(self, pair: Pair, rgb: Rgb) -> Intrinsics:
-        height, width = rgb.shape[:2]
-        return self._cameras.at(pair.image.stamp_ns).intrinsics(width, height)
-
-    def _intrinsics_if_known(self, pair: Pair, rgb: Rgb) -> Intrinsics | None:
-        """Give what depth images do not need: None rather than an error."""
-        if not self._cameras.values:
-            return None
-        try:
-            return self._intrinsics(pair, rgb)
-        except CalibrationError:
-            return None
-
-    def _extrinsics(self, index: BagIndex) -> list[Matrix4]:
-        """Give what takes LiDAR points to the camera, for each frame."""
-        if not index.cameras.values:
+    def _extrinsics(
+        self, index: BagIndex, given: Matrix4 | None, pairs: Sequence[Pair]
+    ) -> Sequence[Matrix4 | None]:
+        """Give what takes LiDAR points to the camera, for each pair that needs it."""
+        if not self.topics.is_lidar:
+            return [None] * len(pairs)
+        if self._calibration is None and not index.cameras.values:
             raise CalibrationError(
-                f'{str(self._path)!r} has no camera_info for {self.topics.image!r}: a LiDAR can '
-                'only be used with the intrinsics of the camera; name camera_info_topic, or use a '
-                'depth_topic'
+                f'there is no camera_info for {self.topics.image!r}: a LiDAR can only be used '
+                'with the intrinsics of the camera; name camera_info_topic, or use a depth_topic'
             )
-        if self._given_T is not None:
-            return [self._given_T] * len(self._pairs)
-        if not index.transforms.values:
-            raise CalibrationError(
-                f'{str(self._path)!r} has no {TF_STATIC}, so where its LiDAR is, is not known: '
-                'give the 4 x 4 that takes LiDAR points to the camera'
-            )
-        try:
-            return [_looked_up(index, pair) for pair in self._pairs]
-        except CalibrationError as error:
-            raise CalibrationError(f'{str(self._path)!r}: {error}') from error
+        if given is None and self._calibration is not None:
+            given = self._calibration.T_cam2_velo
+        return static_extrinsics(index, pairs) if given is None else [given] * len(pairs)
 
 
-def _looked_up(index: BagIndex, pair: Pair) -> Matrix4:
-    """Give the transform in force when image and cloud were received, or the first after it."""
-    received_ns = max(pair.image.bag_time_ns, pair.depth.bag_time_ns)
-    *trees, newest = index.transforms.since(received_ns)
-    # A recording often starts before all of its publishers of static transforms were found: what
-    # came later and is static was so before.
-    for tree in trees:
-        with suppress(CalibrationError):
-            return tree.transform(pair.image.frame_id, pair.depth.frame_id)
-    return newest.transform(pair.image.frame_id, pair.depth.frame_id)
+def _chosen(**texts: str) -> dict[str, str]:
+    """Give what was chosen, without what is as usual."""
+    return {name: text for name, text in texts.items() if text}
 
 
-def _open_bag(path: Path) -> BagReader:
-    return BagReader(path).__enter__()
+def _text(calibration: KittiCalibration) -> str:
+    return f'K {calibration.K.tolist()}, T_cam2_velo {calibration.T_cam2_velo.tolist()}'
 
 
-def _close_bag(bag: BagReader) -> None:
-    bag.__exit__(None, None, None)
-
-
-@contextmanager
-def _named(name: str) -> Iterator[None]:
-    """Name the frame in errors about it."""
-    try:
-        yield
-    except DataError as error:
-        if name in str(error):
-            raise
-        raise RecordingError(f'{name}: {error}') from error
-
-
-def _seconds(stamp_ns: int) -> str:
-    seconds, nanoseconds = divmod(stamp_ns, 10**9)
-    return f'{seconds}.{nanoseconds:09} s'
-
-
-def _no_pairs(path: Path, used: BagTopics, index: BagIndex, tolerance_s: float) -> str:
-    """Say why no image has depth."""
-    text = (
-        f'{str(path)!r} has no image with depth: {len(index.images)} images on {used.image!r}, '
-        f'{len(index.depths)} messages on {used.depth!r}'
-    )
-    if not (index.images and index.depths):
-        return f'{text}; name topics that hold some'
-    apart_s = (index.depths[0].stamp_ns - index.images[0].stamp_ns) / 1e9
-    return (
-        f'{text}, none within sync_tolerance_s={tolerance_s:g} of each other by header stamp (the '
-        f'first are {apart_s:.3f} s apart): raise it, or correct the clocks'
-    )
+def _check(tolerance_s: float, stride: int, gt_dir: Path | None, gt_topic: str) -> None:
+    if not tolerance_s >= 0 or stride < 1:
+        raise ConfigError(
+            f'a recording needs tolerance_s >= 0 and stride >= 1, got {tolerance_s} and {stride}'
+        )
+    if gt_dir is not None and gt_topic:
+        raise ConfigError(
+            f'depth comes from gt_dir or from a topic, got {str(gt_dir)!r} and {gt_topic!r}: name '
+            'one of them'
+        )

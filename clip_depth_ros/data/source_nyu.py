@@ -16,9 +16,10 @@ from typing import Any, Final
 
 from clip_depth_ros.data.depth_files import MM_PER_METRE, read_depth_png, read_rgb, sample_of
 from clip_depth_ros.data.nyu_pairs import found_pairs, listed_pairs
+from clip_depth_ros.data.nyu_splits import read_nyu_numbers
 from clip_depth_ros.data.per_process import PerProcess
-from clip_depth_ros.data.samples import DepthSample, SampleSource
-from clip_depth_ros.data.split_files import describe_split, read_split
+from clip_depth_ros.data.samples import DepthSample
+from clip_depth_ros.data.split_files import describe_split
 from clip_depth_ros.errors import RecordingError
 from clip_depth_ros.types import Intrinsics
 import numpy as np
@@ -27,7 +28,9 @@ _KINECT: Final = Intrinsics(518.85790, 519.46961, 325.58245, 253.73617, 640, 480
 """The colour camera as the data set's toolbox has it (camera_params.m), rounded."""
 
 
-def open_nyu(path: Path, split_path: Path | None = None) -> SampleSource:
+def open_nyu(
+    path: Path, split_path: Path | None = None, *, allow_missing: bool = False
+) -> NyuLabelledSource | NyuFolderSource:
     """
     Open the labelled file, or a folder.
 
@@ -36,23 +39,32 @@ def open_nyu(path: Path, split_path: Path | None = None) -> SampleSource:
     path : Path
         ``nyu_depth_v2_labeled.mat``, or a folder of images and depth maps.
     split_path : Path, optional
-        Which frames; by default all. For the file, lines with the number of a frame, from 1 as in
-        the official splits; for a folder, lines ``image depth [focal]``.
+        Which frames; by default all. For the file, the official ``splits.mat`` (its test frames),
+        or lines with the number of a frame, from 1; for a folder, lines ``image depth [focal]``.
+    allow_missing : bool
+        Leave out listed files of a folder that are not there, as ``problems``, rather than raise.
 
     Raises
     ------
     RecordingError
         If frames are missing or the file is another one.
+    MissingDependencyError
+        For a splits.mat, if scipy is not installed.
 
     """
     if path.is_dir():
-        return NyuFolderSource(path, split_path)
+        return NyuFolderSource(path, split_path, allow_missing=allow_missing)
     return NyuLabelledSource(path, split_path)
 
 
 class NyuLabelledSource:
     """
     Frames of the labelled file; see :func:`open_nyu`.
+
+    Attributes
+    ----------
+    problems : list of (str, str)
+        None: it has all of its frames.
 
     Raises
     ------
@@ -63,10 +75,11 @@ class NyuLabelledSource:
 
     def __init__(self, path: Path, split_path: Path | None = None) -> None:
         self.name = f'NYU ({path.name})'
+        self.problems: list[tuple[str, str]] = []
         self._path, self._split_path = path, split_path
         self._file: PerProcess[Any] = PerProcess(partial(_open_hdf5, path), _close_hdf5)
         n_frames = len(self._file.get()['images'])
-        self._picks = _numbers(split_path, n_frames) if split_path else range(n_frames)
+        self._picks = read_nyu_numbers(split_path, n_frames) if split_path else range(n_frames)
         self._file.close()
 
     def __len__(self) -> int:
@@ -75,7 +88,7 @@ class NyuLabelledSource:
     def __getitem__(self, index: int) -> DepthSample:
         """Give a frame."""
         pick = self._picks[index]
-        name = f'{self._path.name} frame {pick + 1}'
+        name = self._name(pick)
         file = self._file.get()
         try:
             image, depth_m = file['images'][pick], file['depths'][pick]
@@ -87,6 +100,11 @@ class NyuLabelledSource:
         target_m = np.ascontiguousarray(depth_m.T, np.float32)
         return sample_of(name, rgb, target_m, _intrinsics_of(rgb.shape))
 
+    @property
+    def names(self) -> list[str]:
+        """Give the names of all frames."""
+        return [self._name(pick) for pick in self._picks]
+
     def describe(self) -> Mapping[str, str]:
         """Give what decides the frames."""
         chosen = describe_split(self._split_path) if self._split_path else {}
@@ -97,6 +115,9 @@ class NyuLabelledSource:
     def close(self) -> None:
         """Close the file; it is opened again when a frame is asked for."""
         self._file.close()
+
+    def _name(self, pick: int) -> str:
+        return f'{self._path.name} frame {pick + 1}'
 
 
 class NyuFolderSource:
@@ -111,6 +132,8 @@ class NyuFolderSource:
     ----------
     n_without_depth : int
         Images left out because there is no depth map.
+    problems : list of (str, str)
+        Lines left out because files are missing, and what was looked for.
 
     Raises
     ------
@@ -119,13 +142,16 @@ class NyuFolderSource:
 
     """
 
-    def __init__(self, data_dir: Path, split_path: Path | None = None) -> None:
+    def __init__(
+        self, data_dir: Path, split_path: Path | None = None, *, allow_missing: bool = False
+    ) -> None:
         self.name = f'NYU ({(split_path or data_dir).name})'
         self._data_dir, self._split_path = data_dir, split_path
-        if split_path:
-            self._frames, self.n_without_depth = listed_pairs(data_dir, split_path)
-        else:
-            self._frames, self.n_without_depth = found_pairs(data_dir)
+        self._frames, self.n_without_depth, self.problems = (
+            listed_pairs(data_dir, split_path, allow_missing=allow_missing)
+            if split_path
+            else found_pairs(data_dir)
+        )
 
     def __len__(self) -> int:
         return len(self._frames)
@@ -134,10 +160,13 @@ class NyuFolderSource:
         """Give a frame."""
         image, depth = self._frames[index]
         rgb = read_rgb(image)
-        name = image.relative_to(self._data_dir).as_posix()
-        return sample_of(
-            name, rgb, read_depth_png(depth, MM_PER_METRE), _intrinsics_of(rgb.shape)
-        )
+        target_m = read_depth_png(depth, MM_PER_METRE)
+        return sample_of(self._name(image), rgb, target_m, _intrinsics_of(rgb.shape))
+
+    @property
+    def names(self) -> list[str]:
+        """Give the names of all frames."""
+        return [self._name(image) for image, _ in self._frames]
 
     def describe(self) -> Mapping[str, str]:
         """Give what decides the frames."""
@@ -149,6 +178,9 @@ class NyuFolderSource:
             'frames': str(len(self)),
             'left_out_without_depth': str(self.n_without_depth),
         }
+
+    def _name(self, image: Path) -> str:
+        return image.relative_to(self._data_dir).as_posix()
 
 
 def _intrinsics_of(shape: tuple[int, ...]) -> Intrinsics | None:
@@ -191,18 +223,3 @@ def _is_nyu(images: Any, depths: Any) -> bool:
 
 def _close_hdf5(file: Any) -> None:
     file.close()
-
-
-def _numbers(split_path: Path, n_frames: int) -> list[int]:
-    """Give the frames that a split file counts from 1, counted from 0."""
-    picks = []
-    for line in read_split(split_path):
-        text = line.words[0]
-        is_number = len(line.words) == 1 and text.isdecimal() and len(text) < 10
-        if not (is_number and 1 <= int(text) <= n_frames):
-            raise RecordingError(
-                f'{line.where}: a line should be the number of a frame, 1 to {n_frames}, got '
-                f'{" ".join(line.words)!r}'
-            )
-        picks.append(int(text) - 1)
-    return picks

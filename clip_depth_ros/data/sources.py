@@ -9,11 +9,13 @@ import math
 from pathlib import Path
 from typing import Final
 
+from clip_depth_ros.data.rendered_streets import render_streets
 from clip_depth_ros.data.samples import SampleSource, Subset
 from clip_depth_ros.data.source_bag import BagSource
 from clip_depth_ros.data.source_kitti import KittiSource
 from clip_depth_ros.data.source_nyu import open_nyu
-from clip_depth_ros.data.source_world import render_streets, Streets, WorldSource
+from clip_depth_ros.data.source_world import WorldSource
+from clip_depth_ros.data.streets import Streets
 from clip_depth_ros.data.transforms import check_rigid, Matrix4
 from clip_depth_ros.errors import CalibrationError, ConfigError, DataError
 from clip_depth_ros.train_settings import TrainSettings

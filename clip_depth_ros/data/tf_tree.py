@@ -40,7 +40,8 @@ class TransformTree:
         """
         steps = dict(self.steps)
         for stamped in message.transforms:
-            parent, child = _plain(stamped.header.frame_id), _plain(stamped.child_frame_id)
+            parent = plain_frame(stamped.header.frame_id)
+            child = plain_frame(stamped.child_frame_id)
             T_parent_child = matrix_from(stamped.transform)
             known = steps.get((parent, child))
             if known is None or not np.array_equal(known, T_parent_child):
@@ -59,7 +60,7 @@ class TransformTree:
             If no chain of transforms leads from one to the other.
 
         """
-        target, source = _plain(target), _plain(source)
+        target, source = plain_frame(target), plain_frame(source)
         reached: dict[str, Matrix4] = {source: np.eye(4)}
         waiting = deque([source])
         while waiting and target not in reached:
@@ -78,6 +79,6 @@ class TransformTree:
         return reached[target]
 
 
-def _plain(frame_id: str) -> str:
+def plain_frame(frame_id: str) -> str:
     """Give a frame's name without ROS 1's leading slash."""
     return frame_id.lstrip('/')

@@ -18,7 +18,7 @@ from dataclasses import dataclass
 import math
 from typing import Any, Final
 
-from clip_depth_ros.data.source_world import Frames
+from clip_depth_ros.data.rendered_streets import Frames
 from clip_depth_ros.errors import DataError
 from clip_depth_ros.model.architecture import Architecture
 from clip_depth_ros.training.captions import patch_histograms, Vocabulary

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from clip_depth_ros.core.image_plan import Size
+from clip_depth_ros.data.joined import Joined
 from clip_depth_ros.data.samples import SampleSource, Subset
 from clip_depth_ros.errors import DataError
 from clip_depth_ros.train_settings import TrainSettings
@@ -17,7 +18,6 @@ from clip_depth_ros.training.changes import change_of, crop_of
 from clip_depth_ros.training.distributed import Ranks
 from clip_depth_ros.training.frames import Batch, FrameSet, in_chunks, load_batches
 from clip_depth_ros.training.frozen import FrozenClip, window_of
-from clip_depth_ros.training.joined import Joined
 from clip_depth_ros.training.order import Order, Positions
 from clip_depth_ros.training.token_set import TokenSet
 from clip_depth_ros.training.tokens import (

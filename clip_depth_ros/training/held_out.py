@@ -13,6 +13,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any, Final
 
+from clip_depth_ros.core.baselines import BestConstant, DepthSums
 from clip_depth_ros.core.image_plan import Size
 from clip_depth_ros.core.metrics import (
     clamp_depth,
@@ -22,7 +23,7 @@ from clip_depth_ros.core.metrics import (
     valid_pixels,
 )
 from clip_depth_ros.core.upsample import upsample
-from clip_depth_ros.data.source_world import Frames
+from clip_depth_ros.data.rendered_streets import Frames
 from clip_depth_ros.training.captions import Vocabulary
 from clip_depth_ros.types import Depth, DepthPredictor
 import numpy as np
@@ -31,7 +32,6 @@ from numpy.typing import NDArray
 MIN_DEPTH_M: Final = 1.0
 DEPTH_CAP_M: Final = 80.0
 _BATCH: Final = 20
-_CONSTANTS: Final = 200
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,20 +117,16 @@ def baseline_rows(
 
 def pixel_priors(train_depth_m: NDArray[Any]) -> dict[str, Depth]:
     """Give the mean and the geometric mean of each pixel's valid depths, (H, W)."""
-    total = np.zeros((3, *train_depth_m.shape[1:]))
+    sums, log_sums = (DepthSums(Size(*train_depth_m.shape[1:])) for _ in range(2))
     for gt in train_depth_m:
-        depth = gt.astype(np.float64)
-        valid = valid_pixels(
-            depth.astype(np.float32), min_depth_m=MIN_DEPTH_M, depth_cap_m=DEPTH_CAP_M
-        )
-        known = np.where(valid, depth, 1.0)
-        total += [valid, known * valid, np.log(known)]
-    n = np.maximum(total[0], 1)
+        depth, counts = gt.astype(np.float64), _counts(gt)
+        sums.add(depth, counts)
+        log_sums.add(np.log(np.where(counts, depth, 1.0)), counts)
+    priors = {'mean': sums.means(), 'geometric mean': np.exp(log_sums.means())}
     # A pixel that was sky in every frame answers the farthest.
-    mean = np.where(total[0] > 0, total[1] / n, DEPTH_CAP_M)
-    geometric = np.where(total[0] > 0, np.exp(total[2] / n), DEPTH_CAP_M)
     return {
-        'mean': mean.astype(np.float32), 'geometric mean': geometric.astype(np.float32)
+        name: np.where(np.isnan(means), DEPTH_CAP_M, means).astype(np.float32)
+        for name, means in priors.items()
     }
 
 
@@ -212,16 +208,17 @@ def as_json(rows: Sequence[Row]) -> Mapping[str, Mapping[str, float]]:
 
 
 def _best_constant(frames: Frames) -> Row:
-    """Try constants on the held-out frames themselves: no fair prediction, a bound."""
-    tried = np.geomspace(MIN_DEPTH_M, DEPTH_CAP_M, _CONSTANTS).astype(np.float32)
-    every = frames.depth_m[:, ::4, ::4].astype(np.float32)  # a sixteenth of the pixels will do
-    valid = (every >= MIN_DEPTH_M) & (every <= DEPTH_CAP_M)
-    gt = np.where(valid, every, 1)
-    n = valid.sum(axis=(1, 2))
-    errors = [((np.abs(c - gt) / gt * valid).sum(axis=(1, 2)) / n).mean() for c in tried]
-    best = tried[int(np.argmin(errors))]
-    row = score(np.full(frames.depth_m.shape, best, np.float32), frames)
+    """Choose a constant on the held-out frames themselves: no fair prediction, a bound."""
+    best = BestConstant(MIN_DEPTH_M, DEPTH_CAP_M)
+    for gt in frames.depth_m:
+        best.add(gt[_counts(gt)])
+    row = score(np.full(frames.depth_m.shape, best.depth_m(), np.float32), frames)
     return Row('best constant (chosen on these frames)', row)
+
+
+def _counts(gt: NDArray[Any]) -> NDArray[np.bool_]:
+    target = gt.astype(np.float32)
+    return valid_pixels(target, min_depth_m=MIN_DEPTH_M, depth_cap_m=DEPTH_CAP_M)
 
 
 def _everywhere(depth_m: Depth, shape: tuple[int, ...]) -> NDArray[np.float32]:

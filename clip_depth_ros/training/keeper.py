@@ -12,6 +12,7 @@ from pathlib import Path
 import time
 
 from clip_depth_ros.clip2depth_settings import Clip2DepthSettings
+from clip_depth_ros.core.baselines import prior_at
 from clip_depth_ros.core.image_plan import Size
 from clip_depth_ros.data.samples import SampleSource
 from clip_depth_ros.files import atomic_write_bytes
@@ -25,7 +26,7 @@ from clip_depth_ros.training.frames import batch_of, FrameSet
 from clip_depth_ros.training.frozen import FrozenClip
 from clip_depth_ros.training.learner import Learner, StepFacts
 from clip_depth_ros.training.logs import RunLog
-from clip_depth_ros.training.prior import fit_prior, prior_at
+from clip_depth_ros.training.prior import fit_prior
 from clip_depth_ros.training.result import metrics_of, TrainResult
 from clip_depth_ros.training.run import RunFolder
 from clip_depth_ros.training.sheet import SheetRow, write_sheet

@@ -11,13 +11,11 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+from clip_depth_ros.core.baselines import DepthSums, prior_of
 from clip_depth_ros.core.image_plan import Size
 from clip_depth_ros.training.distributed import Ranks
 from clip_depth_ros.training.frames import Batch
 from clip_depth_ros.types import Depth
-import cv2
-import numpy as np
-from numpy.typing import NDArray
 
 
 def fit_prior(
@@ -47,35 +45,12 @@ def fit_prior(
 
     Notes
     -----
-    Pixels without any target (sparse LiDAR) take the mean of their row; rows without any take
-    that of the nearest row that has one (our choice).
+    What is done about pixels without any target: see :func:`prior_of`.
 
     """
-    sums: NDArray[np.float64] = np.zeros((2, *size))
+    sums = DepthSums(size)
     for batch in batches:
         for target_m in batch.targets_m:
             target = target_m.numpy()
-            counts = (target >= min_depth_m) & (target <= max_depth_m)
-            sums += np.stack([np.where(counts, target, 0), counts])
-    total, count = ranks.sum_array(sums, device)
-    rows = _fill(total.sum(axis=1), count.sum(axis=1), fallback=max_depth_m)
-    means = np.where(count > 0, total / np.maximum(count, 1), rows[:, np.newaxis])
-    return means.astype(np.float32)
-
-
-def prior_at(prior_m: Depth, shape: tuple[int, ...]) -> Depth:
-    """Give the prior for frames of another size, bilinear."""
-    height, width = shape
-    resized = cv2.resize(prior_m, (width, height), interpolation=cv2.INTER_LINEAR)
-    return np.asarray(resized, np.float32)
-
-
-def _fill(
-    total: NDArray[np.float64], count: NDArray[np.float64], fallback: float
-) -> NDArray[np.float64]:
-    """Give the mean of each row, from the nearest row where there is none."""
-    known = np.flatnonzero(count)
-    if not known.size:
-        return np.full(len(count), fallback)
-    nearest = known[np.abs(np.arange(len(count))[:, np.newaxis] - known).argmin(axis=1)]
-    return np.asarray(total[nearest] / count[nearest], np.float64)
+            sums.add(target, (target >= min_depth_m) & (target <= max_depth_m))
+    return prior_of(ranks.sum_array(sums.sums, device), fallback_m=max_depth_m)

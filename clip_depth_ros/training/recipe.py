@@ -17,8 +17,10 @@ from pathlib import Path
 from typing import Any, Final
 
 from clip_depth_ros.config import PredictorSettings, TINY
+from clip_depth_ros.data.rendered_streets import Frames, render_streets
 from clip_depth_ros.data.samples import SampleSource
-from clip_depth_ros.data.source_world import Frames, render_streets, Streets, WorldSource
+from clip_depth_ros.data.source_world import WorldSource
+from clip_depth_ros.data.streets import Streets
 from clip_depth_ros.data.world.drive import CLASS_NAMES
 from clip_depth_ros.errors import DataError
 from clip_depth_ros.files import atomic_write_bytes
@@ -50,7 +52,7 @@ from clip_depth_ros.training.held_out import (
 )
 from clip_depth_ros.training.loop import Progress, train
 from clip_depth_ros.training.run import run_folder
-from clip_depth_ros.training.start import versions
+from clip_depth_ros.versions import versions
 import numpy as np
 import safetensors.torch
 import torch
@@ -444,7 +446,7 @@ def save_clip(path: Path, clip: Any, recipe: Recipe) -> None:
         'licence': 'Apache-2.0',
         'trained_on': 'synthetic drive of clip_depth_ros, contrastively, regions and captions',
         'vocabulary': json.dumps(asdict(VOCABULARY)),
-        'frames': json.dumps(asdict(recipe.train)),
+        'frames': json.dumps(recipe.train.facts()),
         'recipe': json.dumps(asdict(recipe.contrast)),
         'versions': json.dumps(versions()),
     }

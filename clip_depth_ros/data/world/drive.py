@@ -162,10 +162,14 @@ class Drive:
             class_ids=view.class_ids,
             lidar_points=points,
             intrinsics=self.intrinsics,
-            stamp_ns=self.start_ns + round(index * 1e9 / self.rate_hz),
+            stamp_ns=self.stamp_ns(index),
             T_world_cam=T_world_cam,
             T_cam_lidar=KITTI_T_CAM_LIDAR.copy(),
         )
+
+    def stamp_ns(self, index: int) -> int:
+        """Give when a frame is taken."""
+        return self.start_ns + round(index * 1e9 / self.rate_hz)
 
     def pose(self, index: int) -> NDArray[np.float64]:
         """Give T_world_cam of a frame, float64 (4, 4)."""

@@ -1,0 +1,126 @@
+# Copyright 2026 The clip_depth_ros authors
+# SPDX-License-Identifier: Apache-2.0
+"""Files by pattern: paths below a folder in which * stands for any text within a name."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path, PurePosixPath
+import re
+from typing import Final
+
+from clip_depth_ros.errors import ConfigError, RecordingError
+
+Stars = tuple[str, ...]
+"""What the stars of a pattern stand for."""
+
+_LAST_NUMBER: Final = re.compile(r'(\d+)\D*$')
+
+
+def check_pattern(pattern: str) -> None:
+    """
+    Refuse what is no pattern of files below a folder.
+
+    Raises
+    ------
+    ConfigError
+        If there is no * in it, or **, or it leads out of the folder.
+
+    """
+    parts = PurePosixPath(pattern).parts
+    leads_out = '..' in parts or pattern.startswith('/') or '\\' in pattern or '\0' in pattern
+    if '*' not in pattern or '**' in pattern or leads_out:
+        raise ConfigError(
+            f'a pattern should be a path below the folder with one or more *, such as rgb/*.png, '
+            f'without .. and **, got {pattern!r}'
+        )
+
+
+def matching_files(root: Path, pattern: str) -> dict[Path, Stars]:
+    """
+    Give the files that fit a pattern, and what its stars stand for; numbers in their order.
+
+    Hidden files do not count.
+    """
+    check_pattern(pattern)
+    found = dict(_matching(root, PurePosixPath(pattern).parts, ()))
+    return dict(sorted(found.items(), key=lambda item: natural(str(item[0]))))
+
+
+def natural(text: str) -> list[tuple[int, str]]:
+    """Give what sorts text as people do: frame 2 before frame 10."""
+    return [
+        (int(part), part) if part.isdecimal() else (-1, part)
+        for part in re.split(r'(\d+)', text)
+    ]
+
+
+def pairs_of(
+    images: Mapping[Path, Stars], others: Mapping[Path, Stars]
+) -> dict[Path, Path]:
+    """
+    Give the file that belongs to each image that has one: their stars stand for the same.
+
+    Where that is so for no image at all, the last number in the last star decides instead, and the
+    other stars must stand for the same: rgb_00050 and sync_depth_00050 belong together.
+
+    Raises
+    ------
+    RecordingError
+        If several files could belong to an image.
+
+    """
+    by_stars = {stars: path for path, stars in others.items()}
+    same = {path: by_stars[stars] for path, stars in images.items() if stars in by_stars}
+    return same or _by_number(images, others)
+
+
+def _by_number(
+    images: Mapping[Path, Stars], others: Mapping[Path, Stars]
+) -> dict[Path, Path]:
+    by_number: dict[tuple[Stars, int], list[Path]] = defaultdict(list)
+    for path, stars in others.items():
+        if (key := _numbered(stars)) is not None:
+            by_number[key].append(path)
+    paired = {}
+    for image, stars in images.items():
+        found = by_number.get(key, []) if (key := _numbered(stars)) is not None else []
+        if len(found) > 1:
+            raise RecordingError(
+                f'{str(image)!r} could belong to {str(found[0])!r} or {str(found[1])!r}, which '
+                'end in the same number: write more of their names into the patterns'
+            )
+        if found:
+            paired[image] = found[0]
+    return paired
+
+
+def _numbered(stars: Stars) -> tuple[Stars, int] | None:
+    number = _LAST_NUMBER.search(stars[-1])
+    return (stars[:-1], int(number[1])) if number else None
+
+
+def _matching(
+    folder: Path, parts: Sequence[str], stars: Stars
+) -> Iterator[tuple[Path, Stars]]:
+    """Give the files below a folder that the parts of a pattern lead to."""
+    part, *rest = parts
+    for name, found in _names(folder, part):
+        path = folder / name
+        if rest:
+            yield from _matching(path, rest, (*stars, *found))
+        elif path.is_file():
+            yield path, (*stars, *found)
+
+
+def _names(folder: Path, part: str) -> Iterator[tuple[str, Stars]]:
+    """Give the names in a folder that fit one part of a pattern."""
+    if '*' not in part:
+        yield part, ()
+        return
+    fits = re.compile('(.*)'.join(map(re.escape, part.split('*'))))
+    names = [path.name for path in folder.iterdir()] if folder.is_dir() else []
+    for name in names:
+        if not name.startswith('.') and (match := fits.fullmatch(name)):
+            yield name, match.groups()

@@ -1,0 +1,56 @@
+# Copyright 2026 The clip_depth_ros authors
+# SPDX-License-Identifier: Apache-2.0
+"""Which files and folders are recordings."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Final
+
+from clip_depth_ros.errors import RecordingError
+
+REPAIR: Final = (
+    'if the recording was cut off, repair it first (ROS 1: rosbag reindex; rosbag2 folder: '
+    'ros2 bag reindex; MCAP file: mcap recover)'
+)
+
+
+def check_is_recording(path: Path) -> None:
+    """
+    Refuse what is no recording, or was cut off where a reader would not notice.
+
+    Raises
+    ------
+    RecordingError
+        If there is nothing at the path, or nothing that can be read; it says what to do.
+
+    """
+    if not path.exists():
+        raise RecordingError(f'no recording at {str(path)!r}: it does not exist')
+    if path.is_dir() and not (path / 'metadata.yaml').is_file():
+        inside = sorted(p.name for p in path.iterdir() if p.suffix in ('.bag', '.mcap', '.db3'))
+        advice = f'name one of its files instead: {inside}' if inside else 'nor any bag file'
+        raise RecordingError(
+            f'{str(path)!r} is no rosbag2 folder, it has no metadata.yaml; {advice}'
+        )
+    if path.is_file() and path.suffix not in ('.bag', '.mcap', '.db3'):
+        raise RecordingError(
+            f'a recording is a .bag, .mcap or .db3 file or a rosbag2 folder, got {str(path)!r} '
+            '(a .bag.active file needs rosbag reindex, a compressed .zstd file its folder)'
+        )
+    for database in [path] if path.suffix == '.db3' else sorted(path.glob('*.db3')):
+        _check_is_whole_sqlite(database)
+
+
+def _check_is_whole_sqlite(path: Path) -> None:
+    """Refuse a file that ends within a page: SQLite would read zeros there and say nothing."""
+    with path.open('rb') as file:
+        header = file.read(100)  # 'Database File Format', sqlite.org/fileformat.html, 1.3
+    page_bytes = int.from_bytes(header[16:18], 'big')
+    page_bytes = 65536 if page_bytes == 1 else page_bytes
+    size = path.stat().st_size
+    if len(header) < 100 or page_bytes == 0 or size % page_bytes:
+        raise RecordingError(
+            f'{str(path)!r} should be whole pages of {page_bytes} bytes, has {size} bytes: it is '
+            f'no SQLite file or was cut off; {REPAIR}'
+        )

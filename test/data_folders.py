@@ -1,0 +1,177 @@
+# Copyright 2026 The clip_depth_ros authors
+# SPDX-License-Identifier: Apache-2.0
+"""Frames with exact depth, written as the folders of every data set that can be evaluated."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+import time
+from typing import Any
+
+from clip_depth_ros.data.world.drive import SyntheticFrame
+import cv2
+import h5py
+import numpy as np
+from numpy.typing import NDArray
+
+DATE = '2011_09_26'
+DRIVE = f'{DATE}_drive_0002_sync'
+
+Frames = Sequence[SyntheticFrame]
+
+
+def write_raw(root: Path, frames: Frames, *, drive: str = DRIVE) -> Path:
+    """Write a drive of KITTI's raw data: images, scans, times, calibration."""
+    folder = root / DATE / drive
+    for number, frame in enumerate(frames):
+        write_png(folder / f'image_02/data/{number:010}.png', frame.rgb[..., ::-1])
+        write_scan(folder / f'velodyne_points/data/{number:010}.bin', frame)
+    times = '\n'.join(_time(frame.stamp_ns) for frame in frames)
+    write_text(folder / 'image_02/timestamps.txt', times)
+    write_text(folder / 'velodyne_points/timestamps.txt', times)
+    T = frames[0].T_cam_lidar
+    write_text(
+        root / DATE / 'calib_cam_to_cam.txt',
+        f'P_rect_02: {_row(projection(frames[0]))}\nR_rect_00: {_row(np.eye(3))}',
+    )
+    write_text(
+        root / DATE / 'calib_velo_to_cam.txt', f'R: {_row(T[:3, :3])}\nT: {_row(T[:3, 3])}'
+    )
+    return root
+
+
+def write_annotated(root: Path, frames: Frames, *, drive: str = DRIVE) -> Path:
+    """Write the annotated depth of a drive, and bts.txt, a list of its frames."""
+    gt = f'{drive}/proj_depth/groundtruth/image_02'
+    for number, frame in enumerate(frames):
+        write_depth(root / gt / f'{number:010}.png', frame, 256)
+    lines = [
+        f'{DATE}/{drive}/image_02/data/{n:010}.png {gt}/{n:010}.png' for n in range(len(frames))
+    ]
+    write_text(root / 'bts.txt', '\n'.join(lines))
+    return root
+
+
+def write_object(root: Path, frames: Frames) -> Path:
+    """Write the training part of KITTI's object data."""
+    for number, frame in enumerate(frames):
+        write_png(root / f'training/image_2/{number:06}.png', frame.rgb[..., ::-1])
+        write_scan(root / f'training/velodyne/{number:06}.bin', frame)
+        write_text(
+            root / f'training/calib/{number:06}.txt',
+            f'P2: {_row(projection(frame))}\nR0_rect: {_row(np.eye(3))}\n'
+            f'Tr_velo_to_cam: {_row(frame.T_cam_lidar[:3])}',
+        )
+    return root
+
+
+def write_selection(root: Path, frames: Frames) -> Path:
+    """Write KITTI's val_selection_cropped."""
+    for number, frame in enumerate(frames):
+        image = f'{DRIVE}_image_{number:010}_image_02'
+        write_png(root / f'image/{image}.png', frame.rgb[..., ::-1])
+        gt = f'{DRIVE}_groundtruth_depth_{number:010}_image_02.png'
+        write_depth(root / 'groundtruth_depth' / gt, frame, 256)
+        write_text(root / f'intrinsics/{image}.txt', _row(frame.intrinsics.matrix()))
+    return root
+
+
+def write_nyu_mat(root: Path, frames: Frames) -> Path:
+    """Write NYU's labelled file."""
+    root.mkdir(parents=True, exist_ok=True)
+    path = root / 'nyu_depth_v2_labeled.mat'
+    with h5py.File(path, 'w') as file:
+        file['images'] = np.stack([frame.rgb for frame in frames]).transpose(0, 3, 2, 1)
+        file['depths'] = np.stack([known(frame) for frame in frames]).transpose(0, 2, 1)
+    return path
+
+
+def write_nyu_folder(root: Path, frames: Frames) -> Path:
+    """Write images beside depth in millimetres, named as in NYU."""
+    for number, frame in enumerate(frames):
+        write_png(root / f'rgb/rgb_{number:05}.png', frame.rgb[..., ::-1])
+        write_depth(root / f'depth/sync_depth_{number:05}.png', frame, 1000)
+    return root
+
+
+def write_tum(root: Path, frames: Frames) -> Path:
+    """Write a folder in the manner of TUM."""
+    lists: dict[str, list[str]] = {'rgb': ['# color images'], 'depth': [], 'groundtruth': []}
+    for frame in frames:
+        seconds = f'{frame.stamp_ns // 10**9}.{frame.stamp_ns % 10**9:09}'
+        write_png(root / f'rgb/{seconds}.png', frame.rgb[..., ::-1])
+        write_depth(root / f'depth/{seconds}.png', frame, 5000)
+        lists['rgb'].append(f'{seconds} rgb/{seconds}.png')
+        lists['depth'].append(f'{seconds} depth/{seconds}.png')
+        position = ' '.join(f'{number:.6f}' for number in frame.T_world_cam[:3, 3])
+        lists['groundtruth'].append(f'{seconds} {position} 0 0 0 1')
+    for name, lines in lists.items():
+        write_text(root / f'{name}.txt', '\n'.join(lines))
+    return root
+
+
+def write_pngs(root: Path, frames: Frames) -> Path:
+    """Write rgb/ and depth/ with PNGs as in KITTI's annotated depth."""
+    for number, frame in enumerate(frames):
+        write_png(root / f'rgb/{number:010}.png', frame.rgb[..., ::-1])
+        write_depth(root / f'depth/{number:010}.png', frame, 256)
+    return root
+
+
+def write_arrays(root: Path, frames: Frames) -> Path:
+    """Write rgb/ and depth/ with NumPy arrays in metres."""
+    for number, frame in enumerate(frames):
+        write_png(root / f'rgb/{number}.png', frame.rgb[..., ::-1])
+        (root / 'depth').mkdir(exist_ok=True)
+        np.save(root / f'depth/{number}.npy', frame.depth_m)
+    return root
+
+
+def known(frame: SyntheticFrame) -> NDArray[np.float32]:
+    """Give depth, 0 where nothing is known."""
+    return np.where(np.isfinite(frame.depth_m), frame.depth_m, np.float32(0))
+
+
+def projection(frame: SyntheticFrame) -> NDArray[np.float64]:
+    """Give P, float64 (3, 4)."""
+    return np.hstack([frame.intrinsics.matrix(), np.zeros((3, 1))])
+
+
+def write_png(path: Path, pixels: NDArray[Any]) -> None:
+    """Write an image, BGR or grey, and its folder."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    assert cv2.imwrite(str(path), np.ascontiguousarray(pixels))
+
+
+def write_depth(path: Path, frame: SyntheticFrame, per_metre: float) -> None:
+    """Write depth as 16 bits; what does not fit is unknown."""
+    stored = np.round(known(frame) * per_metre)
+    write_png(path, np.where(stored < 2**16, stored, 0).astype(np.uint16))
+
+
+def write_scan(path: Path, frame: SyntheticFrame) -> None:
+    """Write the scan of a LiDAR that measures exactly, and once through each pixel."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    v, u = np.nonzero(np.isfinite(frame.depth_m))
+    rays = np.stack([u, v, np.ones(len(u))]).T @ np.linalg.inv(frame.intrinsics.matrix()).T
+    in_camera = rays * frame.depth_m[v, u, np.newaxis]
+    T_lidar_cam = np.linalg.inv(frame.T_cam_lidar)
+    points = in_camera @ T_lidar_cam[:3, :3].T + T_lidar_cam[:3, 3]
+    with_intensity = np.hstack([points, np.ones((len(points), 1))])
+    path.write_bytes(with_intensity.astype('<f4').tobytes())
+
+
+def write_text(path: Path, text: str) -> None:
+    """Write text that ends in a line, and its folder."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(f'{text}\n')
+
+
+def _row(numbers: NDArray[Any]) -> str:
+    return ' '.join(repr(float(number)) for number in np.asarray(numbers).reshape(-1))
+
+
+def _time(stamp_ns: int) -> str:
+    whole = time.strftime('%Y-%m-%d %H:%M:%S', time.gmtime(stamp_ns // 10**9))
+    return f'{whole}.{stamp_ns % 10**9:09}'
