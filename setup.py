@@ -16,6 +16,7 @@ setup(
         (f'share/{PACKAGE}', ['package.xml']),
         (f'share/{PACKAGE}/launch', sorted(glob('launch/*.launch.py'))),
         (f'share/{PACKAGE}/config', sorted(glob('config/*.*'))),
+        (f'share/{PACKAGE}/config/protocols', sorted(glob('config/protocols/*.yaml'))),
         (f'share/{PACKAGE}/config/train', sorted(glob('config/train/*.yaml'))),
         (f'share/{PACKAGE}/rviz', sorted(glob('rviz/*.rviz'))),
     ],

@@ -33,8 +33,10 @@ MAY_IMPORT: dict[str, set[str]] = {
     **dict.fromkeys(PREDICTOR, BASE | PREDICTOR | {'model'}),
     # A robot must not need a dataset reader to start.
     'training': BASE | PREDICTOR | {'model', 'data'},
+    # It scores any predictor: ours, a constant, a rival's topic in a bag.
+    'evaluation': BASE | {'data'},
     'ros': BASE | PREDICTOR,
-    'cli': BASE | PREDICTOR | {'model', 'data', 'ros', 'training'},
+    'cli': BASE | PREDICTOR | {'model', 'data', 'ros', 'training', 'evaluation'},
 }
 """Which layers a layer may import from, besides itself."""
 
@@ -57,6 +59,7 @@ FORBIDDEN: dict[str, set[str]] = {
     'ros': FOR_PEOPLE,
     'model': FOR_PEOPLE | {'rosbags'},
     'data': FOR_PEOPLE | {'torch', 'open_clip'},
+    'evaluation': {'argparse', 'tqdm', 'torch', 'open_clip'},
 }
 """Foreign modules that a layer must not import, not even inside a function."""
 

@@ -6,7 +6,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from clip_depth_ros.cli.demo_errors import best_constant_m, fit_to, relative_error
+from clip_depth_ros.cli.demo_errors import best_constant_m, error_within, fit_to
 from clip_depth_ros.cli.demo_scores import score_recording, Scores
 from clip_depth_ros.data.topics import TRUE_DEPTH
 from demo_recording import Moment, plan_of, write_demo
@@ -135,6 +135,6 @@ def test_answers_of_another_size_are_brought_to_that_of_the_truth():
 
 
 def test_the_error_is_signed_and_unknown_where_the_truth_is():
-    error = relative_error(depth(8.0), depth(10.0, sky=True), min_depth_m=1.0, depth_cap_m=80.0)
+    error = error_within(depth(8.0), depth(10.0, sky=True), 1.0, 80.0)
     assert np.isnan(error[0]).all()
     np.testing.assert_allclose(error[1:], -0.2, rtol=1e-5)

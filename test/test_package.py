@@ -177,7 +177,7 @@ def test_launch_config_and_displays_are_installed():
             for path in (ROOT / folder).iterdir()
             if path.is_file()
         }
-        for folder in ('launch', 'config', 'config/train', 'rviz')
+        for folder in ('launch', 'config', 'config/protocols', 'config/train', 'rviz')
     }
 
 

@@ -6,12 +6,14 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+from clip_depth_ros.core.baselines import BestConstant
 from clip_depth_ros.core.metrics import (
     clamp_depth,
     depth_metrics,
     DepthMetrics,
     valid_pixels,
 )
+from clip_depth_ros.evaluation.panels import relative_error
 from clip_depth_ros.types import Depth
 import cv2
 import numpy as np
@@ -46,33 +48,15 @@ def fit_to(pred: Depth, gt: Depth, min_depth_m: float, depth_cap_m: float) -> De
     return np.asarray(cv2.resize(clamped, gt.shape[::-1]), np.float32)
 
 
-def relative_error(
-    pred: Depth, gt: Depth, *, min_depth_m: float, depth_cap_m: float
-) -> Depth:
+def error_within(pred: Depth, gt: Depth, min_depth_m: float, depth_cap_m: float) -> Depth:
     """Give (pred - gt) / gt at the size of the truth, NaN where the truth does not count."""
-    valid = is_within(gt, min_depth_m, depth_cap_m)
-    error = np.full(gt.shape, np.nan, np.float32)
-    fitted = fit_to(pred, gt, min_depth_m, depth_cap_m)
-    error[valid] = (fitted[valid] - gt[valid]) / gt[valid]
-    return error
+    known = np.where(is_within(gt, min_depth_m, depth_cap_m), gt, np.float32(np.nan))
+    return relative_error(fit_to(pred, gt, min_depth_m, depth_cap_m), known)
 
 
 def best_constant_m(truths: Iterable[Depth], min_depth_m: float, depth_cap_m: float) -> float:
-    """
-    Give the constant with the least mean abs_rel, metres.
-
-    Notes
-    -----
-    The sum of w |c - g| is least at the weighted median of g; here w is 1/g, and each image
-    weighs the same. It is tuned on the images that it is judged on: no constant does better.
-
-    """
-    depths, weights = [], []
+    """Give the constant with the least mean abs_rel over these very images, metres."""
+    best = BestConstant(min_depth_m, depth_cap_m)
     for gt in truths:
-        known = gt[is_within(gt, min_depth_m, depth_cap_m)]
-        depths.append(known.astype(np.float64))
-        weights.append(1.0 / depths[-1] / max(known.size, 1))
-    pooled, weight = np.concatenate(depths), np.concatenate(weights)
-    order = np.argsort(pooled)
-    running = np.cumsum(weight[order])
-    return float(pooled[order][np.searchsorted(running, running[-1] / 2)])
+        best.add(gt[is_within(gt, min_depth_m, depth_cap_m)])
+    return best.depth_m()

@@ -8,26 +8,15 @@ from collections.abc import Sequence
 from io import BytesIO
 from typing import Any, Final
 
-from clip_depth_ros.cli.demo_errors import relative_error
+from clip_depth_ros.cli.demo_errors import error_within
 from clip_depth_ros.cli.demo_frames import DemoFrame
-from matplotlib import colormaps
+from clip_depth_ros.evaluation.cloud_view import draw_cloud, Extent
+from clip_depth_ros.evaluation.colors import PictureColors
+from clip_depth_ros.evaluation.panels import mean_abs
 from matplotlib.axes import Axes
-from matplotlib.cm import ScalarMappable
-from matplotlib.colors import Colormap, LogNorm, Normalize
 from matplotlib.figure import Figure, SubFigure
-from matplotlib.ticker import NullFormatter, PercentFormatter
 import numpy as np
 
-DEPTH_COLORS: Final = 'turbo_r'
-"""Near is red, far is blue."""
-
-ERROR_COLORS: Final = 'RdBu'
-"""Too near is red, too far is blue."""
-
-ERROR_SPAN: Final = 0.5
-"""The error colours end at this share of the true depth."""
-
-_NO_VALUE: Final = '#b9c0c7'
 _PANE_IN: Final = 4.8
 _TITLE_IN: Final = 0.28
 _BARS_IN: Final = 0.75
@@ -48,11 +37,7 @@ class Pictures:
 
     def __init__(self, near_m: float, far_m: float) -> None:
         self._near_m, self._far_m = near_m, far_m
-        # Evenly in log depth: on a street, half of what is seen lies within the first 20 m.
-        self._depth = ScalarMappable(LogNorm(near_m, far_m), _with_grey(DEPTH_COLORS))
-        self._error = ScalarMappable(
-            Normalize(-ERROR_SPAN, ERROR_SPAN), _with_grey(ERROR_COLORS)
-        )
+        self._colors = PictureColors(near_m, far_m)
 
     def comparison_png(self, frames: Sequence[DemoFrame]) -> bytes:
         """Give a PNG of frames one below the other, each with its depths, truth and errors."""
@@ -89,77 +74,37 @@ class Pictures:
     def _draw_frame(self, panes: Any, frame: DemoFrame) -> None:
         _show(panes[0, 0], 'camera image', frame.rgb)
         for column, (title, depth_m) in enumerate(frame.depths_m.items(), start=1):
-            _show(panes[0, column], f'{title}: published depth', self._depth_rgba(depth_m))
+            _show(panes[0, column], f'{title}: published depth', self._colors.of_depth(depth_m))
         truth = frame.true_depth_m
         if truth is None:
             return
         known = np.where(np.isfinite(truth), truth, np.nan)
-        _show(panes[1, 0], 'true depth', self._depth_rgba(known))
+        _show(panes[1, 0], 'true depth', self._colors.of_depth(known))
         for column, (title, depth_m) in enumerate(frame.depths_m.items(), start=1):
-            error = relative_error(
-                depth_m, truth, min_depth_m=self._near_m, depth_cap_m=self._far_m
-            )
-            mean = np.abs(error[np.isfinite(error)]).mean() if np.isfinite(error).any() else np.nan
-            _show(
-                panes[1, column], f'{title}: error, abs_rel {mean:.3f}', self._error.to_rgba(error)
-            )
-
-    def _depth_rgba(self, depth_m: Any) -> Any:
-        """Give colours; what is too near or too far gets the end's, NaN is grey."""
-        return self._depth.to_rgba(np.clip(depth_m, self._near_m, self._far_m))
+            error = error_within(depth_m, truth, self._near_m, self._far_m)
+            words = f'{title}: error, abs_rel {mean_abs(error):.3f}'
+            _show(panes[1, column], words, self._colors.of_error(error))
 
     def _draw_bars(self, figure: SubFigure, frame: DemoFrame) -> None:
         places: Any = figure.subplots(1, _n_rows(frame), squeeze=False)[0]
-        self._draw_depth_bar(figure, places[0])
+        self._colors.draw_depth_bar(
+            figure, places[0], 'depth in metres (log scale; grey: no true depth, such as sky)'
+        )
         if len(places) > 1:
-            self._draw_error_bar(figure, places[1])
-
-    def _draw_depth_bar(self, figure: SubFigure, axes: Axes) -> None:
-        bar = figure.colorbar(self._depth, cax=axes, orientation='horizontal')
-        ticks = [m for m in (0.5, 1, 2, 3, 5, 10, 20, 40, 80) if self._near_m <= m <= self._far_m]
-        bar.set_ticks(ticks, labels=[f'{tick:g}' for tick in ticks])
-        axes.xaxis.set_minor_formatter(NullFormatter())
-        bar.set_label('depth in metres (log scale; grey: no true depth, such as sky)', fontsize=9)
-
-    def _draw_error_bar(self, figure: SubFigure, axes: Axes) -> None:
-        bar = figure.colorbar(
-            self._error, cax=axes, orientation='horizontal', extend='both',
-            format=PercentFormatter(1.0),
-        )
-        bar.set_label(
-            'error, (published - true) / true (red: too near; blue: too far)',
-            fontsize=9,
-        )
+            self._colors.draw_error_bar(
+                figure, places[1],
+                'error, (published - true) / true (red: too near; blue: too far)',
+            )
 
     def _draw_cloud(self, figure: SubFigure, frame: DemoFrame) -> None:
-        """Draw the points as two orthographic views, metres, at the same scale."""
-        x, y, z = frame.xyz_m.T
-        is_shown = np.isfinite(z)
-        colours = frame.point_rgb[is_shown] / 255.0
+        """Draw the points from above and from the side, metres, at the same scale."""
+        above, side = figure.subplots(1, 2)
+        aside_m = self._far_m / 4
+        extent = Extent(self._far_m, aside_m, aside_m, aside_m)
+        draw_cloud(above, side, frame.xyz_m, frame.point_rgb, extent)
         title = next(iter(frame.depths_m))
-        views: Any = figure.subplots(1, 2)
-        for axes, name, label, upward in (
-            (views[0], f'{title}: published cloud from above', 'left (m)', -x),
-            (views[1], f'{title}: published cloud from the side', 'up (m)', -y),
-        ):
-            axes.scatter(z[is_shown], upward[is_shown], c=colours, s=1.0, linewidths=0)
-            self._set_up_view(axes, name, label)
-
-    def _set_up_view(self, axes: Axes, name: str, label: str) -> None:
-        axes.set_title(name, fontsize=10, loc='left')
-        axes.set_xlabel('forward (m)')
-        axes.set_ylabel(label)
-        axes.set_xlim(0.0, self._far_m)
-        axes.set_ylim(-self._far_m / 4, self._far_m / 4)
-        axes.set_aspect('equal', adjustable='box')
-        axes.set_facecolor('#f3f5f7')
-        axes.grid(color='#dde3ea', linewidth=0.5)
-        axes.set_axisbelow(True)
-
-
-def _with_grey(name: str) -> Colormap:
-    """Give a colour map that shows what is not known in grey."""
-    return colormaps[name].with_extremes(bad=_NO_VALUE)
+        for axes, where in ((above, 'from above'), (side, 'from the side')):
+            axes.set_title(f'{title}: published cloud {where}', fontsize=10, loc='left')
 
 
 def _n_columns(frame: DemoFrame) -> int:

@@ -11,9 +11,10 @@ from typing import Any, Final, TYPE_CHECKING
 from clip_depth_ros.cli.demo_figures import Pictures
 from clip_depth_ros.cli.demo_frames import DemoFrame, read_frames
 from clip_depth_ros.cli.demo_methods import NEXT_STEPS
-from clip_depth_ros.cli.demo_report import Page, Picture, report_html
+from clip_depth_ros.cli.demo_report import Page, report_html
 from clip_depth_ros.cli.demo_words import metric_rows, NO_TRUTH, protocol_of, sentence_of
 from clip_depth_ros.data.ply import ply_bytes
+from clip_depth_ros.evaluation.page import Picture
 from clip_depth_ros.files import atomic_write_bytes
 
 if TYPE_CHECKING:

@@ -4,42 +4,13 @@
 
 from __future__ import annotations
 
-import base64
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
-import jinja2
+from clip_depth_ros.evaluation.page import page_html, Picture
 
-_PAGE: Final = """<!doctype html>
-<html lang="en"><head><meta charset="utf-8"><title>{{ title }}</title>
-<meta name="viewport" content="width=device-width, initial-scale=1">
-<style>
-body { font: 16px/1.5 system-ui, sans-serif; margin: 2rem auto; max-width: 84rem; padding: 0 1rem;
-       color: #1d2733; background: #fff; }
-h1 { font-size: 1.5rem; margin-bottom: .2rem; }
-h2 { font-size: 1.15rem; margin: 2rem 0 .5rem; }
-p, ul { max-width: 60rem; }
-p.lead { font-size: 1.1rem; }
-p.problem { background: #fde2e0; border-left: 4px solid #c62828; padding: .6rem 1rem; }
-div.note { background: #fff4d6; border-left: 4px solid #e0a100; padding: .6rem 1rem;
-           max-width: 58rem; }
-div.note p { margin: .2rem 0; }
-div.note ul { margin: .3rem 0; }
-p.small { color: #52606d; font-size: .92rem; }
-code { font: .9em ui-monospace, monospace; background: #0001; padding: .1rem .3rem;
-       border-radius: 3px; }
-img { width: 100%; height: auto; }
-div.scroll { overflow-x: auto; }
-table { border-collapse: collapse; }
-th, td { text-align: left; padding: .25rem 1.5rem .25rem 0; border-bottom: 1px solid #e8edf2;
-         vertical-align: top; overflow-wrap: anywhere; }
-th { font-weight: 500; color: #52606d; }
-table.numbers td { text-align: right; font-variant-numeric: tabular-nums; white-space: nowrap; }
-table.numbers th:not(:first-child) { text-align: right; }
-table.numbers tr.method > * { color: #1d2733; font-weight: 600; }
-summary { cursor: pointer; color: #52606d; }
-</style></head><body>
+_BODY: Final = """
 <h1>{{ title }}</h1>
 <p class="lead">{{ sentence }}</p>
 {% for problem in problems %}<p class="problem">PROBLEM: {{ problem }}</p>{% endfor %}
@@ -60,7 +31,7 @@ method that does not beat them sees nothing.</p>
 {% else %}<p>{{ protocol }}</p>{% endif %}
 
 {% for picture in pictures %}<h2>{{ picture.title }}</h2>
-<img alt="{{ picture.caption }}" src="data:image/png;base64,{{ picture.base64 }}">
+<img alt="{{ picture.caption }}" src="{{ picture.url }}">
 <p class="small">{{ picture.caption }}</p>
 {% endfor %}
 
@@ -76,22 +47,7 @@ method that does not beat them sees nothing.</p>
 {% for key, value in rows.items() %}<tr><th>{{ key }}</th><td>{{ value }}</td></tr>
 {% endfor %}</table></details>
 {% endfor %}
-</body></html>
 """
-
-
-@dataclass(frozen=True, slots=True)
-class Picture:
-    """A PNG with what it shows."""
-
-    title: str
-    caption: str
-    png: bytes
-
-    @property
-    def base64(self) -> str:
-        """Give the PNG for a data URL."""
-        return base64.b64encode(self.png).decode('ascii')
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -137,6 +93,5 @@ class Page:
 
 def report_html(page: Page) -> str:
     """Give the page; every text is escaped."""
-    environment = jinja2.Environment(autoescape=True, undefined=jinja2.StrictUndefined)
     values = {name: getattr(page, name) for name in page.__dataclass_fields__}
-    return environment.from_string(_PAGE).render(values)
+    return page_html(page.title, _BODY, values)

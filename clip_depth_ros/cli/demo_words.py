@@ -7,13 +7,16 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, Final
 
+from clip_depth_ros.evaluation.summary_tables import METRIC_TITLES
+from clip_depth_ros.evaluation.tables import aligned
+
 NO_TRUTH: Final = (
     'The recording has no true depth (/ground_truth/depth), so there are no errors to show and no '
     'metrics.'
 )
 
 COLUMNS: Final[Mapping[str, str]] = {
-    'abs_rel': 'abs_rel', 'rmse': 'rmse (m)', 'delta1': 'δ1', 'delta2': 'δ2', 'delta3': 'δ3',
+    name: METRIC_TITLES[name] for name in ('abs_rel', 'rmse', 'delta1', 'delta2', 'delta3')
 }
 """Metrics of the table and their headings; of the first two less is better, of the others more."""
 
@@ -60,15 +63,7 @@ def metric_lines(metrics: Mapping[str, Any] | None) -> list[str]:
     if metrics is None:
         return [NO_TRUTH]
     rows = metric_rows(metrics)
-    table = [[*rows[0]], *([*row.values()] for row in rows)]
-    widths = [max(map(len, column)) for column in zip(*table, strict=True)]
-    lines = [
-        '  '.join([
-            cells[0].ljust(widths[0]),
-            *(cell.rjust(width) for cell, width in zip(cells[1:], widths[1:], strict=True)),
-        ])
-        for cells in table
-    ]
+    lines = aligned([[*rows[0]], *([*row.values()] for row in rows)])
     return [*(f'  {line}' for line in lines), f'  ({protocol_of(metrics)})']
 
 

@@ -1,0 +1,288 @@
+# Copyright 2026 The clip_depth_ros authors
+# SPDX-License-Identifier: Apache-2.0
+"""
+Whether one answer is really better than another: paired differences, frame by frame.
+
+Frames that are hard for one are hard for the other, so the difference on the same frame says more
+than the difference of two means. Where its interval holds 0, no difference is shown.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Final, Literal, NamedTuple
+
+from clip_depth_ros.errors import ConfigError, DataError
+from clip_depth_ros.evaluation.bootstrap import Columns, mean_intervals, Resampling
+from clip_depth_ros.evaluation.result import Estimate, FrameTable, Result
+from clip_depth_ros.evaluation.score import ALIGNMENTS, METRICS
+import numpy as np
+from numpy.typing import NDArray
+
+COMPARED: Final = (
+    *(f'{alignment}/{metric}' for alignment in ALIGNMENTS for metric in METRICS),
+    'coverage', 'flicker', 'roughness', 'lost_edges',
+)
+"""Values of frames that are compared, where both have them."""
+
+MORE_IS_BETTER: Final = {'delta1', 'delta2', 'delta3', 'coverage'}
+
+Verdict = Literal['A better', 'B better', 'no difference shown']
+
+
+class Contender(NamedTuple):
+    """
+    One answer that is compared.
+
+    Attributes
+    ----------
+    label : str
+        What tables call it.
+    result : Result
+        An evaluation.
+    predictor : str
+        Whose answers of it.
+
+    """
+
+    label: str
+    result: Result
+    predictor: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Difference:
+    """
+    How A and B differ in one value, over the frames where both have it.
+
+    Attributes
+    ----------
+    name : str
+        By the names of :class:`FrameScore`'s values.
+    mean_a, mean_b : float
+        Means over these frames.
+    difference : Estimate
+        Mean of B - A by frame, with its bootstrap 95 % interval.
+    a_better, b_better : float
+        Share of these frames where it is; the rest are ties.
+    verdict : str
+        'no difference shown' where the interval holds 0 or there is none.
+
+    """
+
+    name: str
+    mean_a: float
+    mean_b: float
+    difference: Estimate
+    a_better: float
+    b_better: float
+    verdict: Verdict
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Pair:
+    """
+    Two that are compared.
+
+    Attributes
+    ----------
+    a, b : str
+        Their labels.
+    n_frames : int
+        Frames that both have.
+    differences : sequence of Difference
+        In the order of ``COMPARED``.
+    warnings : sequence of str
+        What to bear in mind.
+
+    """
+
+    a: str
+    b: str
+    n_frames: int
+    differences: Sequence[Difference]
+    warnings: Sequence[str]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Comparison:
+    """
+    The first against each other one.
+
+    Attributes
+    ----------
+    title : str
+        The protocol in words: that of the first.
+    resampling : Resampling
+        How frames were drawn for the intervals.
+    pairs : sequence of Pair
+        A is the first in all of them.
+
+    """
+
+    title: str
+    resampling: Resampling
+    pairs: Sequence[Pair]
+
+
+def compare(
+    contenders: Sequence[tuple[str, Result, str]],
+    *,
+    resampling: Resampling,
+    allow_different: bool = False,
+) -> Comparison:
+    """
+    Compare the first with each other one, on the frames that both have.
+
+    Parameters
+    ----------
+    contenders : sequence of (label, Result, predictor)
+        Two or more.
+    resampling : Resampling
+        How frames are drawn for the intervals.
+    allow_different : bool
+        Compare numbers of different protocols all the same, with a warning.
+
+    Raises
+    ------
+    ConfigError
+        If there are fewer than two, a predictor is not in its result, or protocols differ.
+    DataError
+        If two have no frame in common.
+
+    """
+    if len(contenders) < 2:
+        raise ConfigError(f'two or more are needed to compare, got {len(contenders)}')
+    first, *others = (Contender(*each) for each in contenders)
+    for each in (first, *others):
+        if each.predictor not in each.result.predictors:
+            raise ConfigError(
+                f'{each.label} has no predictor {each.predictor!r}; it has '
+                f'{", ".join(each.result.predictors)}'
+            )
+    return Comparison(
+        title=first.result.title,
+        resampling=resampling,
+        pairs=[_pair(first, other, resampling, allow_different) for other in others],
+    )
+
+
+def is_more_better(name: str) -> bool:
+    """Say whether more of a value is better."""
+    return name.rpartition('/')[2] in MORE_IS_BETTER
+
+
+def _pair(a: Contender, b: Contender, resampling: Resampling, allow_different: bool) -> Pair:
+    if a.result.title != b.result.title and not allow_different:
+        raise ConfigError(
+            f'numbers of different protocols do not compare: {a.label} is {a.result.title!r}, '
+            f'{b.label} is {b.result.title!r}; evaluate both by one protocol, or compare them all '
+            'the same with --allow-different'
+        )
+    rows_a, rows_b = _shared_rows(a, b)
+    names = [name for name in COMPARED if name in _values(a) and name in _values(b)]
+    columns_a, columns_b = (
+        np.array([np.asarray(_values(each)[name])[rows] for name in names], np.float64)
+        .reshape(len(names), len(rows)).T
+        for each, rows in ((a, rows_a), (b, rows_b))
+    )
+    recordings = [a.result.frames.recordings[row] for row in rows_a]
+    return Pair(
+        a=a.label,
+        b=b.label,
+        n_frames=len(rows_a),
+        differences=[*_differences(names, columns_a, columns_b, resampling, recordings)],
+        warnings=[*_warnings(a, b, len(rows_a))],
+    )
+
+
+def _values(of: Contender) -> Mapping[str, Sequence[float]]:
+    return of.result.frames.values[of.predictor]
+
+
+def _shared_rows(a: Contender, b: Contender) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
+    """Give the rows of the frames that both have, (N,) each, in the order of the first."""
+    at_a, at_b = _rows(a.result.frames), _rows(b.result.frames)
+    shared = [frame for frame in at_a if frame in at_b]
+    if not shared:
+        raise DataError(
+            f'{a.label} and {b.label} have no frame in common: {_examples(at_a)} against '
+            f'{_examples(at_b)}; evaluate both on the same frames'
+        )
+    rows = ([at[frame] for frame in shared] for at in (at_a, at_b))
+    first, second = (np.array(each, np.intp) for each in rows)
+    return first, second
+
+
+def _rows(frames: FrameTable) -> dict[tuple[str, str], int]:
+    """Give the row of each frame by recording and name."""
+    keys = zip(frames.recordings, frames.names, strict=True)
+    return {key: row for row, key in enumerate(keys)}
+
+
+def _examples(rows: Mapping[tuple[str, str], int]) -> str:
+    names = [' '.join(key).strip() for key in rows]
+    return repr(names[0]) + (', ...' if len(names) > 1 else '') if names else 'no frame'
+
+
+def _differences(
+    names: Sequence[str], a: Columns, b: Columns, resampling: Resampling, recordings: Sequence[str]
+) -> Iterator[Difference]:
+    of = mean_intervals(b - a, resampling, recordings=recordings)
+    for column, name in enumerate(names):
+        known = np.isfinite(a[:, column]) & np.isfinite(b[:, column])
+        if not known.any():
+            continue
+        one, other = a[known, column], b[known, column]
+        better, worse = (one > other, one < other) if is_more_better(name) else (
+            one < other, one > other
+        )
+        mean, low, high = (float(each[column]) for each in (of.mean, of.low, of.high))
+        difference = Estimate(mean, low, high, n_frames=len(one))
+        yield Difference(
+            name=name,
+            mean_a=float(one.mean()),
+            mean_b=float(other.mean()),
+            difference=difference,
+            a_better=float(better.mean()),
+            b_better=float(worse.mean()),
+            verdict=_verdict(name, difference),
+        )
+
+
+def _verdict(name: str, difference: Estimate) -> Verdict:
+    """Say who is better; an interval that is NaN shows nothing."""
+    if difference.low > 0:
+        return 'B better' if is_more_better(name) else 'A better'
+    if difference.high < 0:
+        return 'A better' if is_more_better(name) else 'B better'
+    return 'no difference shown'
+
+
+def _warnings(a: Contender, b: Contender, n_shared: int) -> Iterator[str]:
+    if a.result.title != b.result.title:
+        yield f'protocols differ: A is {a.result.title}; B is {b.result.title}'
+    elif differing := _differing(a.result.protocol, b.result.protocol):
+        yield f'protocols differ in {", ".join(differing)}'
+    if differing := _differing(a.result.source, b.result.source):
+        yield f'sources differ in {", ".join(differing)}'
+    for name, each in (('A', a), ('B', b)):
+        n_frames = len(each.result.frames.names)
+        if n_shared < n_frames:
+            yield f'{n_frames - n_shared} of {n_frames} frames of {name} are not in the other'
+    yield from _alike(*(each.result.predictors[each.predictor].describe for each in (a, b)))
+
+
+def _alike(a: Mapping[str, str], b: Mapping[str, str]) -> Iterator[str]:
+    """Warn of what was probably not meant to be compared with itself."""
+    differing = _differing(a, b)
+    weights = [name for name in {**a, **b} if 'weights' in name or 'sha256' in name]
+    if not differing:
+        yield 'A and B say the same of themselves: nothing was changed between them'
+    elif weights and not {*weights} & {*differing}:
+        yield f'A and B have the same weights; they differ in {", ".join(differing)}'
+
+
+def _differing(a: Mapping[str, str], b: Mapping[str, str]) -> list[str]:
+    return [name for name in {**a, **b} if a.get(name) != b.get(name)]

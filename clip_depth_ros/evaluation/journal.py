@@ -1,0 +1,271 @@
+# Copyright 2026 The clip_depth_ros authors
+# SPDX-License-Identifier: Apache-2.0
+"""
+The journal: what is known of each frame, on disk as soon as it is known.
+
+``OUT/journal/<rank>-of-<world>.jsonl``, one for each process that shared the work, only ever
+appended to. Its first line says what decides the numbers (``identity``), each further line is one
+frame. A process that is killed at any moment leaves at most half a line, which is cut away when
+the work goes on.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, ExitStack, suppress
+import fcntl
+import json
+import os
+from pathlib import Path
+from typing import Any, BinaryIO, Final
+
+from clip_depth_ros.errors import OutputError
+from clip_depth_ros.evaluation.frame_record import FrameRecord, from_line, json_line, to_line
+from clip_depth_ros.evaluation.identity import difference
+from clip_depth_ros.files import atomic_write_bytes, make_folder
+
+FORMAT: Final = 'clip_depth_ros evaluation journal 1'
+
+
+class Journal:
+    """
+    The journal of one process, open for more frames; a context manager.
+
+    Parameters
+    ----------
+    out_dir : str or Path
+        Folder of the evaluation.
+    identity : mapping
+        All that decides the numbers; plain values, as JSON has them.
+    rank, world_size : int
+        Which of how many processes this is.
+    force : bool
+        Remove what another evaluation has left here, rather than refuse.
+
+    Attributes
+    ----------
+    done : set of int
+        Frames in any journal here.
+
+    Raises
+    ------
+    OutputError
+        If another evaluation is here, another process writes this journal, or it cannot be
+        written.
+
+    """
+
+    def __init__(
+        self,
+        out_dir: str | os.PathLike[str],
+        identity: Mapping[str, Any],
+        *,
+        rank: int = 0,
+        world_size: int = 1,
+        force: bool = False,
+    ) -> None:
+        self.path = make_folder(_folder(out_dir)) / f'{rank}-of-{world_size}.jsonl'
+        for path in _journals(out_dir):
+            if difference := _difference(path, identity):
+                if not force:
+                    raise OutputError(
+                        f'{str(path)!r} is of another evaluation: {difference}; name another '
+                        'folder, or have it removed with --force'
+                    )
+                # Other processes of this run replace their own; they may have done so just now.
+                if path == self.path or not path.name.endswith(f'-of-{world_size}.jsonl'):
+                    path.unlink(missing_ok=True)
+        self._file = _open_to_append(self.path, identity)
+        self.done = {index for index, _, _ in _locations(out_dir, identity)}
+
+    def add(self, record: FrameRecord) -> None:
+        """
+        Write a frame down: safe if this process is killed and, after :meth:`sync`, without power.
+
+        Raises
+        ------
+        OutputError
+            If the operating system refuses.
+
+        """
+        with _explained(self.path):
+            self._file.write(to_line(record))
+            self._file.flush()
+        self.done.add(record.index)
+
+    def sync(self) -> None:
+        """
+        Have the operating system write to the disk what it holds.
+
+        Raises
+        ------
+        OutputError
+            If it cannot.
+
+        """
+        with _explained(self.path):
+            os.fsync(self._file.fileno())
+
+    def close(self) -> None:
+        """Let go of the file."""
+        with suppress(OSError):  # what could not be written was told by add
+            self._file.close()
+
+    def __enter__(self) -> Journal:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+
+def read_journals(
+    out_dir: str | os.PathLike[str], identity: Mapping[str, Any]
+) -> Iterator[FrameRecord]:
+    """
+    Give each frame that is in any journal of an evaluation once, in the order of their numbers.
+
+    The order does not depend on who wrote which frame when, nor does anything added up in it.
+    """
+    found = sorted(_locations(out_dir, identity))
+    with ExitStack() as stack:
+        files = {
+            path: stack.enter_context(path.open('rb')) for path in {path for _, path, _ in found}
+        }
+        last = -1
+        for index, path, offset in found:
+            if index != last:
+                files[path].seek(offset)
+                yield from_line(files[path].readline())
+            last = index
+
+
+class JournalWatch:
+    """
+    The numbers of the frames in the journals of an evaluation, while these grow.
+
+    Parameters
+    ----------
+    out_dir : str or Path
+        Folder of the evaluation.
+    identity : mapping
+        Journals of other evaluations do not count.
+
+    """
+
+    def __init__(self, out_dir: str | os.PathLike[str], identity: Mapping[str, Any]) -> None:
+        self._out_dir, self._identity = out_dir, identity
+        self._read: dict[Path, int] = {}  # up to where
+        self._indices: set[int] = set()
+
+    def look(self) -> set[int]:
+        """Give all numbers so far; reads what is new."""
+        for path in _journals(self._out_dir):
+            if path not in self._read and _difference(path, self._identity):
+                continue
+            for index, _, end in _frames_in(path, self._read.get(path, 0)):
+                self._indices.add(index)
+                self._read[path] = end
+        return self._indices
+
+
+def _folder(out_dir: str | os.PathLike[str]) -> Path:
+    return Path(out_dir) / 'journal'
+
+
+def _journals(out_dir: str | os.PathLike[str]) -> list[Path]:
+    return sorted(_folder(out_dir).glob('*-of-*.jsonl'))
+
+
+def _locations(
+    out_dir: str | os.PathLike[str], identity: Mapping[str, Any]
+) -> Iterator[tuple[int, Path, int]]:
+    """Give number, file and place of each whole line about a frame."""
+    for path in _journals(out_dir):
+        if not _difference(path, identity):
+            for index, begin, _ in _frames_in(path, 0):
+                yield index, path, begin
+
+
+def _frames_in(path: Path, begin: int) -> Iterator[tuple[int, int, int]]:
+    """
+    Give number, begin and end of each line about a frame from a place on, bytes.
+
+    What follows a line that is not whole, or was damaged by a loss of power, does not count.
+    """
+    with path.open('rb') as file:
+        if not begin:
+            begin = len(file.readline())
+        file.seek(begin)
+        for line in file:
+            try:
+                index = int(json.loads(line)['index'])
+            except (ValueError, TypeError, KeyError):
+                return
+            if not line.endswith(b'\n'):
+                return
+            end = begin + len(line)
+            yield index, begin, end
+            begin = end
+
+
+def _open_to_append(path: Path, identity: Mapping[str, Any]) -> BinaryIO:
+    """Open a journal, a new one if there is none, behind its last whole line."""
+    if not path.exists():
+        # Wholly or not at all: other processes read it.
+        atomic_write_bytes(path, json_line({'format': FORMAT, 'identity': identity}))
+    with _explained(path):
+        file = path.open('r+b')
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError as error:
+            file.close()
+            raise OutputError(
+                f'another process is writing {str(path)!r}: wait for it, or name another folder'
+            ) from error
+        ends = [end for _, _, end in _frames_in(path, 0)]
+        file.truncate(ends[-1] if ends else len(file.readline()))
+        file.seek(0, os.SEEK_END)
+    return file
+
+
+@contextmanager
+def _explained(path: Path) -> Iterator[None]:
+    """Say what to do where the operating system refuses."""
+    try:
+        yield
+    except OutputError:
+        raise
+    except OSError as error:
+        raise OutputError(
+            f'cannot write {str(path)!r}: {error.strerror or error}; free some space or name '
+            'another folder; started again, it goes on from there'
+        ) from error
+
+
+def _difference(path: Path, identity: Mapping[str, Any]) -> str:
+    """
+    Say in what a journal is of another evaluation; nothing if it is not.
+
+    Raises
+    ------
+    OutputError
+        If it is no journal.
+
+    """
+    try:
+        with path.open('rb') as file:
+            first = file.readline()
+    except FileNotFoundError:
+        return 'it was just removed'
+    try:
+        header = json.loads(first)
+        is_journal = header['format'] == FORMAT
+        there = header['identity']
+    except (ValueError, TypeError, KeyError):
+        is_journal = False
+    if not is_journal:
+        raise OutputError(
+            f'{str(path)!r} is not a journal of this version ({FORMAT!r}): name another folder, '
+            'or remove it'
+        )
+    return difference(there, json.loads(json_line(identity)))
