@@ -20,6 +20,8 @@ COMMANDS = {
     'predict': 'depth of one image file',
     'bag': 'make, convert and play recordings',
     'demo': 'play a recording through the real node and show what comes out',
+    'evaluate': 'how good depth is, on recordings and data sets, by a named protocol',
+    'compare': 'whether one evaluated depth is really better than another',
     'train': 'train CLIP2Depth, or adapt it to your own camera',
     'weights': 'make the bundled weights again, and prove how good they are',
     'settings': 'print every setting as YAML or as a table',

@@ -1,0 +1,108 @@
+# Copyright 2026 The clip_depth_ros authors
+# SPDX-License-Identifier: Apache-2.0
+"""
+Is one depth really better than another? Paired differences between results.
+
+Takes result.json files of clip-depth evaluate; the first is what the others are compared with. A
+file stands for the predictor that it is about, FILE:NAME for another of its predictors, and a
+single file for all of its predictors against the first. Only frames that both have count, and a
+difference counts as shown if its bootstrap 95 % interval leaves out zero.
+"""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from clip_depth_ros.evaluation.result import Result
+
+    Entry = tuple[str, Result, str]
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add what ``clip-depth compare`` takes."""
+    parser.formatter_class = argparse.RawDescriptionHelpFormatter
+    parser.add_argument('results', nargs='+', metavar='FILE[:NAME]', help='result.json files')
+    parser.add_argument(
+        '--allow-different', action='store_true', help='compare results of different protocols'
+    )
+    parser.add_argument(
+        '--bootstrap-samples', type=int, default=1000, metavar='N',
+        help='resamples for the 95 %% intervals (default: %(default)s)',
+    )
+    parser.add_argument(
+        '--bootstrap-block', type=int, default=1, metavar='N',
+        help='frames that are resampled together, as for clip-depth evaluate '
+        '(default: %(default)s)',
+    )
+    parser.add_argument(
+        '--seed', type=int, default=0, metavar='S', help='of the bootstrap (default: %(default)s)'
+    )
+    parser.add_argument('--json', type=Path, metavar='FILE', help='write the comparison there')
+    parser.add_argument('--markdown', type=Path, metavar='FILE', help='write a Markdown table')
+    parser.add_argument('--force', action='store_true', help='overwrite these files')
+
+
+def run(args: argparse.Namespace) -> int:
+    """Compare, write, print."""
+    import json
+
+    from clip_depth_ros.evaluation.bootstrap import Resampling
+    from clip_depth_ros.evaluation.compare import compare
+    from clip_depth_ros.evaluation.compare_text import (
+        comparison_json,
+        comparison_markdown,
+        comparison_text,
+    )
+    from clip_depth_ros.files import atomic_write_bytes, check_free
+
+    check_free([path for path in (args.json, args.markdown) if path], force=args.force)
+    comparison = compare(
+        _entries(args.results),
+        resampling=Resampling(
+            n_samples=args.bootstrap_samples, block=args.bootstrap_block, seed=args.seed
+        ),
+        allow_different=args.allow_different,
+    )
+    if args.json:
+        atomic_write_bytes(args.json, json.dumps(comparison_json(comparison), indent=1).encode())
+    if args.markdown:
+        atomic_write_bytes(args.markdown, comparison_markdown(comparison).encode())
+    print(comparison_text(comparison))
+    return 0
+
+
+def _entries(texts: list[str]) -> list[Entry]:
+    """Give label, result and predictor of each side."""
+    entries = [_named(text) for text in texts]
+    if len(entries) > 1:
+        return entries
+    [(_, result, _)] = entries
+    return [(name, result, name) for name in result.predictors]
+
+
+def _named(text: str) -> Entry:
+    """Read FILE or FILE:NAME; both parts may hold colons."""
+    from clip_depth_ros.errors import ConfigError
+    from clip_depth_ros.evaluation.result_file import read_result
+
+    path, name = _split(text)
+    result = read_result(path)
+    name = name or next(iter(result.predictors), '')
+    if name not in result.predictors:
+        raise ConfigError(
+            f'{str(path)!r} has no predictor {name!r}; it has {[*result.predictors]}'
+        )
+    return f'{path}: {name}', result, name
+
+
+def _split(text: str) -> tuple[Path, str]:
+    """Give file and name: the file is the longest part before a colon that is one."""
+    parts = text.split(':')
+    for n_parts in range(len(parts), 0, -1):
+        path = Path(':'.join(parts[:n_parts]))
+        if path.is_file():
+            return path, ':'.join(parts[n_parts:])
+    return Path(text), ''

@@ -1,0 +1,82 @@
+# Copyright 2026 The clip_depth_ros authors
+# SPDX-License-Identifier: Apache-2.0
+"""
+How good depth is: on recordings, KITTI, NYU and other folders, by a named protocol.
+
+Scores this package's predictor, any node's depth in a recording (--pred-topic) or depth maps in
+files (--pred-dir), beside baselines that look at no image. Prints a table; the output folder gets
+report.html, result.json (for clip-depth compare), frames.csv, table.md, and the journal from which
+the same command goes on when it was interrupted. Several processes: torchrun --nproc-per-node N
+-m clip_depth_ros evaluate ...
+"""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+from typing import Final
+
+from clip_depth_ros.cli.flags import add_setting_flags
+from clip_depth_ros.evaluate_settings import EvaluateSettings
+
+FILES: Final = {
+    'json': 'result.json', 'csv': 'frames.csv', 'markdown': 'table.md', 'html': 'report.html',
+}
+"""What the output folder gets, by the flag that names another place for a copy."""
+
+_EXAMPLES: Final = """
+examples:
+  clip-depth evaluate drive.mcap --preset kitti2bag --params-file kitti --clip-weights RN50.pt
+  clip-depth evaluate drive.mcap --depth-topic /gt/depth --pred-topic /other_node/depth
+  clip-depth evaluate kitti/raw --gt-dir kitti/annotated --split eigen_test_files_with_gt.txt
+  clip-depth evaluate frames/ --kind pattern --images 'rgb/*.png' --gt-images 'depth/*.png'
+  clip-depth evaluate 1000000-1000009 --params-file synthetic
+"""
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add what ``clip-depth evaluate`` takes."""
+    parser.formatter_class = argparse.RawDescriptionHelpFormatter
+    parser.epilog = _EXAMPLES
+    parser.add_argument(
+        'sources', nargs='+', metavar='SOURCE',
+        help='recordings, folders, a labelled NYU .mat, or seeds of the rendered drive; several '
+        'of one kind are evaluated together',
+    )
+    parser.add_argument(
+        '--out', type=Path, default=Path('evaluation_output'), metavar='DIR',
+        help='output folder (default: %(default)s)',
+    )
+    for flag, name in FILES.items():
+        parser.add_argument(
+            f'--{flag}', type=Path, metavar='FILE', help=f'copy {name} to this place, too'
+        )
+    parser.add_argument(
+        '--config', type=Path, metavar='FILE',
+        help='evaluation settings (YAML, name: value); flags win',
+    )
+    parser.add_argument(
+        '--params-file', metavar='FILE',
+        help="predictor settings: the node's parameter file, or the name of one that comes with "
+        'this package (synthetic, kitti, indoor); flags win',
+    )
+    parser.add_argument(
+        '--override', nargs='+', default=[], metavar='NAME=VALUE',
+        help='change single choices of the protocol, such as depth_cap_m=50; its name says so',
+    )
+    parser.add_argument(
+        '--allow-missing', action='store_true',
+        help='exit with 0 even if some frames or answers could not be used',
+    )
+    parser.add_argument(
+        '--force', action='store_true', help='overwrite the results in the output folder'
+    )
+    add_setting_flags(parser, settings=EvaluateSettings, title='evaluation settings')
+    add_setting_flags(parser)
+
+
+def run(args: argparse.Namespace) -> int:
+    """Evaluate, write, print the table."""
+    from clip_depth_ros.cli.evaluate_run import run_evaluation
+
+    return run_evaluation(args)

@@ -1,0 +1,166 @@
+# Copyright 2026 The clip_depth_ros authors
+# SPDX-License-Identifier: Apache-2.0
+"""Whose depth ``clip-depth evaluate`` scores, by the names that its table gives them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import ExitStack
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+from clip_depth_ros.config import PredictorSettings
+from clip_depth_ros.data.evaluation_sources import EvaluationFrames, open_for_evaluation
+from clip_depth_ros.data.predicted_files import PredictedFiles
+from clip_depth_ros.data.recorded_depth import RecordedDepth
+from clip_depth_ros.errors import ConfigError
+from clip_depth_ros.evaluate_settings import EvaluateSettings
+from clip_depth_ros.evaluation.answers import Answers, ImageAnswers, RecordedAnswers
+from clip_depth_ros.evaluation.baselines import (
+    Constant,
+    fit_constant,
+    fit_prior,
+    UniformRandom,
+)
+from clip_depth_ros.evaluation.protocol import EvaluationProtocol
+from clip_depth_ros.predictor import build_predictor, choose_method
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Evaluated:
+    """What is evaluated, and by which protocol."""
+
+    settings: EvaluateSettings
+    predictor: PredictorSettings
+    frames: EvaluationFrames
+    protocol: EvaluationProtocol
+
+
+def open_answers(evaluated: Evaluated, closing: ExitStack) -> dict[str, Answers]:
+    """
+    Open all whose depth is evaluated, by the names of the tables.
+
+    Parameters
+    ----------
+    evaluated : Evaluated
+        What the settings ask for.
+    closing : ExitStack
+        Closes them.
+
+    Raises
+    ------
+    ConfigError
+        If a choice does not go with the source or the protocol.
+    ClipDepthError
+        If weights, files or topics are missing.
+
+    """
+    opened: dict[str, Answers] = {}
+    for kind in evaluated.settings.predicted():
+        for name, answers in _OPENERS[kind](evaluated, opened):
+            closing.callback(answers.close)
+            opened.setdefault(name, answers)
+    return opened
+
+
+_Named = Iterator[tuple[str, Answers]]
+
+
+def _ours(evaluated: Evaluated, opened: Mapping[str, Answers]) -> _Named:
+    yield from _method(evaluated, opened, evaluated.predictor)
+
+
+def _clip2depth(evaluated: Evaluated, opened: Mapping[str, Answers]) -> _Named:
+    yield from _method(evaluated, opened, evaluated.predictor.changed(method='clip2depth'))
+
+
+def _depthclip(evaluated: Evaluated, opened: Mapping[str, Answers]) -> _Named:
+    yield from _method(evaluated, opened, evaluated.predictor.changed(method='depthclip'))
+
+
+def _method(
+    evaluated: Evaluated, opened: Mapping[str, Answers], settings: PredictorSettings
+) -> _Named:
+    if settings.scene_aware and settings.scene_smoothing:
+        raise ConfigError(
+            f'scene_smoothing={settings.scene_smoothing:g} makes an answer depend on the frames '
+            'before it, an evaluation scores each frame on its own: set scene_smoothing to 0'
+        )
+    name = choose_method(settings).method
+    if name not in opened:
+        ours = [each for each in opened.values() if isinstance(each, ImageAnswers)]
+        previous = ours[0].predictor if ours else None  # their frozen CLIP is shared
+        yield name, ImageAnswers(build_predictor(settings, previous), evaluated.protocol)
+
+
+def _topics(evaluated: Evaluated, _: Mapping[str, Answers]) -> _Named:
+    _check_no_flip(evaluated.protocol)
+    recordings, settings = evaluated.frames.recordings, evaluated.settings
+    if not recordings:
+        raise ConfigError(
+            f'pred_topic needs recordings, the source is of kind {evaluated.frames.kind!r}: name '
+            'recordings, or use pred_dir'
+        )
+    described = evaluated.frames.describe()
+    truths = {value for key, value in described.items() if key.endswith('depth_topic')}
+    for topic in settings.pred_topic:
+        if topic in truths:
+            raise ConfigError(
+                f'pred_topic {topic!r} is what is taken for the truth, too: name the true depth '
+                'with depth_topic, lidar_topic or gt_dir'
+            )
+        lookup = RecordedDepth(recordings, topic, settings.sync_tolerance_s)
+        yield topic, RecordedAnswers(lookup)
+
+
+def _folders(evaluated: Evaluated, _: Mapping[str, Answers]) -> _Named:
+    _check_no_flip(evaluated.protocol)
+    settings = evaluated.settings
+    for folder in settings.pred_dir:
+        path = Path(folder).expanduser()
+        lookup = PredictedFiles(path, settings.pred_per_metre, evaluated.frames.names)
+        yield folder, RecordedAnswers(lookup)
+
+
+def _check_no_flip(protocol: EvaluationProtocol) -> None:
+    if protocol.flip != 'none':
+        raise ConfigError(
+            f'protocol {protocol.name!r} averages over left-right flips, which needs the '
+            'predictor itself, not what it has predicted before: --override flip=none'
+        )
+
+
+def _constant(evaluated: Evaluated, _: Mapping[str, Answers]) -> _Named:
+    depth_m = fit_constant(evaluated.frames, evaluated.protocol, evaluated.settings.n_workers)
+    yield 'constant', Constant(depth_m)
+
+
+def _prior(evaluated: Evaluated, _: Mapping[str, Answers]) -> _Named:
+    settings, protocol = evaluated.settings, evaluated.protocol
+    others = open_for_evaluation(
+        [settings.prior_from],
+        settings,
+        lidar_value=protocol.lidar_value,
+        lidar_pixel=protocol.lidar_pixel,
+    )
+    yield 'prior', fit_prior(others, protocol, settings.n_workers)
+
+
+def _random(evaluated: Evaluated, _: Mapping[str, Answers]) -> _Named:
+    protocol = evaluated.protocol
+    yield 'random', UniformRandom(
+        protocol.min_depth_m, protocol.depth_cap_m, evaluated.settings.seed
+    )
+
+
+_OPENERS: Final[Mapping[str, Callable[[Evaluated, Mapping[str, Answers]], _Named]]] = {
+    'ours': _ours,
+    'clip2depth': _clip2depth,
+    'depthclip': _depthclip,
+    'topic': _topics,
+    'dir': _folders,
+    'constant': _constant,
+    'prior': _prior,
+    'random': _random,
+}
