@@ -152,7 +152,7 @@ class EvaluateSettings(SourceSettings):
     )
 
     batch_size: int = setting(8, 'Images that a predictor sees at once.', ge=1)
-    n_workers: int = setting(2, 'Threads that read frames and compare answers.', ge=1, le=64)
+    n_workers: int = setting(2, 'Processes that read frames and compare answers.', ge=1, le=64)
 
     @field_validator('predict')
     @classmethod

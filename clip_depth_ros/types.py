@@ -95,16 +95,6 @@ class Intrinsics:
 
 
 @dataclass(frozen=True, slots=True)
-class Frame:
-    """One camera image with what is known about it."""
-
-    rgb: Rgb
-    stamp_ns: int
-    frame_id: str
-    intrinsics: Intrinsics | None = None
-
-
-@dataclass(frozen=True, slots=True)
 class DepthMap:
     """
     What a predictor answers for one image.

@@ -83,7 +83,9 @@ def write_nyu_mat(root: Path, frames: Frames) -> Path:
     path = root / 'nyu_depth_v2_labeled.mat'
     with h5py.File(path, 'w') as file:
         file['images'] = np.stack([frame.rgb for frame in frames]).transpose(0, 3, 2, 1)
-        file['depths'] = np.stack([known(frame) for frame in frames]).transpose(0, 2, 1)
+        measured_m = np.stack([known(frame) for frame in frames]).transpose(0, 2, 1)
+        file['depths'] = np.where(measured_m > 0, measured_m, 5)  # filled
+        file['rawDepths'] = measured_m
     return path
 
 

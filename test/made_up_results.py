@@ -10,7 +10,7 @@ from typing import Any
 from clip_depth_ros.core.image_plan import Size
 from clip_depth_ros.core.projection import projection_matrix, sparse_depth
 from clip_depth_ros.data.world.drive import Drive
-from clip_depth_ros.evaluation.report import frame_caption, report_frames, ReportFrame
+from clip_depth_ros.evaluation.report_frames import frame_caption, report_frames, ReportFrame
 from clip_depth_ros.evaluation.result import (
     Estimate,
     FrameTable,

@@ -110,7 +110,7 @@ class OneFrame:
 
 def test_what_is_recorded_is_looked_up_frame_by_frame():
     lookup = OneFrame()
-    answers = RecordedAnswers(lookup)
+    answers = RecordedAnswers(lookup, EvaluationProtocol())
     first, second = answers.answer([sample(), sample(name='b')])
 
     np.testing.assert_array_equal(first.depth_m, sample().target_m)
@@ -118,3 +118,25 @@ def test_what_is_recorded_is_looked_up_frame_by_frame():
     assert answers.describe() == {'topic': '/depth'}
     answers.close()
     assert lookup.is_closed
+
+
+class OfTheCrop(OneFrame):
+    """Has what was predicted for KITTI's benchmark crop."""
+
+    def depth_of(self, sample: DepthSample) -> DepthMap:
+        return DepthMap(np.full((352, 1216), 7, np.float32))
+
+
+def test_what_was_predicted_for_the_crop_is_put_back_where_it_was():
+    [answer] = RecordedAnswers(OfTheCrop(), EvaluationProtocol(input_crop='kb')).answer([sample()])
+
+    assert answer.depth_m.shape == (375, 1242)
+    assert (answer.depth_m[23:, 13:1229] == 7).all()
+    assert np.isnan(answer.depth_m[:23]).all()
+
+
+def test_what_was_predicted_for_the_crop_is_not_stretched_over_the_image():
+    [answer] = RecordedAnswers(OfTheCrop(), EvaluationProtocol()).answer([sample()])
+
+    assert isinstance(answer, ImageError)
+    assert 'add --override input_crop=kb' in str(answer)

@@ -70,6 +70,14 @@ def test_images_weigh_the_same_however_many_pixels_they_have():
     assert best_of(few, few, many) == pytest.approx(10.0)
 
 
+def test_over_pixels_each_pixel_weighs_the_same():
+    """One image says 10 m with 3 pixels, another 12 m with 1000: over all pixels, 12 m is best."""
+    best = BestConstant(1, 80, over_pixels=True)
+    for image in (np.full(3, 10.0), np.full(3, 10.0), np.full(1000, 12.0)):
+        best.add(image)
+    assert best.depth_m() == pytest.approx(12.0)
+
+
 def test_without_depth_there_is_no_best_constant():
     with pytest.raises(DataError, match='empty in every frame'):
         best_of(np.array([]))

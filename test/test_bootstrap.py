@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import tracemalloc
 
+from clip_depth_ros.errors import ConfigError
 from clip_depth_ros.evaluation.bootstrap import Intervals, mean_intervals, Resampling
 from hypothesis import given, strategies as st
 import numpy as np
@@ -120,6 +121,12 @@ def test_finish_makes_roots_of_mean_squares():
     of = intervals([[9.0], [16.0]], finish=np.sqrt)
     assert of.mean[0] == pytest.approx(np.sqrt(12.5))
     assert (of.low[0], of.high[0]) == (3.0, 4.0)
+
+
+@pytest.mark.parametrize('wrong', [{'n_samples': 0}, {'block': 0}, {'seed': -1}])
+def test_draws_that_cannot_be_made_are_refused(wrong):
+    with pytest.raises(ConfigError, match='the bootstrap needs 1 or more samples'):
+        Resampling(**wrong)
 
 
 def test_ten_thousand_frames_need_little_memory():

@@ -18,6 +18,7 @@ from clip_depth_ros.cli.main import main
 from clip_depth_ros.data.bag_writer import recorded, write_recording
 from clip_depth_ros.data.drive_messages import drive_messages
 from clip_depth_ros.data.messages import image_message
+from clip_depth_ros.data.topics import CLOUD
 from clip_depth_ros.data.world.drive import render_drive, SyntheticFrame
 from clip_depth_ros.evaluation.result import Result
 from clip_depth_ros.evaluation.result_file import read_result
@@ -184,6 +185,14 @@ class TestPredictors:
         assert 'confidence/n' not in predictors['prior'].sums
 
 
+def test_a_baseline_that_is_in_question_is_shown(bag, tmp_path):
+    """Beside others it is left out of the pictures of frames."""
+    assert evaluate(bag, '--predict', 'constant', 'random', '--out', tmp_path) == 0
+    page = (tmp_path / 'report.html').read_text()
+    assert 'constant: prediction' in page
+    assert 'random: prediction' not in page
+
+
 class TestFlags:
     """Settings lead where they say, and wrong ones are refused by name."""
 
@@ -236,6 +245,14 @@ class TestFlags:
         assert (tmp_path / 'result.json').read_bytes() == before
         assert rival(bag, tmp_path, '--frame-stride', 2, '--force') == 0
         assert result_of(tmp_path)['n_frames'] == 4
+
+    def test_an_override_decides_what_lidar_points_stand_for(self, bag, tmp_path):
+        """The LiDAR sits behind the camera: from there, everything is farther."""
+        for name, words in (('z', ()), ('forward', ('--override', 'lidar_value=forward'))):
+            assert rival(bag, tmp_path / name, '--lidar-topic', CLOUD, *words) == 0
+
+        near, far = (means_of(tmp_path / name, RIVAL)['scale'] for name in ('z', 'forward'))
+        assert far > 1.005 * near
 
     def test_a_protocol_of_your_own_is_a_file(self, bag, tmp_path):
         protocol = tmp_path / 'near.yaml'
@@ -380,6 +397,12 @@ class TestCompare:
         out = capsys.readouterr().out
         assert 'B: constant' in out
         assert 'B: random' in out
+
+    def test_of_one_file_all_are_compared_with_the_one_that_is_named(self, results, capsys):
+        assert main(['compare', f'{results / "rival" / "result.json"}:random']) == 0
+        out = capsys.readouterr().out
+        assert out.count('A: random') == 2
+        assert f'B: {RIVAL}' in out
 
     def test_another_predictor_is_named_behind_a_colon(self, results, capsys):
         file = results / 'rival' / 'result.json'

@@ -9,7 +9,8 @@ from dataclasses import asdict
 import math
 from pathlib import Path
 
-from clip_depth_ros.core.metrics import grouped_metrics
+from clip_depth_ros.core.metric_sums import MetricSums, PixelErrors
+from clip_depth_ros.core.metrics import metrics_of
 from clip_depth_ros.errors import OutputError
 from clip_depth_ros.evaluation.bootstrap import Resampling
 from clip_depth_ros.evaluation.collect import collect
@@ -137,7 +138,7 @@ def frames_of_pixels() -> list[tuple[np.ndarray, np.ndarray]]:
 
 
 def metrics(pred: np.ndarray, gt: np.ndarray) -> dict[str, float]:
-    of_all = grouped_metrics(pred, gt, np.zeros(len(gt), int), 1)[0]
+    [of_all] = metrics_of(MetricSums.of(PixelErrors.of(pred, gt)))
     return {f'none/{name}': value for name, value in asdict(of_all).items()}
 
 

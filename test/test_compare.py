@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 import json
 import math
 
@@ -168,6 +169,24 @@ def test_other_weights_are_no_warning():
         result(describe={'weights': 'x', 'clip2depth_weights': 'y'}, coverage=[1.0]),
     ).pairs[0]
     assert pair.warnings == []
+
+
+def test_frames_that_one_has_not_answered_count_for_coverage_alone():
+    a = result(**{ABS_REL: [0.1, 0.2, 0.3]}, coverage=[1.0, 1.0, 1.0])
+    b = result(**{ABS_REL: [0.1, math.nan, 0.3]}, coverage=[1.0, 0.0, 1.0])
+
+    pair = compared(a, b).pairs[0]
+
+    assert pair.n_frames == 2
+    assert any(warning.startswith('B has answered 2 of 3 frames') for warning in pair.warnings)
+    n_frames = {each.name: each.difference.n_frames for each in pair.differences}
+    assert n_frames == {ABS_REL: 2, 'coverage': 3}
+
+
+def test_a_protocol_over_pixels_is_not_what_a_comparison_frame_by_frame_is():
+    a, b = (replace(result(coverage=[1.0]), protocol={'aggregation': 'pixel'}) for _ in 'ab')
+    [warning] = [each for each in compared(a, b).pairs[0].warnings if 'pixels' in each]
+    assert 'each frame has one value and one say' in warning
 
 
 def test_other_sources_are_warned_of():

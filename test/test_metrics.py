@@ -7,14 +7,14 @@ from __future__ import annotations
 from dataclasses import asdict, fields, replace
 import math
 
+from clip_depth_ros.core import metrics as of_metrics
+from clip_depth_ros.core.metric_sums import MetricSums, PixelErrors
 from clip_depth_ros.core.metrics import (
     clamp_depth,
     depth_metrics,
     DepthMetrics,
-    grouped_metrics,
     GroupMetrics,
     mean_metrics,
-    pooled_metrics,
     valid_pixels,
 )
 from clip_depth_ros.errors import DataError
@@ -207,9 +207,14 @@ class TestMean:
         assert replace(mean, n=3).n == 3
 
 
-def grouped(pair, groups) -> list[GroupMetrics | None]:
-    pred, gt = (image.ravel() for image in pair)
-    return grouped_metrics(pred, gt, groups, 4)
+def sums_of(pred, gt, groups) -> MetricSums:
+    """Give the sums of the pixels of four groups."""
+    pred, gt = (np.ravel(image).astype(np.float64) for image in (pred, gt))
+    return MetricSums.of(PixelErrors.of(pred, gt), groups, 4)
+
+
+def grouped(pred, gt, groups) -> list[GroupMetrics | None]:
+    return of_metrics.metrics_of(sums_of(pred, gt, groups))
 
 
 group_of_each = arrays(np.int64, 12, elements=st.integers(0, 3))
@@ -220,7 +225,7 @@ class TestGroups:
     def test_each_is_as_if_there_were_no_others(self, pair, groups):
         """One pass over all pixels gives what one pass a group would."""
         pred, gt = (image.ravel() for image in pair)
-        for i, metrics in enumerate(grouped(pair, groups)):
+        for i, metrics in enumerate(grouped(*pair, groups)):
             own = groups == i
             if not own.any():
                 assert metrics is None
@@ -232,33 +237,26 @@ class TestGroups:
             assert found == pytest.approx(alone, rel=1e-9, abs=1e-9)
 
     @given(pairs, group_of_each)
-    def test_pooled_they_are_all_pixels_together(self, pair, groups):
-        """Images of any size, exactly: no pixel is looked at again."""
-        parts = [metrics for metrics in grouped(pair, groups) if metrics]
-        assert asdict(pooled_metrics(parts)) == pytest.approx(
-            asdict(metrics_of(*pair)), rel=1e-9, abs=1e-9
-        )
+    def test_merged_they_are_all_pixels_together(self, pair, groups):
+        """Groups of any size, exactly: no pixel is looked at again."""
+        merged = sums_of(*pair, groups).merged(np.zeros(4, int), 1)
+        found = asdict(*of_metrics.metrics_of(merged))
+        del found['log_bias']
+        assert found == pytest.approx(asdict(metrics_of(*pair)), rel=1e-9, abs=1e-9)
 
-    def test_a_mean_over_images_is_not_a_pool(self):
+    def test_a_mean_over_groups_is_not_a_merger(self):
         """9 pixels without error and one that is twice too far: 0.1 or 0.5."""
-        pred, gt = np.array([2.0] + [1.0] * 9), np.ones(10)
-        few, many = grouped_metrics(pred, gt, np.array([0] + [1] * 9), 2)
-        assert pooled_metrics([few, many]).abs_rel == pytest.approx(0.1)
+        sums = sums_of([2.0] + [1.0] * 9, np.ones(10), np.array([0] + [1] * 9))
+        [merged] = of_metrics.metrics_of(sums.merged(np.zeros(4, int), 1))
+        assert merged.abs_rel == pytest.approx(0.1)
+        few, many, *_ = of_metrics.metrics_of(sums)
         assert mean_metrics([few, many]).abs_rel == 0.5
 
     def test_a_factor_of_its_own_leaves_a_group_no_silog(self):
         gt = np.linspace(1, 50, 1000)
         groups = np.arange(1000) % 2
-        for metrics in grouped_metrics(gt * np.where(groups, 3.0, 0.7), gt, groups, 2):
+        for metrics in grouped(gt * np.where(groups, 3.0, 0.7), gt, groups)[:2]:
             assert metrics.silog < 1e-12
-
-    def test_what_is_no_depth_is_refused(self):
-        with pytest.raises(DataError, match='1 of 2 counted pixels of the prediction'):
-            grouped_metrics(np.array([0.0, 1.0]), np.ones(2), np.zeros(2, int), 1)
-
-    def test_nothing_to_pool(self):
-        with pytest.raises(DataError, match='there are no pixels to pool'):
-            pooled_metrics([])
 
 
 class TestErrors:

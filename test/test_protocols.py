@@ -8,7 +8,7 @@ from pathlib import Path
 
 from clip_depth_ros.core.image_plan import Size, Window
 from clip_depth_ros.errors import ConfigError
-from clip_depth_ros.evaluation.input_window import input_window
+from clip_depth_ros.evaluation.answers import input_window
 from clip_depth_ros.evaluation.prepare import evaluated_window
 from clip_depth_ros.evaluation.protocol import EvaluationProtocol
 from clip_depth_ros.evaluation.protocols import (
@@ -55,6 +55,14 @@ def test_every_protocol_says_who_made_it_and_is_called_like_its_file(name):
 ])
 def test_the_evaluated_window(name, size, window):
     assert evaluated_window(size, load_protocol(name)) == window
+
+
+@pytest.mark.parametrize('name', PROTOCOL_NAMES)
+def test_only_monodepth2_has_rules_of_its_own_for_lidar_points(name):
+    """Frames are read before it is known which protocol is usual for them."""
+    protocol = load_protocol(name)
+    rules = (protocol.lidar_value, protocol.lidar_pixel)
+    assert (rules == ('z', 'nearest')) == (not name.startswith('monodepth2'))
 
 
 def test_only_the_kb_variant_crops_what_is_seen():

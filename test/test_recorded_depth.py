@@ -65,7 +65,6 @@ def test_the_nearest_within_the_tolerance(tmp_path: Path):
     wanted = r"frame 1\.5: '/rival/depth' has no .*sync_tolerance_s=0\.03, .* 0\.050 s away"
     with pytest.raises(DataError, match=wanted):
         answers.depth_of(sample(1.5))
-    assert (answers.n_matched, answers.n_missed) == (1, 1)
 
 
 def test_several_recordings(tmp_path: Path):

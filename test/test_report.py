@@ -15,14 +15,10 @@ from clip_depth_ros.evaluation.cloud_view import extent_of, frame_clouds
 from clip_depth_ros.evaluation.colors import line_styles, PictureColors, tile_colors
 from clip_depth_ros.evaluation.findings import findings
 from clip_depth_ros.evaluation.panels import dotted, frame_panels, relative_error
-from clip_depth_ros.evaluation.report import (
-    frame_caption,
-    report_frames,
-    report_html,
-    ReportFrame,
-    write_report,
-)
-from clip_depth_ros.evaluation.report_pictures import region_tiles, shown_frame
+from clip_depth_ros.evaluation.region_tiles import region_tiles
+from clip_depth_ros.evaluation.report import report_html, write_report
+from clip_depth_ros.evaluation.report_frames import frame_caption, report_frames, ReportFrame
+from clip_depth_ros.evaluation.report_pictures import shown_frame
 from clip_depth_ros.evaluation.result import (
     Estimate,
     FrameTable,

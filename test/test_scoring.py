@@ -11,7 +11,7 @@ from clip_depth_ros.core.image_plan import Size
 from clip_depth_ros.core.metrics import depth_metrics
 from clip_depth_ros.data.samples import Classes, DepthSample
 from clip_depth_ros.errors import DataError
-from clip_depth_ros.evaluation.prepare import counted, prepare
+from clip_depth_ros.evaluation.prepare import prepare, valid_gt
 from clip_depth_ros.evaluation.protocol import EvaluationProtocol
 from clip_depth_ros.evaluation.resizing import resized
 from clip_depth_ros.evaluation.score import (
@@ -207,8 +207,16 @@ class TestWhatCounts:
     def test_beyond_range_is_the_cap_and_too_near_the_minimum(self):
         near_far = scored([[np.inf, -np.inf]], [[40, 20]]).values
         numbers = scored([[80, 1e-3]], [[40, 20]]).values
-        assert near_far == pytest.approx(numbers)
+        for metric in METRICS:
+            assert near_far[f'none/{metric}'] == pytest.approx(numbers[f'none/{metric}'])
         assert near_far['coverage'] == 1
+
+    def test_what_is_beyond_range_is_not_fitted_and_stays_beyond(self):
+        """Twice as far as it should be, and +Inf where the truth is 79 m: worth the cap."""
+        values = scored([[20, 40, 60, np.inf]], [[10, 20, 30, 79]]).values
+        assert values['scale'] == 0.5
+        assert values['median/abs_rel'] == pytest.approx(1 / 79 / 4)
+        assert values['scale-shift/abs_rel'] == pytest.approx(1 / 79 / 4)
 
     def test_the_range_of_truth_is_strict(self):
         values = scored([[1, 1, 1, 1]], [[80, 79.9, 1e-3, 0.5]]).values
@@ -217,9 +225,7 @@ class TestWhatCounts:
     def test_the_window_of_nested_crops(self):
         """Garg's shares of what the benchmark crop leaves."""
         gt = np.full((375, 1242), 10, np.float32)
-        window, valid = counted(gt, PLAIN.changed(gt_crop='kb', eval_crop='garg'))
-        rows, columns = np.nonzero(valid)
-        assert window == (56, 166, 1129, 206)
+        rows, columns = np.nonzero(valid_gt(gt, PLAIN.changed(gt_crop='kb', eval_crop='garg')))
         assert (rows.min(), rows.max(), columns.min(), columns.max()) == (166, 371, 56, 1184)
 
     def test_what_is_shown_is_what_is_compared(self):

@@ -581,6 +581,12 @@ class TestOurOwnRecordings:
         assert not sample.target_m[~known].any()
         assert sample.intrinsics == frame.intrinsics
 
+    def test_a_frame_with_classes_can_be_sent_to_another_process(self, tmp_path: Path):
+        path = tmp_path / 'synth.mcap'
+        write_recording(drive_messages(render_drive(4, 1, width=64, height=32)), path)
+        sample = BagSource(path, preset='auto')[0]
+        assert pickle.loads(pickle.dumps(sample)).classes.names == CLASS_NAMES
+
     def test_synthetic_classes_and_poses_are_exact(self, tmp_path: Path):
         path = tmp_path / 'synth.mcap'
         write_recording(drive_messages(render_drive(4, 3, width=64, height=32)), path)

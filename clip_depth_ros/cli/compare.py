@@ -4,9 +4,9 @@
 Is one depth really better than another? Paired differences between results.
 
 Takes result.json files of clip-depth evaluate; the first is what the others are compared with. A
-file stands for the predictor that it is about, FILE:NAME for another of its predictors, and a
-single file for all of its predictors against the first. Only frames that both have count, and a
-difference counts as shown if its bootstrap 95 % interval leaves out zero.
+file stands for the predictor that it is about, FILE:NAME for another of its predictors; of a
+single file, all other predictors are compared with that one. Only frames that both have count, and
+a difference counts as shown if its bootstrap 95 % interval leaves out zero.
 """
 
 from __future__ import annotations
@@ -79,8 +79,9 @@ def _entries(texts: list[str]) -> list[Entry]:
     entries = [_named(text) for text in texts]
     if len(entries) > 1:
         return entries
-    [(_, result, _)] = entries
-    return [(name, result, name) for name in result.predictors]
+    [(_, result, first)] = entries
+    others = (name for name in result.predictors if name != first)
+    return [(name, result, name) for name in (first, *others)]
 
 
 def _named(text: str) -> Entry:

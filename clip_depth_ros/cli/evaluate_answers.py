@@ -111,7 +111,7 @@ def _topics(evaluated: Evaluated, _: Mapping[str, Answers]) -> _Named:
                 'with depth_topic, lidar_topic or gt_dir'
             )
         lookup = RecordedDepth(recordings, topic, settings.sync_tolerance_s)
-        yield topic, RecordedAnswers(lookup)
+        yield topic, RecordedAnswers(lookup, evaluated.protocol)
 
 
 def _folders(evaluated: Evaluated, _: Mapping[str, Answers]) -> _Named:
@@ -120,7 +120,7 @@ def _folders(evaluated: Evaluated, _: Mapping[str, Answers]) -> _Named:
     for folder in settings.pred_dir:
         path = Path(folder).expanduser()
         lookup = PredictedFiles(path, settings.pred_per_metre, evaluated.frames.names)
-        yield folder, RecordedAnswers(lookup)
+        yield folder, RecordedAnswers(lookup, evaluated.protocol)
 
 
 def _check_no_flip(protocol: EvaluationProtocol) -> None:

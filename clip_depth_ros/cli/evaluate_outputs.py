@@ -15,15 +15,11 @@ from clip_depth_ros.errors import DataError
 from clip_depth_ros.evaluation.answers import Answers
 from clip_depth_ros.evaluation.csv_file import frames_csv
 from clip_depth_ros.evaluation.prepare import prepare
-from clip_depth_ros.evaluation.report import (
-    frame_caption,
-    report_frames,
-    ReportFrame,
-    write_report,
-)
+from clip_depth_ros.evaluation.report import write_report
+from clip_depth_ros.evaluation.report_frames import frame_caption, report_frames, ReportFrame
 from clip_depth_ros.evaluation.result import Result
 from clip_depth_ros.evaluation.result_file import write_result
-from clip_depth_ros.evaluation.summary_tables import BASELINES
+from clip_depth_ros.evaluation.summary_tables import is_baseline
 from clip_depth_ros.evaluation.tables import summary_markdown
 from clip_depth_ros.files import atomic_path, atomic_write_bytes
 from clip_depth_ros.types import Depth
@@ -46,10 +42,11 @@ def write_outputs(
     ):
         file.writelines(frames_csv(result))
     atomic_write_bytes(outputs['markdown'][0], summary_markdown(result).encode())
+    shown = {name: each for name, each in answers.items() if not is_baseline(result, name)}
     pictures = [
         picture
         for kind, index in report_frames(result)
-        if (picture := _picture(frame_caption(result, kind, index), index, evaluated, answers))
+        if (picture := _picture(frame_caption(result, kind, index), index, evaluated, shown))
     ]
     near_m, far_m = _range_m(pictures, evaluated)
     write_report(result, pictures, outputs['html'][0], near_m=near_m, far_m=far_m)
@@ -71,7 +68,7 @@ def _picture(
     gt_m = np.full(sample.target_m.shape, np.nan, np.float32)
     for name, each in answers.items():
         [answer] = each.answer([sample])
-        if name in BASELINES or isinstance(answer, DataError):
+        if isinstance(answer, DataError):
             continue
         with suppress(DataError):  # told among the problems
             prepared = prepare(answer, sample, evaluated.protocol)

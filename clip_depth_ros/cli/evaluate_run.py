@@ -24,7 +24,6 @@ from clip_depth_ros.evaluation.answers import Answers
 from clip_depth_ros.evaluation.bootstrap import Resampling
 from clip_depth_ros.evaluation.collect import collect
 from clip_depth_ros.evaluation.identity import identity_of
-from clip_depth_ros.evaluation.protocol import EvaluationProtocol
 from clip_depth_ros.evaluation.protocols import differences, load_protocol, protocol_title
 from clip_depth_ros.evaluation.result import Result
 from clip_depth_ros.evaluation.run import evaluate_frames
@@ -82,22 +81,19 @@ def _opened(args: argparse.Namespace) -> Evaluated:
     )
     predictor = _predictor_settings(args)
     overrides = _overrides(args.override)
-    named = _named_protocol(settings, overrides)
+    is_auto = settings.protocol == 'auto'
+    # Frames say which protocol is usual, and a protocol says how LiDAR becomes depth; the usual
+    # ones all do that as the plain one does.
+    protocol = load_protocol('plain' if is_auto else settings.protocol, overrides)
     frames = open_for_evaluation(
         args.sources,
         settings,
-        lidar_value=named.lidar_value if named else 'z',
-        lidar_pixel=named.lidar_pixel if named else 'nearest',
+        lidar_value=protocol.lidar_value,
+        lidar_pixel=protocol.lidar_pixel,
     )
-    protocol = named or load_protocol(frames.default_protocol, overrides)
+    if is_auto:
+        protocol = load_protocol(frames.default_protocol, overrides)
     return Evaluated(settings=settings, predictor=predictor, frames=frames, protocol=protocol)
-
-
-def _named_protocol(
-    settings: EvaluateSettings, overrides: Mapping[str, Any]
-) -> EvaluationProtocol | None:
-    """Give the protocol that is named; None if the source is to decide."""
-    return None if settings.protocol == 'auto' else load_protocol(settings.protocol, overrides)
 
 
 def _predictor_settings(args: argparse.Namespace) -> PredictorSettings:

@@ -27,8 +27,10 @@ class Alignment(NamedTuple):
     shift_m: float = 0.0
 
     def apply(self, pred: NDArray[Any]) -> NDArray[np.float64]:
-        """Give the aligned prediction, metres."""
-        return pred.astype(np.float64) * self.scale + self.shift_m
+        """Give the aligned prediction, metres; +Inf and -Inf stay what they are."""
+        aligned = pred.astype(np.float64) * self.scale + self.shift_m
+        is_beyond = np.isinf(pred)
+        return np.where(is_beyond, pred, aligned) if is_beyond.any() else aligned
 
 
 def fit_alignment(name: str, pred: NDArray[Any], gt: NDArray[Any]) -> Alignment:
@@ -42,7 +44,8 @@ def fit_alignment(name: str, pred: NDArray[Any], gt: NDArray[Any]) -> Alignment:
         compare with it). scale-shift: scale and shift with the least squares of ``scale * pred +
         shift - gt``, in depth (not, as for relative depth, in inverse depth).
     pred, gt : float (N,)
-        Metres, finite and above 0: the pixels that count.
+        Metres, above 0: the pixels that count. Where the prediction is +Inf or -Inf (beyond
+        range, too near) there is nothing to fit: these pixels have no say.
 
     Returns
     -------
@@ -59,6 +62,11 @@ def fit_alignment(name: str, pred: NDArray[Any], gt: NDArray[Any]) -> Alignment:
         raise DataError(f'an alignment is one of {[*_FITS]}, got {name!r}')
     if not pred.size:
         raise DataError('no pixel to align by: nothing was answered where the truth is known')
+    is_number = np.isfinite(pred)
+    if not is_number.any():
+        return Alignment()
+    if not is_number.all():
+        pred, gt = pred[is_number], gt[is_number]
     return _FITS[name](pred, gt)
 
 

@@ -25,15 +25,20 @@ class BestConstant:
     ----------
     min_depth_m, depth_cap_m : float
         What counts lies in between, metres.
+    over_pixels : bool
+        Whether the mean is over all pixels together: by default each image weighs the same.
 
     Notes
     -----
-    The sum of w |c - g| is least at the weighted median of g; here w is 1/g, and each image
-    weighs the same. It is tuned on the images that it is judged on: no constant does better.
+    The sum of w |c - g| is least at the weighted median of g; here w is 1/g. It is tuned on the
+    images that it is judged on: no constant does better.
 
     """
 
-    def __init__(self, min_depth_m: float, depth_cap_m: float) -> None:
+    def __init__(
+        self, min_depth_m: float, depth_cap_m: float, *, over_pixels: bool = False
+    ) -> None:
+        self._over_pixels = over_pixels
         self._low = float(np.log(min_depth_m))
         n_bins = int(np.ceil((np.log(depth_cap_m) - self._low) / _BIN)) + 1
         self._weights, self._shares = np.zeros(n_bins), np.zeros(n_bins)
@@ -45,8 +50,9 @@ class BestConstant:
         depths = known_m.astype(np.float64)
         last = len(self._weights) - 1
         bins = ((np.log(depths) - self._low) / _BIN).astype(np.intp).clip(0, last)
-        self._weights += np.bincount(bins, 1 / depths, last + 1) / depths.size
-        self._shares += np.bincount(bins, minlength=last + 1) / depths.size
+        share = 1 if self._over_pixels else 1 / depths.size
+        self._weights += np.bincount(bins, 1 / depths, last + 1) * share
+        self._shares += np.bincount(bins, minlength=last + 1) * share
 
     def depth_m(self) -> float:
         """
@@ -103,10 +109,10 @@ class DepthSums:
 
     def means(self) -> NDArray[np.float64]:
         """Give the mean of each pixel, (H, W); NaN where nothing was counted."""
-        return means_of(self.sums)
+        return _means_of(self.sums)
 
 
-def means_of(sums: NDArray[np.float64]) -> NDArray[np.float64]:
+def _means_of(sums: NDArray[np.float64]) -> NDArray[np.float64]:
     """Give the mean of each pixel, (H, W), of :attr:`DepthSums.sums`; NaN where there is none."""
     total, count = sums
     return np.where(count > 0, total / np.maximum(count, 1), np.nan)
@@ -129,7 +135,7 @@ def prior_of(sums: NDArray[np.float64], *, fallback_m: float) -> Depth:
     that of the nearest row that has one (our choice).
 
     """
-    means = means_of(sums)
+    means = _means_of(sums)
     rows = _row_means(sums, fallback_m)
     return np.where(np.isnan(means), rows[:, np.newaxis], means).astype(np.float32)
 

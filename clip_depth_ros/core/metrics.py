@@ -11,9 +11,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, fields
-from typing import Any, Final
+from typing import Final
 
-from clip_depth_ros.core.metric_sums import Groups, MetricSums, PixelErrors
+from clip_depth_ros.core.metric_sums import MetricSums, PixelErrors
 from clip_depth_ros.errors import DataError
 from clip_depth_ros.types import Depth
 import numpy as np
@@ -131,37 +131,6 @@ def depth_metrics(pred: Depth, gt: Depth, valid: NDArray[np.bool_]) -> DepthMetr
     return _of_all(MetricSums.of(PixelErrors.of(p, g)))
 
 
-def grouped_metrics(
-    pred: NDArray[Any], gt: NDArray[Any], groups: Groups, n_groups: int
-) -> list[GroupMetrics | None]:
-    """
-    Compare a prediction with the ground truth, for each group of pixels on its own.
-
-    Parameters
-    ----------
-    pred, gt : float (N,)
-        Metres, above 0 and finite: the pixels that count.
-    groups : int (N,)
-        The group of each, from 0 to ``n_groups`` - 1.
-    n_groups : int
-        How many there are.
-
-    Returns
-    -------
-    list of GroupMetrics or None
-        None for groups without a pixel.
-
-    Raises
-    ------
-    DataError
-        If a value is not above 0 and finite.
-
-    """
-    p, g = pred.astype(np.float64), gt.astype(np.float64)
-    _check_depths(p, g)
-    return metrics_of(MetricSums.of(PixelErrors.of(p, g), groups, n_groups))
-
-
 def metrics_of(sums: MetricSums) -> list[GroupMetrics | None]:
     """Give the metrics that follow from the sums of each group; None for empty ones."""
     n = np.maximum(sums.n, 1)
@@ -184,36 +153,6 @@ def metrics_of(sums: MetricSums) -> list[GroupMetrics | None]:
             columns.T.tolist(), sums.n.tolist(), sums.log_mean.tolist(), strict=True
         )
     ]
-
-
-def pooled_metrics(each: Sequence[GroupMetrics]) -> DepthMetrics:
-    """
-    Give the metrics over all pixels of several images together, from those of each image.
-
-    Raises
-    ------
-    DataError
-        If there is none.
-
-    """
-    if not each:
-        raise DataError('no image could be evaluated: there are no pixels to pool')
-    n = np.array([metrics.n for metrics in each])
-    column = {
-        name: np.array([getattr(metrics, name) for metrics in each])
-        for name in (*_NAMES, 'log_bias')
-    }
-    sums = MetricSums(
-        n=n,
-        abs_rel=n * column['abs_rel'],
-        sq_rel=n * column['sq_rel'],
-        square=n * column['rmse'] ** 2,
-        log10=n * column['log10'],
-        log_mean=column['log_bias'],
-        log_spread=n * (column['silog'] / 100) ** 2,
-        delta=np.rint(n * np.stack([column[f'delta{k}'] for k in (1, 2, 3)])).astype(np.int64),
-    )
-    return _of_all(sums.merged(np.zeros(len(each), np.intp), 1))
 
 
 def mean_metrics(each: Sequence[DepthMetrics]) -> DepthMetrics:

@@ -4,7 +4,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass
@@ -12,8 +11,10 @@ from pathlib import Path
 from typing import Final
 
 from clip_depth_ros.data.bag_index import BagIndex
-from clip_depth_ros.data.bag_places import ByStamp, Pair, paired, Place
+from clip_depth_ros.data.bag_places import Pair, paired, Place
 from clip_depth_ros.data.bag_topics import BagTopics
+from clip_depth_ros.data.by_stamp import ByStamp
+from clip_depth_ros.data.frame_names import numbered
 from clip_depth_ros.data.topics import TF_STATIC
 from clip_depth_ros.data.transforms import Matrix4
 from clip_depth_ros.errors import CalibrationError, RecordingError
@@ -187,13 +188,11 @@ def complete_frames(
 
 def unique_names(path: Path, frames: Sequence[BagFrame]) -> list[str]:
     """Give the name of each frame; where stamps repeat, as in recordings that loop, counted."""
-    names, n_seen = [], Counter[str]()
-    for frame in frames:
-        seconds, nanoseconds = divmod(frame.image.stamp_ns, 10**9)
-        name = f'{path.name} {frame.image.topic} at {seconds}.{nanoseconds:09} s'
-        n_seen[name] += 1
-        names.append(f'{name} ({n_seen[name]})' if n_seen[name] > 1 else name)
-    return names
+    stamps = (divmod(frame.image.stamp_ns, 10**9) for frame in frames)
+    return numbered([
+        f'{path.name} {frame.image.topic} at {seconds}.{nanoseconds:09} s'
+        for frame, (seconds, nanoseconds) in zip(frames, stamps, strict=True)
+    ])
 
 
 def _without_gaps(index: BagIndex, gt_dir: Path) -> list[Place]:

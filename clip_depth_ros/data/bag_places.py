@@ -4,19 +4,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 from clip_depth_ros.data.bags import BagReader
+from clip_depth_ros.data.by_stamp import ByStamp
 from clip_depth_ros.data.messages import stamp_ns_of
 from clip_depth_ros.data.per_process import PerProcess
 from clip_depth_ros.data.recorded_data import header_of
 from clip_depth_ros.errors import RecordingError
 from clip_depth_ros.types import RecordedMessage
-import numpy as np
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,30 +35,6 @@ class Pair:
 
     image: Place
     depth: Place | Path
-
-
-class ByStamp:
-    """Finds the message that was taken nearest to a time; of equally near ones the earlier."""
-
-    def __init__(self, places: Iterable[Place]) -> None:
-        self._ordered = sorted(places, key=lambda place: place.stamp_ns)
-        self._stamps_ns = np.array([place.stamp_ns for place in self._ordered], np.int64)
-
-    def nearest(self, stamp_ns: int) -> Place | None:
-        """Give it; None where there are no messages."""
-        right = int(np.searchsorted(self._stamps_ns, stamp_ns))
-        return min(
-            self._ordered[max(0, right - 1):right + 1],
-            key=lambda place: abs(place.stamp_ns - stamp_ns),
-            default=None,
-        )
-
-    def within(self, stamp_ns: int, tolerance_ns: int) -> Place | None:
-        """Give it if it is near enough."""
-        nearest = self.nearest(stamp_ns)
-        if nearest is None or abs(nearest.stamp_ns - stamp_ns) > tolerance_ns:
-            return None
-        return nearest
 
 
 def paired(

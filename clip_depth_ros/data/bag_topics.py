@@ -1,6 +1,6 @@
 # Copyright 2026 The clip_depth_ros authors
 # SPDX-License-Identifier: Apache-2.0
-"""Which topics of a recording training frames are made of."""
+"""Which topics of a recording frames with depth are made of."""
 
 from __future__ import annotations
 

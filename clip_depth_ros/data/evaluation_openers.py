@@ -145,7 +145,9 @@ def _open_selection(source: str, settings: SourceSettings, rules: LidarRules) ->
 
 
 def _open_nyu(source: str, settings: SourceSettings, rules: LidarRules) -> Opened:
-    frames = open_nyu(_path(source), _path_or_none(settings.split), allow_missing=True)
+    frames = open_nyu(
+        _path(source), _path_or_none(settings.split), allow_missing=True, as_measured=True
+    )
     return Opened(frames, 'depth-images', frames.problems)
 
 

@@ -11,15 +11,11 @@ from pathlib import Path
 from clip_depth_ros.core.depth_encoding import decode_depth
 from clip_depth_ros.core.images import ImageBuffer
 from clip_depth_ros.data.bag_damage import Damage, readable_messages
-from clip_depth_ros.data.bag_places import (
-    ByStamp,
-    message_at,
-    open_per_process,
-    Place,
-    place_of,
-)
+from clip_depth_ros.data.bag_places import message_at, open_per_process, Place, place_of
 from clip_depth_ros.data.bag_topics import check_topic
 from clip_depth_ros.data.bags import BagReader
+from clip_depth_ros.data.by_stamp import ByStamp
+from clip_depth_ros.data.frame_reader import named_in_errors
 from clip_depth_ros.data.per_process import PerProcess
 from clip_depth_ros.data.recorded_data import IMAGE
 from clip_depth_ros.data.samples import DepthSample
@@ -40,11 +36,6 @@ class RecordedDepth:
     tolerance_s : float
         Largest difference of the header stamps of an image and its depth.
 
-    Attributes
-    ----------
-    n_matched, n_missed : int
-        Frames asked for that had depth on the topic within the tolerance, and that had not.
-
     Raises
     ------
     TopicError
@@ -58,9 +49,8 @@ class RecordedDepth:
     """
 
     def __init__(self, paths: Mapping[str, Path], topic: str, tolerance_s: float) -> None:
-        self.n_matched = self.n_missed = 0
         self._paths, self._topic, self._tolerance_s = dict(paths), topic, tolerance_s
-        self._by_stamp: dict[str, ByStamp] = {}
+        self._by_stamp: dict[str, ByStamp[Place]] = {}
         self._open: tuple[str, PerProcess[BagReader]] | None = None
         _check_is_somewhere(topic, self._paths)
 
@@ -75,13 +65,8 @@ class RecordedDepth:
             does not decode; it names the frame.
 
         """
-        try:
-            answer = self._depth_of(sample)
-        except DataError as error:
-            self.n_missed += 1
-            raise RecordingError(f'{sample.name}: {error}') from error
-        self.n_matched += 1
-        return answer
+        with named_in_errors(sample.name):
+            return self._depth_of(sample)
 
     def describe(self) -> Mapping[str, str]:
         """Give what decides the answers."""

@@ -9,10 +9,17 @@ from typing import Final
 
 from clip_depth_ros.errors import RecordingError
 
+RECORDING_SUFFIXES: Final = ('.bag', '.mcap', '.db3')
+
 REPAIR: Final = (
     'if the recording was cut off, repair it first (ROS 1: rosbag reindex; rosbag2 folder: '
     'ros2 bag reindex; MCAP file: mcap recover)'
 )
+
+
+def is_rosbag2_folder(folder: Path) -> bool:
+    """Say whether a folder is a recording as rosbag2 writes it."""
+    return (folder / 'metadata.yaml').is_file()
 
 
 def check_is_recording(path: Path) -> None:
@@ -27,13 +34,13 @@ def check_is_recording(path: Path) -> None:
     """
     if not path.exists():
         raise RecordingError(f'no recording at {str(path)!r}: it does not exist')
-    if path.is_dir() and not (path / 'metadata.yaml').is_file():
-        inside = sorted(p.name for p in path.iterdir() if p.suffix in ('.bag', '.mcap', '.db3'))
+    if path.is_dir() and not is_rosbag2_folder(path):
+        inside = sorted(p.name for p in path.iterdir() if p.suffix in RECORDING_SUFFIXES)
         advice = f'name one of its files instead: {inside}' if inside else 'nor any bag file'
         raise RecordingError(
             f'{str(path)!r} is no rosbag2 folder, it has no metadata.yaml; {advice}'
         )
-    if path.is_file() and path.suffix not in ('.bag', '.mcap', '.db3'):
+    if path.is_file() and path.suffix not in RECORDING_SUFFIXES:
         raise RecordingError(
             f'a recording is a .bag, .mcap or .db3 file or a rosbag2 folder, got {str(path)!r} '
             '(a .bag.active file needs rosbag reindex, a compressed .zstd file its folder)'

@@ -1,6 +1,6 @@
 # Copyright 2026 The clip_depth_ros authors
 # SPDX-License-Identifier: Apache-2.0
-"""Images with known depth, wherever they come from: what training and validation read."""
+"""Images with known depth, wherever they come from: what training and evaluation read."""
 
 from __future__ import annotations
 
@@ -19,7 +19,6 @@ _CHECKED: Final = 16
 
 _PLAUSIBLE_M: Final = (0.05, 500.0)
 """The median depth of a source lies in between, or its unit is not metres."""
-
 
 _LONGEST_PART: Final = 200
 """Characters of the text that says which part of a source a subset is."""

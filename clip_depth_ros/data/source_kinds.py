@@ -11,11 +11,11 @@ from typing import Final
 
 from clip_depth_ros.data.kitti import object_splits, raw_drives
 from clip_depth_ros.data.nyu_pairs import is_nyu_folder
+from clip_depth_ros.data.recording_files import is_rosbag2_folder, RECORDING_SUFFIXES
 from clip_depth_ros.data.source_kitti_selection import selection_dir
 from clip_depth_ros.errors import ConfigError, RecordingError
 
 _SEEDS: Final = re.compile(r'(\d{1,9})(?:-(\d{1,9}))?')
-_RECORDINGS: Final = ('.bag', '.mcap', '.db3')
 _SHOWN: Final = 8  # of the entries of a folder that nobody knows
 
 _KNOWN: Final = (
@@ -87,7 +87,7 @@ def seeds_of(source: str) -> range:
 
 
 def _kinds_of_file(path: Path) -> list[str]:
-    if path.suffix in _RECORDINGS:
+    if path.suffix in RECORDING_SUFFIXES:
         return ['bag']
     return ['nyu'] if path.suffix == '.mat' else []
 
@@ -96,10 +96,6 @@ def _kinds_of_folder(path: Path) -> list[str]:
     kinds = [kind for kind, is_one in _FOLDERS.items() if is_one(path)]
     # Last, as it looks at most files.
     return kinds or (['nyu'] if is_nyu_folder(path) else [])
-
-
-def _is_recording(folder: Path) -> bool:
-    return (folder / 'metadata.yaml').is_file()
 
 
 def _is_tum(folder: Path) -> bool:
@@ -125,7 +121,7 @@ def _unclear(path: Path, kinds: list[str]) -> str:
 
 
 _FOLDERS: Final[Mapping[str, Callable[[Path], object]]] = {
-    'bag': _is_recording,
+    'bag': is_rosbag2_folder,
     'tum': _is_tum,
     'kitti-selection': selection_dir,
     'kitti-object': object_splits,

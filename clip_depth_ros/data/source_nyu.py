@@ -4,7 +4,10 @@
 NYU Depth v2: the official labelled file, or a folder of images with depth maps in millimetres.
 
 ``nyu_depth_v2_labeled.mat`` is HDF5 as MATLAB 7.3 writes it, its axes reversed: ``images`` uint8
-(N, 3, W, H), ``depths`` float32 (N, W, H) in metres (Silberman, Hoiem, Kohli, Fergus, ECCV 2012).
+(N, 3, W, H), ``depths`` float32 (N, W, H) in metres, its holes filled by in-painting, and
+``rawDepths``, as measured, 0 in the holes (Silberman, Hoiem, Kohli, Fergus, ECCV 2012). Published
+numbers are against what was measured: the PNG files that BTS and others evaluate on come from
+``rawDepths``.
 """
 
 from __future__ import annotations
@@ -29,7 +32,11 @@ _KINECT: Final = Intrinsics(518.85790, 519.46961, 325.58245, 253.73617, 640, 480
 
 
 def open_nyu(
-    path: Path, split_path: Path | None = None, *, allow_missing: bool = False
+    path: Path,
+    split_path: Path | None = None,
+    *,
+    allow_missing: bool = False,
+    as_measured: bool = False,
 ) -> NyuLabelledSource | NyuFolderSource:
     """
     Open the labelled file, or a folder.
@@ -43,6 +50,8 @@ def open_nyu(
         or lines with the number of a frame, from 1; for a folder, lines ``image depth [focal]``.
     allow_missing : bool
         Leave out listed files of a folder that are not there, as ``problems``, rather than raise.
+    as_measured : bool
+        Of the file, take ``rawDepths`` if it has them, rather than the filled ``depths``.
 
     Raises
     ------
@@ -54,7 +63,7 @@ def open_nyu(
     """
     if path.is_dir():
         return NyuFolderSource(path, split_path, allow_missing=allow_missing)
-    return NyuLabelledSource(path, split_path)
+    return NyuLabelledSource(path, split_path, as_measured=as_measured)
 
 
 class NyuLabelledSource:
@@ -73,12 +82,16 @@ class NyuLabelledSource:
 
     """
 
-    def __init__(self, path: Path, split_path: Path | None = None) -> None:
+    def __init__(
+        self, path: Path, split_path: Path | None = None, *, as_measured: bool = False
+    ) -> None:
         self.name = f'NYU ({path.name})'
         self.problems: list[tuple[str, str]] = []
         self._path, self._split_path = path, split_path
         self._file: PerProcess[Any] = PerProcess(partial(_open_hdf5, path), _close_hdf5)
-        n_frames = len(self._file.get()['images'])
+        file = self._file.get()
+        n_frames = len(file['images'])
+        self._depths = 'rawDepths' if as_measured and 'rawDepths' in file else 'depths'
         self._picks = read_nyu_numbers(split_path, n_frames) if split_path else range(n_frames)
         self._file.close()
 
@@ -91,7 +104,7 @@ class NyuLabelledSource:
         name = self._name(pick)
         file = self._file.get()
         try:
-            image, depth_m = file['images'][pick], file['depths'][pick]
+            image, depth_m = file['images'][pick], file[self._depths][pick]
         except OSError as error:
             raise RecordingError(
                 f'{name} does not decode ({error}): copy the file again'
@@ -108,8 +121,10 @@ class NyuLabelledSource:
     def describe(self) -> Mapping[str, str]:
         """Give what decides the frames."""
         chosen = describe_split(self._split_path) if self._split_path else {}
+        depths = {} if self._depths == 'depths' else {'depths': self._depths}
         return {
-            'source': 'nyu', 'file': str(self._path), **chosen, 'frames': str(len(self)),
+            'source': 'nyu', 'file': str(self._path), **depths, **chosen,
+            'frames': str(len(self)),
         }
 
     def close(self) -> None:

@@ -14,7 +14,6 @@ formats (Sturm et al., "A Benchmark for the Evaluation of RGB-D SLAM Systems", I
 
 from __future__ import annotations
 
-from bisect import bisect_left
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from decimal import Decimal, InvalidOperation
@@ -22,6 +21,7 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import Final
 
+from clip_depth_ros.data.by_stamp import ByStamp
 from clip_depth_ros.data.depth_files import read_depth_png, read_rgb, sample_of
 from clip_depth_ros.data.samples import DepthSample
 from clip_depth_ros.data.split_files import path_below, read_split, SplitLine
@@ -147,15 +147,16 @@ class TumSource:
 
 
 def _frames(root: Path, images: Sequence[_Stamped], tolerance_ns: int) -> list[_Frame]:
-    depths = _read_list(root / 'depth.txt')
+    depths = ByStamp(_read_list(root / 'depth.txt'))
     poses_path = root / 'groundtruth.txt'
-    poses = _read_list(poses_path, _NUMBERS_OF_A_POSE) if poses_path.is_file() else []
+    is_there = poses_path.is_file()
+    poses = ByStamp(_read_list(poses_path, _NUMBERS_OF_A_POSE) if is_there else [])
     frames = []
     for image in images:
-        depth = _nearest(depths, image.stamp_ns, tolerance_ns)
+        depth = depths.within(image.stamp_ns, tolerance_ns)
         if depth is None:
             continue
-        pose = _nearest(poses, image.stamp_ns, tolerance_ns)
+        pose = poses.within(image.stamp_ns, tolerance_ns)
         path = path_below(root, image.words[0], image.line)
         frames.append(
             _Frame(
@@ -191,16 +192,6 @@ def _stamp_ns(text: str) -> int | None:
         return None
     is_time = seconds.is_finite() and 0 <= seconds < 2**63 // 10**9
     return int((seconds * 10**9).to_integral_value()) if is_time else None
-
-
-def _nearest(
-    ordered: Sequence[_Stamped], stamp_ns: int, tolerance_ns: int
-) -> _Stamped | None:
-    """Give what is nearest in time, the earlier of two equally near, if it is near enough."""
-    place = bisect_left(ordered, stamp_ns, key=lambda line: line.stamp_ns)
-    near = ordered[max(0, place - 1):place + 1]
-    best = min(near, key=lambda line: abs(line.stamp_ns - stamp_ns), default=None)
-    return best if best and abs(best.stamp_ns - stamp_ns) <= tolerance_ns else None
 
 
 def _matrix(pose: _Stamped) -> Matrix4:

@@ -6,7 +6,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, Final
+from typing import Any
 
 from clip_depth_ros.data.rendered_streets import Frames, open_frames, VERSION
 from clip_depth_ros.data.samples import Classes, DepthSample
@@ -15,8 +15,6 @@ from clip_depth_ros.data.world.drive import CLASS_NAMES, Drive
 from clip_depth_ros.types import Depth, Rgb
 import numpy as np
 from numpy.typing import NDArray
-
-_CLASS_NAMES: Final = dict(CLASS_NAMES)  # of a kind that can be sent to other processes
 
 
 class WorldSource:
@@ -74,7 +72,7 @@ class WorldSource:
             drive.intrinsics,
             stamp_ns=drive.stamp_ns(number),
             recording=f'seed {seed}',
-            classes=Classes(np.array(class_ids), _CLASS_NAMES),
+            classes=Classes(np.array(class_ids), CLASS_NAMES),
             T_world_camera=drive.pose(number),
         )
 

@@ -12,6 +12,7 @@ from clip_depth_ros.data.samples import DepthSample
 from clip_depth_ros.errors import DataError
 from clip_depth_ros.evaluation.flicker import flicker, follows
 from clip_depth_ros.evaluation.frame_record import FrameRecord
+from clip_depth_ros.evaluation.prepare import valid_gt
 from clip_depth_ros.evaluation.protocol import EvaluationProtocol
 from clip_depth_ros.evaluation.result import Problem
 from clip_depth_ros.evaluation.score import FrameScore
@@ -42,6 +43,9 @@ class Scoring(NamedTuple):
 
 
 SCORING: Final = Scoring(score_frame, flicker, follows)
+
+UNANSWERED: Final = FrameScore({'coverage': 0.0})
+"""Of an answer that is not there, or is nowhere where truth counts: that must not go unseen."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,6 +103,8 @@ def record_of(
             score = scoring.score(answer, sample, protocol)
         except DataError as error:
             failures[predictor] = str(error)
+            if _has_truth(sample, protocol):
+                scores[predictor] = UNANSWERED
             continue
         more = _flicker(predictor, previous, (sample, answer), protocol, scoring)
         scores[predictor] = FrameScore({**score.values, **more}, score.sums)
@@ -106,6 +112,14 @@ def record_of(
         frame.index, sample.name, sample.recording, sample.stamp_ns, scores,
         _problems(sample.name, failures, len(frame.answers)),
     )
+
+
+def _has_truth(sample: DepthSample, protocol: EvaluationProtocol) -> bool:
+    """Say whether any truth of a frame counts."""
+    try:
+        return bool(valid_gt(sample.target_m, protocol).any())
+    except DataError:  # a crop that does not fit
+        return False
 
 
 def _flicker(

@@ -7,11 +7,11 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any, Protocol
 
+from clip_depth_ros.core.crops import KB_SIZE, WINDOWS
 from clip_depth_ros.core.image_plan import Size, Window
 from clip_depth_ros.data.samples import DepthSample
-from clip_depth_ros.errors import DataError
+from clip_depth_ros.errors import DataError, ImageError
 from clip_depth_ros.evaluation.flip_average import flip_averaged
-from clip_depth_ros.evaluation.input_window import input_window
 from clip_depth_ros.evaluation.protocol import EvaluationProtocol
 from clip_depth_ros.evaluation.resizing import resized
 from clip_depth_ros.types import Depth, DepthMap, DepthPredictor, Rgb
@@ -100,10 +100,21 @@ class Lookup(Protocol):
 
 
 class RecordedAnswers:
-    """Depth that was predicted before, frame by frame."""
+    """
+    Depth that was predicted before, frame by frame.
 
-    def __init__(self, lookup: Lookup) -> None:
-        self._lookup = lookup
+    Parameters
+    ----------
+    lookup : Lookup
+        Where it is; is closed with this.
+    protocol : EvaluationProtocol
+        Its ``input_crop``: what was predicted for that part of the image, and has its size, is put
+        back where it belongs (as BTS does with its PNG files).
+
+    """
+
+    def __init__(self, lookup: Lookup, protocol: EvaluationProtocol) -> None:
+        self._lookup, self._protocol = lookup, protocol
 
     def answer(self, samples: Sequence[DepthSample]) -> Sequence[DepthMap | DataError]:
         """Give what was predicted for each frame."""
@@ -119,9 +130,35 @@ class RecordedAnswers:
 
     def _one(self, sample: DepthSample) -> DepthMap | DataError:
         try:
-            return self._lookup.depth_of(sample)
+            return self._in_place(self._lookup.depth_of(sample), sample)
         except DataError as error:
             return error
+
+    def _in_place(self, answer: DepthMap, sample: DepthSample) -> DepthMap:
+        own, size = Size(*answer.depth_m.shape), Size(*sample.rgb.shape[:2])
+        window = input_window(size, self._protocol)
+        if window is not None and own == (window.height, window.width):
+            return _put_back(answer, window, size)
+        if window is None and own == KB_SIZE != size:
+            raise ImageError(
+                f'{sample.name}: depth should be for the whole image, {size.width}x{size.height}, '
+                f"and has the size of KITTI's benchmark crop, {own.width}x{own.height}: if it was "
+                'predicted for that, add --override input_crop=kb'
+            )
+        return answer
+
+
+def input_window(size: Size, protocol: EvaluationProtocol) -> Window | None:
+    """
+    Give the window of an image that a protocol shows to a predictor; None for all of it.
+
+    Raises
+    ------
+    DataError
+        If the image is too small for the protocol's crop.
+
+    """
+    return None if protocol.input_crop == 'none' else WINDOWS[protocol.input_crop](size)
 
 
 def _cut(rgb: Rgb, window: Window | None) -> Rgb:

@@ -12,7 +12,7 @@ from clip_depth_ros.core.baselines import BestConstant, DepthSums, prior_at, pri
 from clip_depth_ros.core.image_plan import Size
 from clip_depth_ros.data.samples import DepthSample, SampleSource
 from clip_depth_ros.errors import DataError
-from clip_depth_ros.evaluation.prepare import counted
+from clip_depth_ros.evaluation.prepare import valid_gt
 from clip_depth_ros.evaluation.protocol import EvaluationProtocol
 from clip_depth_ros.evaluation.reading import read_frames
 from clip_depth_ros.types import Depth, DepthMap
@@ -147,7 +147,11 @@ def fit_constant(source: SampleSource, protocol: EvaluationProtocol, n_workers: 
         If no frame has any.
 
     """
-    best = BestConstant(protocol.min_depth_m, protocol.depth_cap_m)
+    best = BestConstant(
+        protocol.min_depth_m,
+        protocol.depth_cap_m,
+        over_pixels=protocol.aggregation == 'pixel',
+    )
     for gt, counts in _truths(source, protocol, n_workers):
         best.add(gt[counts])
     return best.depth_m()
@@ -193,7 +197,7 @@ def _truths(
             try:
                 if isinstance(frame, DataError):
                     raise frame
-                _, counts = counted(frame.target_m, protocol)
+                counts = valid_gt(frame.target_m, protocol)
             except DataError:
                 continue  # the evaluation itself names it
             yield frame.target_m, counts

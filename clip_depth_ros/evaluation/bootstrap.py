@@ -15,6 +15,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Final
 
+from clip_depth_ros.errors import ConfigError
 import numpy as np
 from numpy.typing import NDArray
 
@@ -41,11 +42,23 @@ class Resampling:
     seed : int
         Of the dice.
 
+    Raises
+    ------
+    ConfigError
+        If there are no draws, blocks are empty, or the seed is negative.
+
     """
 
     n_samples: int = 1000
     block: int = 1
     seed: int = 0
+
+    def __post_init__(self) -> None:
+        if self.n_samples < 1 or self.block < 1 or self.seed < 0:
+            raise ConfigError(
+                'the bootstrap needs 1 or more samples, blocks of 1 or more frames and a seed of '
+                f'0 or more, got {self.n_samples}, {self.block} and {self.seed}'
+            )
 
 
 @dataclass(frozen=True, slots=True)

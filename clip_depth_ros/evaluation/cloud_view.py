@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from clip_depth_ros.core.cloud import pinhole_rays, Rays
-from clip_depth_ros.evaluation.panels import at_size
+from clip_depth_ros.evaluation.panels import image_at
 from clip_depth_ros.evaluation.report_frames import ReportFrame
 from clip_depth_ros.types import Depth, Rgb
 from matplotlib.axes import Axes
@@ -67,7 +67,7 @@ def frame_clouds(frame: ReportFrame) -> Mapping[str, Cloud]:
         return {}
     height, width = frame.gt_m.shape
     rays = pinhole_rays(frame.intrinsics.scaled_to(width, height))
-    rgb = at_size(frame.rgb, frame.gt_m.shape)
+    rgb = image_at(frame.rgb, frame.gt_m.shape)
     depths = {'ground truth': frame.gt_m, **frame.preds}
     return {name: _points(depth_m, rays, rgb) for name, depth_m in depths.items()}
 

@@ -12,10 +12,11 @@ import os
 from typing import Any, Final
 
 from clip_depth_ros.errors import OutputError
-from clip_depth_ros.evaluation.bootstrap import Resampling
+from clip_depth_ros.evaluation.answered_frame import UNANSWERED
+from clip_depth_ros.evaluation.bootstrap import mean_intervals, Resampling
 from clip_depth_ros.evaluation.frame_record import FrameRecord
 from clip_depth_ros.evaluation.journal import read_journals
-from clip_depth_ros.evaluation.pooling import over_images, over_pixels
+from clip_depth_ros.evaluation.pooling import over_pixels
 from clip_depth_ros.evaluation.protocol import EvaluationProtocol
 from clip_depth_ros.evaluation.result import (
     Estimate,
@@ -117,7 +118,7 @@ class _Scores:
     def add(self, score: FrameScore | None) -> None:
         """Add a row; one without a score is NaN."""
         if score:
-            self.n_frames += 1
+            self.n_frames += score.values.keys() != UNANSWERED.values.keys()
             self._add_names(score.values)
             for name, value in score.values.items():
                 self._filled(name).append(value)
@@ -192,7 +193,7 @@ def _result(
         of = (
             over_pixels(values, names, resampling, recordings)
             if over_all
-            else over_images(values, resampling, recordings)
+            else mean_intervals(values, resampling, recordings=recordings)
         )
         numbers = (each.tolist() for each in (of.mean, of.low, of.high, of.n_frames))
         for name, *estimate in zip(names, *numbers, strict=True):

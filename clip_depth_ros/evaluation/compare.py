@@ -16,7 +16,7 @@ from typing import Final, Literal, NamedTuple
 from clip_depth_ros.errors import ConfigError, DataError
 from clip_depth_ros.evaluation.bootstrap import Columns, mean_intervals, Resampling
 from clip_depth_ros.evaluation.result import Estimate, FrameTable, Result
-from clip_depth_ros.evaluation.score import ALIGNMENTS, METRICS
+from clip_depth_ros.evaluation.score import ALIGNMENTS, is_more_better, METRICS
 import numpy as np
 from numpy.typing import NDArray
 
@@ -25,8 +25,6 @@ COMPARED: Final = (
     'coverage', 'flicker', 'roughness', 'lost_edges',
 )
 """Values of frames that are compared, where both have them."""
-
-MORE_IS_BETTER: Final = {'delta1', 'delta2', 'delta3', 'coverage'}
 
 Verdict = Literal['A better', 'B better', 'no difference shown']
 
@@ -90,7 +88,7 @@ class Pair:
     a, b : str
         Their labels.
     n_frames : int
-        Frames that both have.
+        Frames that both have answered.
     differences : sequence of Difference
         In the order of ``COMPARED``.
     warnings : sequence of str
@@ -168,11 +166,6 @@ def compare(
     )
 
 
-def is_more_better(name: str) -> bool:
-    """Say whether more of a value is better."""
-    return name.rpartition('/')[2] in MORE_IS_BETTER
-
-
 def _pair(a: Contender, b: Contender, resampling: Resampling, allow_different: bool) -> Pair:
     if a.result.title != b.result.title and not allow_different:
         raise ConfigError(
@@ -188,13 +181,32 @@ def _pair(a: Contender, b: Contender, resampling: Resampling, allow_different: b
         for each, rows in ((a, rows_a), (b, rows_b))
     )
     recordings = [a.result.frames.recordings[row] for row in rows_a]
+    answered_a, answered_b = (_is_answered(names, each) for each in (columns_a, columns_b))
     return Pair(
         a=a.label,
         b=b.label,
-        n_frames=len(rows_a),
+        n_frames=int(np.count_nonzero(answered_a & answered_b)),
         differences=[*_differences(names, columns_a, columns_b, resampling, recordings)],
-        warnings=[*_warnings(a, b, len(rows_a))],
+        warnings=[
+            *_warnings(a, b, len(rows_a)),
+            *_unanswered({'A': answered_a, 'B': answered_b}),
+        ],
     )
+
+
+def _is_answered(names: Sequence[str], columns: Columns) -> NDArray[np.bool_]:
+    """Say for which frames there is more than the coverage, which is 0 without an answer."""
+    kept = [column for column, name in enumerate(names) if name != 'coverage']
+    return np.asarray(np.isfinite(columns[:, kept]).any(axis=1) | (not kept))
+
+
+def _unanswered(answered: Mapping[str, NDArray[np.bool_]]) -> Iterator[str]:
+    for name, is_there in answered.items():
+        if not is_there.all():
+            yield (
+                f'{name} has answered {np.count_nonzero(is_there)} of {len(is_there)} frames: all '
+                'but the coverage is over those that both have answered'
+            )
 
 
 def _values(of: Contender) -> Mapping[str, Sequence[float]]:
@@ -265,6 +277,10 @@ def _warnings(a: Contender, b: Contender, n_shared: int) -> Iterator[str]:
         yield f'protocols differ: A is {a.result.title}; B is {b.result.title}'
     elif differing := _differing(a.result.protocol, b.result.protocol):
         yield f'protocols differ in {", ".join(differing)}'
+    if a.result.protocol.get('aggregation') == 'pixel':
+        yield (
+            'the protocol is over all pixels together; here, each frame has one value and one say'
+        )
     if differing := _differing(a.result.source, b.result.source):
         yield f'sources differ in {", ".join(differing)}'
     for name, each in (('A', a), ('B', b)):

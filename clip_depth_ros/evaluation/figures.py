@@ -10,7 +10,12 @@ from typing import Any, Final
 from clip_depth_ros.evaluation.colors import line_styles
 from clip_depth_ros.evaluation.page import Picture
 from clip_depth_ros.evaluation.result import PredictorResult, Result
-from clip_depth_ros.evaluation.score import CONFIDENCE_EDGES, DEPTH_EDGES_M, ERROR_EDGES
+from clip_depth_ros.evaluation.score import (
+    CONFIDENCE_EDGES,
+    DEPTH_EDGES_M,
+    ERROR_EDGES,
+    is_more_better,
+)
 from clip_depth_ros.evaluation.summary_tables import (
     HEADLINE,
     is_baseline,
@@ -38,7 +43,6 @@ _SMALLEST_SHARE: Final = 1e-4
 
 _TWO_AND_SHARE: Final = {'width_ratios': (2, 2, 1.2)}
 _ROW_IN: Final = 0.36
-_BETTER: Final = {'abs_rel': 'less', 'rmse': 'less', 'delta1': 'more'}
 
 
 def means(result: Result) -> Picture:
@@ -73,7 +77,8 @@ def _draw_means(axes: Axes, result: Result, metric: str) -> None:
         axes.plot(estimate.mean, row, 'o', color=color, markersize=7)
         axes.annotate(number(estimate.mean), (max(estimate.mean, estimate.high), row), (7, 0),
                       color=color, textcoords='offset points', va='center', fontsize=10)
-    axes.set_title(f'{METRIC_TITLES[metric]}, {_BETTER[metric]} is better')
+    better = 'more' if is_more_better(metric) else 'less'
+    axes.set_title(f'{METRIC_TITLES[metric]}, {better} is better')
     axes.tick_params(axis='y', length=0)
     axes.grid(visible=False, axis='y')
     most = 1.0 if metric == 'delta1' else max(axes.dataLim.x1, 0.0)

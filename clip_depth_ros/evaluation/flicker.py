@@ -4,9 +4,12 @@
 Temporal consistency: how much the answer for a point that stands still changes between frames.
 
 Our definition. A pixel of the current frame with known true depth is a point in space; moved to
-the camera of the previous frame, it falls on a pixel there. It stands still and is seen in both
-if the true depth there is within 5 % of its own. Then flicker is the mean over such points of
-|ln(pred / gt) now - ln(pred / gt) before|, each with the truth of its own frame, so that a perfect
+the camera of the previous frame, it falls on a pixel there. It stands still and is seen in both if
+the true depth there is within 5 % of its own, and the depths of that pixel and its neighbours
+reach its own within 1 %: a car ahead that drives as fast as the camera keeps its depth, which a
+point that stands still does not, and is left out; what moves across, or hardly, can be taken for
+standing. Then flicker is the mean over such points of |ln(pred / gt) now - ln(pred / gt) before|,
+each with the truth of its own frame, so that a perfect
 predictor has 0, and so has one that is wrong by the same factor all the time. Answers are taken as
 they are, neither aligned nor clamped: a scale that wanders from frame to frame is flicker. 0.01 is
 about 1 %.
@@ -21,9 +24,10 @@ from clip_depth_ros.core.image_plan import Size
 from clip_depth_ros.core.projection import project, projection_matrix
 from clip_depth_ros.data.samples import DepthSample
 from clip_depth_ros.evaluation.motion import estimate_motion
-from clip_depth_ros.evaluation.prepare import at_size, counted
+from clip_depth_ros.evaluation.prepare import at_size, valid_gt
 from clip_depth_ros.evaluation.protocol import EvaluationProtocol
 from clip_depth_ros.types import Depth, DepthMap, Intrinsics
+import cv2
 import numpy as np
 from numpy.typing import NDArray
 
@@ -31,6 +35,7 @@ _LONGEST_NS: Final = 500_000_000
 _MOST_POINTS: Final = 20_000
 _FEWEST_POINTS: Final = 100
 _SAME_DEPTH: Final = 0.05
+_REACHED: Final = 0.01
 
 Floats = NDArray[np.float64]
 Places = NDArray[np.intp]
@@ -107,7 +112,7 @@ def _same_points(
     camera_before, camera_now = _camera(before), _camera(now)
     if camera_before is None or camera_now is None:
         return None
-    places = np.flatnonzero(counted(now.target_m, protocol)[1])
+    places = np.flatnonzero(valid_gt(now.target_m, protocol))
     known = _known_motion(before, now)
     T_before_now = estimate_motion(now, before, places) if known is None else known
     if T_before_now is None:
@@ -115,8 +120,8 @@ def _same_points(
     places = places[::max(1, -(-len(places) // _MOST_POINTS))]
     points = _points(now.target_m, camera_now, places)
     pixels, depth_m = project(points, projection_matrix(camera_before, T_before_now))
-    _, valid = counted(before.target_m, protocol)
-    gt_before = np.where(valid, before.target_m, np.float32(np.nan))
+    counts = valid_gt(before.target_m, protocol)
+    gt_before = np.where(counts, before.target_m, np.float32(np.nan))
     is_same, places_before = _matching(pixels, depth_m, gt_before)
     return _SamePoints(places[is_same], places_before, known is None)
 
@@ -155,6 +160,11 @@ def _matching(
     places = rows[is_same].astype(np.intp) * width + columns[is_same].astype(np.intp)
     moved_m = depth_m[is_same]
     agrees = np.abs(gt.ravel()[places] - moved_m) <= _SAME_DEPTH * moved_m
+    # On a road seen at a flat angle, depth differs by several percent from one row to the next.
+    around = np.ones((3, 3), np.uint8)
+    nearest = cv2.erode(np.where(np.isnan(gt), np.float32(np.inf), gt), around).ravel()[places]
+    farthest = cv2.dilate(np.where(np.isnan(gt), np.float32(-np.inf), gt), around).ravel()[places]
+    agrees &= (nearest <= (1 + _REACHED) * moved_m) & (farthest >= (1 - _REACHED) * moved_m)
     is_same[is_same] = agrees
     return is_same, places[agrees]
 

@@ -17,6 +17,7 @@ import fcntl
 import json
 import os
 from pathlib import Path
+import time
 from typing import Any, BinaryIO, Final
 
 from clip_depth_ros.errors import OutputError
@@ -25,6 +26,9 @@ from clip_depth_ros.evaluation.identity import difference
 from clip_depth_ros.files import atomic_write_bytes, make_folder
 
 FORMAT: Final = 'clip_depth_ros evaluation journal 1'
+
+_SYNC_S: Final = 1.0
+"""How often what was written is brought to the disk itself."""
 
 
 class Journal:
@@ -76,11 +80,18 @@ class Journal:
                 if path == self.path or not path.name.endswith(f'-of-{world_size}.jsonl'):
                     path.unlink(missing_ok=True)
         self._file = _open_to_append(self.path, identity)
+        self._synced_s = time.monotonic()
         self.done = {index for index, _, _ in _locations(out_dir, identity)}
 
     def add(self, record: FrameRecord) -> None:
+        """Write a frame down; see :meth:`add_line`."""
+        self.add_line(record.index, to_line(record))
+
+    def add_line(self, index: int, line: bytes) -> None:
         """
-        Write a frame down: safe if this process is killed and, after :meth:`sync`, without power.
+        Write down a frame that is a line already.
+
+        It is safe if this process is killed; if power fails, after a second.
 
         Raises
         ------
@@ -89,26 +100,17 @@ class Journal:
 
         """
         with _explained(self.path):
-            self._file.write(to_line(record))
+            self._file.write(line)
             self._file.flush()
-        self.done.add(record.index)
-
-    def sync(self) -> None:
-        """
-        Have the operating system write to the disk what it holds.
-
-        Raises
-        ------
-        OutputError
-            If it cannot.
-
-        """
-        with _explained(self.path):
-            os.fsync(self._file.fileno())
+            if time.monotonic() - self._synced_s > _SYNC_S:
+                os.fsync(self._file.fileno())
+                self._synced_s = time.monotonic()
+        self.done.add(index)
 
     def close(self) -> None:
-        """Let go of the file."""
-        with suppress(OSError):  # what could not be written was told by add
+        """Let go of the file, when all of it is on the disk."""
+        with suppress(OSError):  # what could not be written was told by add_line
+            os.fsync(self._file.fileno())
             self._file.close()
 
     def __enter__(self) -> Journal:

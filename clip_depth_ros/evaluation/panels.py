@@ -43,7 +43,7 @@ class Panel:
 
 def frame_panels(frame: ReportFrame, colors: PictureColors) -> list[Panel]:
     """Give image, truth, and for each predictor its depth and its error, in this order."""
-    rgb = at_size(frame.rgb, frame.gt_m.shape)
+    rgb = image_at(frame.rgb, frame.gt_m.shape)
     is_sparse = bool(np.isfinite(frame.gt_m).mean() < _SPARSE)
 
     def on_truth(in_colors: Rgb) -> Rgb:
@@ -75,7 +75,7 @@ def mean_abs(error: Depth) -> float:
     return float(np.abs(known).mean()) if known.size else float('nan')
 
 
-def at_size(rgb: Rgb, shape: tuple[int, ...]) -> Rgb:
+def image_at(rgb: Rgb, shape: tuple[int, ...]) -> Rgb:
     """Give an image at the size of (H, W)."""
     if rgb.shape[:2] == shape[:2]:
         return rgb

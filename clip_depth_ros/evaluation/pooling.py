@@ -1,10 +1,10 @@
 # Copyright 2026 The clip_depth_ros authors
 # SPDX-License-Identifier: Apache-2.0
 """
-From values of frames to one number: mean over images, or over all pixels together.
+From metrics of images to those over all pixels together.
 
-Over pixels, an image weighs as many as it has that count; roots are taken last. All that is
-needed for that is in the values of the images, so it can be resampled like any other mean.
+An image weighs as many pixels as it has that count; roots are taken last. All that is needed for
+that is in the values of the images, so it can be resampled like any other mean.
 """
 
 from __future__ import annotations
@@ -23,13 +23,6 @@ import numpy as np
 
 _SQUARED: Final = ('rmse', 'rmse_log')
 """Roots of mean squares."""
-
-
-def over_images(
-    values: Columns, resampling: Resampling, recordings: Sequence[str] | None = None
-) -> Intervals:
-    """Give the mean over images of each column of values (N, V), with its interval."""
-    return mean_intervals(values, resampling, recordings=recordings)
 
 
 def over_pixels(

@@ -39,11 +39,9 @@ class Prepared:
         Where it counts: within the window, and strictly within the range.
     counted : bool
         Where, besides, there is an answer: what metrics are about.
-    window : Window
-        The evaluated window.
     answer : float32
         The answer at the size of the truth, metres, neither aligned nor clamped. NaN is unknown;
-        +Inf and -Inf have become the ends of the range, which is what they are worth.
+        +Inf and -Inf are fitted by nobody, and become the ends of the range when clamped.
     protocol : EvaluationProtocol
 
     """
@@ -51,7 +49,6 @@ class Prepared:
     gt: Depth
     valid: Mask
     counted: Mask
-    window: Window
     answer: Depth
     protocol: EvaluationProtocol
 
@@ -75,16 +72,11 @@ class Prepared:
         return np.where(self.valid, self.gt, np.float32(np.nan))
 
 
-def counted(gt: Depth, protocol: EvaluationProtocol) -> tuple[Window, Mask]:
+def valid_gt(gt: Depth, protocol: EvaluationProtocol) -> Mask:
     """
-    Give which truth counts, whatever is answered.
+    Give where the truth counts, whatever is answered, bool (H, W).
 
-    Returns
-    -------
-    window : Window
-        The evaluated part of the image.
-    valid : bool (H, W)
-        Where the truth counts: there, and strictly within the range.
+    That is within the evaluated window, and strictly within the range.
 
     Raises
     ------
@@ -92,14 +84,13 @@ def counted(gt: Depth, protocol: EvaluationProtocol) -> tuple[Window, Mask]:
         If the frame is too small for a crop, or of another size than the crop is for.
 
     """
-    window = evaluated_window(Size(*gt.shape), protocol)
-    x, y, width, height = window
+    x, y, width, height = evaluated_window(Size(*gt.shape), protocol)
     here = (slice(y, y + height), slice(x, x + width))
     valid = np.zeros(gt.shape, bool)
     valid[here] = valid_pixels(
         gt[here], min_depth_m=protocol.min_depth_m, depth_cap_m=protocol.depth_cap_m
     )
-    return window, valid
+    return valid
 
 
 def evaluated_window(size: Size, protocol: EvaluationProtocol) -> Window:
@@ -147,22 +138,19 @@ def prepare(answer: DepthMap, sample: DepthSample, protocol: EvaluationProtocol)
 
     """
     gt = sample.target_m
-    window, valid = counted(gt, protocol)
+    valid = valid_gt(gt, protocol)
     limits_m = (protocol.min_depth_m, protocol.depth_cap_m)
     if not valid.any():
+        window = evaluated_window(Size(*gt.shape), protocol)
         raise DataError(
             f'{sample.name}: no ground truth between {limits_m[0]:g} and {limits_m[1]:g} m in the '
             f'evaluated window ({window.width}x{window.height} at {window.x}, {window.y})'
         )
     depth_m = at_size(answer, Size(*gt.shape), protocol)
-    if np.isinf(depth_m).any():
-        depth_m = np.where(np.isinf(depth_m), clamp_depth(depth_m, *limits_m), depth_m)
     answered = valid & ~np.isnan(depth_m)
     if not answered.any():
         raise DataError(
             f'{sample.name}: nothing is answered where there is ground truth; of the whole answer '
             f'{np.mean(np.isfinite(answer.depth_m) & (answer.depth_m > 0)):.0%} is depth'
         )
-    return Prepared(
-        gt=gt, valid=valid, counted=answered, window=window, answer=depth_m, protocol=protocol
-    )
+    return Prepared(gt=gt, valid=valid, counted=answered, answer=depth_m, protocol=protocol)

@@ -1,6 +1,11 @@
 # Copyright 2026 The clip_depth_ros authors
 # SPDX-License-Identifier: Apache-2.0
-"""Frames of a source, read ahead in threads that each have their own copy of it."""
+"""
+Frames of a source, read ahead in threads that each have their own copy of it.
+
+For baselines that are fitted before the evaluation: there is no predictor yet that threads could
+disturb (see :mod:`clip_depth_ros.evaluation.workers`).
+"""
 
 from __future__ import annotations
 

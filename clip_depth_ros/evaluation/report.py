@@ -17,13 +17,9 @@ from clip_depth_ros.evaluation.figures import (
 )
 from clip_depth_ros.evaluation.findings import findings
 from clip_depth_ros.evaluation.page import page_html
-from clip_depth_ros.evaluation.report_frames import frame_caption, report_frames, ReportFrame
-from clip_depth_ros.evaluation.report_pictures import (
-    cloud_pictures,
-    color_bars,
-    region_tiles,
-    shown_frame,
-)
+from clip_depth_ros.evaluation.region_tiles import region_tiles
+from clip_depth_ros.evaluation.report_frames import ReportFrame
+from clip_depth_ros.evaluation.report_pictures import cloud_pictures, color_bars, shown_frame
 from clip_depth_ros.evaluation.report_template import BODY, CSS
 from clip_depth_ros.evaluation.result import Result
 from clip_depth_ros.evaluation.summary_tables import (
@@ -40,8 +36,6 @@ from clip_depth_ros.evaluation.summary_tables import (
 from clip_depth_ros.evaluation.tables import heading_lines
 from clip_depth_ros.evaluation.timelines import error_by_frame, scale_by_frame
 from clip_depth_ros.files import atomic_write_bytes
-
-__all__ = ['frame_caption', 'report_frames', 'ReportFrame', 'write_report']
 
 _N_OPEN: Final = 20
 """Problems beyond these are folded."""

@@ -3,8 +3,8 @@
 """
 The evaluation itself: frames are read, answered, compared and written down, many at a time.
 
-Threads read frames ahead and compare answers; the calling thread asks the predictors and writes
-the journal. Nothing of a frame is kept once it is written, but its number.
+Other processes read frames ahead and compare answers; this one asks the predictors and writes the
+journal. Nothing of a frame is kept once it is written, but its number.
 
 Batches are the same whatever was done before and whoever does them: batch k is frames k B to
 k B + B - 1, always answered wholly, so that numbers do not depend on interruptions or on the
@@ -14,41 +14,22 @@ number of processes.
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import closing, ExitStack
+from collections.abc import Callable, Collection, Mapping, Sequence
+from concurrent.futures import Future
+from contextlib import ExitStack
 from dataclasses import replace
 from functools import partial
-from itertools import islice
 import os
-from typing import Any, NamedTuple
+from typing import Any
 
 from clip_depth_ros.data.samples import DepthSample, SampleSource
 from clip_depth_ros.errors import DataError
 from clip_depth_ros.evaluation.answered_frame import AnsweredFrame, record_of, SCORING, Scoring
 from clip_depth_ros.evaluation.answers import Answers
-from clip_depth_ros.evaluation.frame_record import FrameRecord
+from clip_depth_ros.evaluation.frame_team import FrameTeam, Line, Step
 from clip_depth_ros.evaluation.journal import Journal
 from clip_depth_ros.evaluation.protocol import EvaluationProtocol
-from clip_depth_ros.evaluation.reading import read_frames, worker_threads
 from clip_depth_ros.evaluation.shards import Shard
-
-
-class Step(NamedTuple):
-    """
-    One batch.
-
-    Attributes
-    ----------
-    before : range
-        Frames of the batch before, if it was not answered just now: flicker needs the last one.
-    batch : range
-        The frames.
-
-    """
-
-    before: range
-    batch: range
 
 
 def evaluate_frames(
@@ -72,7 +53,7 @@ def evaluate_frames(
     Parameters
     ----------
     source : SampleSource
-        The frames; is pickled for the threads that read.
+        The frames; is sent to other processes.
     answers : mapping of str to Answers
         Predictors by name; an answer may depend on its batch alone.
     protocol : EvaluationProtocol
@@ -84,13 +65,13 @@ def evaluate_frames(
     batch_size : int
         Frames that predictors see at once.
     n_workers : int
-        Threads that read, and as many that compare.
+        Processes that read and compare.
     rank, world_size : int
         Which of how many processes this is.
     force : bool
         Remove another evaluation that is in the folder.
     scoring : Scoring
-        How answers are compared; tests bring their own.
+        How answers are compared; tests bring their own, in modules that can be imported.
     on_progress : callable
         Gets the number of frames that are done and that of all, of this process's part.
 
@@ -111,23 +92,25 @@ def evaluate_frames(
             Journal(out_dir, identity, rank=rank, world_size=world_size, force=force)
         )
         steps = plan(n_frames, batch_size, part, journal.done)
-        indices = (index for step in steps for frames in step for index in frames)
-        samples = stack.enter_context(closing(read_frames(
-            source, indices, n_workers=n_workers, n_ahead=2 * batch_size + n_workers
-        )))
+        team = stack.enter_context(FrameTeam(
+            source, partial(record_of, protocol=protocol, scoring=scoring),
+            min(n_workers, len(steps)),
+        ))
         recorder = _Recorder(
-            journal,
-            stack.enter_context(worker_threads(n_workers, 'compare')),
-            partial(record_of, protocol=protocol, scoring=scoring),
-            at_once=batch_size + n_workers,
-            progress=_Progress(on_progress, journal.done, frames_of(n_frames, batch_size, part)),
+            journal, frames_of(n_frames, batch_size, part), 2 * n_workers, on_progress
         )
-        for batch in _answered_batches(steps, samples, answers, scoring):
-            for previous, frame in batch:
-                if frame.index not in journal.done:
-                    recorder.add(frame, previous)
-            recorder.write(wait=False)
-        recorder.write(wait=True)
+        previous: AnsweredFrame | None = None
+        for number, (step, samples) in enumerate(zip(steps, team.read(steps), strict=True)):
+            before, batch = _frames(step, samples)
+            if before:
+                previous = _context(before, batch[0], answers, scoring)
+            answered = _answered(batch, answers)
+            missing = {*step.batch} - journal.done
+            recorder.add(
+                team.compare(number, [frame.answers for frame in answered], previous, missing)
+            )
+            previous = answered[-1]
+        recorder.write(at_most_left=0)
 
 
 def plan(n_frames: int, batch_size: int, part: Shard, done: Collection[int]) -> list[Step]:
@@ -150,76 +133,36 @@ def frames_of(n_frames: int, batch_size: int, part: Shard) -> range:
     return range(batches.start * batch_size, min(batches.stop * batch_size, n_frames))
 
 
-class _Progress:
-    """Counts frames of a part."""
-
-    def __init__(
-        self, on_progress: Callable[[int, int], None], done: Collection[int], frames: range
-    ) -> None:
-        self._on_progress, self._n_frames = on_progress, len(frames)
-        self._n_done = sum(index in done for index in frames)
-        on_progress(self._n_done, self._n_frames)
-
-    def add_one(self) -> None:
-        """Tell that one more is done."""
-        self._n_done += 1
-        self._on_progress(self._n_done, self._n_frames)
-
-
 class _Recorder:
-    """Has frames compared in threads and writes them down in their order."""
+    """Writes down batches in their order, when they have been compared."""
 
     def __init__(
         self,
         journal: Journal,
-        pool: ThreadPoolExecutor,
-        compare: Callable[[AnsweredFrame, AnsweredFrame | None], FrameRecord],
-        *,
+        frames: range,
         at_once: int,
-        progress: _Progress,
+        on_progress: Callable[[int, int], None],
     ) -> None:
-        self._journal, self._pool, self._compare = journal, pool, compare
-        self._at_once, self._progress = at_once, progress
-        self._pending: deque[Future[FrameRecord]] = deque()
-        self._syncing: Future[None] | None = None
+        self._journal, self._at_once, self._on_progress = journal, at_once, on_progress
+        self._comparing: deque[Future[list[Line]]] = deque()
+        self._n_frames = len(frames)
+        self._n_done = sum(index in journal.done for index in frames)
+        on_progress(self._n_done, self._n_frames)
 
-    def add(self, frame: AnsweredFrame, previous: AnsweredFrame | None) -> None:
-        """Have a frame compared; waits while too many are."""
-        self._pending.append(self._pool.submit(self._compare, frame, previous))
-        while len(self._pending) > self._at_once:
-            self._write_next()
+    def add(self, lines: Future[list[Line]]) -> None:
+        """Take a batch that is being compared; waits while too many are."""
+        self._comparing.append(lines)
+        self.write(at_most_left=self._at_once)
 
-    def write(self, *, wait: bool) -> None:
-        """Write down what has been compared, up to the first that has not, or all."""
-        while self._pending and (wait or self._pending[0].done()):
-            self._write_next()
-        if self._syncing:
-            self._syncing.result()
-        # In a thread: a slow disk must not keep predictors waiting.
-        self._syncing = self._pool.submit(self._journal.sync)
-        if wait:
-            self._syncing.result()
-
-    def _write_next(self) -> None:
-        self._journal.add(self._pending.popleft().result())
-        self._progress.add_one()
-
-
-def _answered_batches(
-    steps: Sequence[Step],
-    samples: Iterator[DepthSample | DataError],
-    answers: Mapping[str, Answers],
-    scoring: Scoring,
-) -> Iterator[list[tuple[AnsweredFrame | None, AnsweredFrame]]]:
-    """Give the frames of each batch with their answers, each behind the frame before it."""
-    last: AnsweredFrame | None = None
-    for step in steps:
-        before, batch = (_read(frames, samples) for frames in step)
-        if before:
-            last = _context(before, batch[0], answers, scoring)
-        answered = _answered(batch, answers)
-        yield [*zip([last, *answered], answered, strict=False)]
-        last = answered[-1]
+    def write(self, *, at_most_left: int) -> None:
+        """Write down what has been compared, waiting for all but some."""
+        while self._comparing and (
+            self._comparing[0].done() or len(self._comparing) > at_most_left
+        ):
+            for index, line in self._comparing.popleft().result():
+                self._journal.add_line(index, line)
+                self._n_done += 1
+                self._on_progress(self._n_done, self._n_frames)
 
 
 def _n_batches(n_frames: int, batch_size: int) -> int:
@@ -230,12 +173,12 @@ def _batch(number: int, n_frames: int, batch_size: int) -> range:
     return range(number * batch_size, min((number + 1) * batch_size, n_frames))
 
 
-def _read(indices: range, samples: Iterator[DepthSample | DataError]) -> list[AnsweredFrame]:
-    """Take the next frames."""
-    return [
-        AnsweredFrame(index, sample)
-        for index, sample in zip(indices, islice(samples, len(indices)), strict=True)
-    ]
+def _frames(
+    step: Step, samples: Sequence[DepthSample | DataError]
+) -> tuple[list[AnsweredFrame], list[AnsweredFrame]]:
+    """Give the frames before the batch, and those of the batch."""
+    frames = [*map(AnsweredFrame, [*step.before, *step.batch], samples)]
+    return frames[:len(step.before)], frames[len(step.before):]
 
 
 def _context(

@@ -27,6 +27,8 @@ ALIGNMENTS: Final = ('none', 'median', 'scale-shift')
 
 METRICS: Final = tuple(f.name for f in fields(DepthMetrics) if f.name != 'n')
 
+_MORE_IS_BETTER: Final = {'delta1', 'delta2', 'delta3', 'coverage'}
+
 DEPTH_RANGES_M: Final = ((0.0, 10.0), (10.0, 20.0), (20.0, 40.0), (40.0, 80.0))
 """True depth, metres: above the first, up to and with the second."""
 
@@ -56,3 +58,8 @@ class FrameScore:
 
     values: Mapping[str, float]
     sums: Mapping[str, tuple[float, ...]] = field(default_factory=dict)
+
+
+def is_more_better(name: str) -> bool:
+    """Say whether more of a value is better."""
+    return name.rpartition('/')[2] in _MORE_IS_BETTER

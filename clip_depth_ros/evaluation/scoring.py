@@ -12,8 +12,8 @@ from clip_depth_ros.core.image_plan import Size
 from clip_depth_ros.core.metric_sums import blocks, MetricSums, PixelErrors
 from clip_depth_ros.core.metrics import GroupMetrics, metrics_of
 from clip_depth_ros.data.samples import DepthSample
-from clip_depth_ros.evaluation.calibration import confidence_sums, error_sums, Sums
 from clip_depth_ros.evaluation.continuity import continuity
+from clip_depth_ros.evaluation.curve_sums import confidence_sums, error_sums, Sums
 from clip_depth_ros.evaluation.parts import Parts, parts_of
 from clip_depth_ros.evaluation.prepare import prepare
 from clip_depth_ros.evaluation.protocol import EvaluationProtocol

@@ -36,6 +36,7 @@ _HANDLE_IN, _LETTER_IN = 0.75, 0.08
 
 _NARROW, _BROAD = 5.0, 1000.0
 """A logarithmic axis has even steps below the one ratio, only powers of ten above the other."""
+
 STYLE: Final = {
     'svg.fonttype': 'none', 'svg.hashsalt': 'clip_depth_ros',
     'font.size': 10, 'axes.titlesize': 11, 'axes.titlelocation': 'left',

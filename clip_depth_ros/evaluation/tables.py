@@ -39,10 +39,11 @@ def summary_markdown(result: Result) -> str:
 def heading_lines(result: Result) -> list[str]:
     """Give the protocol, what differs from it, and how many frames the numbers are of."""
     differs = result.source.get('differs', '')
+    n_used = max((found.n_frames for found in result.predictors.values()), default=0)
     return [
         result.title,
         *(f'note: {part}' for part in differs.split('; ') if part),
-        f'{len(result.frames.names)} of {result.n_frames} frames used',
+        f'{n_used} of {result.n_frames} frames used',
     ]
 
 

@@ -14,6 +14,7 @@ from clip_depth_ros.evaluation.result import FrameTable, Result
 from clip_depth_ros.evaluation.summary_tables import own_alignment
 from clip_depth_ros.evaluation.svg import Canvas, literal, looks, plain_log, SOFT, svg_picture
 from matplotlib.axes import Axes
+from matplotlib.ticker import MaxNLocator
 import numpy as np
 from numpy.typing import NDArray
 
@@ -21,6 +22,9 @@ Floats = NDArray[np.float64]
 
 _WINDOWS: Final = 25
 """The running median looks at this part of the frames, or at five."""
+
+_FEW: Final = 60
+"""So many frames are drawn as they are: a median of neighbours would hide them."""
 
 _LONGEST_NAME: Final = 36
 
@@ -30,8 +34,8 @@ def error_by_frame(result: Result) -> Picture | None:
     return _timeline(
         result, f'{own_alignment(result)}/abs_rel', 'abs_rel',
         'Error, frame by frame',
-        'abs_rel of each frame (dots) and its running median (lines), recordings side by side. '
-        'Less is better.',
+        'abs_rel of each frame (dots), the lines a running median where there are many frames; '
+        'recordings side by side. Less is better.',
     )
 
 
@@ -73,11 +77,12 @@ def _timeline(
 
 
 def _draw_curve(axes: Axes, curve: Floats, frames: FrameTable, style: LineStyle) -> None:
-    alpha = min(0.3, max(0.03, 60 / len(curve)))
+    are_few = len(curve) <= _FEW
+    alpha = 1.0 if are_few else max(0.03, min(0.3, 60 / len(curve)))
     # As pixels: ten thousand dots would make the page slow.
-    axes.plot(curve, 'o', color=style.color, markersize=3, alpha=alpha, markeredgewidth=0,
-              rasterized=True)
-    window = max(5, len(curve) // _WINDOWS)
+    axes.plot(curve, 'o', color=style.color, markersize=4 if are_few else 3, alpha=alpha,
+              markeredgewidth=0, rasterized=True)
+    window = 1 if are_few else max(5, len(curve) // _WINDOWS)
     for _, start, stop in _recordings(frames):
         places = start + np.flatnonzero(curve[start:stop] > 0)
         if places.size:
@@ -89,6 +94,7 @@ def _set_up(axes: Axes, frames: FrameTable, label: str) -> None:
     axes.set_ylabel(label)
     axes.set_xlabel('frame, in order')
     axes.set_xlim(-0.5, len(frames.names) - 0.5)
+    axes.xaxis.set_major_locator(MaxNLocator(integer=True))
     recordings = [*_recordings(frames)]
     for name, start, stop in recordings if len(recordings) > 1 else []:
         axes.axvline(start - 0.5, color='#8a95a1', linewidth=1)

@@ -57,8 +57,8 @@ def score(predictions: NDArray[np.float32], frames: Frames) -> DepthMetrics:
     each = []
     for pred, gt in zip(predictions, frames.depth_m, strict=True):
         target = gt.astype(np.float32)
-        valid = valid_pixels(target, min_depth_m=MIN_DEPTH_M, depth_cap_m=DEPTH_CAP_M)
-        each.append(depth_metrics(clamp_depth(pred, MIN_DEPTH_M, DEPTH_CAP_M), target, valid))
+        clamped = clamp_depth(pred, MIN_DEPTH_M, DEPTH_CAP_M)
+        each.append(depth_metrics(clamped, target, _counts(gt)))
     return mean_metrics(each)
 
 

@@ -6,7 +6,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from enum import IntEnum
-from types import MappingProxyType
 from typing import Any, Final
 
 import numpy as np
@@ -43,9 +42,8 @@ class Thing(IntEnum):
     SIGN = 12
 
 
-CLASS_NAMES: Final[Mapping[int, str]] = MappingProxyType(
-    {int(thing): thing.name.lower() for thing in Thing}
-)
+# A plain dict, as samples with it are sent to other processes.
+CLASS_NAMES: Final[Mapping[int, str]] = {int(thing): thing.name.lower() for thing in Thing}
 """Class id -> name, as in ``class_ids`` of a frame."""
 
 
