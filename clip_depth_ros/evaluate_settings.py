@@ -158,7 +158,7 @@ class EvaluateSettings(SourceSettings):
     @classmethod
     def _check_predict(cls, names: tuple[str, ...]) -> tuple[str, ...]:
         if unknown := [name for name in names if name not in PREDICT]:
-            raise ValueError(f'predict knows {", ".join(PREDICT)}, got {", ".join(unknown)}')
+            raise ValueError(f'no {unknown[0]!r} among {", ".join(PREDICT)}')
         return names
 
     @model_validator(mode='after')

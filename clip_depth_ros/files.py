@@ -46,7 +46,8 @@ def check_free(paths: Iterable[Path], *, force: bool) -> None:
     taken = [str(path) for path in paths if path.exists()]
     if taken and not force:
         raise OutputError(
-            f'{", ".join(taken)} exists already: name another place, or add --force to overwrite'
+            f'{", ".join(taken)} {"exists" if len(taken) == 1 else "exist"} already: name another '
+            'place, or add --force to overwrite'
         )
 
 

@@ -35,6 +35,12 @@ def image(
     return recorded(topic, message, stamp_ns)
 
 
+def without_stamp(message: RecordedMessage) -> RecordedMessage:
+    """Give a message as drivers send it that leave stamps 0; received when it was."""
+    cdr = message.cdr[:4] + bytes(8) + message.cdr[12:]
+    return RecordedMessage(message.topic, message.msgtype, cdr, message.bag_time_ns)
+
+
 def info(index: int = 0, intrinsics: Intrinsics = CAMERA, **changes: Any) -> RecordedMessage:
     """Give the camera_info of a frame."""
     stamp_ns = START_NS + index * STEP_NS

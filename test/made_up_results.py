@@ -95,7 +95,7 @@ def drive_result(n_frames: int = 200, n_problems: int = 3) -> Result:
         protocol={'name': 'plain', 'gt': 'exact', 'depth_cap_m': '80.0', 'alignment': 'none',
                   'aggregation': 'image'},
         source={'name': 'synthetic drive', 'kind': 'synthetic', 'gt': 'exact',
-                'differs': 'ground truth is exact, the protocol says annotated'},
+                'notes': 'ground truth is exact, the protocol says annotated'},
         settings={'predict': 'ours constant random', 'bootstrap_samples': '1000', 'seed': '0'},
         versions={'clip_depth_ros': '0.1', 'numpy': np.__version__},
         n_frames=n_frames + n_problems,

@@ -203,6 +203,12 @@ def test_another_kind_of_file_is_refused(tmp_path: Path) -> None:
         pass
 
 
+def test_an_empty_file_is_said_to_be_empty(tmp_path: Path) -> None:
+    (tmp_path / 'drive.db3').touch()
+    with pytest.raises(RecordingError, match=r"drive\.db3' is empty"):
+        BagReader(tmp_path / 'drive.db3').__enter__()
+
+
 def test_a_folder_without_metadata_points_to_its_files(tmp_path: Path) -> None:
     """A recorder that was killed leaves such folders."""
     write_bare(tmp_path / 'bag', drive(), StoragePlugin.SQLITE3)

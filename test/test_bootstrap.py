@@ -123,9 +123,11 @@ def test_finish_makes_roots_of_mean_squares():
     assert (of.low[0], of.high[0]) == (3.0, 4.0)
 
 
-@pytest.mark.parametrize('wrong', [{'n_samples': 0}, {'block': 0}, {'seed': -1}])
+@pytest.mark.parametrize('wrong', [
+    {'n_samples': 0}, {'n_samples': 100_001}, {'block': 0}, {'seed': -1}
+])
 def test_draws_that_cannot_be_made_are_refused(wrong):
-    with pytest.raises(ConfigError, match='the bootstrap needs 1 or more samples'):
+    with pytest.raises(ConfigError, match='the bootstrap needs 1 to 100000 samples'):
         Resampling(**wrong)
 
 

@@ -22,6 +22,7 @@ from clip_depth_ros.data.topics import CLOUD
 from clip_depth_ros.data.world.drive import render_drive, SyntheticFrame
 from clip_depth_ros.evaluation.result import Result
 from clip_depth_ros.evaluation.result_file import read_result
+from clip_depth_ros.evaluation.run_lock import run_lock
 import numpy as np
 import pytest
 from source_tree import ROOT
@@ -146,10 +147,12 @@ def depth_files(frames: list[SyntheticFrame], tmp_path_factory: pytest.TempPathF
 def everybody(bag: Path, depth_files: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Give the folder of an evaluation of all that can be scored."""
     out = tmp_path_factory.mktemp('everybody')
+    other_bag = out / 'other.mcap'
+    write_recording(drive_messages(render_drive(6, 2, width=160, height=48)), other_bag)
     assert evaluate(
         bag, '--out', out, '--params-file', 'synthetic',
         '--predict', 'clip2depth', 'depthclip', 'topic', 'dir', 'prior',
-        '--prior-from', bag, '--pred-topic', SHAKY, '--pred-dir', depth_files,
+        '--prior-from', other_bag, '--pred-topic', SHAKY, '--pred-dir', depth_files,
     ) == 0
     return out
 
@@ -217,11 +220,12 @@ class TestFlags:
         (['--protocol', 'kitti-egien'], 'a protocol is one of plain, raw-lidar, kitti-eigen-garg'),
         (['--override', 'cap=50'], 'cap'),
         (['--override', 'depth_cap_m'], "takes NAME=VALUE, got 'depth_cap_m'"),
+        (['--override', 'depth_cap_m=5', 'depth_cap_m=6'], '--override takes each name once'),
         (['--override', 'flip=average'], '--override flip=none'),
         (['--depth-topic', '/nowhere'], "no topic '/nowhere'"),
         (['--pred-topic', '/nowhere'], '/nowhere'),
         (['--depth-topic', RIVAL], f'pred_topic {RIVAL!r} is what is taken for the truth, too'),
-        (['--predict', 'them'], 'predict knows ours, clip2depth'),
+        (['--predict', 'them'], "no 'them' among ours, clip2depth"),
         (['--predict', 'prior'], "predict 'prior' needs prior_from"),
         (['--kind', 'tum'], 'rgb.txt'),
     ])
@@ -241,7 +245,7 @@ class TestFlags:
         before = (tmp_path / 'result.json').read_bytes()
 
         assert rival(bag, tmp_path, '--frame-stride', 2) == 1
-        assert 'exists already' in capsys.readouterr().err
+        assert 'exist already' in capsys.readouterr().err
         assert (tmp_path / 'result.json').read_bytes() == before
         assert rival(bag, tmp_path, '--frame-stride', 2, '--force') == 0
         assert result_of(tmp_path)['n_frames'] == 4
@@ -253,6 +257,31 @@ class TestFlags:
 
         near, far = (means_of(tmp_path / name, RIVAL)['scale'] for name in ('z', 'forward'))
         assert far > 1.005 * near
+
+    def test_two_outputs_cannot_be_one_file(self, bag, tmp_path, capsys):
+        words = ('--json', tmp_path / 'x', '--csv', tmp_path / 'x')
+        assert rival(bag, tmp_path / 'out', *words) == 1
+        assert 'each output needs a file of its own' in capsys.readouterr().err
+
+    def test_what_is_evaluated_is_not_replaced_even_if_asked(self, bag, tmp_path, capsys):
+        before = bag.read_bytes()
+        assert rival(bag, tmp_path / 'out', '--json', bag, '--force') == 1
+        assert 'is what is evaluated' in capsys.readouterr().err
+        assert bag.read_bytes() == before
+
+    def test_a_prior_is_fitted_on_other_frames(self, bag, tmp_path, capsys):
+        assert rival(bag, tmp_path, '--predict', 'prior', '--prior-from', bag) == 1
+        assert 'prior_from should be other frames' in capsys.readouterr().err
+
+    def test_our_predictor_needs_images(self, frames, tmp_path, capsys):
+        """Other nodes' depth can be scored without them; ours must not be shown the truth."""
+        messages = [*drive_messages(frames), *others(frames)]
+        no_camera = [message for message in messages if 'image' not in message.topic]
+        write_recording(no_camera, tmp_path / 'no_camera.mcap')
+        words = (tmp_path / 'no_camera.mcap', '--depth-topic', '/ground_truth/depth')
+
+        assert evaluate(*words, '--pred-topic', RIVAL, '--out', tmp_path / 'a') == 0
+        assert evaluate(*words, '--params-file', 'synthetic', '--out', tmp_path / 'b') == 1
 
     def test_a_protocol_of_your_own_is_a_file(self, bag, tmp_path):
         protocol = tmp_path / 'near.yaml'
@@ -304,6 +333,20 @@ def command(bag: Path, out: Path) -> list[str]:
     return [sys.executable, '-m', 'clip_depth_ros', 'evaluate', *map(str, words)]
 
 
+def killed(words: list[str], out: Path) -> None:
+    """Start an evaluation and kill it when it has written down some frames."""
+    process = subprocess.Popen(words, cwd=ROOT, stderr=subprocess.DEVNULL)
+    deadline = time.monotonic() + 120
+    while time.monotonic() < deadline and process.poll() is None:
+        texts = [path.read_text() for path in (out / 'journal').glob('*.jsonl')]
+        if sum(text.count('\n') for text in texts) >= 3:
+            break
+        time.sleep(0.01)
+    assert process.poll() is None, 'it has ended before it could be killed'
+    process.send_signal(signal.SIGKILL)
+    process.wait()
+
+
 @pytest.fixture(scope='module')
 def whole(bag: Path, tmp_path_factory: pytest.TempPathFactory) -> Result:
     """Give the result of an evaluation that nothing has interrupted."""
@@ -316,10 +359,7 @@ class TestInterruptions:
     """Killed, split, put together again: the same numbers."""
 
     def test_killed_at_any_moment_it_goes_on(self, bag, whole, tmp_path):
-        process = subprocess.Popen(command(bag, tmp_path), cwd=ROOT, stderr=subprocess.DEVNULL)
-        self.wait_for_lines(tmp_path, 4, process)
-        process.send_signal(signal.SIGKILL)
-        process.wait()
+        killed(command(bag, tmp_path), tmp_path)
         assert not (tmp_path / 'result.json').exists()
         subprocess.run(command(bag, tmp_path), cwd=ROOT, check=True, capture_output=True)
 
@@ -335,27 +375,24 @@ class TestInterruptions:
         ]
 
         assert [process.wait(timeout=240) for process in processes] == [0, 0]
-        assert len(list((tmp_path / 'journal').glob('*.jsonl'))) == 2
         assert self.numbers(read_result(tmp_path / 'result.json')) == self.numbers(whole)
 
     def test_other_settings_do_not_mix(self, bag, tmp_path, capsys):
-        assert rival(bag, tmp_path) == 0
-        (tmp_path / 'result.json').unlink()
-        for path in ('report.html', 'frames.csv', 'table.md'):
-            (tmp_path / path).unlink()
+        killed(command(bag, tmp_path), tmp_path)
 
         assert rival(bag, tmp_path, '--override', 'depth_cap_m=50') == 1
         assert 'depth_cap_m' in capsys.readouterr().err
+        assert rival(bag, tmp_path, '--override', 'depth_cap_m=50', '--force') == 0
 
-    @staticmethod
-    def wait_for_lines(out: Path, n_lines: int, process: subprocess.Popen[bytes]) -> None:
-        deadline = time.monotonic() + 120
-        while time.monotonic() < deadline and process.poll() is None:
-            texts = [path.read_text() for path in (out / 'journal').glob('*.jsonl')]
-            if sum(text.count('\n') for text in texts) >= n_lines:
-                return
-            time.sleep(0.01)
-        raise AssertionError(f'no {n_lines} lines came; the process ended as {process.poll()}')
+    def test_what_is_finished_is_not_used_again(self, bag, tmp_path):
+        """Who evaluates anew wants new numbers: the journal is for interruptions alone."""
+        assert rival(bag, tmp_path) == 0
+        assert not (tmp_path / 'journal').exists()
+
+    def test_two_runs_do_not_share_a_folder(self, bag, tmp_path, capsys):
+        with run_lock(tmp_path, 0):
+            assert rival(bag, tmp_path) == 1
+        assert str(tmp_path) in capsys.readouterr().err
 
     @staticmethod
     def numbers(result: Result) -> str:

@@ -26,7 +26,8 @@ ABS_REL = 'none/abs_rel'
 
 def result(
     names: Sequence[str] | None = None, *, title: str = 'plain', describe: dict | None = None,
-    source: dict | None = None, **values: Sequence[float],
+    source: dict | None = None, stamps_ns: Sequence[int] | None = None,
+    **values: Sequence[float],
 ) -> Result:
     """Give a result with values of the predictor 'ours'; '__' in names stands for '/'."""
     columns = {name.replace('__', '/'): column for name, column in values.items()}
@@ -40,14 +41,14 @@ def result(
         n_frames=n_frames, problems=[], predictors={'ours': ours},
         frames=FrameTable(
             indices=range(n_frames), names=names, recordings=['drive'] * n_frames,
-            stamps_ns=[None] * n_frames, values={'ours': columns},
+            stamps_ns=stamps_ns or [None] * n_frames, values={'ours': columns},
         ),
     )
 
 
 def compared(a: Result, b: Result, **changes) -> Comparison:
     entries = [('a.json', a, 'ours'), ('b.json', b, 'ours')]
-    return compare(entries, resampling=Resampling(500), **changes)
+    return compare(entries, **{'resampling': Resampling(500), **changes})
 
 
 def difference(a: Sequence[float], b: Sequence[float], name: str = ABS_REL) -> Difference:
@@ -89,10 +90,17 @@ def test_the_same_values_are_ties():
     assert (of.a_better, of.b_better, of.difference.mean) == (0.0, 0.0, 0.0)
 
 
-def test_one_frame_shows_nothing():
+def test_one_frame_tells_nothing():
     of = difference([0.1], [0.9])
-    assert of.verdict == 'no difference shown'
+    assert of.verdict == 'too few frames to tell'
     assert math.isnan(of.difference.low)
+
+
+def test_one_block_tells_nothing():
+    a, b = (result(none__abs_rel=[error] * 9) for error in (0.1, 0.9))
+    pair = compared(a, b, resampling=Resampling(100, block=9)).pairs[0]
+    assert pair.differences[0].verdict == 'too few frames to tell'
+    assert 'too few frames to tell' in comparison_text(compared(a, b, resampling=Resampling(9, 9)))
 
 
 def test_by_hand():
@@ -111,6 +119,31 @@ def test_frames_are_matched_by_name():
     assert pair.differences[0].mean_b == pytest.approx(0.45)
     assert '1 of 3 frames of A are not in the other' in pair.warnings
     assert '1 of 3 frames of B are not in the other' in pair.warnings
+
+
+def test_frames_that_a_folder_was_put_before_are_matched_by_their_time():
+    """Sources of frames of the same names are told apart so, where there are several."""
+    a = result(['x', 'y'], stamps_ns=[1, 2], none__abs_rel=[0.1, 0.2])
+    b = result(
+        ['p/x', 'q/x', 'p/y', 'q/y'], stamps_ns=[1, 7, 2, 8], none__abs_rel=[0.3, 9.0, 0.5, 9.0]
+    )
+    for one, other in ((a, b), (b, a)):
+        pair = compared(one, other).pairs[0]
+        assert pair.n_frames == 2
+        means = (pair.differences[0].mean_a, pair.differences[0].mean_b)
+        assert sorted(means) == pytest.approx([0.15, 0.4])
+        assert any('by the end of their names' in warning for warning in pair.warnings)
+
+
+@pytest.mark.parametrize(('names', 'stamps_ns'), [
+    (['p/x', 'q/x'], [1, 1]), (['p/x'], [2]), (['px'], [1]), (['p/x'], [None]),
+])
+def test_where_it_is_not_sure_which_frame_is_meant_none_is_matched(names, stamps_ns):
+    a = result(['x'], stamps_ns=[1], coverage=[1.0])
+    b = result(names, stamps_ns=stamps_ns, coverage=[1.0] * len(names))
+    for one, other in ((a, b), (b, a)):
+        with pytest.raises(DataError, match='no frame in common'):
+            compared(one, other)
 
 
 def test_only_values_that_both_have_are_compared():
@@ -143,6 +176,12 @@ def test_different_protocols_are_refused_unless_that_is_asked_for():
 def test_a_predictor_that_is_not_there_is_named_with_those_that_are():
     with pytest.raises(ConfigError, match=r"a.json has no predictor 'theirs'; it has ours"):
         compare([('a.json', result(coverage=[1.0]), 'theirs')] * 2, resampling=Resampling())
+
+
+def test_a_result_without_predictors_says_so():
+    nothing = replace(result(coverage=[1.0]), predictors={})
+    with pytest.raises(ConfigError, match=r'a.json has no predictors'):
+        compare([('a.json', nothing, '')] * 2, resampling=Resampling())
 
 
 def test_one_is_not_enough():
@@ -192,6 +231,14 @@ def test_a_protocol_over_pixels_is_not_what_a_comparison_frame_by_frame_is():
 def test_other_sources_are_warned_of():
     a, b = (result(source={'gt': gt}, coverage=[1.0]) for gt in ('exact', 'LiDAR'))
     assert 'sources differ in gt' in compared(a, b).pairs[0].warnings
+
+
+def test_other_files_of_the_same_source_are_warned_of():
+    a, b = (
+        result(source={'name': 'drive', 'files': files}, coverage=[1.0]) for files in ('12', '34')
+    )
+    [warning] = [each for each in compared(a, b).pairs[0].warnings if 'files' in each]
+    assert warning.startswith('the files of the sources differ in path, size or time')
 
 
 def everything() -> Comparison:

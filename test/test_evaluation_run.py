@@ -309,6 +309,17 @@ def test_the_first_process_waits_for_the_others(tmp_path):
     assert told[-1] == 20
 
 
+def test_who_waits_tells_at_once_how_many_frames_are_there(tmp_path):
+    evaluate(tmp_path, Film(20), rank=0, world_size=2)
+    told: list[tuple[int, int]] = []
+    with pytest.raises(OutputError):
+        wait_for_all(
+            tmp_path, 20, IDENTITY, patience_s=0.05, poll_s=0.01,
+            on_progress=lambda done, total: told.append((done, total)),
+        )
+    assert told == [(8, 20)]
+
+
 def test_it_does_not_wait_for_ever(tmp_path):
     evaluate(tmp_path, Film(20), rank=0, world_size=2)
     with pytest.raises(OutputError, match=r'12 of 20 frames are missing \(8 is the first\)'):
@@ -324,3 +335,25 @@ def test_what_changes_while_a_predictor_works_does_not_decide_the_numbers(tmp_pa
     assert first != identity(device='cuda:0', device_memory_mb='10', weights='b')
     with Journal(tmp_path, first):
         pass
+
+
+class Files(Film):
+    """Frames that are in files."""
+
+    def __init__(self, *files: Path) -> None:
+        super().__init__(3)
+        self.files = files
+
+
+def test_other_files_of_the_same_names_are_another_evaluation(tmp_path):
+    data = tmp_path / 'data'
+    data.write_text('old')
+    with Journal(tmp_path, identity_of(Files(data), {}, PLAIN, 8)):
+        pass
+    data.write_text('newer')
+    with pytest.raises(OutputError, match='evaluation: the files of the source have changed;'):
+        Journal(tmp_path, identity_of(Files(data), {}, PLAIN, 8))
+
+
+def test_a_source_without_files_has_none_that_could_change():
+    assert 'files' not in identity_of(Film(3), {}, PLAIN, 8)

@@ -8,13 +8,17 @@ from pathlib import Path
 import shutil
 from typing import Any
 
-from clip_depth_ros.data.bag_writer import write_recording
+from bag_drives import depth_drive, image, without_stamp
+from bag_files import START_NS, write_ros2, write_split
+from clip_depth_ros.data.bag_writer import recorded, write_recording
 from clip_depth_ros.data.drive_messages import drive_messages
 from clip_depth_ros.data.evaluation_sources import EvaluationFrames, open_for_evaluation
+from clip_depth_ros.data.messages import image_message
 from clip_depth_ros.data.source_kinds import kind_of, seeds_of
 from clip_depth_ros.data.world.drive import Drive, SyntheticFrame
-from clip_depth_ros.errors import ConfigError, DataError, RecordingError
+from clip_depth_ros.errors import ConfigError, DataError, RecordingError, TopicError
 from clip_depth_ros.evaluate_settings import SourceSettings
+from clip_depth_ros.types import RecordedMessage
 import data_folders as folders
 import numpy as np
 import pytest
@@ -39,6 +43,13 @@ def write_bag(path: Path, frames: folders.Frames) -> Path:
     path.parent.mkdir(parents=True, exist_ok=True)
     write_recording(drive_messages(frames), path)
     return path
+
+
+def depth_at(pixels: Any, at_s: float) -> RecordedMessage:
+    """Give a depth image that was taken so long after the start."""
+    stamp_ns = START_NS + round(at_s * 1e9)
+    message = image_message(pixels, '32FC1', stamp_ns=stamp_ns, frame_id='camera')
+    return recorded('/cam/depth', message, stamp_ns)
 
 
 class TestKinds:
@@ -320,6 +331,125 @@ class TestRefusals:
     def test_images_that_cannot_be_rendered(self) -> None:
         with pytest.raises(ConfigError, match='height of a synthetic drive must be 16 to 4096'):
             opened('7', height_px=8)
+
+
+class TestTwice:
+    """The same frames under two names."""
+
+    def test_a_split_recording_and_one_of_its_files(
+        self, tmp_path: Path, frames: list[SyntheticFrame]
+    ) -> None:
+        messages = list(drive_messages(frames))
+        bag = write_split(tmp_path / 'bag', [messages[:9], messages[9:]])
+        with pytest.raises(ConfigError, match=r'bag_0\.mcap is named twice'):
+            opened(bag, bag / 'bag_0.mcap')
+
+    def test_through_a_link(self, tmp_path: Path, frames: list[SyntheticFrame]) -> None:
+        bag = write_ros2(tmp_path / 'bag', list(drive_messages(frames)))
+        (tmp_path / 'link').symlink_to(bag)
+        with pytest.raises(ConfigError, match='is named twice'):
+            opened(bag, tmp_path / 'link')
+
+    def test_a_drive_and_the_folder_it_is_in(
+        self, tmp_path: Path, frames: list[SyntheticFrame]
+    ) -> None:
+        root = folders.write_raw(tmp_path, frames)
+        folders.write_raw(tmp_path, frames, drive=f'{folders.DATE}_drive_0009_sync')
+        drive = root / folders.DATE / folders.DRIVE
+        for sources in ((root, drive), (drive, root)):
+            with pytest.raises(ConfigError, match=f'all frames of .*{folders.DRIVE}.* are in'):
+                opened(*sources)
+        assert len(opened(drive, drive.with_name(f'{folders.DATE}_drive_0009_sync'))) == 6
+
+
+class TestFiles:
+    """Whoever goes on with an evaluation can see whether its data changed."""
+
+    def test_of_all_sources(self, tmp_path: Path, frames: list[SyntheticFrame]) -> None:
+        bags = [write_bag(tmp_path / name, frames) for name in ('a.mcap', 'b.mcap')]
+        assert opened(*bags, frame_stride=2).files == bags
+
+    def test_of_a_folder_of_recordings(
+        self, tmp_path: Path, frames: list[SyntheticFrame]
+    ) -> None:
+        """But nothing else that lies there."""
+        bag = write_ros2(tmp_path / 'bag', list(drive_messages(frames)))
+        folders.write_text(bag / 'notes.txt', 'fine weather')
+        assert {file.name for file in opened(bag).files} == {'bag.mcap', 'metadata.yaml'}
+
+    def test_frames_that_are_rendered_have_none(self) -> None:
+        assert opened('7', width_px=16, height_px=16).files == []
+
+
+class TestNotes:
+    def test_there_are_none_where_all_is_well(
+        self, tmp_path: Path, frames: list[SyntheticFrame]
+    ) -> None:
+        assert opened(write_bag(tmp_path / 'a.mcap', frames)).notes == []
+
+    def test_recordings_are_summed_up(self, tmp_path: Path) -> None:
+        """Four images each; depth 20 ms after the first and 30 ms after the second."""
+        for name in 'ab':
+            pixels = np.full((12, 20), 5, np.float32)
+            depths = [depth_at(pixels, at_s) for at_s in (0.02, 0.13)]
+            messages = sorted(
+                [*(image(i) for i in range(4)), *depths], key=lambda m: m.bag_time_ns
+            )
+            write_recording(messages, tmp_path / f'{name}.mcap')
+        source = opened(*(tmp_path / f'{name}.mcap' for name in 'ab'), depth_topic='/cam/depth')
+        assert len(source) == 4
+        assert source.notes == [
+            '4 of 8 images have no depth within 0.05 s',
+            'images and their depth are up to 0.03 s apart',
+        ]
+
+    def test_a_depth_serves_one_image(self, tmp_path: Path) -> None:
+        pixels = np.full((12, 20), 5, np.float32)
+        messages = [image(0), depth_at(pixels, 0.04), image(1)]
+        write_recording(messages, tmp_path / 'a.mcap')
+        source = opened(tmp_path / 'a.mcap', sync_tolerance_s=0.07)
+        assert len(source) == 1
+        assert source.notes[0].startswith('1 of 2 images is left out')
+
+    def test_repeated_stamps(self, tmp_path: Path) -> None:
+        write_recording(map(without_stamp, depth_drive()), tmp_path / 'a.mcap')
+        source = opened(tmp_path / 'a.mcap')
+        assert len(source) == 3
+        assert source.notes == [
+            '3 images have a stamp that another one has, too: matched by receive time'
+        ]
+
+    def test_images_without_depth_maps(
+        self, tmp_path: Path, frames: list[SyntheticFrame]
+    ) -> None:
+        folders.write_pngs(tmp_path, frames)
+        (tmp_path / 'depth/0000000001.png').unlink()
+        assert opened(tmp_path, **PNGS).notes == ['1 of 3 images has no depth']
+
+
+class TestPictures:
+    """What looks at images is not shown the truth in colours."""
+
+    def bag(self, tmp_path: Path) -> Path:
+        depth = [m for m in depth_drive() if m.topic == '/cam/depth']
+        write_recording(depth, tmp_path / 'a.mcap')
+        return tmp_path / 'a.mcap'
+
+    def test_only_where_nobody_looks_at_them_may_depth_stand_for_images(
+        self, tmp_path: Path
+    ) -> None:
+        sources, settings = [str(self.bag(tmp_path))], SourceSettings(depth_topic='/cam/depth')
+        with pytest.raises(TopicError, match='0 topics that could be the camera'):
+            open_for_evaluation(sources, settings)
+        assert len(open_for_evaluation(sources, settings, images_needed=False)) == 3
+
+    def test_what_is_scored_is_not_taken_for_the_camera(self, tmp_path: Path) -> None:
+        pictures = [image(i, topic='/rival/view') for i in range(3)]
+        write_recording([*depth_drive(), *pictures], tmp_path / 'a.mcap')
+        source = open_for_evaluation(
+            [str(tmp_path / 'a.mcap')], SourceSettings(), pred_topics=['/rival/view']
+        )
+        assert source.describe()['image_topic'] == '/cam/image'
 
 
 class TestTolerance:

@@ -136,6 +136,25 @@ def test_names_are_known_without_reading(opened: EvaluationFrames) -> None:
     assert len(set(opened.names)) == 2
 
 
+def test_its_files_are_all_that_it_reads(
+    opened: EvaluationFrames, tmp_path: Path
+) -> None:
+    """All there is, but what is a matter of the whole: lists that nobody uses, scans' times."""
+    written = {path for path in (tmp_path / 'data').rglob('*') if path.is_file()}
+    unused = {path for path in written if path.parent.name == 'velodyne_points'}
+    if 'list' not in opened.describe():
+        unused |= {path for path in written if path.name == 'bts.txt'}
+    if opened.gt_kind == 'raw-lidar':
+        unused |= {path for path in written if 'proj_depth' in path.parts}
+    else:
+        unused |= {path for path in written if path.suffix == '.bin'}
+    assert sorted(opened.files) == sorted(written - unused)
+
+
+def test_nothing_need_be_said_of_it(opened: EvaluationFrames) -> None:
+    assert opened.notes == []
+
+
 def test_a_copy_opens_its_own_files(opened: EvaluationFrames) -> None:
     before = opened[1]
     copy = pickle.loads(pickle.dumps(opened))

@@ -10,7 +10,12 @@ from pathlib import Path
 
 from clip_depth_ros.errors import OutputError
 from clip_depth_ros.evaluation.frame_record import FrameRecord, from_line, to_line
-from clip_depth_ros.evaluation.journal import Journal, JournalWatch, read_journals
+from clip_depth_ros.evaluation.journal import (
+    forget_journal,
+    Journal,
+    JournalWatch,
+    read_journals,
+)
 from clip_depth_ros.evaluation.result import Problem
 from clip_depth_ros.evaluation.score import FrameScore
 from hypothesis import given, strategies as st
@@ -139,6 +144,47 @@ def test_processes_that_start_together_by_force_leave_each_others_journals(tmp_p
 def test_two_processes_do_not_write_one_journal(tmp_path):
     with Journal(tmp_path, SAME), pytest.raises(OutputError, match='another process is writing'):
         Journal(tmp_path, SAME)
+
+
+@pytest.mark.parametrize('world_size', [1, 2])
+def test_what_is_being_written_is_not_removed_by_force(tmp_path, world_size):
+    with Journal(tmp_path, SAME) as running:
+        with pytest.raises(OutputError, match='another process is writing'):
+            Journal(tmp_path, OTHER, world_size=world_size, force=True)
+        running.add(record(3))
+    assert written(tmp_path) == [3]
+
+
+def test_what_is_finished_is_forgotten(tmp_path):
+    write(tmp_path, 0, rank=0, world_size=2)
+    write(tmp_path, 1, rank=1, world_size=2)
+    forget_journal(tmp_path)
+    assert [*tmp_path.iterdir()] == []
+    with Journal(tmp_path, SAME, force=True) as journal:
+        assert journal.done == set()
+
+
+def test_forgetting_what_is_not_there_is_nothing(tmp_path):
+    forget_journal(tmp_path / 'nothing')
+    assert [*tmp_path.iterdir()] == []
+
+
+def test_forgetting_leaves_what_is_no_journal(tmp_path):
+    write(tmp_path, 0)
+    (tmp_path / 'journal' / 'notes.txt').touch()
+    (tmp_path / 'journal' / '.0-of-1.jsonl.01234567.tmp').touch()
+    forget_journal(tmp_path)
+    assert [path.name for path in (tmp_path / 'journal').iterdir()] == ['notes.txt']
+
+
+@pytest.mark.parametrize('left', [b'', b'\0' * 4096])
+def test_a_journal_that_a_loss_of_power_left_empty_is_started_afresh(tmp_path, left):
+    write(tmp_path, 0)
+    (tmp_path / 'journal' / '0-of-1.jsonl').write_bytes(left)
+    assert written(tmp_path) == []
+    assert JournalWatch(tmp_path, SAME).look() == set()
+    write(tmp_path, 1)
+    assert written(tmp_path) == [1]
 
 
 def test_other_files_are_no_journals(tmp_path):

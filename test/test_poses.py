@@ -76,6 +76,31 @@ class TestInterpolation:
         np.testing.assert_allclose(interpolated(moved(1, 2), moved(1, 2), 0.3), moved(1, 2))
 
 
+class TestRepeatedStamps:
+    """Where stamps are 0, or come again, receipt decides."""
+
+    @pytest.mark.parametrize(('received_ms', 'x'), [(0, 0), (40, 0), (60, 1), (200, 2)])
+    def test_the_one_received_nearest_counts(self, received_ms: int, x: float):
+        poses = PoseTree()
+        for number in (2, 0, 1):
+            message = tf_message(moved(number), parent='odom', child='camera', stamp_ns=0)
+            poses.add(message, number * 100 * MS, is_static=False)
+        pose = poses.pose(Place('/image', received_ms * MS, 0, 'camera'))
+        np.testing.assert_array_equal(pose, moved(x))
+
+    def test_between_two_of_one_round(self):
+        """Of those before and after the stamp, too."""
+        poses = PoseTree()
+        for lap, far in enumerate((0, 10)):
+            for time_ms in (0, 100):
+                T = moved(far + time_ms / 100)
+                message = tf_message(T, parent='odom', child='camera', stamp_ns=time_ms * MS)
+                poses.add(message, (1000 * lap + time_ms) * MS, is_static=False)
+        for lap, x in enumerate((0.5, 10.5)):
+            image = Place('/image', (1000 * lap + 50) * MS, 50 * MS, 'camera')
+            np.testing.assert_allclose(poses.pose(image), moved(x), atol=1e-12)
+
+
 class TestWhen:
     def test_neighbours_too_far_apart_are_not_interpolated(self):
         poses = tree(('odom', 'camera', 0, moved(0)), ('odom', 'camera', 300, moved(1)))

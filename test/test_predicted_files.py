@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+import os
 from pathlib import Path
 
 from clip_depth_ros.data.predicted_files import PredictedFiles
@@ -77,7 +78,7 @@ class TestRules:
 
     def test_a_last_part_that_two_frames_share_says_nothing(self, tmp_path: Path) -> None:
         write(tmp_path, '5.npy')
-        with pytest.raises(DataError, match='files are found by stamp'):
+        with pytest.raises(DataError, match='no rule fits'):
             depths(tmp_path, ['a/5.png', 'b/5.png'])
 
     def test_the_stamp(self, tmp_path: Path) -> None:
@@ -96,10 +97,15 @@ class TestRules:
         with pytest.raises(DataError) as error:
             depths(tmp_path, ['seed 3 frame 7', 'seed 3 frame 60'])
         assert str(error.value) == (
-            f'seed 3 frame 7: no prediction in {str(tmp_path)!r}, where files are found by stamp; '
-            "looked for .npy or .png of the names 'seed 3 frame 7', 'seed 3 frame 7', or as many "
-            "files as frames; it has 1 such as 'pred_2.npy'"
+            f'seed 3 frame 7: no prediction in {str(tmp_path)!r}: no rule fits its 1 files, such '
+            "as 'pred_2.npy', to the 2 frames; looked for .npy or .png of the name 'seed 3 frame "
+            "7', or as many files as frames"
         )
+
+    def test_stamps_of_a_simulation_are_found(self, tmp_path: Path) -> None:
+        """They are small, as they count from its start."""
+        write(tmp_path, '1500000000.npy', 'other.npy', 'third.npy')
+        assert depths(tmp_path, ['bag at 1.5 s'], [1_500_000_000]) == [1]
 
     def test_a_frame_whose_file_is_missing(self, tmp_path: Path) -> None:
         files = PredictedFiles(write(tmp_path, 'rgb/6.npy'), 256, ['rgb/6.png', 'rgb/7.png'])
@@ -158,3 +164,10 @@ class TestFiles:
         after = PredictedFiles(write(tmp_path, '2.npy'), 256, ['1', '2'])
         assert before['files_sha256'] != after.describe()['files_sha256']
         after.close()
+
+    def test_rewritten_ones_too(self, tmp_path: Path) -> None:
+        """A run that goes on must not mix depth of two models, whose files have one size."""
+        files = PredictedFiles(write(tmp_path, '1.npy'), 256, ['1'])
+        before = files.describe()
+        os.utime(tmp_path / '1.npy', ns=(0, 1))
+        assert files.describe() != before

@@ -4,11 +4,12 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 import pickle
 from typing import Any
 
-from bag_drives import image, RGB
+from bag_drives import image, RGB, without_stamp
 from bag_files import KINDS, START_NS, STEP_NS, UNUSUAL_KINDS, write_ros2
 from clip_depth_ros.data.recorded_depth import RecordedDepth
 from clip_depth_ros.data.samples import DepthSample
@@ -106,9 +107,30 @@ def test_a_topic_that_only_some_recordings_have(tmp_path: Path):
 
 
 def test_pictures_are_no_depth(tmp_path: Path):
-    answers = RecordedDepth({'bag': write_ros2(tmp_path / 'bag', DRIVE)}, '/cam/image', 1)
-    with pytest.raises(DataError, match="frame 0: depth encoding must be '32FC1' or '16UC1'"):
-        answers.depth_of(sample(0))
+    """Which is said at once, of which topic."""
+    path = write_ros2(tmp_path / 'bag', DRIVE)
+    wanted = (
+        "pred_topic: '/cam/image' has images of encoding 'rgb8', depth should be '32FC1' "
+        "or '16UC1'"
+    )
+    with pytest.raises(TopicError, match=f'^{wanted}'):
+        RecordedDepth({'bag': path}, '/cam/image', 1)
+
+
+def test_pictures_among_depth_are_named(tmp_path: Path):
+    picture = image(1, RGB, topic='/rival/depth')
+    path = write_ros2(tmp_path / 'bag', [depth(0, 2), picture])
+    answers = RecordedDepth({'bag': path}, '/rival/depth', 0.01)
+    with pytest.raises(DataError, match=r"frame 1: '/rival/depth' has images of .* 'rgb8'"):
+        answers.depth_of(sample(1))
+
+
+def test_without_stamps_the_receive_times_decide(tmp_path: Path):
+    path = write_ros2(tmp_path / 'bag', [without_stamp(message) for message in DRIVE])
+    answers = RecordedDepth({'bag': path}, '/rival/depth', 0)
+    for index in (3, 0):
+        frame = replace(sample(index), stamp_ns=0, received_ns=START_NS + index * STEP_NS)
+        assert answers.depth_of(frame).depth_m[1, 1] == 2 + index
 
 
 def test_it_can_be_pickled_while_open(tmp_path: Path):

@@ -97,7 +97,7 @@ def test_every_text_from_outside_is_escaped():
     )
     facts = {NASTY: NASTY}
     result = hand_made_result(
-        title=NASTY, source={**facts, 'name': NASTY, 'differs': NASTY}, settings=facts,
+        title=NASTY, source={**facts, 'name': NASTY, 'notes': NASTY}, settings=facts,
         versions=facts, protocol=facts, problems=[Problem(NASTY, NASTY)], frames=frames,
         predictors={NASTY: predictor, 'b': predictor},
     )
@@ -264,6 +264,16 @@ def test_findings_say_by_how_much_and_where():
 def test_where_intervals_meet_no_difference_is_claimed():
     predictors = dict.fromkeys(('a', 'b'), hand_made_result().predictors['ours'])
     assert 'no difference shown' in findings(hand_made_result(predictors=predictors))[0]
+
+
+def test_one_frame_tells_no_difference():
+    result = hand_made_result()
+    unsure = {
+        name: replace(each, estimates={'none/abs_rel': Estimate(0.1, math.nan, math.nan, 1)})
+        for name, each in result.predictors.items()
+    }
+    found = findings(replace(result, predictors=unsure))
+    assert found[0] == 'abs_rel 0.100: too few frames to tell it from constant (0.100).'
 
 
 def test_the_running_median_passes_over_what_stands_alone():

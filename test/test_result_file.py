@@ -72,14 +72,46 @@ def test_a_file_that_is_not_there_is_named(tmp_path):
 @pytest.mark.parametrize(('text', 'why'), [
     ('not JSON', 'it is no JSON'),
     ('\ufffd', 'it is no JSON'),
-    ('[1, 2]', 'its format is None'),
+    ('[1, 2]', 'it is damaged'),
+    ('{}', 'its format is None'),
     ('{"format": "clip_depth_ros evaluation 0"}', "its format is 'clip_depth_ros evaluation 0'"),
-    (json.dumps({'format': FORMAT}), "it is damaged .KeyError.'frames'"),
-    (json.dumps({'format': FORMAT, 'frames': []}), 'it is damaged'),
+    (json.dumps({'format': FORMAT}), 'it is damaged .title: Field required'),
+    ('[' * 100_000, 'it is no JSON'),
 ])
 def test_foreign_files_are_refused_with_the_reason(tmp_path, text, why):
     (tmp_path / 'a.json').write_text(text, encoding='utf-8')
     with pytest.raises(DataError, match=f'is not a result of this version.*{why}'):
+        read_result(tmp_path / 'a.json')
+
+
+@pytest.mark.parametrize(('old', 'new', 'why'), [
+    ('"title": "plain"', '"title": 3', 'title: .*string'),
+    ('[0.1, 0.3]', '[0.1]', "'none/abs_rel' of 'ours' should have 2 entries.*has 1"),
+    ('["a", "none/abs_rel"]', '["a"]', 'names should have 2 entries.*has 1'),
+    ('[0.1, 0.3]', '[0.1, NaN]', 'frames.values.ours.none/abs_rel.1: .*finite'),
+    ('[0.1, 0.3]', '[0.1, 1e999]', 'frames.values.ours.none/abs_rel.1: .*finite'),
+    ('[0.1, 0.3]', f'[0.1, 1{"0" * 400}]', 'frames.values.ours.none/abs_rel.1: .*finite'),
+    ('[0.1, 0.3]', '[0.1, "0.3"]', 'frames.values.ours.none/abs_rel.1: .*number'),
+    ('[0.1, 0.3]', '[0.1, true]', 'frames.values.ours.none/abs_rel.1: .*number'),
+    ('[0, 2]', f'[0, {2**63}]', 'frames.indices.1: .*less than'),
+    ('"n_frames": 3', '"n_frames": "3"', 'n_frames: .*integer'),
+    ('"scale_spread": 0.1', '"scale_spread": -Infinity', 'predictors.ours.scale_spread: .*finite'),
+    ('"values": {', '"values": {"theirs": {}, ',
+     r"predictors are .'ours'., frames have values of .'theirs', 'ours'."),
+])
+def test_a_damaged_result_is_refused_by_what_is_wrong_with_it(tmp_path, old, new, why):
+    write_result(result(), tmp_path / 'a.json')
+    text = (tmp_path / 'a.json').read_text()
+    assert old in text
+    (tmp_path / 'a.json').write_text(text.replace(old, new))
+    with pytest.raises(DataError, match=f'a.json.*it is damaged .*{why}'):
+        read_result(tmp_path / 'a.json')
+
+
+def test_a_result_without_predictors_is_refused(tmp_path):
+    table = replace(result().frames, values={})
+    write_result(replace(result(), predictors={}, frames=table), tmp_path / 'a.json')
+    with pytest.raises(DataError, match=r'a.json.*it has no predictors'):
         read_result(tmp_path / 'a.json')
 
 

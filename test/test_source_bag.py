@@ -22,6 +22,7 @@ from bag_drives import (
     RGB,
     static,
     T_CAMERA_LIDAR,
+    without_stamp,
 )
 from bag_files import KINDS, START_NS, STEP_NS, UNUSUAL_KINDS, write_ros2
 from clip_depth_ros.color import colorize
@@ -271,6 +272,70 @@ class TestMatching:
         assert paired(only[:1], only[1:], 2) == [Pair(*only)]
 
 
+class TestRepeatedStamps:
+    """Drivers that leave stamps 0, and recordings that loop."""
+
+    def test_without_stamps_the_receive_times_decide(self, tmp_path: Path):
+        path = write_ros2(tmp_path / 'bag', [without_stamp(m) for m in depth_drive()])
+        source = BagSource(path, depth_topic='/cam/depth', one_to_one=True)
+        assert [source[i].target_m[1, 1] for i in range(3)] == [2, 3, 4]
+        assert source[1].received_ns == START_NS + STEP_NS
+        assert source.describe()['repeated_stamps'] == '3'
+
+    def test_a_later_round_has_the_depth_of_its_own(self, tmp_path: Path):
+        """The same stamps again, received ten seconds later, with other depth."""
+        again = [
+            RecordedMessage(m.topic, m.msgtype, m.cdr, START_NS + 100 * STEP_NS)
+            for m in (image(0), image(0, np.full((12, 20), 9, np.float32), '32FC1', '/cam/depth'))
+        ]
+        path = write_ros2(tmp_path / 'bag', [*depth_drive(), *again])
+        source = BagSource(path, depth_topic='/cam/depth')
+        assert [source[i].target_m[1, 1] for i in range(4)] == [2, 3, 4, 9]
+        assert source.describe()['repeated_stamps'] == '2'
+
+    def test_classes_too(self, tmp_path: Path):
+        ids = np.zeros((12, 20), np.uint8)
+        classes = [image(i, ids + i, 'mono8', '/cam/classes') for i in range(3)]
+        messages = sorted([*depth_drive(), *classes], key=lambda m: m.bag_time_ns)
+        path = write_ros2(tmp_path / 'bag', [without_stamp(m) for m in messages])
+        source = BagSource(path, depth_topic='/cam/depth', class_topic='/cam/classes')
+        found = [source[i].classes for i in range(3)]
+        assert [each and each.ids[0, 0] for each in found] == [0, 1, 2]
+
+    def test_depth_files_beside_are_counted_as_received(self, tmp_path: Path):
+        path = write_ros2(tmp_path / 'bag', [without_stamp(image(i)) for i in range(3)])
+        (tmp_path / 'gt').mkdir()
+        for number in range(3):
+            stored = np.full((12, 20), 256 * (1 + number), np.uint16)
+            cv2.imwrite(str(tmp_path / f'gt/{number}.png'), stored)
+        source = BagSource(path, gt_dir=tmp_path / 'gt')
+        assert [source[i].target_m[0, 0] for i in range(3)] == [1, 2, 3]
+
+    def test_nothing_is_said_where_each_has_its_own(self, tmp_path: Path):
+        """Nor of how far apart stamps are: caches of training are found by their description."""
+        source = BagSource(write_ros2(tmp_path / 'bag', lidar_drive()))
+        assert not {'repeated_stamps', 'stamp_gap_max_s'} & source.describe().keys()
+
+
+class TestOneToOne:
+    """In an evaluation a depth is the truth of one image, its nearest."""
+
+    def bag(self, tmp_path: Path) -> Path:
+        """Give images every 100 ms, depth only 30 ms after the second."""
+        images = [image(i) for i in range(3)]
+        messages = [lidar_drive()[0], info(0), *images, cloud(1, 0.03)]
+        return write_ros2(tmp_path / 'bag', sorted(messages, key=lambda m: m.bag_time_ns))
+
+    def test_a_depth_serves_its_nearest_image(self, tmp_path: Path):
+        source = BagSource(self.bag(tmp_path), tolerance_s=0.2, one_to_one=True)
+        assert (len(source), source.n_matched, source.n_missed) == (1, 1, 2)
+        assert source[0].stamp_ns == START_NS + STEP_NS
+        assert source.describe()['stamp_gap_max_s'] == '0.03'
+
+    def test_in_training_several(self, tmp_path: Path):
+        assert len(BagSource(self.bag(tmp_path), tolerance_s=0.2)) == 3
+
+
 class TestTopics:
     def test_an_unknown_topic_is_named(self, tmp_path: Path):
         path = write_ros2(tmp_path / 'bag', lidar_drive())
@@ -516,6 +581,26 @@ class TestWithoutCameraImages:
             self.bag(tmp_path), image_topic='/gt', depth_topic='/gt', image_may_be_depth=True
         )
         assert source[0].rgb.shape == (12, 20, 3)
+
+    def test_another_depth_beside_a_lidar_is_no_picture_either(self, tmp_path: Path):
+        """The only image there is may be the depth that is scored."""
+        others = [m for m in lidar_drive() if m.topic != '/cam/image']
+        rival = image(0, np.full((12, 20), 4.0, np.float32), '32FC1', '/cam/depth')
+        path = write_ros2(tmp_path / 'bag', [*others, rival])
+        with pytest.raises(TopicError, match='0 topics that could be the camera'):
+            BagSource(path)
+        assert BagSource(path, image_may_be_depth=True)[0].rgb.shape == (12, 20, 3)
+
+    def test_what_is_scored_is_not_taken_for_the_camera(self, tmp_path: Path):
+        """Even if it is no depth, which is said when it is looked at."""
+        pictures = [image(i, topic='/rival/view') for i in range(3)]
+        path = write_ros2(tmp_path / 'bag', [*depth_drive(), *pictures])
+        with pytest.raises(TopicError, match='2 topics that could be the camera'):
+            BagSource(path, depth_topic='/cam/depth')
+        source = BagSource(path, depth_topic='/cam/depth', pred_topics=['/rival/view'])
+        assert source.topics.image == '/cam/image'
+        only = BagSource(path, image_topic='/rival/view', pred_topics=['/rival/view'])
+        assert only.topics.image == '/rival/view'
 
     def test_training_refuses_them(self, tmp_path: Path):
         with pytest.raises(TopicError, match='0 topics that could be the camera'):

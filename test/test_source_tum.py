@@ -51,6 +51,13 @@ def test_the_nearest_of_several_counts(tum: Path) -> None:
     assert TumSource(tum)[0].target_m[1, 1] == 11
 
 
+def test_a_depth_serves_its_nearest_image(tum: Path) -> None:
+    write_text(tum / 'depth.txt', '10.6 depth/10.png\n11.9 depth/11.png')
+    source = TumSource(tum, tolerance_s=1)
+    assert (source.names, source.n_missed) == (['rgb/11.png', 'rgb/12.png'], 1)
+    assert source.describe()['stamp_gap_max_s'] == '0.4'
+
+
 @pytest.mark.parametrize(('text', 'stamp_ns'), [
     ('1305031102.175304', 1305031102175304000),
     ('1305031102.1753041234', 1305031102175304123),

@@ -81,7 +81,7 @@ def test_markdown_has_the_same_tables_below_the_protocol():
 
 @pytest.mark.parametrize('show', [summary_text, summary_markdown])
 def test_what_differs_from_the_protocol_stands_right_below_it(show):
-    source = {'differs': '2 frames instead of 652; against raw LiDAR'}
+    source = {'notes': '2 frames instead of 652; against raw LiDAR'}
     lines = [line for line in show(hand_made_result(source=source)).splitlines() if line]
     assert lines[1:3] == ['note: 2 frames instead of 652', 'note: against raw LiDAR']
 

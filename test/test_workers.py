@@ -10,7 +10,7 @@ import signal
 import threading
 import time
 
-from clip_depth_ros.errors import ClipDepthError, DataError
+from clip_depth_ros.errors import ClipDepthError, DataError, OutputError
 from clip_depth_ros.evaluation.workers import Worker
 import numpy as np
 import pytest
@@ -23,11 +23,20 @@ class StrangeError(Exception):
         super().__init__(f'{one} {other}')
 
 
+def raised(*_: object) -> None:
+    """Raise, as what opens its files when it is unpickled may do."""
+    raise OutputError('what it needs is gone')
+
+
 class Counter:
     """What a worker holds in these tests."""
 
     def __init__(self, start: int) -> None:
         self.count = start
+
+    def __reduce__(self) -> tuple[object, ...]:
+        """Go to another process, or fail on the way."""
+        return (raised, (self.count,)) if self.count < 0 else (Counter, (self.count,))
 
     def add(self, number: int) -> int:
         """Give the sum so far."""
@@ -89,6 +98,27 @@ def test_a_result_that_cannot_be_sent_is_told():
         with pytest.raises(TypeError, match='cannot pickle'):
             worker.call('lock').result()
         assert worker.call('add', 1).result() == 1
+
+
+def test_an_object_that_cannot_be_made_is_told():
+    with Worker(raised, 0) as worker, pytest.raises(OutputError, match='is gone') as caught:
+        worker.call('add', 1).result()
+    assert 'in raised' in str(caught.value.__cause__)
+
+
+def test_what_cannot_be_read_on_the_other_side_is_told():
+    with Worker(Counter, 0) as worker:
+        with pytest.raises(OutputError, match='is gone'):
+            worker.call('echo', Counter(-1)).result()
+        assert worker.call('add', 1).result() == 1
+    with Worker(Counter, Counter(-1)) as worker, pytest.raises(OutputError, match='is gone'):
+        worker.call('add', 1).result()
+
+
+def test_what_cannot_be_sent_to_a_worker_is_told():
+    lock = threading.Lock()
+    with Worker(Counter, lock) as worker, pytest.raises(TypeError, match='cannot pickle'):
+        worker.call('add', 1).result()
 
 
 def test_a_process_that_was_killed_is_told_with_what_to_do():

@@ -143,7 +143,14 @@ def _prior(evaluated: Evaluated, _: Mapping[str, Answers]) -> _Named:
         settings,
         lidar_value=protocol.lidar_value,
         lidar_pixel=protocol.lidar_pixel,
+        images_needed=False,
+        pred_topics=settings.pred_topic,
     )
+    if shared := {*others.files} & {*evaluated.frames.files}:
+        raise ConfigError(
+            f'prior_from should be other frames than those that are evaluated, and shares '
+            f'{str(min(shared))!r} with them'
+        )
     yield 'prior', fit_prior(others, protocol, settings.n_workers)
 
 

@@ -5,8 +5,8 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Mapping
-from contextlib import ExitStack
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager, ExitStack
 import os
 from pathlib import Path
 import sys
@@ -15,22 +15,24 @@ from typing import Any
 from clip_depth_ros.cli.evaluate import FILES
 from clip_depth_ros.cli.evaluate_answers import Evaluated, open_answers
 from clip_depth_ros.cli.evaluate_outputs import write_outputs
-from clip_depth_ros.cli.flags import given_settings
-from clip_depth_ros.config import NodeSettings, PredictorSettings
-from clip_depth_ros.data.evaluation_sources import open_for_evaluation
-from clip_depth_ros.errors import ConfigError
-from clip_depth_ros.evaluate_settings import EvaluateSettings
+from clip_depth_ros.cli.evaluate_plan import (
+    check_not_evaluated,
+    check_outputs,
+    open_evaluated,
+    output_files,
+)
+from clip_depth_ros.data.fingerprint import fingerprint
 from clip_depth_ros.evaluation.answers import Answers
 from clip_depth_ros.evaluation.bootstrap import Resampling
 from clip_depth_ros.evaluation.collect import collect
 from clip_depth_ros.evaluation.identity import identity_of
-from clip_depth_ros.evaluation.protocols import differences, load_protocol, protocol_title
+from clip_depth_ros.evaluation.journal import forget_journal
+from clip_depth_ros.evaluation.protocols import differences, protocol_title
 from clip_depth_ros.evaluation.result import Result
 from clip_depth_ros.evaluation.run import evaluate_frames
+from clip_depth_ros.evaluation.run_lock import run_lock
 from clip_depth_ros.evaluation.shards import Shard, shard_from, wait_for_all
 from clip_depth_ros.evaluation.tables import summary_text
-from clip_depth_ros.files import check_free
-from clip_depth_ros.setting_files import read_parameters, read_settings
 from clip_depth_ros.versions import versions
 from tqdm import tqdm
 
@@ -45,75 +47,28 @@ def run_evaluation(args: argparse.Namespace) -> int:
         0 if all frames and answers were used, or ``--allow-missing`` is given; else 1.
 
     """
-    outputs = _outputs(args)
-    shard = shard_from(os.environ)
-    if shard.is_first:
-        check_free((path for paths in outputs.values() for path in paths), force=args.force)
-    evaluated = _opened(args)
+    outputs, shard = output_files(args), shard_from(os.environ)
     with ExitStack() as closing:
+        closing.enter_context(run_lock(args.out, shard.rank))
+        if shard.is_first:
+            check_outputs(outputs, force=args.force)
+        elif outputs['json'][0].exists() and not args.force:
+            return 0  # the others were so fast that all is done
+        evaluated = open_evaluated(args)
+        check_not_evaluated(outputs, evaluated.frames.files)
+        closing.callback(evaluated.frames.close)
         answers = open_answers(evaluated, closing)
         identity = _identity(evaluated, answers)
         _evaluate(evaluated, answers, args.out, shard, identity, force=args.force)
         if not shard.is_first:
             return 0
-        wait_for_all(args.out, len(evaluated.frames), identity)
+        wait_for_all(args.out, len(evaluated.frames), identity, on_progress=_say_waiting())
         result = _collected(evaluated, answers, args.out, identity)
         write_outputs(result, evaluated, answers, outputs)
+        forget_journal(args.out)
     print(summary_text(result))
     print(f'report: {args.out / FILES["html"]}')
     return _exit_code(result, allow_missing=args.allow_missing)
-
-
-def _outputs(args: argparse.Namespace) -> dict[str, list[Path]]:
-    """Give the files of each kind."""
-    copies = {kind: getattr(args, kind) for kind in FILES}
-    return {
-        kind: [args.out / name, *([copies[kind]] if copies[kind] else [])]
-        for kind, name in FILES.items()
-    }
-
-
-def _opened(args: argparse.Namespace) -> Evaluated:
-    """Give what the flags ask for."""
-    file = read_settings(args.config) if args.config else {}
-    settings: EvaluateSettings = EvaluateSettings.from_mapping(
-        {**file, **given_settings(args, EvaluateSettings)}
-    )
-    predictor = _predictor_settings(args)
-    overrides = _overrides(args.override)
-    is_auto = settings.protocol == 'auto'
-    # Frames say which protocol is usual, and a protocol says how LiDAR becomes depth; the usual
-    # ones all do that as the plain one does.
-    protocol = load_protocol('plain' if is_auto else settings.protocol, overrides)
-    frames = open_for_evaluation(
-        args.sources,
-        settings,
-        lidar_value=protocol.lidar_value,
-        lidar_pixel=protocol.lidar_pixel,
-    )
-    if is_auto:
-        protocol = load_protocol(frames.default_protocol, overrides)
-    return Evaluated(settings=settings, predictor=predictor, frames=frames, protocol=protocol)
-
-
-def _predictor_settings(args: argparse.Namespace) -> PredictorSettings:
-    """Give the settings of this package's predictor: file, then flags."""
-    file = read_parameters(args.params_file) if args.params_file else {}
-    NodeSettings.check_each(file)  # a parameter file holds the node's own settings, too
-    settings: PredictorSettings = PredictorSettings.from_mapping({
-        **{name: value for name, value in file.items() if name in PredictorSettings.model_fields},
-        **given_settings(args),
-    })
-    return settings
-
-
-def _overrides(texts: list[str]) -> dict[str, Any]:
-    """Give choices of the protocol by name; its settings make numbers of the texts."""
-    pairs = [text.partition('=') for text in texts]
-    for text, (name, equals, value) in zip(texts, pairs, strict=True):
-        if not (name and equals and value):
-            raise ConfigError(f'--override takes NAME=VALUE, got {text!r}')
-    return {name: value for name, _, value in pairs}
 
 
 def _evaluate(
@@ -136,7 +91,7 @@ def _evaluate(
             bar.initial = bar.n = done
         bar.update(done - bar.n)
 
-    with bar:
+    with bar, _saying_how_to_go_on():
         evaluate_frames(
             evaluated.frames,
             answers,
@@ -150,6 +105,30 @@ def _evaluate(
             force=force,
             on_progress=show,
         )
+
+
+@contextmanager
+def _saying_how_to_go_on() -> Iterator[None]:
+    try:
+        yield
+    except (KeyboardInterrupt, SystemExit):
+        print('interrupted: the same command goes on from there', file=sys.stderr)
+        raise
+
+
+def _say_waiting() -> Callable[[int, int], None]:
+    """Give what says, once, that other processes are still at work."""
+    said: list[int] = []
+
+    def say(done: int, total: int) -> None:
+        if done < total and not said:
+            said.append(done)
+            print(
+                f'waiting for other processes: {done} of {total} frames are there',
+                file=sys.stderr,
+            )
+
+    return say
 
 
 def _identity(evaluated: Evaluated, answers: Mapping[str, Answers]) -> dict[str, Any]:
@@ -190,19 +169,24 @@ def _collected(
 
 
 def _source_facts(evaluated: Evaluated) -> dict[str, str]:
-    """Give what the frames are, and how they differ from those of the protocol."""
+    """Give what the frames are, and what must be said of them."""
     frames = evaluated.frames
     differs = differences(evaluated.protocol, gt_kind=frames.gt_kind, n_frames=len(frames))
-    facts = {'name': frames.name, **frames.describe()}
-    return {**facts, 'differs': '; '.join(differs)} if differs else facts
+    # So that a comparison notices when files of the same names are not the same.
+    known = {'files': fingerprint(frames.files)} if frames.files else {}
+    facts = {'name': frames.name, **frames.describe(), **known}
+    notes = [*differs, *frames.notes]
+    return {**facts, 'notes': '; '.join(notes)} if notes else facts
 
 
 def _exit_code(result: Result, *, allow_missing: bool) -> int:
     if not result.problems or allow_missing:
         return 0
+    what, why = result.problems[0].what, result.problems[0].why
+    more = f', and {len(result.problems) - 1} more' if len(result.problems) > 1 else ''
     print(
-        f'clip-depth evaluate: {len(result.problems)} frames, answers or parts of recordings '
-        'could not be used, they are named in the report; --allow-missing accepts that',
+        f'clip-depth evaluate: not everything could be used: {what}: {why}{more}; the report '
+        'names all, --allow-missing accepts that',
         file=sys.stderr,
     )
     return 1

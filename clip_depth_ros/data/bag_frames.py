@@ -81,7 +81,8 @@ def annotated_pairs(index: BagIndex, gt_dir: Path, first: int) -> list[Pair]:
     Give the images that have an annotated depth map beside the recording.
 
     The first image by header stamp has the number ``first``, each later stamp one more; images of
-    one stamp (a recording that loops) have one number. Where images are lost to damage, those
+    one stamp (a recording that loops) have one number, and those whose stamp a driver has left 0
+    count by when they were received. Where images are lost to damage, those
     after it cannot be numbered and are left out, which the damage then says.
 
     Parameters
@@ -106,16 +107,16 @@ def annotated_pairs(index: BagIndex, gt_dir: Path, first: int) -> list[Pair]:
             f'{str(_BELOW_DRIVE)!r}: there is none'
         )
     images = _without_gaps(index, gt_dir)
-    stamps_ns = sorted({image.stamp_ns for image in images})
-    numbers = {stamp_ns: number for number, stamp_ns in enumerate(stamps_ns, first)}
+    times_ns = [image.stamp_ns or image.received_ns for image in images]
+    numbers = {time_ns: number for number, time_ns in enumerate(sorted({*times_ns}), first)}
     pairs = [
-        Pair(image, files[numbers[image.stamp_ns]])
-        for image in images
-        if numbers[image.stamp_ns] in files
+        Pair(image, files[numbers[time_ns]])
+        for image, time_ns in zip(images, times_ns, strict=True)
+        if numbers[time_ns] in files
     ]
     if not pairs:
         raise RecordingError(
-            f'no image with depth: images {first} to {first + len(stamps_ns) - 1}, depth maps '
+            f'no image with depth: images {first} to {first + len(numbers) - 1}, depth maps '
             f'{min(files)} to {max(files)} in {str(gt_dir)!r}; set gt_first to the number of the '
             'first image'
         )
@@ -178,7 +179,7 @@ def complete_frames(
         BagFrame(
             pair.image,
             pair.depth,
-            class_ids.within(pair.image.stamp_ns, tolerance_ns),
+            class_ids.within(pair.image.stamp_ns, tolerance_ns, pair.image.received_ns),
             T_camera_lidar,
             index.poses.pose(pair.image, fixed_frame=fixed_frame, tolerance_ns=tolerance_ns),
         )

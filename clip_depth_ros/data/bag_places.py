@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from clip_depth_ros.data.bags import BagReader
-from clip_depth_ros.data.by_stamp import ByStamp
+from clip_depth_ros.data.by_stamp import ByStamp, gap_max_s, once_each
 from clip_depth_ros.data.messages import stamp_ns_of
 from clip_depth_ros.data.per_process import PerProcess
 from clip_depth_ros.data.recorded_data import header_of
@@ -28,6 +28,11 @@ class Place:
     stamp_ns: int
     frame_id: str
 
+    @property
+    def received_ns(self) -> int:
+        """Give when it was received."""
+        return self.bag_time_ns
+
 
 @dataclass(frozen=True, slots=True)
 class Pair:
@@ -43,11 +48,30 @@ def paired(
     """
     Give each image with the depth whose header stamp is nearest, where that is near enough.
 
-    Of equally near ones the earlier counts; one depth may serve several images.
+    Of equally near ones the one counts that was received nearest to the image, then the earlier;
+    one depth may serve several images.
     """
     by_stamp = ByStamp(depths)
-    found = ((image, by_stamp.within(image.stamp_ns, tolerance_ns)) for image in images)
+    found = (
+        (image, by_stamp.within(image.stamp_ns, tolerance_ns, image.received_ns))
+        for image in images
+    )
     return [Pair(image, depth) for image, depth in found if depth is not None]
+
+
+def depth_once(pairs: Sequence[Pair]) -> list[Pair]:
+    """Give the pairs, but a message of depth with the nearest of its images alone."""
+    files = [pair for pair in pairs if isinstance(pair.depth, Path)]
+    return files + [Pair(image, depth) for image, depth in once_each(_recorded(pairs))]
+
+
+def stamp_gap_max_s(pairs: Sequence[Pair]) -> float | None:
+    """Give the largest difference of the stamps of image and depth; None where depth has none."""
+    return gap_max_s(_recorded(pairs))
+
+
+def _recorded(pairs: Sequence[Pair]) -> list[tuple[Place, Place]]:
+    return [(pair.image, pair.depth) for pair in pairs if isinstance(pair.depth, Place)]
 
 
 def place_of(message: RecordedMessage) -> Place:

@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import Final
@@ -48,6 +49,7 @@ def choose_topics(
     depth_topic: str,
     lidar_topic: str,
     class_topic: str,
+    pred_topics: Collection[str] = (),
     has_depth: bool = True,
     image_may_be_depth: bool = False,
 ) -> BagTopics:
@@ -63,6 +65,8 @@ def choose_topics(
         Without a depth topic the LiDAR is used, or the only depth images if there is none.
     class_topic : str
         Images of class ids; empty: none.
+    pred_topics : collection of str
+        What other nodes have made of the camera's images: not the camera, if there is another.
     has_depth : bool
         Whether depth is to come from the recording at all.
     image_may_be_depth : bool
@@ -82,7 +86,9 @@ def choose_topics(
     image = (
         check_topic(bag, image_topic, {IMAGE, COMPRESSED_IMAGE})
         if image_topic
-        else _only_camera(bag, class_topic, stand_in)
+        else _only_camera(
+            bag, class_topic, pred_topics, stand_in, may_be_depth=image_may_be_depth
+        )
     )
     if image == depth != stand_in:
         raise TopicError(
@@ -143,24 +149,31 @@ def _depth_topic(bag: BagReader, depth: str) -> str:
     if depth:
         return check_topic(bag, depth, {IMAGE})
     images = _of_type(bag, {IMAGE})
-    found = [topic for topic in images if _encoding(bag, topic) in DEPTH_ENCODINGS]
+    found = [topic for topic in images if encoding_of(bag, topic) in DEPTH_ENCODINGS]
     return _only(bag, found, 'depth (and no LiDAR)', 'depth_topic')
 
 
-def _only_camera(bag: BagReader, class_topic: str, stand_in: str) -> str:
+def _only_camera(
+    bag: BagReader,
+    class_topic: str,
+    pred_topics: Collection[str],
+    stand_in: str,
+    *,
+    may_be_depth: bool,
+) -> str:
     """Give the only colour camera, or the only grey one where there is no colour."""
-    candidates = [t for t in _of_type(bag, {IMAGE, COMPRESSED_IMAGE}) if t != class_topic]
-    if len(candidates) > 1:
-        encodings = {topic: _encoding(bag, topic) for topic in candidates}
-        pictures = [topic for topic in candidates if encodings[topic] not in DEPTH_ENCODINGS]
-        candidates = [t for t in pictures if encodings[t] not in _GREY] or pictures
-    if stand_in and not candidates:
-        return stand_in
-    return _only(bag, candidates, 'the camera', 'image_topic')
+    there = [t for t in _of_type(bag, {IMAGE, COMPRESSED_IMAGE}) if t != class_topic]
+    encodings = {topic: encoding_of(bag, topic) for topic in there}
+    pictures = [topic for topic in there if encodings[topic] not in DEPTH_ENCODINGS]
+    cameras = [topic for topic in pictures if topic not in pred_topics] or pictures
+    if not cameras and may_be_depth:
+        return stand_in or _only(bag, there, 'the camera', 'image_topic')
+    colour = [topic for topic in cameras if encodings[topic] not in _GREY]
+    return _only(bag, colour or cameras, 'the camera', 'image_topic')
 
 
-def _encoding(bag: BagReader, topic: str) -> str:
-    """Give the encoding of the first image that can be read."""
+def encoding_of(bag: BagReader, topic: str) -> str:
+    """Give the encoding of the first image of a topic that can be read; empty: it has none."""
     for message in readable_messages(bag, [topic], Damage()):
         with suppress(RecordingError):
             return str(getattr(bag.decode(message), 'encoding', ''))

@@ -4,13 +4,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final, Protocol
 
 from clip_depth_ros.core.projection import LidarPixel, LidarValue
 from clip_depth_ros.data.kitti_calibration import read_raw_calibration
+from clip_depth_ros.data.matching import Matching
 from clip_depth_ros.data.samples import SampleSource
 from clip_depth_ros.data.source_bag import BagSource
 from clip_depth_ros.data.source_kinds import seeds_of
@@ -29,20 +30,39 @@ from clip_depth_ros.evaluate_settings import SourceSettings
 
 
 class NamedSource(SampleSource, Protocol):
-    """A source that knows the names of its frames without reading them."""
+    """A source that knows, without reading them, the names of its frames and their files."""
 
     @property
     def names(self) -> Sequence[str]:
         """Give the names of all frames, by their numbers."""
         ...
 
+    @property
+    def files(self) -> Sequence[Path]:
+        """Give the files that frames are read from; some may be missing, where they may be."""
+        ...
+
 
 @dataclass(frozen=True, slots=True)
-class LidarRules:
-    """What a point of a LiDAR stands for, and where it falls; see :func:`sparse_depth`."""
+class FrameRules:
+    """
+    What frames are made for.
 
-    value: LidarValue = 'z'
-    pixel: LidarPixel = 'nearest'
+    Attributes
+    ----------
+    lidar_value, lidar_pixel : str
+        What a point of a LiDAR stands for, and where it falls; see :func:`sparse_depth`.
+    images_needed : bool
+        Whether anyone looks at the images; if not, a recording need not have any.
+    pred_topics : collection of str
+        Depth that is evaluated: no camera.
+
+    """
+
+    lidar_value: LidarValue = 'z'
+    lidar_pixel: LidarPixel = 'nearest'
+    images_needed: bool = True
+    pred_topics: Collection[str] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,15 +78,18 @@ class Opened:
         annotated, raw-lidar, depth-images or exact.
     problems : sequence of (str, str)
         What of it cannot be used, and why.
+    matching : Matching, optional
+        What became of its images, where some may be without depth.
 
     """
 
     source: NamedSource
     gt_kind: str
     problems: Sequence[tuple[str, str]] = ()
+    matching: Matching | None = None
 
 
-def open_one(kind: str, source: str, settings: SourceSettings, rules: LidarRules) -> Opened:
+def open_one(kind: str, source: str, settings: SourceSettings, rules: FrameRules) -> Opened:
     """
     Open a source of a kind.
 
@@ -83,7 +106,7 @@ def open_one(kind: str, source: str, settings: SourceSettings, rules: LidarRules
     return opened if settings.gt_kind == 'auto' else replace(opened, gt_kind=settings.gt_kind)
 
 
-def _open_bag(source: str, settings: SourceSettings, rules: LidarRules) -> Opened:
+def _open_bag(source: str, settings: SourceSettings, rules: FrameRules) -> Opened:
     extrinsics, calib_dir = settings.lidar_extrinsics, settings.calib_dir
     bag = BagSource(
         _path(source),
@@ -98,16 +121,18 @@ def _open_bag(source: str, settings: SourceSettings, rules: LidarRules) -> Opene
         calibration=read_raw_calibration(_path(calib_dir)) if calib_dir else None,
         gt_dir=_path_or_none(settings.gt_dir),
         gt_first=settings.gt_first,
-        lidar_value=rules.value,
-        lidar_pixel=rules.pixel,
+        lidar_value=rules.lidar_value,
+        lidar_pixel=rules.lidar_pixel,
         fixed_frame=settings.fixed_frame,
-        image_may_be_depth=True,
+        image_may_be_depth=not rules.images_needed,
+        pred_topics=rules.pred_topics,
+        one_to_one=True,
         allow_damage=True,
     )
-    return Opened(bag, bag.gt_kind, bag.problems)
+    return Opened(bag, bag.gt_kind, bag.problems, bag.matching)
 
 
-def _open_kitti(source: str, settings: SourceSettings, rules: LidarRules) -> Opened:
+def _open_kitti(source: str, settings: SourceSettings, rules: FrameRules) -> Opened:
     root, split_path = _path(source), _path_or_none(settings.split)
     gt_dir = _path_or_none(settings.gt_dir)
     if split_path is None:
@@ -122,43 +147,46 @@ def _open_kitti(source: str, settings: SourceSettings, rules: LidarRules) -> Ope
         split_path,
         depth_dir=gt_dir,
         gt='raw-lidar' if gt_dir is None else 'annotated',
-        lidar_value=rules.value,
-        lidar_pixel=rules.pixel,
+        lidar_value=rules.lidar_value,
+        lidar_pixel=rules.lidar_pixel,
         allow_missing=True,
     )
-    return Opened(frames, frames.gt_kind, frames.problems)
+    matching = _by_name(frames, frames.n_without_depth)
+    return Opened(frames, frames.gt_kind, frames.problems, matching)
 
 
-def _open_kitti_lidar(source: str, settings: SourceSettings, rules: LidarRules) -> Opened:
+def _open_kitti_lidar(source: str, settings: SourceSettings, rules: FrameRules) -> Opened:
     frames = KittiLidarSource(
         _path(source),
         split_path=_path_or_none(settings.split),
-        value=rules.value,
-        pixel=rules.pixel,
+        value=rules.lidar_value,
+        pixel=rules.lidar_pixel,
     )
-    return Opened(frames, 'raw-lidar')
+    return Opened(frames, 'raw-lidar', matching=_by_name(frames, frames.n_without_scan))
 
 
-def _open_selection(source: str, settings: SourceSettings, rules: LidarRules) -> Opened:
+def _open_selection(source: str, settings: SourceSettings, rules: FrameRules) -> Opened:
     frames = KittiSelectionSource(_path(source), split_path=_path_or_none(settings.split))
     return Opened(frames, 'annotated', frames.problems)
 
 
-def _open_nyu(source: str, settings: SourceSettings, rules: LidarRules) -> Opened:
+def _open_nyu(source: str, settings: SourceSettings, rules: FrameRules) -> Opened:
     frames = open_nyu(
         _path(source), _path_or_none(settings.split), allow_missing=True, as_measured=True
     )
-    return Opened(frames, 'depth-images', frames.problems)
+    matching = _by_name(frames, frames.n_without_depth)
+    return Opened(frames, 'depth-images', frames.problems, matching)
 
 
-def _open_tum(source: str, settings: SourceSettings, rules: LidarRules) -> Opened:
+def _open_tum(source: str, settings: SourceSettings, rules: FrameRules) -> Opened:
     # The usual tolerance is for recordings at 10 Hz; who names one means it.
     is_named = 'sync_tolerance_s' in settings.model_fields_set
     tolerance_s = settings.sync_tolerance_s if is_named else TUM_TOLERANCE_S
-    return Opened(TumSource(_path(source), tolerance_s=tolerance_s), 'depth-images')
+    frames = TumSource(_path(source), tolerance_s=tolerance_s)
+    return Opened(frames, 'depth-images', matching=frames.matching)
 
 
-def _open_pattern(source: str, settings: SourceSettings, rules: LidarRules) -> Opened:
+def _open_pattern(source: str, settings: SourceSettings, rules: FrameRules) -> Opened:
     if not (settings.images and settings.gt_images):
         raise ConfigError(
             'kind pattern needs images and gt_images, such as rgb/*.png and depth/*.png, got '
@@ -171,10 +199,10 @@ def _open_pattern(source: str, settings: SourceSettings, rules: LidarRules) -> O
         settings.gt_per_metre,
         settings.intrinsics,
     )
-    return Opened(frames, 'depth-images')
+    return Opened(frames, 'depth-images', matching=_by_name(frames, frames.n_missed))
 
 
-def _open_synthetic(source: str, settings: SourceSettings, rules: LidarRules) -> Opened:
+def _open_synthetic(source: str, settings: SourceSettings, rules: FrameRules) -> Opened:
     seeds = seeds_of(source)
     width, height = settings.width_px, settings.height_px
     Drive(seeds.start, width=width, height=height)  # refuses sizes that it cannot render
@@ -182,6 +210,10 @@ def _open_synthetic(source: str, settings: SourceSettings, rules: LidarRules) ->
         seeds.start, len(seeds), settings.frames_per_seed, width, height, settings.frame_step
     )
     return Opened(WorldSource(streets), 'exact')
+
+
+def _by_name(frames: SampleSource, n_without_depth: int) -> Matching:
+    return Matching(len(frames) + n_without_depth, n_without_depth)
 
 
 def _check_used(kind: str, settings: SourceSettings) -> None:
@@ -219,7 +251,7 @@ _USED: Final[Mapping[str, set[str]]] = {
 }
 """Settings that only some kinds use."""
 
-_OPENERS: Final[Mapping[str, Callable[[str, SourceSettings, LidarRules], Opened]]] = {
+_OPENERS: Final[Mapping[str, Callable[[str, SourceSettings, FrameRules], Opened]]] = {
     'bag': _open_bag,
     'kitti': _open_kitti,
     'kitti-selection': _open_selection,

@@ -4,19 +4,19 @@
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
-import os.path
 from pathlib import Path
 from typing import Final
 
 from clip_depth_ros.core.projection import LidarPixel, LidarValue
-from clip_depth_ros.data.evaluation_openers import LidarRules, NamedSource, open_one, Opened
+from clip_depth_ros.data.evaluation_openers import FrameRules, NamedSource, open_one, Opened
 from clip_depth_ros.data.frame_names import labels_of, numbered
 from clip_depth_ros.data.joined import Joined
+from clip_depth_ros.data.matching import notes_on
+from clip_depth_ros.data.named_once import check_named_once, check_none_is_a_part
 from clip_depth_ros.data.samples import DepthSample
-from clip_depth_ros.data.source_kinds import check_there, kind_of, seeds_of
+from clip_depth_ros.data.source_kinds import check_there, kind_of
 from clip_depth_ros.errors import ConfigError, DataError
 from clip_depth_ros.evaluate_settings import SourceSettings
 
@@ -30,6 +30,8 @@ def open_for_evaluation(
     *,
     lidar_value: LidarValue = 'z',
     lidar_pixel: LidarPixel = 'nearest',
+    images_needed: bool = True,
+    pred_topics: Collection[str] = (),
 ) -> EvaluationFrames:
     """
     Open the frames that sources and settings name.
@@ -42,6 +44,11 @@ def open_for_evaluation(
         Which frames of them, and what is true.
     lidar_value, lidar_pixel
         As in :func:`sparse_depth`.
+    images_needed : bool
+        Whether anyone looks at the images; if not, depth images in colours stand for them where a
+        recording has no others.
+    pred_topics : collection of str
+        Topics of recordings that are evaluated: none of them is the camera, if there is another.
 
     Raises
     ------
@@ -53,8 +60,8 @@ def open_for_evaluation(
 
     """
     kind = _kind(sources, settings.kind)
-    _check_each_once(sources, kind)
-    rules = LidarRules(lidar_value, lidar_pixel)
+    check_named_once(sources, kind)
+    rules = FrameRules(lidar_value, lidar_pixel, images_needed, tuple(pred_topics))
     opened: dict[str, Opened] = {}
     errors: dict[str, DataError] = {}
     for source in sources:
@@ -64,6 +71,8 @@ def open_for_evaluation(
             errors[source] = error
     if not opened:
         raise next(iter(errors.values()))
+    if kind != 'bag':
+        check_none_is_a_part({source: one.source.files for source, one in opened.items()})
     problems = [(source, str(error)) for source, error in errors.items()]
     return EvaluationFrames(kind, opened, problems, stride=settings.frame_stride)
 
@@ -98,6 +107,9 @@ class EvaluationFrames:
         What is usual for such frames (our choice).
     problems : list of (str, str)
         What cannot be used, and why.
+    notes : list of str
+        Sentences that should stand beside the numbers: images without depth, repeated stamps,
+        images and depth of different times.
     recordings : mapping of str to Path
         Where the recordings are, by what their frames' ``recording`` says; empty for folders.
 
@@ -134,12 +146,18 @@ class EvaluationFrames:
         self.names = [names[pick] for pick in self._picks]
         self.name = _name(opened)
         self.problems = [*problems, *(p for one in opened.values() for p in one.problems)]
+        self.notes = notes_on([one.matching for one in opened.values() if one.matching])
         self.recordings: dict[str, Path] = {}
         if kind == 'bag':
             paths = [Path(source).expanduser() for source in opened]
             self.recordings = {
                 part.called(path.name): path for part, path in zip(parts, paths, strict=True)
             }
+
+    @property
+    def files(self) -> list[Path]:
+        """Give the files that the sources are read from, to see whether they change."""
+        return list(dict.fromkeys(file for source in self._sources for file in source.files))
 
     def __len__(self) -> int:
         return len(self._picks)
@@ -217,17 +235,6 @@ def _kind(sources: Sequence[str], kind: str) -> str:
             f'sources should be of one kind, but {seen}: evaluate each kind on its own'
         )
     return kinds[sources[0]]
-
-
-def _check_each_once(sources: Sequence[str], kind: str) -> None:
-    """Refuse frames that would count twice."""
-    if kind == 'synthetic':
-        keys = [str(seed) for source in sources for seed in seeds_of(source)]
-    else:
-        keys = [os.path.realpath(os.path.expanduser(source)) for source in sources]
-    twice = [key for key, count in Counter(keys).items() if count > 1]
-    if twice:
-        raise ConfigError(f'{twice[0]} is named twice: its frames would count twice')
 
 
 def _gt_kind(opened: Mapping[str, Opened]) -> str:

@@ -85,6 +85,7 @@ class FrameReader:
                 recording=bag.path.name,
                 classes=self._classes(bag, frame, rgb),
                 T_world_camera=frame.T_world_camera,
+                received_ns=frame.image.received_ns,
             )
 
     def _intrinsics(self, frame: BagFrame, rgb: Rgb) -> Intrinsics | None:

@@ -20,6 +20,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
+from clip_depth_ros.data.kitti_calibration import RAW_CAMERA_FILE, RAW_LIDAR_FILE
 from clip_depth_ros.data.split_files import path_below, SplitLine
 from clip_depth_ros.errors import RecordingError
 
@@ -70,6 +71,15 @@ def raw_place(image: Path) -> RawPlace | None:
         return None
     drive = camera.parent
     return RawPlace(drive.parent, drive.name, int(camera.name[-2:]), image.stem)
+
+
+def files_beside(image: Path) -> list[Path]:
+    """Give the calibration and the times that are read beside an image of the raw data."""
+    place = raw_place(image)
+    if place is None:
+        return []
+    calibration = [place.date_dir / name for name in (RAW_CAMERA_FILE, RAW_LIDAR_FILE)]
+    return [*calibration, image.parent.parent / 'timestamps.txt']
 
 
 def annotated_files(line: SplitLine, data_dir: Path, depth_dir: Path) -> KittiFiles:

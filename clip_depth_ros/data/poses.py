@@ -5,7 +5,7 @@
 from __future__ import annotations
 
 from array import array
-from bisect import bisect_right
+from bisect import bisect_left, bisect_right
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 import math
@@ -41,7 +41,8 @@ class PoseTree:
             Of ``/tf`` or ``/tf_static``.
         bag_time_ns : int
             When it was received. From then on static transforms hold, the first ones before that
-            too; those that move count at their own stamps.
+            too; those that move count at their own stamps, and where several have one stamp, the
+            one counts that was received nearest to the image.
         is_static : bool
             Whether it is of ``/tf_static``.
 
@@ -56,7 +57,7 @@ class PoseTree:
                 edge = self._edge(plain_frame(stamped.child_frame_id), parent, is_static)
                 stamp = stamped.header.stamp
                 stamp_ns = int(stamp.sec) * 10**9 + int(stamp.nanosec)
-                edge.add(bag_time_ns if is_static else stamp_ns, T_parent_child)
+                edge.add(bag_time_ns if is_static else stamp_ns, bag_time_ns, T_parent_child)
 
     def pose(
         self, image: Place, *, fixed_frame: str = '', tolerance_ns: int = 0
@@ -147,22 +148,25 @@ class _Edge:
     parent: str
     is_static: bool
     times_ns: array[int] = field(default_factory=lambda: array('q'))
+    received_ns: array[int] = field(default_factory=lambda: array('q'))
     numbers: array[float] = field(default_factory=lambda: array('d'))
     order: list[int] = field(default_factory=list)
     """Numbers of the transforms by time; made anew when there are more."""
 
-    def add(self, time_ns: int, T_parent_child: Matrix4) -> None:
+    def add(self, time_ns: int, received_ns: int, T_parent_child: Matrix4) -> None:
         self.times_ns.append(time_ns)
+        self.received_ns.append(received_ns)
         self.numbers.extend(T_parent_child[:3].ravel())
 
     def at(self, image: Place, tolerance_ns: int) -> Matrix4 | None:
         """Give the transform at the time of an image, None where it is not known."""
         if len(self.order) != len(self.times_ns):
-            self.order = sorted(range(len(self.times_ns)), key=self.times_ns.__getitem__)
+            self.order = sorted(range(len(self.times_ns)), key=self._both_ns)
         if self.is_static:
             return self._matrix(max(0, self._n_until(image.bag_time_ns) - 1))
         n_before = self._n_until(image.stamp_ns)
-        near = range(max(0, n_before - 1), min(n_before + 1, len(self.order)))
+        around = range(max(0, n_before - 1), min(n_before + 1, len(self.order)))
+        near = [self._received_nearest(place, image.received_ns) for place in around]
         apart_ns = [abs(self._time_ns(place) - image.stamp_ns) for place in near]
         if 0 in apart_ns:
             return self._matrix(near[apart_ns.index(0)])
@@ -172,6 +176,20 @@ class _Edge:
         if min(apart_ns) <= tolerance_ns:
             return self._matrix(near[apart_ns.index(min(apart_ns))])
         return None
+
+    def _received_nearest(self, place: int, received_ns: int) -> int:
+        """Give the place of what has the same time, and was received nearest to another."""
+        time_ns = self._time_ns(place)
+        right = bisect_left(self.order, (time_ns, received_ns), key=self._both_ns)
+        alike = [
+            near
+            for near in range(max(0, right - 1), min(right + 1, len(self.order)))
+            if self._time_ns(near) == time_ns
+        ]
+        return min(alike, key=lambda near: abs(self.received_ns[self.order[near]] - received_ns))
+
+    def _both_ns(self, number: int) -> tuple[int, int]:
+        return self.times_ns[number], self.received_ns[number]
 
     def _n_until(self, time_ns: int) -> int:
         return bisect_right(self.order, time_ns, key=self.times_ns.__getitem__)

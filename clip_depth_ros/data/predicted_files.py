@@ -12,19 +12,20 @@ One rule is chosen for all frames, the one that finds most of them (of equals, t
     stamp   the time of the frame in nanoseconds: 1600000000123456789.npy
     order   as many files as frames, and none of the above: the first is of the first
 
-A rule under which two frames would share a file does not count: 0000000005 of two drives.
+A rule under which two frames would share a file does not count: 0000000005 of two drives. Where
+no rule fits (none), a frame still has the file that its stamp names.
 """
 
 from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Hashable, Mapping, Sequence
-import hashlib
 from pathlib import Path, PurePosixPath
 import re
 from typing import Final
 
 from clip_depth_ros.data.depth_files import read_depth
+from clip_depth_ros.data.fingerprint import fingerprint
 from clip_depth_ros.data.path_patterns import natural
 from clip_depth_ros.data.samples import DepthSample
 from clip_depth_ros.errors import ConfigError, DataError, RecordingError
@@ -39,6 +40,9 @@ _REPEATED: Final = re.compile(r' \(\d+\)$')
 _DRIVE: Final = re.compile(r'(\d{4}_\d\d_\d\d_drive_\d{4}_(?:sync|extract))(?!.*_drive_)(.*)')
 _KITTI_NUMBER: Final = re.compile(r'(?<!\d)(\d{10})(?!\d)| (\d+) [lr]$')
 _RIGHT: Final = re.compile(r'image_03| r$')
+
+_BY_STAMP: Final = ('stamp', 'none')
+"""Rules under which files have the stamps of frames for names, if any do."""
 
 _DIGITS_OF_A_STAMP: Final = 16
 """Nanoseconds since 1970 had so many from April of that year on."""
@@ -69,7 +73,7 @@ class PredictedFiles:
     def __init__(self, folder: Path, per_metre: float, names: Sequence[str]) -> None:
         if not per_metre > 0:
             raise ConfigError(f'a PNG must store more than 0 for each metre, got {per_metre}')
-        self._folder, self._per_metre = folder, per_metre
+        self._folder, self._per_metre, self._n_frames = folder, per_metre, len(names)
         self._files = _files_below(folder)
         if not self._files:
             raise RecordingError(
@@ -90,7 +94,7 @@ class PredictedFiles:
 
         """
         key = self._found.get(sample.name)
-        if self.rule == 'stamp' and sample.stamp_ns is not None:
+        if self.rule in _BY_STAMP and sample.stamp_ns is not None:
             key = self._by_stem.get(str(sample.stamp_ns))
         if key is None:
             raise DataError(self._not_found(sample))
@@ -101,13 +105,12 @@ class PredictedFiles:
         return DepthMap(depth_m)
 
     def describe(self) -> Mapping[str, str]:
-        """Give the folder, the rule, and what is in the files' names and sizes."""
-        listing = ''.join(f'{key} {path.stat().st_size}\n' for key, path in self._files.items())
+        """Give the folder, the rule, and what changes when a file is written again."""
         return {
             'predictions': str(self._folder),
             'per_metre': f'{self._per_metre:g}',
             'files': str(len(self._files)),
-            'files_sha256': hashlib.sha256(listing.encode('utf-8', 'replace')).hexdigest(),
+            'files_sha256': fingerprint(self._files.values()),
             'found_by': self.rule,
         }
 
@@ -115,14 +118,21 @@ class PredictedFiles:
         """Do nothing: no file stays open."""
 
     def _not_found(self, sample: DepthSample) -> str:
-        stem = _last_part(_plain(sample.name))
-        stamp = '' if sample.stamp_ns is None else f', {sample.stamp_ns} (the stamp)'
+        plain = _plain(sample.name)
+        wanted = [repr(name) for name in dict.fromkeys((plain, _last_part(plain)))]
+        if sample.stamp_ns is not None:
+            wanted.append(f'{sample.stamp_ns} (the stamp)')
         example = next(iter(self._files.values())).relative_to(self._folder)
+        rule = (
+            f'no rule fits its {len(self._files)} files, such as {str(example)!r}, to the '
+            f'{self._n_frames} frames'
+            if self.rule == 'none'
+            else f'its {len(self._files)} files, such as {str(example)!r}, are found by '
+            f'{self.rule}'
+        )
         return (
-            f'{sample.name}: no prediction in {str(self._folder)!r}, where files are found by '
-            f'{self.rule}; looked for .npy or .png of the names {_plain(sample.name)!r}, '
-            f'{stem!r}{stamp}, or as many files as frames; it has {len(self._files)} such as '
-            f'{str(example)!r}'
+            f'{sample.name}: no prediction in {str(self._folder)!r}: {rule}; looked for .npy or '
+            f'.png of the name {" or ".join(wanted)}, or as many files as frames'
         )
 
 
@@ -151,9 +161,9 @@ def _matched(
             best = (rule, found)
     if best[1]:
         return best
-    if len(files) != len(names) or all(map(_is_stamp, files)):
-        return 'stamp', {}
-    return 'order', dict(zip(names, files, strict=True))
+    if len(files) == len(names) and not all(map(_is_stamp, files)):
+        return 'order', dict(zip(names, files, strict=True))
+    return 'stamp' if any(map(_is_stamp, files)) else 'none', {}
 
 
 def _unique(keys: Mapping[str, Hashable]) -> dict[Hashable, str]:

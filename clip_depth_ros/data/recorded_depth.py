@@ -9,10 +9,10 @@ from contextlib import suppress
 from pathlib import Path
 
 from clip_depth_ros.core.depth_encoding import decode_depth
-from clip_depth_ros.core.images import ImageBuffer
+from clip_depth_ros.core.images import DEPTH_ENCODINGS, ImageBuffer
 from clip_depth_ros.data.bag_damage import Damage, readable_messages
 from clip_depth_ros.data.bag_places import message_at, open_per_process, Place, place_of
-from clip_depth_ros.data.bag_topics import check_topic
+from clip_depth_ros.data.bag_topics import check_topic, encoding_of
 from clip_depth_ros.data.bags import BagReader
 from clip_depth_ros.data.by_stamp import ByStamp
 from clip_depth_ros.data.frame_reader import named_in_errors
@@ -34,12 +34,13 @@ class RecordedDepth:
     topic : str
         Depth images, 32FC1 metres or 16UC1 millimetres, of any size.
     tolerance_s : float
-        Largest difference of the header stamps of an image and its depth.
+        Largest difference of the header stamps of an image and its depth; of what is equally near
+        the one counts that was received nearest to the image.
 
     Raises
     ------
     TopicError
-        If the topic is in none of the recordings that can be opened, or of another type.
+        If the topic is in none of the recordings that can be opened, or holds no depth images.
 
     Notes
     -----
@@ -88,7 +89,9 @@ class RecordedDepth:
         if sample.recording not in self._by_stamp:
             check_topic(bag, self._topic, {IMAGE})
             self._by_stamp[sample.recording] = ByStamp(_readable_places(bag, self._topic))
-        nearest = self._by_stamp[sample.recording].nearest(sample.stamp_ns)
+        nearest = self._by_stamp[sample.recording].nearest(
+            sample.stamp_ns, sample.received_ns or 0
+        )
         if nearest is None:
             raise DataError(f'{self._topic!r} has no messages')
         apart_s = abs(nearest.stamp_ns - sample.stamp_ns) / 1e9
@@ -97,7 +100,10 @@ class RecordedDepth:
                 f'{self._topic!r} has no depth within sync_tolerance_s={self._tolerance_s:g}, the '
                 f'nearest is {apart_s:.3f} s away'
             )
-        return DepthMap(decode_depth(ImageBuffer.of(message_at(bag, nearest))))
+        message = message_at(bag, nearest)
+        if message.encoding not in DEPTH_ENCODINGS:
+            raise DataError(_no_depth(self._topic, message.encoding))
+        return DepthMap(decode_depth(ImageBuffer.of(message)))
 
     def _bag(self, recording: str) -> BagReader:
         """Give an open recording; the one before it is closed."""
@@ -114,14 +120,24 @@ def _readable_places(bag: BagReader, topic: str) -> Iterator[Place]:
 
 
 def _check_is_somewhere(topic: str, paths: Mapping[str, Path]) -> None:
-    """Refuse a topic that is nowhere, before anything is computed."""
+    """Refuse a topic that is nowhere, or no depth, before anything is computed."""
     reasons = []
     for path in paths.values():
         try:
             with BagReader(path) as bag:
                 check_topic(bag, topic, {IMAGE})
+                encoding = encoding_of(bag, topic)
+                if encoding and encoding not in DEPTH_ENCODINGS:
+                    raise TopicError(_no_depth(topic, encoding))
                 return
         except RecordingError as error:
             reasons.append(error)
     if reasons:
         raise TopicError(f'pred_topic: {reasons[0]}') from reasons[0]
+
+
+def _no_depth(topic: str, encoding: str) -> str:
+    return (
+        f"{topic!r} has images of encoding {encoding!r}, depth should be '32FC1' or '16UC1': name "
+        'the topic on which the depth itself was published'
+    )

@@ -11,6 +11,8 @@ from clip_depth_ros.errors import RecordingError
 
 RECORDING_SUFFIXES: Final = ('.bag', '.mcap', '.db3')
 
+_METADATA: Final = 'metadata.yaml'
+
 REPAIR: Final = (
     'if the recording was cut off, repair it first (ROS 1: rosbag reindex; rosbag2 folder: '
     'ros2 bag reindex; MCAP file: mcap recover)'
@@ -19,7 +21,19 @@ REPAIR: Final = (
 
 def is_rosbag2_folder(folder: Path) -> bool:
     """Say whether a folder is a recording as rosbag2 writes it."""
-    return (folder / 'metadata.yaml').is_file()
+    return (folder / _METADATA).is_file()
+
+
+def files_of_recording(path: Path) -> list[Path]:
+    """Give the files of a recording: itself, or those in its folder."""
+    if not path.is_dir():
+        return [path]
+    return sorted(
+        file
+        for file in path.iterdir()
+        if file.name == _METADATA
+        or file.name.removesuffix('.zstd').endswith(RECORDING_SUFFIXES)
+    )
 
 
 def check_is_recording(path: Path) -> None:
@@ -56,6 +70,11 @@ def _check_is_whole_sqlite(path: Path) -> None:
     page_bytes = int.from_bytes(header[16:18], 'big')
     page_bytes = 65536 if page_bytes == 1 else page_bytes
     size = path.stat().st_size
+    if not size:
+        raise RecordingError(
+            f'{str(path)!r} is empty, it has 0 bytes: nothing was recorded or copied; record or '
+            'copy it again'
+        )
     if len(header) < 100 or page_bytes == 0 or size % page_bytes:
         raise RecordingError(
             f'{str(path)!r} should be whole pages of {page_bytes} bytes, has {size} bytes: it is '

@@ -63,6 +63,8 @@ class DepthSample:
         Where known.
     T_world_camera : float64 (4, 4), optional
         Takes points of the camera's optical frame to a frame that does not move, where known.
+    received_ns : int, optional
+        When it was received, nanoseconds, where that was recorded.
 
     """
 
@@ -74,6 +76,7 @@ class DepthSample:
     recording: str = ''
     classes: Classes | None = None
     T_world_camera: NDArray[np.float64] | None = None
+    received_ns: int | None = None
 
 
 class SampleSource(Protocol):

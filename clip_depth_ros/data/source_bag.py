@@ -4,7 +4,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 from typing import Literal
 
@@ -17,11 +17,14 @@ from clip_depth_ros.data.bag_frames import (
     unique_names,
 )
 from clip_depth_ros.data.bag_index import BagIndex, index_bag
-from clip_depth_ros.data.bag_places import open_per_process, Pair
+from clip_depth_ros.data.bag_places import depth_once, open_per_process, Pair, stamp_gap_max_s
 from clip_depth_ros.data.bag_topics import choose_topics
 from clip_depth_ros.data.bags import BagReader
+from clip_depth_ros.data.by_stamp import n_repeated
 from clip_depth_ros.data.frame_reader import FrameReader, named_in_errors
 from clip_depth_ros.data.kitti_calibration import KittiCalibration
+from clip_depth_ros.data.matching import Matching
+from clip_depth_ros.data.recording_files import files_of_recording
 from clip_depth_ros.data.samples import DepthSample
 from clip_depth_ros.data.topic_presets import with_preset
 from clip_depth_ros.data.topics import TRUE_DEPTH
@@ -72,6 +75,11 @@ class BagSource:
         Frame that does not move, for ``T_world_camera``; empty: the root of the camera's tree.
     image_may_be_depth : bool
         Whether depth images, in colours, may stand for the camera's.
+    pred_topics : collection of str
+        What other nodes have made of the camera's images: not the camera, if there is another.
+    one_to_one : bool
+        Whether a message of depth is the truth of its nearest image alone, or of all images that
+        it is the nearest to.
     allow_damage : bool
         Whether to use what can be read of a damaged recording, and say what cannot.
 
@@ -82,7 +90,10 @@ class BagSource:
     names : list of str
         Of the frames; no two are alike.
     n_matched, n_missed : int
-        Images that have depth within the tolerance, and that do not.
+        Images that have depth within the tolerance, of their own if it is one to one, and that
+        do not.
+    matching : Matching
+        How that came about.
     problems : list of (str, str)
         What is damaged, and how.
 
@@ -125,6 +136,8 @@ class BagSource:
         lidar_pixel: LidarPixel = 'nearest',
         fixed_frame: str = '',
         image_may_be_depth: bool = False,
+        pred_topics: Collection[str] = (),
+        one_to_one: bool = False,
         allow_damage: bool = False,
     ) -> None:
         _check(tolerance_s, stride, gt_dir, depth_topic or lidar_topic)
@@ -142,16 +155,18 @@ class BagSource:
             self.topics = choose_topics(
                 bag,
                 **with_preset(bag, preset, named),
+                pred_topics=pred_topics,
                 has_depth=gt_dir is None,
                 image_may_be_depth=image_may_be_depth,
             )
             index = index_bag(bag, self.topics, allow_damage=allow_damage)
         with named_in_errors(repr(str(path))):
-            pairs = (
+            found = (
                 recorded_pairs(index, self.topics, tolerance_s)
                 if gt_dir is None
                 else annotated_pairs(index, gt_dir, gt_first)
             )
+            pairs = depth_once(found) if one_to_one else found
             used = pairs[::stride]
             extrinsics = self._extrinsics(index, T_camera_lidar, used)
             self._frames = complete_frames(
@@ -159,6 +174,14 @@ class BagSource:
             )
         self.problems = index.damage.problems
         self.n_matched, self.n_missed = len(pairs), len(index.images) - len(pairs)
+        self.matching = Matching(
+            len(index.images),
+            n_without_depth=len(index.images) - len(found),
+            n_shared=len(found) - len(pairs),
+            n_repeated=n_repeated(index.images),
+            tolerance_s=tolerance_s if gt_dir is None else None,
+            stamp_gap_max_s=stamp_gap_max_s(used) if one_to_one else None,
+        )
         self.names = unique_names(path, self._frames)
         self._reader = FrameReader(
             self.topics, index.cameras, calibration, image_may_be_depth, lidar_value, lidar_pixel
@@ -184,6 +207,12 @@ class BagSource:
             return 'raw-lidar'
         return 'exact' if self.topics.depth == TRUE_DEPTH else 'depth-images'
 
+    @property
+    def files(self) -> list[Path]:
+        """Give the files that the frames are read from."""
+        beside = [frame.depth for frame in self._frames if isinstance(frame.depth, Path)]
+        return [*files_of_recording(self._path), *beside]
+
     def __len__(self) -> int:
         return len(self._frames)
 
@@ -206,6 +235,7 @@ class BagSource:
             'frames': str(len(self)),
             'images_with_depth': str(self.n_matched),
             'images_without_depth': str(self.n_missed),
+            **self.matching.describe(),
         }
 
     def close(self) -> None:

@@ -19,7 +19,13 @@ from clip_depth_ros.data.kitti_calibration import (
     RAW_LIDAR_FILE,
     read_raw_calibration,
 )
-from clip_depth_ros.data.kitti_split import annotated_files, KittiFiles, lidar_files, raw_place
+from clip_depth_ros.data.kitti_split import (
+    annotated_files,
+    files_beside,
+    KittiFiles,
+    lidar_files,
+    raw_place,
+)
 from clip_depth_ros.data.samples import DepthSample
 from clip_depth_ros.data.source_lidar import depth_of_scan
 from clip_depth_ros.data.split_files import (
@@ -118,6 +124,16 @@ class KittiSource:
 
     def __len__(self) -> int:
         return len(self._frames)
+
+    @property
+    def files(self) -> list[Path]:
+        """Give the files that the frames are read from, or would be if they were there."""
+        of_frames = (
+            path
+            for frame in self._frames
+            for path in (frame.image, frame.gt, *files_beside(frame.image))
+        )
+        return [self._split_path, *dict.fromkeys(of_frames)]
 
     @property
     def names(self) -> list[str]:

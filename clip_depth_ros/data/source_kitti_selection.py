@@ -93,6 +93,13 @@ class KittiSelectionSource:
         return len(self._frames)
 
     @property
+    def files(self) -> list[Path]:
+        """Give the files that the frames are read from, or would be if they were there."""
+        lists = [self._split_path] if self._split_path else []
+        of_frames = ((image, gt, _intrinsics_path(image)) for image, gt in self._frames)
+        return lists + [path for paths in of_frames for path in paths]
+
+    @property
     def names(self) -> list[str]:
         """Give the names of all frames."""
         return [f'image/{image.name}' for image, _ in self._frames]

@@ -19,6 +19,7 @@ from clip_depth_ros.core.projection import (
 from clip_depth_ros.data.depth_files import read_rgb, sample_of
 from clip_depth_ros.data.kitti import find_kitti_frames, KittiFrame, read_kitti_scan
 from clip_depth_ros.data.kitti_calibration import KittiCalibration
+from clip_depth_ros.data.kitti_split import files_beside
 from clip_depth_ros.data.samples import DepthSample
 from clip_depth_ros.data.split_files import describe_split, read_split, SplitLine
 from clip_depth_ros.errors import RecordingError
@@ -86,6 +87,12 @@ class KittiLidarSource:
         return len(self._frames)
 
     @property
+    def files(self) -> list[Path]:
+        """Give the files that the frames are read from."""
+        lists = [self._split_path] if self._split_path else []
+        return lists + list(dict.fromkeys(path for f in self._frames for path in _files_of(f)))
+
+    @property
     def names(self) -> list[str]:
         """Give the names of all frames."""
         return [frame.name for frame in self._frames]
@@ -116,6 +123,13 @@ class KittiLidarSource:
             'frames': str(len(self)),
             'left_out_without_scan': str(self.n_without_scan),
         }
+
+
+def _files_of(frame: KittiFrame) -> list[Path]:
+    assert frame.scan_path is not None  # those without were left out
+    image = frame.image_path
+    beside = files_beside(image) or [image.parent.parent / 'calib' / f'{image.stem}.txt']
+    return [image, frame.scan_path, *beside]
 
 
 def depth_of_scan(

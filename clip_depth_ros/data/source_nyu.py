@@ -74,6 +74,8 @@ class NyuLabelledSource:
     ----------
     problems : list of (str, str)
         None: it has all of its frames.
+    n_without_depth : int
+        None either.
 
     Raises
     ------
@@ -87,6 +89,7 @@ class NyuLabelledSource:
     ) -> None:
         self.name = f'NYU ({path.name})'
         self.problems: list[tuple[str, str]] = []
+        self.n_without_depth = 0
         self._path, self._split_path = path, split_path
         self._file: PerProcess[Any] = PerProcess(partial(_open_hdf5, path), _close_hdf5)
         file = self._file.get()
@@ -112,6 +115,11 @@ class NyuLabelledSource:
         rgb = np.ascontiguousarray(image.transpose(2, 1, 0))
         target_m = np.ascontiguousarray(depth_m.T, np.float32)
         return sample_of(name, rgb, target_m, _intrinsics_of(rgb.shape))
+
+    @property
+    def files(self) -> list[Path]:
+        """Give the files that the frames are read from."""
+        return [self._path, *([self._split_path] if self._split_path else [])]
 
     @property
     def names(self) -> list[str]:
@@ -177,6 +185,12 @@ class NyuFolderSource:
         rgb = read_rgb(image)
         target_m = read_depth_png(depth, MM_PER_METRE)
         return sample_of(self._name(image), rgb, target_m, _intrinsics_of(rgb.shape))
+
+    @property
+    def files(self) -> list[Path]:
+        """Give the files that the frames are read from."""
+        lists = [self._split_path] if self._split_path else []
+        return lists + [path for pair in self._frames for path in pair]
 
     @property
     def names(self) -> list[str]:

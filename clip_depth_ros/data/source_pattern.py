@@ -72,6 +72,11 @@ class PatternSource:
         return len(self._frames)
 
     @property
+    def files(self) -> list[Path]:
+        """Give the files that the frames are read from."""
+        return [path for pair in self._frames for path in pair]
+
+    @property
     def names(self) -> list[str]:
         """Give the names of all frames."""
         return [self._name(image) for image, _ in self._frames]

@@ -21,8 +21,9 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import Final
 
-from clip_depth_ros.data.by_stamp import ByStamp
+from clip_depth_ros.data.by_stamp import ByStamp, gap_max_s, n_repeated, once_each
 from clip_depth_ros.data.depth_files import read_depth_png, read_rgb, sample_of
+from clip_depth_ros.data.matching import Matching
 from clip_depth_ros.data.samples import DepthSample
 from clip_depth_ros.data.split_files import path_below, read_split, SplitLine
 from clip_depth_ros.data.transforms import check_rigid, Matrix4, matrix_from
@@ -33,6 +34,7 @@ TUM_PER_METRE: Final = 5000
 TUM_TOLERANCE_S: Final = 0.02
 """Largest difference of stamps in the data set's own tool, associate.py."""
 
+_LISTS: Final = ('rgb.txt', 'depth.txt', 'groundtruth.txt')
 _NUMBERS_OF_A_POSE: Final = 7
 
 _CAMERAS: Final = {
@@ -49,6 +51,10 @@ class _Stamped:
 
     stamp_ns: int
     line: SplitLine
+
+    @property
+    def received_ns(self) -> int:
+        return 0  # a list does not say
 
     @property
     def words(self) -> tuple[str, ...]:
@@ -78,7 +84,9 @@ class TumSource:
     Attributes
     ----------
     n_missed : int
-        Images left out because no depth is near enough in time.
+        Images left out because no depth is near enough in time, or it is nearer to another image.
+    matching : Matching
+        How that came about.
 
     Raises
     ------
@@ -104,13 +112,29 @@ class TumSource:
         self.name = f'TUM ({root.resolve().name})'
         self._root, self._tolerance_s = root, tolerance_s
         images = _read_list(root / 'rgb.txt')
-        self._frames = _frames(root, images, round(tolerance_s * 1e9))
-        self.n_missed = len(images) - len(self._frames)
+        found = _with_depth(root, images, round(tolerance_s * 1e9))
+        pairs = once_each(found)
+        self._frames = _frames(root, pairs, round(tolerance_s * 1e9))
+        self.n_missed = len(images) - len(pairs)
+        self.matching = Matching(
+            len(images),
+            n_without_depth=len(images) - len(found),
+            n_shared=len(found) - len(pairs),
+            n_repeated=n_repeated(images),
+            tolerance_s=tolerance_s,
+            stamp_gap_max_s=gap_max_s(pairs),
+        )
         if not self._frames:
             raise RecordingError(
                 f'none of the {len(images)} images of {str(root)!r} has depth within '
                 f'{tolerance_s:g} s: raise sync_tolerance_s, or correct rgb.txt and depth.txt'
             )
+
+    @property
+    def files(self) -> list[Path]:
+        """Give the files that the frames are read from."""
+        lists = [self._root / name for name in _LISTS]
+        return lists + [path for frame in self._frames for path in (frame.image, frame.depth)]
 
     def __len__(self) -> int:
         return len(self._frames)
@@ -143,19 +167,26 @@ class TumSource:
             'frames': str(len(self)),
             'images_without_depth': str(self.n_missed),
             'frames_with_pose': str(n_poses),
+            **self.matching.describe(),
         }
 
 
-def _frames(root: Path, images: Sequence[_Stamped], tolerance_ns: int) -> list[_Frame]:
+def _with_depth(
+    root: Path, images: Sequence[_Stamped], tolerance_ns: int
+) -> list[tuple[_Stamped, _Stamped]]:
     depths = ByStamp(_read_list(root / 'depth.txt'))
+    found = ((image, depths.within(image.stamp_ns, tolerance_ns)) for image in images)
+    return [(image, depth) for image, depth in found if depth is not None]
+
+
+def _frames(
+    root: Path, pairs: Sequence[tuple[_Stamped, _Stamped]], tolerance_ns: int
+) -> list[_Frame]:
     poses_path = root / 'groundtruth.txt'
     is_there = poses_path.is_file()
     poses = ByStamp(_read_list(poses_path, _NUMBERS_OF_A_POSE) if is_there else [])
     frames = []
-    for image in images:
-        depth = depths.within(image.stamp_ns, tolerance_ns)
-        if depth is None:
-            continue
+    for image, depth in pairs:
         pose = poses.within(image.stamp_ns, tolerance_ns)
         path = path_below(root, image.words[0], image.line)
         frames.append(

@@ -50,6 +50,11 @@ class WorldSource:
         return len(self.streets)
 
     @property
+    def files(self) -> list[Path]:
+        """Give none: frames are rendered."""
+        return []
+
+    @property
     def names(self) -> list[str]:
         """Give the names of all frames."""
         return [_name(*self.streets.frame_of(index)) for index in range(len(self))]

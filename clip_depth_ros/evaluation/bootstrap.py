@@ -24,6 +24,9 @@ Columns = NDArray[np.float64]
 
 _PERCENTILES: Final = (2.5, 97.5)
 
+_MOST: Final = 100_000
+"""Draws."""
+
 _AT_ONCE: Final = 500_000
 """Numbers in memory at a time, 4 MB."""
 
@@ -36,7 +39,7 @@ class Resampling:
     Attributes
     ----------
     n_samples : int
-        How often.
+        How often, up to 100000.
     block : int
         Frames next to each other that are drawn together.
     seed : int
@@ -45,7 +48,7 @@ class Resampling:
     Raises
     ------
     ConfigError
-        If there are no draws, blocks are empty, or the seed is negative.
+        If there are no or too many draws, blocks are empty, or the seed is negative.
 
     """
 
@@ -54,10 +57,10 @@ class Resampling:
     seed: int = 0
 
     def __post_init__(self) -> None:
-        if self.n_samples < 1 or self.block < 1 or self.seed < 0:
+        if not 1 <= self.n_samples <= _MOST or self.block < 1 or self.seed < 0:
             raise ConfigError(
-                'the bootstrap needs 1 or more samples, blocks of 1 or more frames and a seed of '
-                f'0 or more, got {self.n_samples}, {self.block} and {self.seed}'
+                f'the bootstrap needs 1 to {_MOST} samples, blocks of 1 or more frames and a seed '
+                f'of 0 or more, got {self.n_samples}, {self.block} and {self.seed}'
             )
 
 

@@ -11,12 +11,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+import math
 from typing import Final, Literal, NamedTuple
 
 from clip_depth_ros.errors import ConfigError, DataError
 from clip_depth_ros.evaluation.bootstrap import Columns, mean_intervals, Resampling
 from clip_depth_ros.evaluation.result import Estimate, FrameTable, Result
 from clip_depth_ros.evaluation.score import ALIGNMENTS, is_more_better, METRICS
+from clip_depth_ros.evaluation.shared_frames import shared_frames, SharedFrames
 import numpy as np
 from numpy.typing import NDArray
 
@@ -26,7 +28,7 @@ COMPARED: Final = (
 )
 """Values of frames that are compared, where both have them."""
 
-Verdict = Literal['A better', 'B better', 'no difference shown']
+Verdict = Literal['A better', 'B better', 'no difference shown', 'too few frames to tell']
 
 
 class Contender(NamedTuple):
@@ -65,7 +67,8 @@ class Difference:
     a_better, b_better : float
         Share of these frames where it is; the rest are ties.
     verdict : str
-        'no difference shown' where the interval holds 0 or there is none.
+        'no difference shown' where the interval holds 0, 'too few frames to tell' where there is
+        none.
 
     """
 
@@ -154,6 +157,8 @@ def compare(
         raise ConfigError(f'two or more are needed to compare, got {len(contenders)}')
     first, *others = (Contender(*each) for each in contenders)
     for each in (first, *others):
+        if not each.result.predictors:
+            raise ConfigError(f'{each.label} has no predictors: name the result of an evaluation')
         if each.predictor not in each.result.predictors:
             raise ConfigError(
                 f'{each.label} has no predictor {each.predictor!r}; it has '
@@ -173,7 +178,8 @@ def _pair(a: Contender, b: Contender, resampling: Resampling, allow_different: b
             f'{b.label} is {b.result.title!r}; evaluate both by one protocol, or compare them all '
             'the same with --allow-different'
         )
-    rows_a, rows_b = _shared_rows(a, b)
+    shared = _shared_frames(a, b)
+    rows_a, rows_b = shared.rows_a, shared.rows_b
     names = [name for name in COMPARED if name in _values(a) and name in _values(b)]
     columns_a, columns_b = (
         np.array([np.asarray(_values(each)[name])[rows] for name in names], np.float64)
@@ -188,7 +194,7 @@ def _pair(a: Contender, b: Contender, resampling: Resampling, allow_different: b
         n_frames=int(np.count_nonzero(answered_a & answered_b)),
         differences=[*_differences(names, columns_a, columns_b, resampling, recordings)],
         warnings=[
-            *_warnings(a, b, len(rows_a)),
+            *_warnings(a, b, shared),
             *_unanswered({'A': answered_a, 'B': answered_b}),
         ],
     )
@@ -213,29 +219,20 @@ def _values(of: Contender) -> Mapping[str, Sequence[float]]:
     return of.result.frames.values[of.predictor]
 
 
-def _shared_rows(a: Contender, b: Contender) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
-    """Give the rows of the frames that both have, (N,) each, in the order of the first."""
-    at_a, at_b = _rows(a.result.frames), _rows(b.result.frames)
-    shared = [frame for frame in at_a if frame in at_b]
-    if not shared:
+def _shared_frames(a: Contender, b: Contender) -> SharedFrames:
+    """Give the frames that both have; refuse if there are none."""
+    shared = shared_frames(a.result.frames, b.result.frames)
+    if not len(shared.rows_a):
         raise DataError(
-            f'{a.label} and {b.label} have no frame in common: {_examples(at_a)} against '
-            f'{_examples(at_b)}; evaluate both on the same frames'
+            f'{a.label} and {b.label} have no frame in common: {_examples(a.result.frames)} '
+            f'against {_examples(b.result.frames)}; evaluate both on the same frames'
         )
-    rows = ([at[frame] for frame in shared] for at in (at_a, at_b))
-    first, second = (np.array(each, np.intp) for each in rows)
-    return first, second
+    return shared
 
 
-def _rows(frames: FrameTable) -> dict[tuple[str, str], int]:
-    """Give the row of each frame by recording and name."""
-    keys = zip(frames.recordings, frames.names, strict=True)
-    return {key: row for row, key in enumerate(keys)}
-
-
-def _examples(rows: Mapping[tuple[str, str], int]) -> str:
-    names = [' '.join(key).strip() for key in rows]
-    return repr(names[0]) + (', ...' if len(names) > 1 else '') if names else 'no frame'
+def _examples(frames: FrameTable) -> str:
+    names = [*map(' '.join, zip(frames.recordings, frames.names, strict=True))]
+    return repr(names[0].strip()) + (', ...' if len(names) > 1 else '') if names else 'no frame'
 
 
 def _differences(
@@ -264,7 +261,9 @@ def _differences(
 
 
 def _verdict(name: str, difference: Estimate) -> Verdict:
-    """Say who is better; an interval that is NaN shows nothing."""
+    """Say who is better, as far as the interval tells."""
+    if math.isnan(difference.low):
+        return 'too few frames to tell'
     if difference.low > 0:
         return 'B better' if is_more_better(name) else 'A better'
     if difference.high < 0:
@@ -272,7 +271,9 @@ def _verdict(name: str, difference: Estimate) -> Verdict:
     return 'no difference shown'
 
 
-def _warnings(a: Contender, b: Contender, n_shared: int) -> Iterator[str]:
+def _warnings(a: Contender, b: Contender, shared: SharedFrames) -> Iterator[str]:
+    if shared.is_guess:
+        yield 'frames were matched by their time and by the end of their names'
     if a.result.title != b.result.title:
         yield f'protocols differ: A is {a.result.title}; B is {b.result.title}'
     elif differing := _differing(a.result.protocol, b.result.protocol):
@@ -281,11 +282,17 @@ def _warnings(a: Contender, b: Contender, n_shared: int) -> Iterator[str]:
         yield (
             'the protocol is over all pixels together; here, each frame has one value and one say'
         )
-    if differing := _differing(a.result.source, b.result.source):
+    differing = _differing(a.result.source, b.result.source)
+    if differing == ['files']:
+        yield (
+            'the files of the sources differ in path, size or time: frames of one name may not '
+            'be the same'
+        )
+    elif differing:
         yield f'sources differ in {", ".join(differing)}'
     for name, each in (('A', a), ('B', b)):
         n_frames = len(each.result.frames.names)
-        if n_shared < n_frames:
+        if (n_shared := len(shared.rows_a)) < n_frames:
             yield f'{n_frames - n_shared} of {n_frames} frames of {name} are not in the other'
     yield from _alike(*(each.result.predictors[each.predictor].describe for each in (a, b)))
 

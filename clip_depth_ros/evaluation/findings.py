@@ -37,6 +37,8 @@ def _against_others(result: Result, name: str, metric: str) -> Iterator[str]:
 
 def _relation(ours: Estimate, theirs: Estimate) -> str:
     """Say less, more, or no difference shown, by the intervals."""
+    if not (ours.low <= ours.high and theirs.low <= theirs.high):
+        return 'too few frames to tell it from'
     if ours.high < theirs.low or ours.low > theirs.high:
         change = ours.mean / theirs.mean - 1 if theirs.mean else math.inf
         return f'{abs(100 * change):.0f} % {"less" if change < 0 else "more"} than'

@@ -11,6 +11,7 @@ import re
 from typing import Any, Final
 
 from clip_depth_ros import __version__
+from clip_depth_ros.data.fingerprint import fingerprint
 from clip_depth_ros.data.samples import SampleSource
 from clip_depth_ros.evaluation.protocol import EvaluationProtocol
 
@@ -36,7 +37,7 @@ def identity_of(
     Parameters
     ----------
     source : SampleSource
-        The frames.
+        The frames. Where it has ``files``, what these are: while they change, so may the frames.
     predictors : mapping of str to mapping
         What each says of itself, by name, before it is asked anything. The number of a cuda
         device is left out, as processes that share the work have one each.
@@ -46,10 +47,12 @@ def identity_of(
         Networks round differently in batches of another size.
 
     """
+    files = getattr(source, 'files', ())
     return {
         'version': __version__,
         'protocol': protocol.model_dump(mode='json'),
         'source': {'name': source.name, 'n_frames': len(source), **source.describe()},
+        **({'files': fingerprint(files)} if files else {}),
         'predictors': {name: _steady(described) for name, described in predictors.items()},
         'batch_size': batch_size,
     }
@@ -74,6 +77,8 @@ def _differences(there: Any, here: Any, name: str) -> Iterator[str]:
         for key in {**there, **here}:
             below = f'{name}.{key}' if name else key
             yield from _differences(there.get(key), here.get(key), below)
+    elif there != here and name == 'files':
+        yield 'the files of the source have changed'
     elif there != here:
         yield f'{name} was {_short(there)}, is {_short(here)}'
 

@@ -6,14 +6,13 @@ The journal: what is known of each frame, on disk as soon as it is known.
 ``OUT/journal/<rank>-of-<world>.jsonl``, one for each process that shared the work, only ever
 appended to. Its first line says what decides the numbers (``identity``), each further line is one
 frame. A process that is killed at any moment leaves at most half a line, which is cut away when
-the work goes on.
+the work goes on. What is finished has no journal any more.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, ExitStack, suppress
-import fcntl
 import json
 import os
 from pathlib import Path
@@ -23,7 +22,8 @@ from typing import Any, BinaryIO, Final
 from clip_depth_ros.errors import OutputError
 from clip_depth_ros.evaluation.frame_record import FrameRecord, from_line, json_line, to_line
 from clip_depth_ros.evaluation.identity import difference
-from clip_depth_ros.files import atomic_write_bytes, make_folder
+from clip_depth_ros.evaluation.run_lock import lock
+from clip_depth_ros.files import atomic_write_bytes, make_folder, remove_leftovers
 
 FORMAT: Final = 'clip_depth_ros evaluation journal 1'
 
@@ -44,7 +44,8 @@ class Journal:
     rank, world_size : int
         Which of how many processes this is.
     force : bool
-        Remove what another evaluation has left here, rather than refuse.
+        Remove what another evaluation has left here, rather than refuse; not what is being
+        written just now.
 
     Attributes
     ----------
@@ -70,15 +71,16 @@ class Journal:
     ) -> None:
         self.path = make_folder(_folder(out_dir)) / f'{rank}-of-{world_size}.jsonl'
         for path in _journals(out_dir):
-            if difference := _difference(path, identity):
+            there = _identity_in(path)
+            if there is not None and (differs := _difference(there, identity)):
                 if not force:
                     raise OutputError(
-                        f'{str(path)!r} is of another evaluation: {difference}; name another '
+                        f'{str(path)!r} is of another evaluation: {differs}; name another '
                         'folder, or have it removed with --force'
                     )
                 # Other processes of this run replace their own; they may have done so just now.
                 if path == self.path or not path.name.endswith(f'-of-{world_size}.jsonl'):
-                    path.unlink(missing_ok=True)
+                    _remove(path)
         self._file = _open_to_append(self.path, identity)
         self._synced_s = time.monotonic()
         self.done = {index for index, _, _ in _locations(out_dir, identity)}
@@ -141,6 +143,27 @@ def read_journals(
             last = index
 
 
+def forget_journal(out_dir: str | os.PathLike[str]) -> None:
+    """
+    Remove all journals, when an evaluation is finished: who starts it again wants it anew.
+
+    Processes that have written their last frame may still have theirs open.
+
+    Raises
+    ------
+    OutputError
+        If the operating system refuses.
+
+    """
+    folder = _folder(out_dir)
+    for path in _journals(out_dir):
+        with _explained(path):
+            path.unlink(missing_ok=True)
+    remove_leftovers(folder)
+    with suppress(OSError):  # there is none, or something else is in it
+        folder.rmdir()
+
+
 class JournalWatch:
     """
     The numbers of the frames in the journals of an evaluation, while these grow.
@@ -162,7 +185,7 @@ class JournalWatch:
     def look(self) -> set[int]:
         """Give all numbers so far; reads what is new."""
         for path in _journals(self._out_dir):
-            if path not in self._read and _difference(path, self._identity):
+            if path not in self._read and not _is_of(path, self._identity):
                 continue
             for index, _, end in _frames_in(path, self._read.get(path, 0)):
                 self._indices.add(index)
@@ -183,7 +206,7 @@ def _locations(
 ) -> Iterator[tuple[int, Path, int]]:
     """Give number, file and place of each whole line about a frame."""
     for path in _journals(out_dir):
-        if not _difference(path, identity):
+        if _is_of(path, identity):
             for index, begin, _ in _frames_in(path, 0):
                 yield index, path, begin
 
@@ -212,22 +235,27 @@ def _frames_in(path: Path, begin: int) -> Iterator[tuple[int, int, int]]:
 
 def _open_to_append(path: Path, identity: Mapping[str, Any]) -> BinaryIO:
     """Open a journal, a new one if there is none, behind its last whole line."""
-    if not path.exists():
+    if _identity_in(path) is None:
         # Wholly or not at all: other processes read it.
         atomic_write_bytes(path, json_line({'format': FORMAT, 'identity': identity}))
     with _explained(path):
         file = path.open('r+b')
         try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError as error:
+            lock(file, path)
+        except BaseException:
             file.close()
-            raise OutputError(
-                f'another process is writing {str(path)!r}: wait for it, or name another folder'
-            ) from error
+            raise
         ends = [end for _, _, end in _frames_in(path, 0)]
         file.truncate(ends[-1] if ends else len(file.readline()))
         file.seek(0, os.SEEK_END)
     return file
+
+
+def _remove(path: Path) -> None:
+    """Remove a journal that nobody writes."""
+    with _explained(path), suppress(FileNotFoundError), path.open('rb') as file:
+        lock(file, path, is_shared=True)  # others of this run may be doing the same
+        path.unlink()
 
 
 @contextmanager
@@ -237,6 +265,10 @@ def _explained(path: Path) -> Iterator[None]:
         yield
     except OutputError:
         raise
+    except BlockingIOError as error:
+        raise OutputError(
+            f'another process is writing {str(path)!r}: wait for it, or name another folder'
+        ) from error
     except OSError as error:
         raise OutputError(
             f'cannot write {str(path)!r}: {error.strerror or error}; free some space or name '
@@ -244,9 +276,20 @@ def _explained(path: Path) -> Iterator[None]:
         ) from error
 
 
-def _difference(path: Path, identity: Mapping[str, Any]) -> str:
+def _is_of(path: Path, identity: Mapping[str, Any]) -> bool:
+    """Say whether a journal is of an evaluation."""
+    there = _identity_in(path)
+    return there is not None and not _difference(there, identity)
+
+
+def _difference(there: Mapping[str, Any], identity: Mapping[str, Any]) -> str:
+    """Say in what the identity in a journal is another one; nothing if it is not."""
+    return difference(there, json.loads(json_line(identity)))
+
+
+def _identity_in(path: Path) -> Mapping[str, Any] | None:
     """
-    Say in what a journal is of another evaluation; nothing if it is not.
+    Give what a journal is of; None if it was just removed, or a loss of power left it empty.
 
     Raises
     ------
@@ -258,16 +301,16 @@ def _difference(path: Path, identity: Mapping[str, Any]) -> str:
         with path.open('rb') as file:
             first = file.readline()
     except FileNotFoundError:
-        return 'it was just removed'
+        return None
+    if not first.strip(b'\0'):  # file systems fill what they have lost with zeros
+        return None
     try:
         header = json.loads(first)
-        is_journal = header['format'] == FORMAT
-        there = header['identity']
+        if header['format'] == FORMAT:
+            return dict(header['identity'])
     except (ValueError, TypeError, KeyError):
-        is_journal = False
-    if not is_journal:
-        raise OutputError(
-            f'{str(path)!r} is not a journal of this version ({FORMAT!r}): name another folder, '
-            'or remove it'
-        )
-    return difference(there, json.loads(json_line(identity)))
+        pass
+    raise OutputError(
+        f'{str(path)!r} is not a journal of this version ({FORMAT!r}): name another folder, or '
+        'remove it'
+    )

@@ -37,12 +37,12 @@ def summary_markdown(result: Result) -> str:
 
 
 def heading_lines(result: Result) -> list[str]:
-    """Give the protocol, what differs from it, and how many frames the numbers are of."""
-    differs = result.source.get('differs', '')
+    """Give the protocol, what must be said of the frames, and how many the numbers are of."""
+    notes = result.source.get('notes', '')
     n_used = max((found.n_frames for found in result.predictors.values()), default=0)
     return [
         result.title,
-        *(f'note: {part}' for part in differs.split('; ') if part),
+        *(f'note: {part}' for part in notes.split('; ') if part),
         f'{n_used} of {result.n_frames} frames used',
     ]
 

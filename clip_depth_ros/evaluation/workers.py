@@ -10,7 +10,7 @@ through the pickle, and no shared memory is left behind if a process is killed.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from multiprocessing import get_context
 from multiprocessing.connection import Connection
@@ -48,15 +48,17 @@ class Worker:
         context.set_forkserver_preload([__name__])
         self._connection, there = context.Pipe()
         self._process = context.Process(
-            target=_serve, args=(there, build, parts), daemon=True, name='clip-depth worker'
+            target=_serve, args=(there,), daemon=True, name='clip-depth worker'
         )
         self._process.start()
         there.close()
         self._caller = ThreadPoolExecutor(1, 'caller')
+        # Not as arguments of the process, which would end without a word if it cannot read them.
+        self._built = self._caller.submit(self._ask, build, parts)
 
     def call(self, method: str, *arguments: object) -> Future[Any]:
         """
-        Have a method called; what it raises, the future raises.
+        Have a method called; what it raises, or the making of the object, the future raises.
 
         ClipDepthError, from the future, if the process has ended.
         """
@@ -76,33 +78,44 @@ class Worker:
         self._process.join()
 
     def _call(self, method: str, arguments: tuple[object, ...]) -> Any:
+        self._built.result()  # is done: calls are in their order
+        return self._ask(method, arguments)
+
+    def _ask(self, what: str | Callable[..., object], arguments: tuple[object, ...]) -> Any:
+        request = _packed((what, arguments))
         try:
-            _send(self._connection, _packed((method, arguments)))
-            reply, error, trace = _receive(self._connection)
+            _send(self._connection, request)
+            answer = _receive(self._connection)
         except (EOFError, OSError) as gone:
             raise ClipDepthError(
                 'a process that reads and compares frames has ended: was it killed, is there too '
                 'little memory? Fewer n_workers or a smaller batch_size need less; started '
                 'again, the evaluation goes on from there'
             ) from gone
+        reply, error, trace = _unpacked(answer)
         if error is not None:
             raise error from RuntimeError(f'in another process:\n{trace}')
         return reply
 
 
-def _serve(connection: Connection, build: Callable[..., object], parts: tuple[Any, ...]) -> None:
-    """Call methods until the other end of the pipe is closed, or its process has ended."""
+def _serve(connection: Connection) -> None:
+    """Make an object, then call its methods, until the other end of the pipe is closed."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C goes to all; the first process decides
     cv2.setNumThreads(0)
     os.nice(_NICE)
-    held = build(*parts)
+    held: object = None
     while True:
         try:
-            method, arguments = _receive(connection)
+            request = _receive(connection)
         except EOFError:
             return
         try:
-            packed = _packed((getattr(held, method)(*arguments), None, ''))
+            what, arguments = _unpacked(request)
+            if callable(what):
+                held, reply = what(*arguments), None
+            else:
+                reply = getattr(held, what)(*arguments)
+            packed = _packed((reply, None, ''))
         except Exception as error:
             packed = _packed((None, _sendable(error), traceback.format_exc()))
         _send(connection, packed)
@@ -121,7 +134,7 @@ class _Packed(NamedTuple):
     """A value to be sent: pickled, but for its arrays."""
 
     head: bytes
-    arrays: list[memoryview]
+    arrays: Sequence[memoryview | bytearray]
 
 
 def _packed(value: object) -> _Packed:
@@ -132,15 +145,20 @@ def _packed(value: object) -> _Packed:
 
 def _send(connection: Connection, packed: _Packed) -> None:
     """Send a value, its arrays as they are in memory."""
-    connection.send((packed.head, [array.nbytes for array in packed.arrays]))
+    connection.send((packed.head, [len(array) for array in packed.arrays]))
     for array in packed.arrays:
         connection.send_bytes(array)
 
 
-def _receive(connection: Connection) -> Any:
-    """Receive what :func:`_send` sent; arrays may be written to."""
+def _receive(connection: Connection) -> _Packed:
+    """Receive what :func:`_send` sent."""
     head, sizes = connection.recv()
     arrays = [bytearray(size) for size in sizes]
     for array in arrays:
         connection.recv_bytes_into(array)
-    return pickle.loads(head, buffers=arrays)
+    return _Packed(head, arrays)
+
+
+def _unpacked(packed: _Packed) -> Any:
+    """Give back the value; its arrays may be written to if they were received."""
+    return pickle.loads(packed.head, buffers=packed.arrays)
