@@ -13,7 +13,9 @@ import subprocess
 import sys
 import time
 from typing import Any
+from unittest.mock import Mock
 
+from clip_depth_ros.cli import evaluate_run
 from clip_depth_ros.cli.main import main
 from clip_depth_ros.data.bag_writer import recorded, write_recording
 from clip_depth_ros.data.drive_messages import drive_messages
@@ -125,6 +127,13 @@ class TestResult:
 
     def test_classes_of_the_rendered_drive_are_known(self, out):
         assert 'class road/abs_rel' in means_of(out, RIVAL)
+
+    def test_what_must_be_said_of_the_frames_stands_above_the_numbers(self, out):
+        notes = result_of(out)['source']['notes'].split('; ')
+
+        assert 'the truth is /ground_truth/depth' in notes
+        assert 'intervals over fewer than 30 frames are too narrow' in notes
+        assert f'note: {notes[-1]}' in (out / 'table.md').read_text()
 
     def test_settings_and_versions_are_kept(self, out):
         result = result_of(out)
@@ -389,6 +398,15 @@ class TestInterruptions:
         assert rival(bag, tmp_path) == 0
         assert not (tmp_path / 'journal').exists()
 
+    def test_what_was_ended_while_it_was_written_is_not_finished(self, bag, tmp_path, monkeypatch):
+        with monkeypatch.context() as patch:
+            patch.setattr(evaluate_run, 'forget_journal', Mock(side_effect=KeyboardInterrupt))
+            assert rival(bag, tmp_path) == 130
+        assert (tmp_path / 'result.json').exists()
+
+        assert rival(bag, tmp_path) == 0
+        assert not (tmp_path / 'journal').exists()
+
     def test_two_runs_do_not_share_a_folder(self, bag, tmp_path, capsys):
         with run_lock(tmp_path, 0):
             assert rival(bag, tmp_path) == 1
@@ -429,8 +447,10 @@ class TestCompare:
         assert '"A better"' not in text
         assert '"B better"' not in text
 
-    def test_one_file_stands_for_all_of_its_predictors(self, results, capsys):
-        assert main(['compare', str(results / 'rival' / 'result.json')]) == 0
+    def test_one_file_stands_for_all_of_its_predictors_and_a_folder_for_its_file(
+        self, results, capsys
+    ):
+        assert main(['compare', str(results / 'rival')]) == 0
         out = capsys.readouterr().out
         assert 'B: constant' in out
         assert 'B: random' in out

@@ -204,10 +204,18 @@ def test_what_was_probably_not_meant_is_warned_of(a, b, warning):
 
 def test_other_weights_are_no_warning():
     pair = compared(
-        result(describe={'weights': 'x'}, coverage=[1.0]),
-        result(describe={'weights': 'x', 'clip2depth_weights': 'y'}, coverage=[1.0]),
+        result(describe={'weights': 'x'}, coverage=[1.0] * 30),
+        result(describe={'weights': 'x', 'clip2depth_weights': 'y'}, coverage=[1.0] * 30),
     ).pairs[0]
     assert pair.warnings == []
+
+
+@pytest.mark.parametrize(('n_frames', 'is_warned'), [(3, True), (30, False)])
+def test_few_frames_show_differences_too_often(n_frames, is_warned):
+    """Of three frames, all three agree by chance in one of four comparisons."""
+    a, b = (result(**{ABS_REL: values}) for values in ([0.1] * n_frames, [0.2] * n_frames))
+    warnings = compared(a, b).pairs[0].warnings
+    assert any(warning.startswith('few frames') for warning in warnings) == is_warned
 
 
 def test_frames_that_one_has_not_answered_count_for_coverage_alone():

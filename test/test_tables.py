@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 import math
 
 from clip_depth_ros.cli.demo_words import COLUMNS
@@ -84,6 +85,23 @@ def test_what_differs_from_the_protocol_stands_right_below_it(show):
     source = {'notes': '2 frames instead of 652; against raw LiDAR'}
     lines = [line for line in show(hand_made_result(source=source)).splitlines() if line]
     assert lines[1:3] == ['note: 2 frames instead of 652', 'note: against raw LiDAR']
+
+
+def test_a_predictor_in_another_unit_is_noticed():
+    """Millimetres for metres are a thousand times too far."""
+    result = hand_made_result()
+    name, found = next(iter(result.predictors.items()))
+    estimates = {**found.estimates, 'scale': Estimate(0.001, 0.001, 0.001, 2)}
+    wrong = replace(result, predictors={name: replace(found, estimates=estimates)})
+    assert f'note: {name} is about 1000 times too far' in summary_text(wrong)
+
+
+def test_a_predictor_with_fewer_frames_is_named_above_the_tables():
+    result = hand_made_result()
+    (first, found), *others = result.predictors.items()
+    fewer = replace(found, n_frames=1)
+    partial = replace(result, predictors={**dict(others), first: fewer, 'whole': found})
+    assert f'note: {first} has answered 1 of 2 frames' in summary_text(partial)
 
 
 @pytest.mark.parametrize('show', [summary_text, summary_markdown])

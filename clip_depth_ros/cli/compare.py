@@ -24,7 +24,10 @@ if TYPE_CHECKING:
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add what ``clip-depth compare`` takes."""
     parser.formatter_class = argparse.RawDescriptionHelpFormatter
-    parser.add_argument('results', nargs='+', metavar='FILE[:NAME]', help='result.json files')
+    parser.add_argument(
+        'results', nargs='+', metavar='FILE[:NAME]',
+        help='result.json files, or the folders that they are in',
+    )
     parser.add_argument(
         '--allow-different', action='store_true', help='compare results of different protocols'
     )
@@ -104,6 +107,8 @@ def _split(text: str) -> tuple[Path, str]:
     parts = text.split(':')
     for n_parts in range(len(parts), 0, -1):
         path = Path(':'.join(parts[:n_parts]))
+        if path.is_dir():
+            path /= 'result.json'  # the output folder of an evaluation
         if path.is_file():
             return path, ':'.join(parts[n_parts:])
     return Path(text), ''

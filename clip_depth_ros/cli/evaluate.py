@@ -5,9 +5,9 @@ How good depth is: on recordings, KITTI, NYU and other folders, by a named proto
 
 Scores this package's predictor, any node's depth in a recording (--pred-topic) or depth maps in
 files (--pred-dir), beside baselines that look at no image. Prints a table; the output folder gets
-report.html, result.json (for clip-depth compare), frames.csv, table.md, and the journal from which
-the same command goes on when it was interrupted. Several processes: torchrun --nproc-per-node N
--m clip_depth_ros evaluate ...
+report.html, result.json (for clip-depth compare), frames.csv and table.md. Interrupted, the same
+command goes on where it was. Several processes: torchrun --nproc-per-node N -m clip_depth_ros
+evaluate ...
 """
 
 from __future__ import annotations
@@ -29,7 +29,8 @@ examples:
   clip-depth evaluate drive.mcap --preset kitti2bag --params-file kitti --clip-weights RN50.pt
   clip-depth evaluate drive.mcap --depth-topic /gt/depth --pred-topic /other_node/depth
   clip-depth evaluate kitti/raw --gt-dir kitti/annotated --split eigen_test_files_with_gt.txt
-  clip-depth evaluate frames/ --kind pattern --images 'rgb/*.png' --gt-images 'depth/*.png'
+  clip-depth evaluate frames/ --kind pattern --images 'rgb/*.png' --gt-images 'depth/*.png' \\
+      --gt-per-metre 256
   clip-depth evaluate 1000000-1000009 --params-file synthetic
 """
 
@@ -62,7 +63,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument(
         '--override', nargs='+', default=[], metavar='NAME=VALUE',
-        help='change single choices of the protocol, such as depth_cap_m=50; its name says so',
+        help='change single choices of the protocol, such as depth_cap_m=50 (how far the truth '
+        'counts); its name says so',
     )
     parser.add_argument(
         '--allow-missing', action='store_true',

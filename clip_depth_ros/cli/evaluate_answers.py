@@ -14,7 +14,7 @@ from clip_depth_ros.config import PredictorSettings
 from clip_depth_ros.data.evaluation_sources import EvaluationFrames, open_for_evaluation
 from clip_depth_ros.data.predicted_files import PredictedFiles
 from clip_depth_ros.data.recorded_depth import RecordedDepth
-from clip_depth_ros.errors import ConfigError
+from clip_depth_ros.errors import ConfigError, WeightsError
 from clip_depth_ros.evaluate_settings import EvaluateSettings
 from clip_depth_ros.evaluation.answers import Answers, ImageAnswers, RecordedAnswers
 from clip_depth_ros.evaluation.baselines import (
@@ -25,6 +25,7 @@ from clip_depth_ros.evaluation.baselines import (
 )
 from clip_depth_ros.evaluation.protocol import EvaluationProtocol
 from clip_depth_ros.predictor import build_predictor, choose_method
+from clip_depth_ros.types import DepthPredictor
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -91,7 +92,20 @@ def _method(
     if name not in opened:
         ours = [each for each in opened.values() if isinstance(each, ImageAnswers)]
         previous = ours[0].predictor if ours else None  # their frozen CLIP is shared
-        yield name, ImageAnswers(build_predictor(settings, previous), evaluated.protocol)
+        yield name, ImageAnswers(_built(settings, previous), evaluated.protocol)
+
+
+def _built(settings: PredictorSettings, previous: DepthPredictor | None) -> DepthPredictor:
+    """Build a predictor; without weights, say what needs none."""
+    try:
+        return build_predictor(settings, previous)
+    except WeightsError as error:
+        if settings.uses_bundled():
+            raise
+        raise WeightsError(
+            f'{error}; to try the command without, add --params-file synthetic (small weights '
+            'that come with this package, for rendered streets)'
+        ) from error
 
 
 def _topics(evaluated: Evaluated, _: Mapping[str, Answers]) -> _Named:

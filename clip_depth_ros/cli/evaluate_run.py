@@ -10,7 +10,7 @@ from contextlib import contextmanager, ExitStack
 import os
 from pathlib import Path
 import sys
-from typing import Any
+from typing import Any, Final
 
 from clip_depth_ros.cli.evaluate import FILES
 from clip_depth_ros.cli.evaluate_answers import Evaluated, open_answers
@@ -26,7 +26,7 @@ from clip_depth_ros.evaluation.answers import Answers
 from clip_depth_ros.evaluation.bootstrap import Resampling
 from clip_depth_ros.evaluation.collect import collect
 from clip_depth_ros.evaluation.identity import identity_of
-from clip_depth_ros.evaluation.journal import forget_journal
+from clip_depth_ros.evaluation.journal import forget_journal, has_journal
 from clip_depth_ros.evaluation.protocols import differences, protocol_title
 from clip_depth_ros.evaluation.result import Result
 from clip_depth_ros.evaluation.run import evaluate_frames
@@ -35,6 +35,9 @@ from clip_depth_ros.evaluation.shards import Shard, shard_from, wait_for_all
 from clip_depth_ros.evaluation.tables import summary_text
 from clip_depth_ros.versions import versions
 from tqdm import tqdm
+
+_ENOUGH: Final = 30
+"""Frames from which on a bootstrap interval holds about what it says."""
 
 
 def run_evaluation(args: argparse.Namespace) -> int:
@@ -49,9 +52,11 @@ def run_evaluation(args: argparse.Namespace) -> int:
     """
     outputs, shard = output_files(args), shard_from(os.environ)
     with ExitStack() as closing:
+        closing.enter_context(_saying_how_to_go_on())
         closing.enter_context(run_lock(args.out, shard.rank))
         if shard.is_first:
-            check_outputs(outputs, force=args.force)
+            # A journal that is there was not finished, whatever was written besides.
+            check_outputs(outputs, force=args.force or has_journal(args.out))
         elif outputs['json'][0].exists() and not args.force:
             return 0  # the others were so fast that all is done
         evaluated = open_evaluated(args)
@@ -91,7 +96,7 @@ def _evaluate(
             bar.initial = bar.n = done
         bar.update(done - bar.n)
 
-    with bar, _saying_how_to_go_on():
+    with bar:
         evaluate_frames(
             evaluated.frames,
             answers,
@@ -155,7 +160,7 @@ def _collected(
         predictors={name: each.describe() for name, each in answers.items()},
         title=protocol_title(evaluated.protocol, gt_kind=frames.gt_kind),
         protocol=evaluated.protocol,
-        source=_source_facts(evaluated),
+        source=_source_facts(evaluated, answers),
         settings={name: str(value) for name, value in given.items()},
         versions=versions(),
         n_frames=len(frames),
@@ -168,15 +173,29 @@ def _collected(
     )
 
 
-def _source_facts(evaluated: Evaluated) -> dict[str, str]:
+def _source_facts(evaluated: Evaluated, answers: Mapping[str, Answers]) -> dict[str, str]:
     """Give what the frames are, and what must be said of them."""
     frames = evaluated.frames
-    differs = differences(evaluated.protocol, gt_kind=frames.gt_kind, n_frames=len(frames))
     # So that a comparison notices when files of the same names are not the same.
     known = {'files': fingerprint(frames.files)} if frames.files else {}
     facts = {'name': frames.name, **frames.describe(), **known}
-    notes = [*differs, *frames.notes]
-    return {**facts, 'notes': '; '.join(notes)} if notes else facts
+    return {**facts, 'notes': '; '.join(_notes(evaluated, answers))}
+
+
+def _notes(evaluated: Evaluated, answers: Mapping[str, Answers]) -> Iterator[str]:
+    """Say what a reader must know beside the numbers."""
+    frames = evaluated.frames
+    yield from differences(evaluated.protocol, gt_kind=frames.gt_kind, n_frames=len(frames))
+    described = frames.describe().items()
+    truths = {value for key, value in described if key.endswith(('depth_topic', 'lidar_topic'))}
+    if truths := truths - {''}:
+        yield f'the truth is {", ".join(sorted(truths))}'
+    yield from frames.notes
+    for name, each in answers.items():
+        if each.describe().get('found_by') == 'order':
+            yield f'{name}: no file has the name of a frame, they are taken in order'
+    if len(frames) < _ENOUGH:
+        yield f'intervals over fewer than {_ENOUGH} frames are too narrow'
 
 
 def _exit_code(result: Result, *, allow_missing: bool) -> int:

@@ -8,6 +8,7 @@ import argparse
 from collections.abc import Iterator, Sequence
 import contextlib
 import importlib
+import os
 import signal
 import sys
 import threading
@@ -93,6 +94,10 @@ def main(argv: Sequence[str] | None = None) -> int:
         return 1
     except KeyboardInterrupt:
         return 130
+    except BrokenPipeError:
+        # Whoever read along (head, less) has seen enough; Python would complain on leaving.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 128 + signal.SIGPIPE
 
 
 if __name__ == '__main__':

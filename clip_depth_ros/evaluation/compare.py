@@ -28,6 +28,9 @@ COMPARED: Final = (
 )
 """Values of frames that are compared, where both have them."""
 
+_ENOUGH: Final = 30
+"""Frames from which on a bootstrap interval holds about what it says."""
+
 Verdict = Literal['A better', 'B better', 'no difference shown', 'too few frames to tell']
 
 
@@ -272,17 +275,23 @@ def _verdict(name: str, difference: Estimate) -> Verdict:
 
 
 def _warnings(a: Contender, b: Contender, shared: SharedFrames) -> Iterator[str]:
+    n_shared = len(shared.rows_a)
     if shared.is_guess:
         yield 'frames were matched by their time and by the end of their names'
     if a.result.title != b.result.title:
         yield f'protocols differ: A is {a.result.title}; B is {b.result.title}'
     elif differing := _differing(a.result.protocol, b.result.protocol):
         yield f'protocols differ in {", ".join(differing)}'
+    if n_shared < _ENOUGH:
+        yield (
+            f'few frames: below about {_ENOUGH}, intervals are too narrow and show differences '
+            'more often than they should'
+        )
     if a.result.protocol.get('aggregation') == 'pixel':
         yield (
             'the protocol is over all pixels together; here, each frame has one value and one say'
         )
-    differing = _differing(a.result.source, b.result.source)
+    differing = [n for n in _differing(a.result.source, b.result.source) if n != 'notes']
     if differing == ['files']:
         yield (
             'the files of the sources differ in path, size or time: frames of one name may not '
@@ -292,7 +301,7 @@ def _warnings(a: Contender, b: Contender, shared: SharedFrames) -> Iterator[str]
         yield f'sources differ in {", ".join(differing)}'
     for name, each in (('A', a), ('B', b)):
         n_frames = len(each.result.frames.names)
-        if (n_shared := len(shared.rows_a)) < n_frames:
+        if n_shared < n_frames:
             yield f'{n_frames - n_shared} of {n_frames} frames of {name} are not in the other'
     yield from _alike(*(each.result.predictors[each.predictor].describe for each in (a, b)))
 

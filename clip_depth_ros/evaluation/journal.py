@@ -143,6 +143,11 @@ def read_journals(
             last = index
 
 
+def has_journal(out_dir: str | os.PathLike[str]) -> bool:
+    """Say whether an evaluation there was begun and not finished."""
+    return bool(_journals(out_dir))
+
+
 def forget_journal(out_dir: str | os.PathLike[str]) -> None:
     """
     Remove all journals, when an evaluation is finished: who starts it again wants it anew.

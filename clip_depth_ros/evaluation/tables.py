@@ -15,6 +15,9 @@ _WIDTH: Final = 100
 _INDENT: Final = '  '
 _N_PROBLEMS: Final = 10
 
+_UNITS: Final = (0.02, 50.0)
+"""A scale beyond is that of a unit rather than of a bad method."""
+
 
 def summary_text(result: Result) -> str:
     """Give a result for a terminal, at most 100 columns wide where its names allow that."""
@@ -38,13 +41,24 @@ def summary_markdown(result: Result) -> str:
 
 def heading_lines(result: Result) -> list[str]:
     """Give the protocol, what must be said of the frames, and how many the numbers are of."""
-    notes = result.source.get('notes', '')
+    notes = result.source.get('notes', '').split('; ')
     n_used = max((found.n_frames for found in result.predictors.values()), default=0)
     return [
         result.title,
-        *(f'note: {part}' for part in notes.split('; ') if part),
+        *(f'note: {part}' for part in (*notes, *_predictor_notes(result, n_used)) if part),
         f'{n_used} of {result.n_frames} frames used',
     ]
+
+
+def _predictor_notes(result: Result, n_used: int) -> Iterator[str]:
+    """Say whose numbers are of fewer frames, or in another unit by the looks of it."""
+    for name, found in result.predictors.items():
+        if found.n_frames < n_used:
+            yield f'{name} has answered {found.n_frames} of {n_used} frames'
+        scale = found.estimates.get('scale')
+        if scale and not _UNITS[0] < scale.mean < _UNITS[1]:
+            off, way = max(scale.mean, 1 / scale.mean), 'near' if scale.mean > 1 else 'far'
+            yield f'{name} is about {off:.0f} times too {way}: is it, or the truth, in metres?'
 
 
 def problem_lines(problems: Sequence[Problem]) -> list[str]:
