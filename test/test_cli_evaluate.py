@@ -407,6 +407,15 @@ class TestInterruptions:
         assert rival(bag, tmp_path) == 0
         assert not (tmp_path / 'journal').exists()
 
+    def test_going_on_does_not_overwrite_what_lies_elsewhere(self, bag, tmp_path, capsys):
+        killed(command(bag, tmp_path / 'out'), tmp_path / 'out')
+        (tmp_path / 'mine.json').write_text('precious')
+
+        words = command(bag, tmp_path / 'out')[4:]
+        assert evaluate(*words, '--json', tmp_path / 'mine.json') == 1
+        assert 'mine.json exists already' in capsys.readouterr().err
+        assert (tmp_path / 'mine.json').read_text() == 'precious'
+
     def test_two_runs_do_not_share_a_folder(self, bag, tmp_path, capsys):
         with run_lock(tmp_path, 0):
             assert rival(bag, tmp_path) == 1

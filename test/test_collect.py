@@ -14,7 +14,7 @@ from clip_depth_ros.core.metrics import metrics_of
 from clip_depth_ros.errors import OutputError
 from clip_depth_ros.evaluation.bootstrap import Resampling
 from clip_depth_ros.evaluation.collect import collect
-from clip_depth_ros.evaluation.frame_record import FrameRecord
+from clip_depth_ros.evaluation.frame_record import FrameRecord, to_line
 from clip_depth_ros.evaluation.journal import Journal
 from clip_depth_ros.evaluation.protocol import EvaluationProtocol
 from clip_depth_ros.evaluation.result import Problem, Result
@@ -36,7 +36,7 @@ def record(index: int, *problems: Problem, **values: Mapping[str, float]) -> Fra
 def write(out_dir: Path, *records: FrameRecord, rank: int = 0, world_size: int = 1) -> None:
     with Journal(out_dir, SAME, rank=rank, world_size=world_size) as journal:
         for each in records:
-            journal.add(each)
+            journal.add_line(each.index, to_line(each))
 
 
 def collected(out_dir: Path, n_frames: int, **changes) -> Result:

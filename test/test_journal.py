@@ -35,7 +35,7 @@ def record(index: int, value: float = 0.5) -> FrameRecord:
 def write(out_dir: Path, *indices: int, rank: int = 0, world_size: int = 1, value: float = 0.5):
     with Journal(out_dir, SAME, rank=rank, world_size=world_size) as journal:
         for index in indices:
-            journal.add(record(index, value))
+            journal.add_line(index, to_line(record(index, value)))
 
 
 def written(out_dir: Path) -> list[int]:
@@ -69,7 +69,7 @@ def test_a_journal_has_one_line_on_what_it_is_of_and_one_for_each_frame(tmp_path
 
 def test_a_frame_is_in_the_file_as_soon_as_it_was_added(tmp_path):
     with Journal(tmp_path, SAME) as journal:
-        journal.add(record(4))
+        journal.add_line(4, to_line(record(4)))
         assert written(tmp_path) == [4]
 
 
@@ -135,7 +135,7 @@ def test_processes_that_start_together_by_force_leave_each_others_journals(tmp_p
     write(tmp_path, 0, rank=0, world_size=2)
     write(tmp_path, 1, rank=1, world_size=2)
     with Journal(tmp_path, OTHER, rank=0, world_size=2, force=True) as first:
-        first.add(record(5))
+        first.add_line(5, to_line(record(5)))
         with Journal(tmp_path, OTHER, rank=1, world_size=2, force=True) as second:
             assert second.done == {5}
     assert written(tmp_path) == []
@@ -151,7 +151,7 @@ def test_what_is_being_written_is_not_removed_by_force(tmp_path, world_size):
     with Journal(tmp_path, SAME) as running:
         with pytest.raises(OutputError, match='another process is writing'):
             Journal(tmp_path, OTHER, world_size=world_size, force=True)
-        running.add(record(3))
+        running.add_line(3, to_line(record(3)))
     assert written(tmp_path) == [3]
 
 

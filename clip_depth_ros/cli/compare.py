@@ -13,12 +13,17 @@ from __future__ import annotations
 
 import argparse
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import Final, TYPE_CHECKING
+
+from clip_depth_ros.cli.flags import add_setting_flags, given_settings
+from clip_depth_ros.evaluate_settings import EvaluateSettings
 
 if TYPE_CHECKING:
     from clip_depth_ros.evaluation.result import Result
 
     Entry = tuple[str, Result, str]
+
+_OF_BOOTSTRAP: Final = ('bootstrap_samples', 'bootstrap_block', 'seed')
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -31,21 +36,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         '--allow-different', action='store_true', help='compare results of different protocols'
     )
-    parser.add_argument(
-        '--bootstrap-samples', type=int, default=1000, metavar='N',
-        help='resamples for the 95 %% intervals (default: %(default)s)',
-    )
-    parser.add_argument(
-        '--bootstrap-block', type=int, default=1, metavar='N',
-        help='frames that are resampled together, as for clip-depth evaluate '
-        '(default: %(default)s)',
-    )
-    parser.add_argument(
-        '--seed', type=int, default=0, metavar='S', help='of the bootstrap (default: %(default)s)'
-    )
     parser.add_argument('--json', type=Path, metavar='FILE', help='write the comparison there')
     parser.add_argument('--markdown', type=Path, metavar='FILE', help='write a Markdown table')
     parser.add_argument('--force', action='store_true', help='overwrite these files')
+    add_setting_flags(parser, _OF_BOOTSTRAP, settings=EvaluateSettings, title='intervals')
 
 
 def run(args: argparse.Namespace) -> int:
@@ -64,9 +58,7 @@ def run(args: argparse.Namespace) -> int:
     check_free([path for path in (args.json, args.markdown) if path], force=args.force)
     comparison = compare(
         _entries(args.results),
-        resampling=Resampling(
-            n_samples=args.bootstrap_samples, block=args.bootstrap_block, seed=args.seed
-        ),
+        resampling=Resampling(*_resampling(args)),
         allow_different=args.allow_different,
     )
     if args.json:
@@ -75,6 +67,14 @@ def run(args: argparse.Namespace) -> int:
         atomic_write_bytes(args.markdown, comparison_markdown(comparison).encode())
     print(comparison_text(comparison))
     return 0
+
+
+def _resampling(args: argparse.Namespace) -> list[int]:
+    """Give samples, block and seed; what is not given is as for ``clip-depth evaluate``."""
+    given = given_settings(args, EvaluateSettings)
+    return [
+        given.get(name, EvaluateSettings.model_fields[name].default) for name in _OF_BOOTSTRAP
+    ]
 
 
 def _entries(texts: list[str]) -> list[Entry]:

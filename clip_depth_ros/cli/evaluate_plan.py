@@ -35,9 +35,19 @@ def output_files(args: argparse.Namespace) -> Outputs:
     }
 
 
-def check_outputs(outputs: Outputs, *, force: bool) -> None:
+def check_outputs(outputs: Outputs, *, force: bool, is_unfinished: bool) -> None:
     """
     Refuse what would overwrite something, or could not be written after all the work.
+
+    Parameters
+    ----------
+    outputs : mapping of str to list of Path
+        Files of each kind.
+    force : bool
+        Whether files may be replaced.
+    is_unfinished : bool
+        Whether the output folder is that of an evaluation that was interrupted: what it has
+        written there already is written again. Copies elsewhere could be anybody's.
 
     Raises
     ------
@@ -49,7 +59,8 @@ def check_outputs(outputs: Outputs, *, force: bool) -> None:
     files = [path.resolve() for paths in outputs.values() for path in paths]
     if len({*files}) < len(files):
         raise OutputError(f'each output needs a file of its own, got {[*map(str, files)]}')
-    check_free(files, force=force)
+    own = {paths[0].resolve() for paths in outputs.values()} if is_unfinished else set()
+    check_free((file for file in files if file not in own), force=force)
     for folder in {file.parent for file in files}:
         make_folder(folder)
 

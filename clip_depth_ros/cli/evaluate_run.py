@@ -10,7 +10,7 @@ from contextlib import contextmanager, ExitStack
 import os
 from pathlib import Path
 import sys
-from typing import Any, Final
+from typing import Any
 
 from clip_depth_ros.cli.evaluate import FILES
 from clip_depth_ros.cli.evaluate_answers import Evaluated, open_answers
@@ -21,9 +21,8 @@ from clip_depth_ros.cli.evaluate_plan import (
     open_evaluated,
     output_files,
 )
-from clip_depth_ros.data.fingerprint import fingerprint
 from clip_depth_ros.evaluation.answers import Answers
-from clip_depth_ros.evaluation.bootstrap import Resampling
+from clip_depth_ros.evaluation.bootstrap import ENOUGH_FRAMES, Resampling
 from clip_depth_ros.evaluation.collect import collect
 from clip_depth_ros.evaluation.identity import identity_of
 from clip_depth_ros.evaluation.journal import forget_journal, has_journal
@@ -35,9 +34,6 @@ from clip_depth_ros.evaluation.shards import Shard, shard_from, wait_for_all
 from clip_depth_ros.evaluation.tables import summary_text
 from clip_depth_ros.versions import versions
 from tqdm import tqdm
-
-_ENOUGH: Final = 30
-"""Frames from which on a bootstrap interval holds about what it says."""
 
 
 def run_evaluation(args: argparse.Namespace) -> int:
@@ -55,8 +51,7 @@ def run_evaluation(args: argparse.Namespace) -> int:
         closing.enter_context(_saying_how_to_go_on())
         closing.enter_context(run_lock(args.out, shard.rank))
         if shard.is_first:
-            # A journal that is there was not finished, whatever was written besides.
-            check_outputs(outputs, force=args.force or has_journal(args.out))
+            check_outputs(outputs, force=args.force, is_unfinished=has_journal(args.out))
         elif outputs['json'][0].exists() and not args.force:
             return 0  # the others were so fast that all is done
         evaluated = open_evaluated(args)
@@ -160,7 +155,12 @@ def _collected(
         predictors={name: each.describe() for name, each in answers.items()},
         title=protocol_title(evaluated.protocol, gt_kind=frames.gt_kind),
         protocol=evaluated.protocol,
-        source=_source_facts(evaluated, answers),
+        # The files as they were at the beginning, so that a comparison notices when those of the
+        # same names are not the same.
+        source={
+            **_source_facts(evaluated, answers),
+            **{name: identity[name] for name in ('files',) if name in identity},
+        },
         settings={name: str(value) for name, value in given.items()},
         versions=versions(),
         n_frames=len(frames),
@@ -176,10 +176,8 @@ def _collected(
 def _source_facts(evaluated: Evaluated, answers: Mapping[str, Answers]) -> dict[str, str]:
     """Give what the frames are, and what must be said of them."""
     frames = evaluated.frames
-    # So that a comparison notices when files of the same names are not the same.
-    known = {'files': fingerprint(frames.files)} if frames.files else {}
-    facts = {'name': frames.name, **frames.describe(), **known}
-    return {**facts, 'notes': '; '.join(_notes(evaluated, answers))}
+    notes = '; '.join(_notes(evaluated, answers))
+    return {'name': frames.name, **frames.describe(), 'notes': notes}
 
 
 def _notes(evaluated: Evaluated, answers: Mapping[str, Answers]) -> Iterator[str]:
@@ -194,8 +192,8 @@ def _notes(evaluated: Evaluated, answers: Mapping[str, Answers]) -> Iterator[str
     for name, each in answers.items():
         if each.describe().get('found_by') == 'order':
             yield f'{name}: no file has the name of a frame, they are taken in order'
-    if len(frames) < _ENOUGH:
-        yield f'intervals over fewer than {_ENOUGH} frames are too narrow'
+    if len(frames) < ENOUGH_FRAMES:
+        yield f'intervals over fewer than {ENOUGH_FRAMES} frames are too narrow'
 
 
 def _exit_code(result: Result, *, allow_missing: bool) -> int:

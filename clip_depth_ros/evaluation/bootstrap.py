@@ -22,6 +22,9 @@ from numpy.typing import NDArray
 Columns = NDArray[np.float64]
 """One row for each frame, one column for each value; NaN where a frame does not have it."""
 
+ENOUGH_FRAMES: Final = 30
+"""From so many on, an interval holds about as often as it says; below, it is too narrow."""
+
 _PERCENTILES: Final = (2.5, 97.5)
 
 _MOST: Final = 100_000

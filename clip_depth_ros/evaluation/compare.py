@@ -15,7 +15,12 @@ import math
 from typing import Final, Literal, NamedTuple
 
 from clip_depth_ros.errors import ConfigError, DataError
-from clip_depth_ros.evaluation.bootstrap import Columns, mean_intervals, Resampling
+from clip_depth_ros.evaluation.bootstrap import (
+    Columns,
+    ENOUGH_FRAMES,
+    mean_intervals,
+    Resampling,
+)
 from clip_depth_ros.evaluation.result import Estimate, FrameTable, Result
 from clip_depth_ros.evaluation.score import ALIGNMENTS, is_more_better, METRICS
 from clip_depth_ros.evaluation.shared_frames import shared_frames, SharedFrames
@@ -27,9 +32,6 @@ COMPARED: Final = (
     'coverage', 'flicker', 'roughness', 'lost_edges',
 )
 """Values of frames that are compared, where both have them."""
-
-_ENOUGH: Final = 30
-"""Frames from which on a bootstrap interval holds about what it says."""
 
 Verdict = Literal['A better', 'B better', 'no difference shown', 'too few frames to tell']
 
@@ -282,10 +284,10 @@ def _warnings(a: Contender, b: Contender, shared: SharedFrames) -> Iterator[str]
         yield f'protocols differ: A is {a.result.title}; B is {b.result.title}'
     elif differing := _differing(a.result.protocol, b.result.protocol):
         yield f'protocols differ in {", ".join(differing)}'
-    if n_shared < _ENOUGH:
+    if n_shared < ENOUGH_FRAMES:
         yield (
-            f'few frames: below about {_ENOUGH}, intervals are too narrow and show differences '
-            'more often than they should'
+            f'few frames: below about {ENOUGH_FRAMES}, intervals are too narrow and show '
+            'differences more often than they should'
         )
     if a.result.protocol.get('aggregation') == 'pixel':
         yield (

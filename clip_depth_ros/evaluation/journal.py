@@ -20,7 +20,7 @@ import time
 from typing import Any, BinaryIO, Final
 
 from clip_depth_ros.errors import OutputError
-from clip_depth_ros.evaluation.frame_record import FrameRecord, from_line, json_line, to_line
+from clip_depth_ros.evaluation.frame_record import FrameRecord, from_line, json_line
 from clip_depth_ros.evaluation.identity import difference
 from clip_depth_ros.evaluation.run_lock import lock
 from clip_depth_ros.files import atomic_write_bytes, make_folder, remove_leftovers
@@ -84,10 +84,6 @@ class Journal:
         self._file = _open_to_append(self.path, identity)
         self._synced_s = time.monotonic()
         self.done = {index for index, _, _ in _locations(out_dir, identity)}
-
-    def add(self, record: FrameRecord) -> None:
-        """Write a frame down; see :meth:`add_line`."""
-        self.add_line(record.index, to_line(record))
 
     def add_line(self, index: int, line: bytes) -> None:
         """
