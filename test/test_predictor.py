@@ -364,11 +364,16 @@ def test_importing_the_seam_loads_no_torch():
 
 @pytest.mark.gpu
 def test_on_a_gpu_the_memory_there_is_told_and_given_back():
-    predictor = build_predictor(
-        PredictorSettings(backbone='tiny', pretrained='random', device='cuda')
-    )
-    predictor.predict(np.zeros((96, 320, 3), np.uint8))
-    assert float(predictor.describe()['device_memory_mb']) > 1
-    before = torch.cuda.memory_allocated()
-    predictor.close()
-    assert torch.cuda.memory_allocated() < before / 4
+    settings = PredictorSettings(backbone='tiny', pretrained='random', device='cuda')
+    image = np.zeros((96, 320, 3), np.uint8)
+    first = build_predictor(settings)
+    first.predict(image)
+    first.close()
+    # What is left is cuBLAS's workspace (33 MiB on an H100), which PyTorch keeps for the process.
+    kept = torch.cuda.memory_allocated()
+
+    second = build_predictor(settings)
+    second.predict(image)
+    assert float(second.describe()['device_memory_mb']) * 1e6 > kept + 1e6
+    second.close()
+    assert torch.cuda.memory_allocated() <= kept
