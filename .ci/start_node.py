@@ -22,7 +22,10 @@ def main(prefix: Path) -> None:
     from ament_index_python.packages import get_package_share_directory
 
     check(Path(get_package_share_directory(PACKAGE)), prefix, 'ament index')
-    imported = 'import clip_depth_ros, clip_depth_ros.paths as p; print(p.__file__, p.share_dir())'
+    imported = (
+        'import clip_depth_ros, clip_depth_ros.settings.paths as p; '
+        'print(p.__file__, p.share_dir())'
+    )
     command = [sys.executable, '-c', imported]
     files = subprocess.run(command, cwd='/', capture_output=True, text=True, check=True).stdout
     for file in files.split():

@@ -18,9 +18,9 @@ import sys
 import time
 from typing import Any
 
-from clip_depth_ros.predictor import ConstantPredictor
+from clip_depth_ros.predictor.build import ConstantPredictor
 from clip_depth_ros.ros.dds import use_shipped_dds_profile
-from clip_depth_ros.ros.images import rgb_message
+from clip_depth_ros.ros.node.images import rgb_message
 import numpy as np
 import rclpy
 from rclpy.executors import SingleThreadedExecutor
@@ -34,7 +34,7 @@ WIDTH, HEIGHT = 1242, 375
 
 def run_node() -> None:
     """Run the node with a constant predictor until interrupted."""
-    from clip_depth_ros.ros.node import DepthNode
+    from clip_depth_ros.ros.node.node import DepthNode
 
     rclpy.init()
     node = DepthNode(build_predictor=lambda settings, previous: ConstantPredictor(5.0))

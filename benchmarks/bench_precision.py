@@ -17,9 +17,9 @@ import argparse
 import statistics
 import time
 
-from clip_depth_ros.config import PredictorSettings
-from clip_depth_ros.data.world.drive import Drive
-from clip_depth_ros.predictor import build_predictor
+from clip_depth_ros.predictor.build import build_predictor
+from clip_depth_ros.settings.config import PredictorSettings
+from clip_depth_ros.world.drive import Drive
 import numpy as np
 import torch
 
@@ -81,8 +81,8 @@ def compare(name, values, frames, device) -> None:
         change = np.concatenate(changes[precision])
         print(
             f'{name:30} {precision}: {1e3 * median_s:7.2f} ms, {full_s / median_s:5.2f} x fp32, '
-            f'abs_rel {np.mean(errors[precision]):.4f}, depth changed by mean {change.mean():.5f}, '
-            f'99.9 % {np.quantile(change, 0.999):.5f} of itself'
+            f'abs_rel {np.mean(errors[precision]):.4f}, depth changed by mean '
+            f'{change.mean():.5f}, 99.9 % {np.quantile(change, 0.999):.5f} of itself'
         )
     if torch.cuda.is_available():
         print(f'{"":30} on {torch.cuda.get_device_name()}')

@@ -21,7 +21,7 @@ import time
 from clip_depth_ros.core.image_plan import Size
 from clip_depth_ros.model.backbone import build_backbone
 from clip_depth_ros.model.devices import this_machine
-from clip_depth_ros.train_settings import TrainSettings
+from clip_depth_ros.settings.training import TrainSettings
 from clip_depth_ros.training.distributed import Ranks
 from clip_depth_ros.training.frames import Batch
 from clip_depth_ros.training.frozen import choose_arithmetic, FrozenClip

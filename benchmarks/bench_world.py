@@ -13,11 +13,11 @@ from collections.abc import Callable
 import statistics
 import time
 
-from clip_depth_ros.data.world.drive import Drive
-from clip_depth_ros.data.world.lidar import KITTI_T_CAM_LIDAR, LidarModel, scan
-from clip_depth_ros.data.world.rays import CameraRays
-from clip_depth_ros.data.world.render import render
-from clip_depth_ros.data.world.scene import cast
+from clip_depth_ros.world.drive import Drive
+from clip_depth_ros.world.lidar import KITTI_T_CAM_LIDAR, LidarModel, scan
+from clip_depth_ros.world.rays import CameraRays
+from clip_depth_ros.world.render import render
+from clip_depth_ros.world.scene import cast
 import numpy as np
 
 SEEDS = range(20)

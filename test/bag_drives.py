@@ -7,13 +7,13 @@ from __future__ import annotations
 from typing import Any
 
 from bag_files import START_NS, STEP_NS
-from clip_depth_ros.data.bag_writer import recorded
-from clip_depth_ros.data.messages import (
+from clip_depth_ros.bags.messages import (
     camera_info_message,
     cloud_message,
     image_message,
     tf_message,
 )
+from clip_depth_ros.bags.writer import recorded
 from clip_depth_ros.types import Intrinsics, RecordedMessage
 import numpy as np
 

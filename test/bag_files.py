@@ -8,9 +8,9 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 import sqlite3
 
-from clip_depth_ros.data.bag_types import ros2_types
-from clip_depth_ros.data.bag_writer import recorded
-from clip_depth_ros.data.messages import camera_info_message, image_message, tf_message
+from clip_depth_ros.bags.message_types import ros2_types
+from clip_depth_ros.bags.messages import camera_info_message, image_message, tf_message
+from clip_depth_ros.bags.writer import recorded
 from clip_depth_ros.types import Intrinsics, RecordedMessage
 import numpy as np
 from rosbags.rosbag1 import Writer as Ros1Writer

@@ -9,7 +9,7 @@ from pathlib import Path
 import time
 from typing import Any
 
-from clip_depth_ros.data.world.drive import SyntheticFrame
+from clip_depth_ros.world.drive import SyntheticFrame
 import cv2
 import h5py
 import numpy as np

@@ -9,13 +9,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from clip_depth_ros.cli.demo_methods import DemoMethod, DIAGNOSTICS
-from clip_depth_ros.cli.demo_plan import DemoPlan
-from clip_depth_ros.config import NodeSettings
+from clip_depth_ros.bags.messages import camera_info_message, header, image_message
+from clip_depth_ros.bags.topics import CAMERA_FRAME, CAMERA_INFO, IMAGE, TRUE_DEPTH
+from clip_depth_ros.bags.writer import BagWriter
 from clip_depth_ros.core.cloud import CloudBuilder
-from clip_depth_ros.data.bag_writer import BagWriter
-from clip_depth_ros.data.messages import camera_info_message, header, image_message
-from clip_depth_ros.data.topics import CAMERA_FRAME, CAMERA_INFO, IMAGE, TRUE_DEPTH
+from clip_depth_ros.demo.methods import DemoMethod, DIAGNOSTICS
+from clip_depth_ros.demo.plan import DemoPlan
+from clip_depth_ros.settings.config import NodeSettings
 from clip_depth_ros.types import Depth, Intrinsics
 import numpy as np
 from rosbags.typesys.stores.ros2_jazzy import (

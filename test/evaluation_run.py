@@ -9,14 +9,14 @@ from pathlib import Path
 import sys
 import time
 
-from clip_depth_ros.data.samples import DepthSample
 from clip_depth_ros.errors import DataError
-from clip_depth_ros.evaluation.answered_frame import Scoring
-from clip_depth_ros.evaluation.frame_record import FrameRecord
-from clip_depth_ros.evaluation.journal import read_journals
-from clip_depth_ros.evaluation.protocol import EvaluationProtocol
-from clip_depth_ros.evaluation.run import evaluate_frames
-from clip_depth_ros.evaluation.score import FrameScore
+from clip_depth_ros.evaluation.run.answered_frame import Scoring
+from clip_depth_ros.evaluation.run.frame_record import FrameRecord
+from clip_depth_ros.evaluation.run.journal import read_journals
+from clip_depth_ros.evaluation.run.run import evaluate_frames
+from clip_depth_ros.evaluation.score.protocol import EvaluationProtocol
+from clip_depth_ros.evaluation.score.score import FrameScore
+from clip_depth_ros.sources.samples import DepthSample
 from clip_depth_ros.types import DepthMap
 import numpy as np
 

@@ -9,16 +9,20 @@ from typing import Any
 
 from clip_depth_ros.core.image_plan import Size
 from clip_depth_ros.core.projection import projection_matrix, sparse_depth
-from clip_depth_ros.data.world.drive import Drive
-from clip_depth_ros.evaluation.report_frames import frame_caption, report_frames, ReportFrame
-from clip_depth_ros.evaluation.result import (
+from clip_depth_ros.evaluation.report.report_frames import (
+    frame_caption,
+    report_frames,
+    ReportFrame,
+)
+from clip_depth_ros.evaluation.results.result import (
     Estimate,
     FrameTable,
     PredictorResult,
     Problem,
     Result,
 )
-from clip_depth_ros.evaluation.score import CONFIDENCE_EDGES, DEPTH_EDGES_M, ERROR_EDGES
+from clip_depth_ros.evaluation.score.score import CONFIDENCE_EDGES, DEPTH_EDGES_M, ERROR_EDGES
+from clip_depth_ros.world.drive import Drive
 import cv2
 import numpy as np
 

@@ -4,8 +4,8 @@
 
 from __future__ import annotations
 
-from clip_depth_ros.data.samples import DepthSample
 from clip_depth_ros.errors import DataError
+from clip_depth_ros.sources.samples import DepthSample
 import numpy as np
 
 HEIGHT, WIDTH = 32, 64

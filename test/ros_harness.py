@@ -11,8 +11,8 @@ import threading
 import time
 from typing import Any
 
-from clip_depth_ros.ros.node import DepthNode
-from clip_depth_ros.ros.outputs import TOPICS
+from clip_depth_ros.ros.node.node import DepthNode
+from clip_depth_ros.ros.node.outputs import TOPICS
 from clip_depth_ros.types import DepthMap
 from diagnostic_msgs.msg import DiagnosticArray
 import numpy as np

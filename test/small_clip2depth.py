@@ -9,12 +9,12 @@ from pathlib import Path
 import pickle
 from typing import Any
 
-from clip_depth_ros.clip2depth_settings import Clip2DepthSettings
-from clip_depth_ros.config import PredictorSettings
 from clip_depth_ros.core.image_plan import Size
 from clip_depth_ros.model.backbone import build_backbone
 from clip_depth_ros.model.clip2depth import build_clip2depth
 from clip_depth_ros.model.clip2depth_weights import save_clip2depth
+from clip_depth_ros.settings.clip2depth import Clip2DepthSettings
+from clip_depth_ros.settings.config import PredictorSettings
 from small_clips import SMALL_VIT, write_json
 import torch
 

@@ -11,7 +11,7 @@ import subprocess
 import sys
 from typing import Any
 
-from clip_depth_ros.train_settings import TrainSettings
+from clip_depth_ros.settings.training import TrainSettings
 from clip_depth_ros.training.logs import read_log
 from clip_depth_ros.training.loop import train
 from ramps import Ramps

@@ -5,13 +5,18 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
 PACKAGE = 'clip_depth_ros'
 ROOT = Path(__file__).resolve().parents[1]
 PACKAGE_DIR = ROOT / PACKAGE
+SUB_ROOMS = {
+    *(f'evaluation/{part}' for part in ('score', 'results', 'run', 'report', 'compare')),
+    'ros/node',
+}
+"""Folders within a room that have rules of their own."""
 
 
 class Import(NamedTuple):
@@ -32,8 +37,13 @@ def python_files(folder: Path) -> list[Path]:
 
 
 def room_of(file: Path) -> str:
-    """Give the layer that a file of the package belongs to: a folder, or a module of its own."""
-    return file.relative_to(PACKAGE_DIR).parts[0].removesuffix('.py')
+    """Return the room of a file of the package: a folder, or a module of its own."""
+    return room_at([*file.relative_to(PACKAGE_DIR).with_suffix('').parts])
+
+
+def room_at(parts: Sequence[str]) -> str:
+    """Return the room at a place in the package, such as ``ros`` or ``ros/node``."""
+    return '/'.join(parts[:2]) if '/'.join(parts[:2]) in SUB_ROOMS else parts[0]
 
 
 def imports_of(file: Path) -> list[Import]:

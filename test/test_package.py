@@ -15,7 +15,8 @@ import sys
 from typing import NamedTuple
 import xml.etree.ElementTree as ElementTree
 
-from clip_depth_ros import __version__, paths
+from clip_depth_ros import __version__
+from clip_depth_ros.settings import paths
 from clip_depth_ros.errors import MissingDependencyError
 import pytest
 from source_tree import imports_of, PACKAGE, PACKAGE_DIR, python_files, ROOT
@@ -216,8 +217,8 @@ def test_assets_travel_inside_the_package():
 def copied_package(folder: Path) -> Path:
     """Copy what paths.py needs to a place that is no checkout, as an installer does."""
     package = folder / PACKAGE
-    package.mkdir(parents=True)
-    for name in ('__init__.py', 'errors.py', 'paths.py'):
+    (package / 'settings').mkdir(parents=True)
+    for name in ('__init__.py', 'errors.py', 'settings/__init__.py', 'settings/paths.py'):
         (package / name).write_bytes((PACKAGE_DIR / name).read_bytes())
     return folder
 
@@ -232,7 +233,10 @@ def share_of(prefix: Path) -> Path:
 
 def ask_share_dir(site: Path, **environment: str) -> subprocess.CompletedProcess[str]:
     """Ask a copied package for its share folder, in a process that knows no other copy."""
-    code = f'import sys; sys.path.insert(0, {str(site)!r}); import clip_depth_ros.paths as p; '
+    code = (
+        f'import sys; sys.path.insert(0, {str(site)!r}); '
+        'import clip_depth_ros.settings.paths as p; '
+    )
     return subprocess.run(
         [sys.executable, '-c', f'{code} print(p.share_dir())'],
         cwd='/', capture_output=True, text=True, check=False,

@@ -8,7 +8,7 @@ import argparse
 from collections.abc import Iterator
 import time
 
-from clip_depth_ros.data.bags import BagReader, BagTopic
+from clip_depth_ros.bags.reader import BagReader, BagTopic
 
 
 def print_info(args: argparse.Namespace) -> int:

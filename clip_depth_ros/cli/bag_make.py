@@ -10,9 +10,9 @@ from pathlib import Path
 
 def make_from_kitti(args: argparse.Namespace) -> int:
     """Turn a KITTI folder into a recording."""
-    from clip_depth_ros.data.bag_writer import write_recording
-    from clip_depth_ros.data.kitti import find_kitti_frames
-    from clip_depth_ros.data.kitti_messages import kitti_messages
+    from clip_depth_ros.bags.writer import write_recording
+    from clip_depth_ros.sources.kitti import find_kitti_frames
+    from clip_depth_ros.sources.kitti_messages import kitti_messages
     from tqdm import tqdm
 
     frames = find_kitti_frames(args.folder, rate_hz=args.rate)[: args.frames]
@@ -27,9 +27,9 @@ def make_from_kitti(args: argparse.Namespace) -> int:
 
 def make_synthetic(args: argparse.Namespace) -> int:
     """Render a synthetic drive into a recording."""
-    from clip_depth_ros.data.bag_writer import write_recording
-    from clip_depth_ros.data.drive_messages import drive_messages
-    from clip_depth_ros.data.world.drive import render_drive
+    from clip_depth_ros.bags.writer import write_recording
+    from clip_depth_ros.sources.drive_messages import drive_messages
+    from clip_depth_ros.world.drive import render_drive
     from tqdm import tqdm
 
     out = args.out or Path(f'synthetic_{args.seed}.mcap')

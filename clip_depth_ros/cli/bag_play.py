@@ -7,7 +7,7 @@ from __future__ import annotations
 import argparse
 from collections.abc import Collection, Iterator
 
-from clip_depth_ros.data.bags import BagReader
+from clip_depth_ros.bags.reader import BagReader
 from clip_depth_ros.errors import MissingDependencyError
 from clip_depth_ros.types import RecordedMessage
 

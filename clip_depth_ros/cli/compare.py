@@ -16,10 +16,10 @@ from pathlib import Path
 from typing import Final, TYPE_CHECKING
 
 from clip_depth_ros.cli.flags import add_setting_flags, given_settings
-from clip_depth_ros.evaluate_settings import EvaluateSettings
+from clip_depth_ros.settings.evaluation import EvaluateSettings
 
 if TYPE_CHECKING:
-    from clip_depth_ros.evaluation.result import Result
+    from clip_depth_ros.evaluation.results.result import Result
 
     Entry = tuple[str, Result, str]
 
@@ -46,14 +46,14 @@ def run(args: argparse.Namespace) -> int:
     """Compare, write, print."""
     import json
 
-    from clip_depth_ros.evaluation.bootstrap import Resampling
-    from clip_depth_ros.evaluation.compare import compare
-    from clip_depth_ros.evaluation.compare_text import (
+    from clip_depth_ros.core.files import atomic_write_bytes, check_free
+    from clip_depth_ros.evaluation.compare.compare import compare
+    from clip_depth_ros.evaluation.compare.compare_text import (
         comparison_json,
         comparison_markdown,
         comparison_text,
     )
-    from clip_depth_ros.files import atomic_write_bytes, check_free
+    from clip_depth_ros.evaluation.score.bootstrap import Resampling
 
     check_free([path for path in (args.json, args.markdown) if path], force=args.force)
     comparison = compare(
@@ -90,7 +90,7 @@ def _entries(texts: list[str]) -> list[Entry]:
 def _named(text: str) -> Entry:
     """Read FILE or FILE:NAME; both parts may hold colons."""
     from clip_depth_ros.errors import ConfigError
-    from clip_depth_ros.evaluation.result_file import read_result
+    from clip_depth_ros.evaluation.results.result_file import read_result
 
     path, name = _split(text)
     result = read_result(path)

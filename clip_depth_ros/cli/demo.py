@@ -15,16 +15,14 @@ import argparse
 from pathlib import Path
 from typing import Any, Final, TYPE_CHECKING
 
+from clip_depth_ros.settings.demo import SYNTHETIC_FRAMES, SYNTHETIC_HZ
+
 if TYPE_CHECKING:
-    from clip_depth_ros.cli.demo_facts import RecordingFacts
-    from clip_depth_ros.cli.demo_plan import DemoPlan, DemoResult
+    from clip_depth_ros.demo.facts import RecordingFacts
+    from clip_depth_ros.demo.plan import DemoPlan, DemoResult
 
 HELD_OUT_SEED: Final = 1_000_000
 """A street that the bundled weights were not trained on: those have smaller seeds."""
-
-SYNTHETIC_FRAMES: Final = 40
-SYNTHETIC_HZ: Final = 2.0
-"""Images a second of the drive unless asked otherwise: two cores answer them in both nodes."""
 
 _RECORDINGS: Final = ('drive.mcap', 'input.mcap', 'depth.mcap')
 _RESULTS: Final = ('summary.json', 'preview.png', 'cloud.ply', 'report.html')
@@ -70,10 +68,10 @@ def run(args: argparse.Namespace) -> int:
         If the recording cannot be played or a node does not run; what was wrong and where.
 
     """
-    from clip_depth_ros.cli.demo_methods import demo_methods
-    from clip_depth_ros.cli.demo_plan import make_plan
-    from clip_depth_ros.cli.demo_run import run_once, run_unhurried
     from clip_depth_ros.cli.flags import given_settings
+    from clip_depth_ros.demo.methods import demo_methods
+    from clip_depth_ros.demo.plan import make_plan
+    from clip_depth_ros.demo.run import run_once, run_unhurried
 
     _clear(args.out, args.bag)
     plan = make_plan(args, demo_methods(given_settings(args)))
@@ -84,8 +82,8 @@ def run(args: argparse.Namespace) -> int:
 
 def _clear(out_dir: Path, bag: Path | None) -> None:
     """Make the folder, without the results of an earlier run: they must not pass for today's."""
+    from clip_depth_ros.core.files import make_folder
     from clip_depth_ros.errors import ConfigError
-    from clip_depth_ros.files import make_folder
 
     folder = make_folder(out_dir)
     if bag is not None and bag.resolve() in [(folder / name).resolve() for name in _RECORDINGS]:
@@ -101,9 +99,9 @@ def _show(plan: DemoPlan, result: DemoResult, facts: RecordingFacts) -> int:
     """Write the summary, the pictures and the page; print what was seen and where they are."""
     import json
 
-    from clip_depth_ros.cli.demo_pages import write_pages
-    from clip_depth_ros.cli.demo_summary import summary_of
-    from clip_depth_ros.files import atomic_write_bytes
+    from clip_depth_ros.core.files import atomic_write_bytes
+    from clip_depth_ros.demo.pages import write_pages
+    from clip_depth_ros.demo.summary import summary_of
 
     summary = summary_of(plan, result, facts, _score(plan, result))
     text = json.dumps(summary, indent=2) + '\n'
@@ -115,8 +113,8 @@ def _show(plan: DemoPlan, result: DemoResult, facts: RecordingFacts) -> int:
 
 def _score(plan: DemoPlan, result: DemoResult) -> Any:
     """Compare what was published with the truth, if the recording has it."""
-    from clip_depth_ros.cli.demo_scores import score_recording
-    from clip_depth_ros.data.topics import TRUE_DEPTH
+    from clip_depth_ros.bags.topics import TRUE_DEPTH
+    from clip_depth_ros.demo.scores import score_recording
 
     settings = plan.methods[0].settings
     return score_recording(
@@ -129,8 +127,8 @@ def _score(plan: DemoPlan, result: DemoResult) -> Any:
 
 
 def _print(summary: Any, paths: list[Path]) -> None:
-    from clip_depth_ros.cli.demo_methods import NEXT_STEPS
-    from clip_depth_ros.cli.demo_words import metric_lines, sentence_of
+    from clip_depth_ros.demo.methods import NEXT_STEPS
+    from clip_depth_ros.demo.words import metric_lines, sentence_of
 
     print(sentence_of(summary))
     for problem in summary['problems']:

@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Final
 
 from clip_depth_ros.cli.flags import add_setting_flags
-from clip_depth_ros.evaluate_settings import EvaluateSettings
+from clip_depth_ros.settings.evaluation import EvaluateSettings
 
 FILES: Final = {
     'json': 'result.json', 'csv': 'frames.csv', 'markdown': 'table.md', 'html': 'report.html',

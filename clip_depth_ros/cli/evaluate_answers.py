@@ -10,21 +10,21 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from clip_depth_ros.config import PredictorSettings
-from clip_depth_ros.data.evaluation_sources import EvaluationFrames, open_for_evaluation
-from clip_depth_ros.data.predicted_files import PredictedFiles
-from clip_depth_ros.data.recorded_depth import RecordedDepth
 from clip_depth_ros.errors import ConfigError, WeightsError
-from clip_depth_ros.evaluate_settings import EvaluateSettings
-from clip_depth_ros.evaluation.answers import Answers, ImageAnswers, RecordedAnswers
-from clip_depth_ros.evaluation.baselines import (
+from clip_depth_ros.evaluation.run.answers import Answers, ImageAnswers, RecordedAnswers
+from clip_depth_ros.evaluation.run.baselines import (
     Constant,
     fit_constant,
     fit_prior,
     UniformRandom,
 )
-from clip_depth_ros.evaluation.protocol import EvaluationProtocol
-from clip_depth_ros.predictor import build_predictor, choose_method
+from clip_depth_ros.evaluation.score.protocol import EvaluationProtocol
+from clip_depth_ros.predictor.build import build_predictor, choose_method
+from clip_depth_ros.settings.config import PredictorSettings
+from clip_depth_ros.settings.evaluation import EvaluateSettings
+from clip_depth_ros.sources.evaluation_sources import EvaluationFrames, open_for_evaluation
+from clip_depth_ros.sources.predicted_files import PredictedFiles
+from clip_depth_ros.sources.recorded_depth import RecordedDepth
 from clip_depth_ros.types import DepthPredictor
 
 

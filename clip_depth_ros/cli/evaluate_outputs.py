@@ -11,17 +11,21 @@ import shutil
 from typing import Final
 
 from clip_depth_ros.cli.evaluate_answers import Evaluated
+from clip_depth_ros.core.files import atomic_path, atomic_write_bytes
 from clip_depth_ros.errors import DataError
-from clip_depth_ros.evaluation.answers import Answers
-from clip_depth_ros.evaluation.csv_file import frames_csv
-from clip_depth_ros.evaluation.prepare import prepare
-from clip_depth_ros.evaluation.report import write_report
-from clip_depth_ros.evaluation.report_frames import frame_caption, report_frames, ReportFrame
-from clip_depth_ros.evaluation.result import Result
-from clip_depth_ros.evaluation.result_file import write_result
-from clip_depth_ros.evaluation.summary_tables import is_baseline
-from clip_depth_ros.evaluation.tables import summary_markdown
-from clip_depth_ros.files import atomic_path, atomic_write_bytes
+from clip_depth_ros.evaluation.report.report import write_report
+from clip_depth_ros.evaluation.report.report_frames import (
+    frame_caption,
+    report_frames,
+    ReportFrame,
+)
+from clip_depth_ros.evaluation.results.csv_file import frames_csv
+from clip_depth_ros.evaluation.results.result import Result
+from clip_depth_ros.evaluation.results.result_file import write_result
+from clip_depth_ros.evaluation.results.summary_tables import is_baseline
+from clip_depth_ros.evaluation.results.tables import summary_markdown
+from clip_depth_ros.evaluation.run.answers import Answers
+from clip_depth_ros.evaluation.score.prepare import prepare
 from clip_depth_ros.types import Depth
 import numpy as np
 

@@ -12,13 +12,13 @@ from typing import Any, Final
 from clip_depth_ros.cli.evaluate import FILES
 from clip_depth_ros.cli.evaluate_answers import Evaluated
 from clip_depth_ros.cli.flags import given_settings
-from clip_depth_ros.config import NodeSettings, PredictorSettings
-from clip_depth_ros.data.evaluation_sources import open_for_evaluation
+from clip_depth_ros.core.files import check_free, make_folder
 from clip_depth_ros.errors import ConfigError, OutputError
-from clip_depth_ros.evaluate_settings import EvaluateSettings
-from clip_depth_ros.evaluation.protocols import load_protocol
-from clip_depth_ros.files import check_free, make_folder
-from clip_depth_ros.setting_files import read_parameters, read_settings
+from clip_depth_ros.evaluation.score.protocols import load_protocol
+from clip_depth_ros.settings.config import NodeSettings, PredictorSettings
+from clip_depth_ros.settings.evaluation import EvaluateSettings
+from clip_depth_ros.settings.files import read_parameters, read_settings
+from clip_depth_ros.sources.evaluation_sources import open_for_evaluation
 
 _LOOK_AT_IMAGES: Final = {'ours', 'clip2depth', 'depthclip'}
 

@@ -21,18 +21,18 @@ from clip_depth_ros.cli.evaluate_plan import (
     open_evaluated,
     output_files,
 )
-from clip_depth_ros.evaluation.answers import Answers
-from clip_depth_ros.evaluation.bootstrap import ENOUGH_FRAMES, Resampling
-from clip_depth_ros.evaluation.collect import collect
-from clip_depth_ros.evaluation.identity import identity_of
-from clip_depth_ros.evaluation.journal import forget_journal, has_journal
-from clip_depth_ros.evaluation.protocols import differences, protocol_title
-from clip_depth_ros.evaluation.result import Result
-from clip_depth_ros.evaluation.run import evaluate_frames
-from clip_depth_ros.evaluation.run_lock import run_lock
-from clip_depth_ros.evaluation.shards import Shard, shard_from, wait_for_all
-from clip_depth_ros.evaluation.tables import summary_text
-from clip_depth_ros.versions import versions
+from clip_depth_ros.evaluation.results.result import Result
+from clip_depth_ros.evaluation.results.tables import summary_text
+from clip_depth_ros.evaluation.run.answers import Answers
+from clip_depth_ros.evaluation.run.collect import collect
+from clip_depth_ros.evaluation.run.identity import identity_of
+from clip_depth_ros.evaluation.run.journal import forget_journal, has_journal
+from clip_depth_ros.evaluation.run.run import evaluate_frames
+from clip_depth_ros.evaluation.run.run_lock import run_lock
+from clip_depth_ros.evaluation.run.shards import Shard, shard_from, wait_for_all
+from clip_depth_ros.evaluation.score.bootstrap import ENOUGH_FRAMES, Resampling
+from clip_depth_ros.evaluation.score.protocols import differences, protocol_title
+from clip_depth_ros.settings.versions import versions
 from tqdm import tqdm
 
 

@@ -8,8 +8,8 @@ import argparse
 from collections.abc import Iterable
 from typing import Any
 
-from clip_depth_ros.config import PredictorSettings, Settings
-from clip_depth_ros.setting_specs import setting_specs, SettingSpec
+from clip_depth_ros.settings.config import PredictorSettings, Settings
+from clip_depth_ros.settings.specs import setting_specs, SettingSpec
 
 
 def add_setting_flags(

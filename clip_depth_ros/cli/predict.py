@@ -18,8 +18,8 @@ from typing import TYPE_CHECKING
 from clip_depth_ros.cli.flags import add_setting_flags, given_settings
 
 if TYPE_CHECKING:
-    from clip_depth_ros.config import PredictorSettings
     from clip_depth_ros.core.image_plan import Window
+    from clip_depth_ros.settings.config import PredictorSettings
     from clip_depth_ros.types import Depth, DepthMap, Rgb
 
 
@@ -42,9 +42,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Predict, write, and say what was written."""
-    from clip_depth_ros.config import PredictorSettings
-    from clip_depth_ros.files import atomic_write_bytes, check_free
-    from clip_depth_ros.predictor import build_predictor
+    from clip_depth_ros.core.files import atomic_write_bytes, check_free
+    from clip_depth_ros.predictor.build import build_predictor
+    from clip_depth_ros.settings.config import PredictorSettings
 
     settings: PredictorSettings = PredictorSettings.from_mapping(given_settings(args))
     _check_grid(settings, is_wanted=args.save_grid)
@@ -124,7 +124,7 @@ def _cropped(rgb: Rgb, crop: Window | None) -> Rgb:
 
 
 def _results(answer: DepthMap, settings: PredictorSettings) -> dict[str, bytes]:
-    from clip_depth_ros.color import colorize
+    from clip_depth_ros.core.color import colorize
     import cv2
 
     near_m, far_m = _color_range_m(settings)

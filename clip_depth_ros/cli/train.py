@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from clip_depth_ros.cli.flags import add_setting_flags, given_settings
-from clip_depth_ros.train_settings import TrainSettings
+from clip_depth_ros.settings.training import TrainSettings
 
 PRESETS: Final = ('synthetic', 'kitti', 'nyu', 'bag')
 
@@ -66,8 +66,8 @@ def run(args: argparse.Namespace) -> int:
 
 def _values(args: argparse.Namespace) -> dict[str, Any]:
     """Give the settings that are named: preset, then file, then flags."""
-    from clip_depth_ros.paths import shared_file
-    from clip_depth_ros.setting_files import read_settings
+    from clip_depth_ros.settings.files import read_settings
+    from clip_depth_ros.settings.paths import shared_file
 
     preset = shared_file('config', 'train', f'{args.preset}.yaml') if args.preset else None
     return {

@@ -87,7 +87,7 @@ def _kept(workshop: Any) -> dict[str, Any]:
 def _write(path: Path, results: Mapping[str, Any]) -> None:
     import json
 
-    from clip_depth_ros.files import atomic_write_bytes
+    from clip_depth_ros.core.files import atomic_write_bytes
 
     atomic_write_bytes(path, (json.dumps(results, indent=1) + '\n').encode())
 
@@ -108,7 +108,7 @@ def _show(results: Mapping[str, Any]) -> None:
 
 
 def _install(path: Path) -> None:
-    from clip_depth_ros.files import atomic_write_bytes
-    from clip_depth_ros.paths import assets_dir
+    from clip_depth_ros.core.files import atomic_write_bytes
+    from clip_depth_ros.settings.paths import assets_dir
 
     atomic_write_bytes(assets_dir() / path.name, path.read_bytes())

@@ -12,9 +12,9 @@ import json
 from pathlib import Path
 from typing import Any, Final
 
-from clip_depth_ros.config import TINY
 from clip_depth_ros.errors import ConfigError
-from clip_depth_ros.paths import assets_dir
+from clip_depth_ros.settings.config import TINY
+from clip_depth_ros.settings.paths import assets_dir
 import open_clip
 from open_clip.pretrained import get_pretrained_cfg, list_pretrained_tags_by_model
 import torch

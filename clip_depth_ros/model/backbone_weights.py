@@ -7,12 +7,12 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Final
 
-from clip_depth_ros.config import BUNDLED, PredictorSettings
 from clip_depth_ros.errors import WeightsError
 from clip_depth_ros.model.architecture import Architecture
 from clip_depth_ros.model.published import check_quick_gelu, find_published
 from clip_depth_ros.model.weights import load_weights, read_weights
-from clip_depth_ros.paths import assets_dir, BUNDLED_CLIP
+from clip_depth_ros.settings.config import BUNDLED, PredictorSettings
+from clip_depth_ros.settings.paths import assets_dir, BUNDLED_CLIP
 from torch import nn
 
 RANDOM: Final = 'random'

@@ -4,7 +4,7 @@
 CLIP2Depth: a mirror and a small decoder that make a frozen CLIP answer in metres.
 
 Kim, Kang, Kim, Lee: "CLIP Can Understand Depth", Pattern Recognition 172, 2026, arXiv 2402.03251.
-A reimplementation: see :mod:`clip_depth_ros.clip2depth_settings` for what is assumed.
+A reimplementation: see :mod:`clip_depth_ros.settings.clip2depth` for what is assumed.
 """
 
 from __future__ import annotations
@@ -13,12 +13,12 @@ from collections.abc import Sequence
 import math
 from typing import Final
 
-from clip_depth_ros.clip2depth_settings import Clip2DepthSettings
 from clip_depth_ros.core.image_plan import Size
 from clip_depth_ros.errors import ClipDepthError
 from clip_depth_ros.model.backbone import Backbone
 from clip_depth_ros.model.decoder import Decoder
 from clip_depth_ros.model.mirror import check_length, mirror_vector
+from clip_depth_ros.settings.clip2depth import Clip2DepthSettings
 import torch
 from torch import nn, Tensor
 from torch.nn import functional

@@ -11,13 +11,13 @@ import json
 from pathlib import Path
 from typing import Any, Final
 
-from clip_depth_ros.clip2depth_settings import Clip2DepthSettings
+from clip_depth_ros.core.files import atomic_write_bytes
 from clip_depth_ros.errors import ConfigError, WeightsError
-from clip_depth_ros.files import atomic_write_bytes
 from clip_depth_ros.model.backbone import Backbone
 from clip_depth_ros.model.clip2depth import build_clip2depth, Clip2Depth
 from clip_depth_ros.model.states import misfits, not_finite, some
-from clip_depth_ros.paths import assets_dir, BUNDLED_CLIP2DEPTH
+from clip_depth_ros.settings.clip2depth import Clip2DepthSettings
+from clip_depth_ros.settings.paths import assets_dir, BUNDLED_CLIP2DEPTH
 import safetensors
 import safetensors.torch
 import torch

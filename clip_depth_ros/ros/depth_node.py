@@ -22,7 +22,7 @@ def main() -> int:
     with contextlib.suppress(MissingDependencyError):  # works without, for smaller messages
         use_shipped_dds_profile()
     try:
-        from clip_depth_ros.ros.node import main as run_node
+        from clip_depth_ros.ros.node.node import main as run_node
     except ModuleNotFoundError as error:
         if (error.name or '').partition('.')[0] not in ROS_MODULES:
             raise

@@ -6,8 +6,8 @@ from __future__ import annotations
 
 from functools import partial
 
-from clip_depth_ros.data.augment import Augmentation
-from clip_depth_ros.train_settings import TrainSettings
+from clip_depth_ros.settings.training import TrainSettings
+from clip_depth_ros.training.augment import Augmentation
 from clip_depth_ros.training.frames import Change, Crop
 import numpy as np
 

@@ -16,8 +16,8 @@ import json
 from pathlib import Path
 from typing import Any, Final
 
+from clip_depth_ros.core.files import atomic_write_bytes
 from clip_depth_ros.errors import WeightsError
-from clip_depth_ros.files import atomic_write_bytes
 import safetensors
 import safetensors.torch
 import torch

@@ -18,10 +18,10 @@ from dataclasses import dataclass
 import math
 from typing import Any, Final
 
-from clip_depth_ros.data.rendered_streets import Frames
 from clip_depth_ros.errors import DataError
 from clip_depth_ros.model.architecture import Architecture
 from clip_depth_ros.training.captions import patch_histograms, Vocabulary
+from clip_depth_ros.world.rendered_streets import Frames
 import numpy as np
 from numpy.typing import NDArray
 from open_clip.tokenizer import SimpleTokenizer

@@ -10,10 +10,10 @@ from pathlib import Path
 from typing import Any
 
 from clip_depth_ros.core.image_plan import Size
-from clip_depth_ros.data.joined import Joined
-from clip_depth_ros.data.samples import SampleSource, Subset
 from clip_depth_ros.errors import DataError
-from clip_depth_ros.train_settings import TrainSettings
+from clip_depth_ros.settings.training import TrainSettings
+from clip_depth_ros.sources.joined import Joined
+from clip_depth_ros.sources.samples import SampleSource, Subset
 from clip_depth_ros.training.changes import change_of, crop_of
 from clip_depth_ros.training.distributed import Ranks
 from clip_depth_ros.training.frames import Batch, FrameSet, in_chunks, load_batches

@@ -10,8 +10,8 @@ import multiprocessing
 from typing import NamedTuple
 
 from clip_depth_ros.core.image_plan import Size
-from clip_depth_ros.data.samples import DepthSample, SampleSource
 from clip_depth_ros.errors import DataError
+from clip_depth_ros.sources.samples import DepthSample, SampleSource
 from clip_depth_ros.training.order import Order
 from clip_depth_ros.types import Depth, Rgb
 import cv2

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from clip_depth_ros.core.image_plan import Size
 from clip_depth_ros.errors import ConfigError
 from clip_depth_ros.model.backbone import Backbone
-from clip_depth_ros.train_settings import TrainSettings
+from clip_depth_ros.settings.training import TrainSettings
 from clip_depth_ros.training.frames import Batch
 import numpy as np
 from numpy.typing import NDArray

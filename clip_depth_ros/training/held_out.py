@@ -23,9 +23,9 @@ from clip_depth_ros.core.metrics import (
     valid_pixels,
 )
 from clip_depth_ros.core.upsample import upsample
-from clip_depth_ros.data.rendered_streets import Frames
 from clip_depth_ros.training.captions import Vocabulary
 from clip_depth_ros.types import Depth, DepthPredictor
+from clip_depth_ros.world.rendered_streets import Frames
 import numpy as np
 from numpy.typing import NDArray
 

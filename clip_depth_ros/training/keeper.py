@@ -11,13 +11,13 @@ import math
 from pathlib import Path
 import time
 
-from clip_depth_ros.clip2depth_settings import Clip2DepthSettings
 from clip_depth_ros.core.baselines import prior_at
+from clip_depth_ros.core.files import atomic_write_bytes
 from clip_depth_ros.core.image_plan import Size
-from clip_depth_ros.data.samples import SampleSource
-from clip_depth_ros.files import atomic_write_bytes
 from clip_depth_ros.model.clip2depth_weights import save_clip2depth
-from clip_depth_ros.train_settings import TrainSettings
+from clip_depth_ros.settings.clip2depth import Clip2DepthSettings
+from clip_depth_ros.settings.training import TrainSettings
+from clip_depth_ros.sources.samples import SampleSource
 from clip_depth_ros.training.changes import crop_of
 from clip_depth_ros.training.checkpoint import Checkpoint, save_checkpoint
 from clip_depth_ros.training.distributed import Ranks

@@ -11,7 +11,7 @@ from typing import Any, Final, NamedTuple
 from clip_depth_ros.errors import TrainingError
 from clip_depth_ros.model.clip2depth import Clip2Depth
 from clip_depth_ros.model.devices import explain_out_of_memory
-from clip_depth_ros.train_settings import TrainSettings
+from clip_depth_ros.settings.training import TrainSettings
 from clip_depth_ros.training.checkpoint import (
     Checkpoint,
     optimizer_tensors,

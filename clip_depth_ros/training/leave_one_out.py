@@ -9,13 +9,13 @@ from dataclasses import asdict, dataclass
 import json
 from pathlib import Path
 
+from clip_depth_ros.core.files import atomic_write_bytes
 from clip_depth_ros.core.metrics import DepthMetrics, mean_metrics
-from clip_depth_ros.data.joined import Joined
-from clip_depth_ros.data.samples import Subset
-from clip_depth_ros.data.sources import open_source
 from clip_depth_ros.errors import ConfigError
-from clip_depth_ros.files import atomic_write_bytes
-from clip_depth_ros.train_settings import TrainSettings
+from clip_depth_ros.settings.training import TrainSettings
+from clip_depth_ros.sources.joined import Joined
+from clip_depth_ros.sources.samples import Subset
+from clip_depth_ros.sources.training_sources import open_source
 from clip_depth_ros.training.loop import OnProgress, Sources, train
 from clip_depth_ros.training.run import run_folder
 

@@ -10,8 +10,8 @@ import io
 from pathlib import Path
 from typing import Any, Final, TYPE_CHECKING
 
+from clip_depth_ros.core.files import atomic_write_bytes
 from clip_depth_ros.errors import MissingDependencyError, OutputError
-from clip_depth_ros.files import atomic_write_bytes
 
 if TYPE_CHECKING:
     from torch.utils.tensorboard import SummaryWriter

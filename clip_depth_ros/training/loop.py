@@ -15,11 +15,11 @@ from dataclasses import dataclass
 from itertools import islice
 import os
 
-from clip_depth_ros.data.samples import check_source, SampleSource
-from clip_depth_ros.data.sources import open_source
 from clip_depth_ros.model.backbone import build_backbone
 from clip_depth_ros.model.devices import explain_out_of_memory, this_machine
-from clip_depth_ros.train_settings import TrainSettings
+from clip_depth_ros.settings.training import TrainSettings
+from clip_depth_ros.sources.samples import check_source, SampleSource
+from clip_depth_ros.sources.training_sources import open_source
 from clip_depth_ros.training.changes import crop_of
 from clip_depth_ros.training.distributed import device_of_rank, process_group, Ranks
 from clip_depth_ros.training.feed import BadFrames, open_feeds

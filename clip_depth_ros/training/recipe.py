@@ -16,14 +16,8 @@ import json
 from pathlib import Path
 from typing import Any, Final
 
-from clip_depth_ros.config import PredictorSettings, TINY
-from clip_depth_ros.data.rendered_streets import Frames, render_streets
-from clip_depth_ros.data.samples import SampleSource
-from clip_depth_ros.data.source_world import WorldSource
-from clip_depth_ros.data.streets import Streets
-from clip_depth_ros.data.world.drive import CLASS_NAMES
+from clip_depth_ros.core.files import atomic_write_bytes
 from clip_depth_ros.errors import DataError
-from clip_depth_ros.files import atomic_write_bytes
 from clip_depth_ros.model.architecture import find_architecture
 from clip_depth_ros.model.backbone import build_backbone
 from clip_depth_ros.model.clip2depth_weights import (
@@ -32,10 +26,14 @@ from clip_depth_ros.model.clip2depth_weights import (
     save_clip2depth,
 )
 from clip_depth_ros.model.devices import this_machine
-from clip_depth_ros.paths import BUNDLED_CLIP, BUNDLED_CLIP2DEPTH
-from clip_depth_ros.predictor import build_predictor
-from clip_depth_ros.presets import DEPTH_WORDS
-from clip_depth_ros.train_settings import TrainSettings
+from clip_depth_ros.predictor.build import build_predictor
+from clip_depth_ros.settings.config import PredictorSettings, TINY
+from clip_depth_ros.settings.paths import BUNDLED_CLIP, BUNDLED_CLIP2DEPTH
+from clip_depth_ros.settings.presets import DEPTH_WORDS
+from clip_depth_ros.settings.training import TrainSettings
+from clip_depth_ros.settings.versions import versions
+from clip_depth_ros.sources.rendered import WorldSource
+from clip_depth_ros.sources.samples import SampleSource
 from clip_depth_ros.training.captions import Vocabulary
 from clip_depth_ros.training.contrast import ContrastSettings, train_contrast, used_tokens
 from clip_depth_ros.training.held_out import (
@@ -52,7 +50,9 @@ from clip_depth_ros.training.held_out import (
 )
 from clip_depth_ros.training.loop import Progress, train
 from clip_depth_ros.training.run import run_folder
-from clip_depth_ros.versions import versions
+from clip_depth_ros.world.drive import CLASS_NAMES
+from clip_depth_ros.world.rendered_streets import Frames, render_streets
+from clip_depth_ros.world.streets import Streets
 import numpy as np
 import safetensors.torch
 import torch

@@ -10,9 +10,9 @@ from pathlib import Path
 import shutil
 from typing import Any, Final
 
+from clip_depth_ros.core.files import atomic_write_bytes, make_folder, remove_leftovers
 from clip_depth_ros.errors import ConfigError, OutputError
-from clip_depth_ros.files import atomic_write_bytes, make_folder, remove_leftovers
-from clip_depth_ros.train_settings import TrainSettings
+from clip_depth_ros.settings.training import TrainSettings
 from clip_depth_ros.training.checkpoint import Checkpoint, load_checkpoint
 
 MAY_CHANGE: Final = frozenset({

@@ -8,8 +8,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Final, NamedTuple
 
-from clip_depth_ros.color import colorize
-from clip_depth_ros.files import atomic_write_bytes
+from clip_depth_ros.core.color import colorize
+from clip_depth_ros.core.files import atomic_write_bytes
 from clip_depth_ros.types import Depth, Rgb
 import cv2
 import numpy as np

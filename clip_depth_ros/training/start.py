@@ -6,9 +6,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from clip_depth_ros.config import BUNDLED
 from clip_depth_ros.core.image_plan import Size
-from clip_depth_ros.data.samples import SampleSource
 from clip_depth_ros.errors import DataError, WeightsError
 from clip_depth_ros.model.clip2depth import build_clip2depth, Clip2Depth
 from clip_depth_ros.model.clip2depth_weights import (
@@ -17,11 +15,13 @@ from clip_depth_ros.model.clip2depth_weights import (
     read_clip2depth,
 )
 from clip_depth_ros.model.clipseg import load_clipseg
-from clip_depth_ros.paths import assets_dir, BUNDLED_CLIP2DEPTH
-from clip_depth_ros.train_settings import TrainSettings
+from clip_depth_ros.settings.config import BUNDLED
+from clip_depth_ros.settings.paths import assets_dir, BUNDLED_CLIP2DEPTH
+from clip_depth_ros.settings.training import TrainSettings
+from clip_depth_ros.settings.versions import versions
+from clip_depth_ros.sources.samples import SampleSource
 from clip_depth_ros.training.frames import Crop
 from clip_depth_ros.training.frozen import FrozenClip
-from clip_depth_ros.versions import versions
 import torch
 from torch.optim import AdamW
 

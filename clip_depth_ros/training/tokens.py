@@ -19,9 +19,9 @@ from pathlib import Path
 import shutil
 from typing import Any, Final
 
+from clip_depth_ros.core.files import atomic_path, remove_leftovers
 from clip_depth_ros.core.image_plan import Size
 from clip_depth_ros.errors import OutputError
-from clip_depth_ros.files import atomic_path, remove_leftovers
 from clip_depth_ros.training.frames import Batch
 from clip_depth_ros.types import Depth
 import numpy as np

@@ -16,7 +16,7 @@ from clip_depth_ros.core.metrics import (
 )
 from clip_depth_ros.errors import DataError
 from clip_depth_ros.model.clip2depth import Clip2Depth
-from clip_depth_ros.train_settings import TrainSettings
+from clip_depth_ros.settings.training import TrainSettings
 from clip_depth_ros.training.distributed import Ranks
 from clip_depth_ros.training.frames import Batch
 from clip_depth_ros.training.frozen import FrozenClip

@@ -1,0 +1,227 @@
+# Copyright 2026 The clip_depth_ros authors
+# SPDX-License-Identifier: Apache-2.0
+"""Which depth, classes, calibration and pose belong to each image of a recording."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+from clip_depth_ros.bags.by_stamp import ByStamp
+from clip_depth_ros.bags.frame_topics import BagTopics
+from clip_depth_ros.bags.index import BagIndex
+from clip_depth_ros.bags.places import Pair, paired, Place
+from clip_depth_ros.bags.topics import TF_STATIC
+from clip_depth_ros.core.frame_names import numbered
+from clip_depth_ros.core.transforms import Matrix4
+from clip_depth_ros.errors import CalibrationError, RecordingError
+
+_BELOW_DRIVE: Final = Path('proj_depth/groundtruth/image_02')
+"""Where KITTI's annotated depth is below the folder of a drive."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class BagFrame:
+    """
+    An image and what belongs to it.
+
+    Attributes
+    ----------
+    image : Place
+    depth : Place or Path
+        A depth image, a cloud, or an annotated PNG beside the recording.
+    class_ids : Place, optional
+    T_camera_lidar : float64 (4, 4), optional
+        Where depth is a cloud.
+    T_world_camera : float64 (4, 4), optional
+        Where known.
+
+    """
+
+    image: Place
+    depth: Place | Path
+    class_ids: Place | None = None
+    T_camera_lidar: Matrix4 | None = None
+    T_world_camera: Matrix4 | None = None
+
+
+def recorded_pairs(index: BagIndex, used: BagTopics, tolerance_s: float) -> list[Pair]:
+    """
+    Give the images with the depth that was recorded nearest to each.
+
+    Raises
+    ------
+    RecordingError
+        If there are none.
+
+    """
+    pairs = paired(index.images, index.depths, round(tolerance_s * 1e9))
+    if pairs:
+        return pairs
+    text = (
+        f'no image with depth: {len(index.images)} images on {used.image!r}, '
+        f'{len(index.depths)} messages on {used.depth!r}'
+    )
+    if index.damage.problems:
+        raise RecordingError(f'{text}; the recording is damaged: {index.damage.problems[0][1]}')
+    if not (index.images and index.depths):
+        raise RecordingError(f'{text}; name topics that hold some')
+    apart_s = (index.depths[0].stamp_ns - index.images[0].stamp_ns) / 1e9
+    raise RecordingError(
+        f'{text}, none within sync_tolerance_s={tolerance_s:g} of each other by header stamp (the '
+        f'first are {apart_s:.3f} s apart): raise it, or correct the clocks'
+    )
+
+
+def annotated_pairs(index: BagIndex, gt_dir: Path, first: int) -> list[Pair]:
+    """
+    Give the images that have an annotated depth map beside the recording.
+
+    The first image by header stamp has the number ``first``, each later stamp one more; images of
+    one stamp (a recording that loops) have one number, and those whose stamp a driver has left 0
+    count by when they were received. Where images are lost to damage, those
+    after it cannot be numbered and are left out, which the damage then says.
+
+    Parameters
+    ----------
+    index : BagIndex
+        Images in it and, maybe, damage.
+    gt_dir : Path
+        Folder of PNGs whose names are numbers, or of a KITTI drive that has them below it.
+    first : int
+        Number of the first image.
+
+    Raises
+    ------
+    RecordingError
+        If the folder holds no such files, or none for these images.
+
+    """
+    files = _numbered_pngs(gt_dir) or _numbered_pngs(gt_dir / _BELOW_DRIVE)
+    if not files:
+        raise RecordingError(
+            f'{str(gt_dir)!r} should hold annotated depth as <number>.png, or below it in '
+            f'{str(_BELOW_DRIVE)!r}: there is none'
+        )
+    images = _without_gaps(index, gt_dir)
+    times_ns = [image.stamp_ns or image.received_ns for image in images]
+    numbers = {time_ns: number for number, time_ns in enumerate(sorted({*times_ns}), first)}
+    pairs = [
+        Pair(image, files[numbers[time_ns]])
+        for image, time_ns in zip(images, times_ns, strict=True)
+        if numbers[time_ns] in files
+    ]
+    if not pairs:
+        raise RecordingError(
+            f'no image with depth: images {first} to {first + len(numbers) - 1}, depth maps '
+            f'{min(files)} to {max(files)} in {str(gt_dir)!r}; set gt_first to the number of the '
+            'first image'
+        )
+    return pairs
+
+
+def static_extrinsics(index: BagIndex, pairs: Sequence[Pair]) -> list[Matrix4]:
+    """
+    Give what takes LiDAR points to the camera, from the static transforms of the recording.
+
+    For each pair it is the transform in force when both were received, or the first after it.
+
+    Raises
+    ------
+    CalibrationError
+        If there is no chain of static transforms.
+
+    """
+    if not index.transforms.values:
+        raise CalibrationError(
+            f'the recording has no {TF_STATIC}, so where its LiDAR is, is not known: give the '
+            '4 x 4 that takes LiDAR points to the camera'
+        )
+    return [_looked_up(index, pair.image, pair.depth) for pair in pairs]
+
+
+def complete_frames(
+    index: BagIndex,
+    pairs: Sequence[Pair],
+    extrinsics: Sequence[Matrix4 | None],
+    *,
+    fixed_frame: str,
+    tolerance_s: float,
+) -> list[BagFrame]:
+    """
+    Give the pairs with what else belongs to each.
+
+    Parameters
+    ----------
+    index : BagIndex
+        Classes and poses are looked up in it, each within the tolerance.
+    pairs : sequence of Pair
+        Images with depth.
+    extrinsics : sequence of float64 (4, 4), optional
+        ``T_camera_lidar`` of each pair.
+    fixed_frame : str
+        See :meth:`PoseTree.pose`.
+    tolerance_s : float
+        Largest difference of header stamps.
+
+    Raises
+    ------
+    CalibrationError
+        If there are transforms, and the fixed frame is none of their frames.
+
+    """
+    tolerance_ns = round(tolerance_s * 1e9)
+    class_ids = ByStamp(index.class_ids)
+    return [
+        BagFrame(
+            pair.image,
+            pair.depth,
+            class_ids.within(pair.image.stamp_ns, tolerance_ns, pair.image.received_ns),
+            T_camera_lidar,
+            index.poses.pose(pair.image, fixed_frame=fixed_frame, tolerance_ns=tolerance_ns),
+        )
+        for pair, T_camera_lidar in zip(pairs, extrinsics, strict=True)
+    ]
+
+
+def unique_names(path: Path, frames: Sequence[BagFrame]) -> list[str]:
+    """Give the name of each frame; where stamps repeat, as in recordings that loop, counted."""
+    stamps = (divmod(frame.image.stamp_ns, 10**9) for frame in frames)
+    return numbered([
+        f'{path.name} {frame.image.topic} at {seconds}.{nanoseconds:09} s'
+        for frame, (seconds, nanoseconds) in zip(frames, stamps, strict=True)
+    ])
+
+
+def _without_gaps(index: BagIndex, gt_dir: Path) -> list[Place]:
+    """Give the images up to where some may be missing: later ones have no certain number."""
+    since_ns = index.damage.since_ns
+    if since_ns is None:
+        return index.images
+    images = [image for image in index.images if image.bag_time_ns < since_ns]
+    index.damage.add(
+        str(gt_dir),
+        f'{len(index.images) - len(images)} images behind the damage are left out: which depth '
+        'map is theirs is not known',
+        since_ns=since_ns,
+    )
+    return images
+
+
+def _numbered_pngs(folder: Path) -> dict[int, Path]:
+    return {int(path.stem): path for path in folder.glob('*.png') if path.stem.isdecimal()}
+
+
+def _looked_up(index: BagIndex, image: Place, cloud: Place | Path) -> Matrix4:
+    assert isinstance(cloud, Place)
+    received_ns = max(image.bag_time_ns, cloud.bag_time_ns)
+    *trees, newest = index.transforms.since(received_ns)
+    # A recording often starts before all of its publishers of static transforms were found: what
+    # came later and is static was so before.
+    for tree in trees:
+        with suppress(CalibrationError):
+            return tree.transform(image.frame_id, cloud.frame_id)
+    return newest.transform(image.frame_id, cloud.frame_id)

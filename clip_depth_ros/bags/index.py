@@ -1,0 +1,148 @@
+# Copyright 2026 The clip_depth_ros authors
+# SPDX-License-Identifier: Apache-2.0
+"""What a recording holds and where: one pass over it, mostly headers."""
+
+from __future__ import annotations
+
+from bisect import bisect_right
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any, Generic, TypeVar
+
+from clip_depth_ros.bags import topics
+from clip_depth_ros.bags.damage import Damage, readable_messages
+from clip_depth_ros.bags.frame_topics import BagTopics
+from clip_depth_ros.bags.places import Place, place_of
+from clip_depth_ros.bags.poses import PoseTree
+from clip_depth_ros.bags.reader import BagReader
+from clip_depth_ros.bags.recorded_camera import recorded_camera, RecordedCamera
+from clip_depth_ros.bags.recorded_data import header_of, TRANSFORMS
+from clip_depth_ros.bags.tf_tree import TransformTree
+from clip_depth_ros.errors import DataError
+from clip_depth_ros.types import RecordedMessage
+
+Item = TypeVar('Item')
+
+
+@dataclass(slots=True)
+class History(Generic[Item]):
+    """Values that hold from a time on, until the next one."""
+
+    times_ns: list[int] = field(default_factory=list)
+    values: list[Item] = field(default_factory=list)
+
+    def add(self, time_ns: int, value: Item) -> None:
+        """Add a value; a time that falls behind counts as the newest there was."""
+        if not self.values or self.values[-1] != value:
+            self.times_ns.append(max(time_ns, *self.times_ns[-1:], 0))
+            self.values.append(value)
+
+    def newest(self, otherwise: Item) -> Item:
+        """Give the value that was added last."""
+        return self.values[-1] if self.values else otherwise
+
+    def at(self, time_ns: int) -> Item:
+        """Give the value in force; before the first one, that."""
+        return self.since(time_ns)[0]
+
+    def since(self, time_ns: int) -> Sequence[Item]:
+        """Give the value in force and those after it."""
+        return self.values[max(0, bisect_right(self.times_ns, time_ns) - 1):]
+
+
+@dataclass(slots=True)
+class BagIndex:
+    """
+    What one pass over a recording finds.
+
+    Attributes
+    ----------
+    images, depths, class_ids : list of Place
+        In the order of their receive times.
+    cameras : History of RecordedCamera
+        By header stamp.
+    transforms : History of TransformTree
+        The static ones, by receive time.
+    poses : PoseTree
+        All transforms.
+    damage : Damage
+        What could not be read.
+
+    """
+
+    images: list[Place] = field(default_factory=list)
+    depths: list[Place] = field(default_factory=list)
+    class_ids: list[Place] = field(default_factory=list)
+    cameras: History[RecordedCamera] = field(default_factory=History)
+    transforms: History[TransformTree] = field(default_factory=History)
+    poses: PoseTree = field(default_factory=PoseTree)
+    damage: Damage = field(default_factory=Damage)
+
+
+def index_bag(bag: BagReader, used: BagTopics, *, allow_damage: bool = False) -> BagIndex:
+    """
+    Read through a recording once.
+
+    Parameters
+    ----------
+    bag : BagReader
+        Open.
+    used : BagTopics
+        What is wanted of it, besides transforms.
+    allow_damage : bool
+        Whether to go on where something cannot be read.
+
+    Raises
+    ------
+    DataError
+        If it is damaged, unless that is allowed.
+
+    """
+    index = BagIndex()
+    wanted = _wanted(bag, used)
+    messages = (
+        readable_messages(bag, wanted, index.damage) if allow_damage else bag.messages(wanted)
+    )
+    for message in messages:
+        try:
+            _take(index, bag, used, message)
+        except DataError as error:
+            if not allow_damage:
+                raise
+            index.damage.add(
+                f'{bag.path.name} {message.topic}',
+                str(error),
+                since_ns=message.bag_time_ns if message.topic == used.image else None,
+            )
+    # The files of a split recording come one after the other and may overlap.
+    for places in (index.images, index.depths, index.class_ids):
+        places[:] = sorted(dict.fromkeys(places), key=lambda place: place.bag_time_ns)
+    return index
+
+
+def _wanted(bag: BagReader, used: BagTopics) -> set[str]:
+    there = bag.topics
+    wanted = {used.image, used.depth, used.camera_info, used.class_ids, topics.TF_STATIC}
+    if topics.TF in there and there[topics.TF].msgtypes == (TRANSFORMS,):
+        wanted.add(topics.TF)
+    return wanted & there.keys()
+
+
+def _take(index: BagIndex, bag: BagReader, used: BagTopics, message: RecordedMessage) -> None:
+    topic, time_ns = message.topic, message.bag_time_ns
+    for wanted, places in (
+        (used.image, index.images),
+        (used.depth, index.depths),  # which may be the images, too
+        (used.class_ids, index.class_ids),
+    ):
+        if topic == wanted:
+            places.append(place_of(message))
+    if topic == used.camera_info:
+        index.cameras.add(header_of(message).stamp_ns, recorded_camera(bag.decode(message)))
+    elif topic == topics.TF:
+        index.poses.add(bag.decode(message), time_ns, is_static=False)
+    elif topic == topics.TF_STATIC:
+        decoded: Any = bag.decode(message)
+        index.poses.add(decoded, time_ns, is_static=True)
+        tree = index.transforms.newest(TransformTree()).with_message(decoded)
+        index.transforms.add(time_ns, tree)

@@ -1,0 +1,111 @@
+# Copyright 2026 The clip_depth_ros authors
+# SPDX-License-Identifier: Apache-2.0
+"""Where the messages of a recording are, and which of them belong together: by header stamp."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from clip_depth_ros.bags.by_stamp import ByStamp, gap_max_s, once_each
+from clip_depth_ros.bags.messages import stamp_ns_of
+from clip_depth_ros.bags.per_process import PerProcess
+from clip_depth_ros.bags.reader import BagReader
+from clip_depth_ros.bags.recorded_data import header_of
+from clip_depth_ros.errors import RecordingError
+from clip_depth_ros.types import RecordedMessage
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where a message is: its topic, when it was received and taken (ns), and its frame."""
+
+    topic: str
+    bag_time_ns: int
+    stamp_ns: int
+    frame_id: str
+
+    @property
+    def received_ns(self) -> int:
+        """Give when it was received."""
+        return self.bag_time_ns
+
+
+@dataclass(frozen=True, slots=True)
+class Pair:
+    """An image and the depth that belongs to it: a message, or a file beside the recording."""
+
+    image: Place
+    depth: Place | Path
+
+
+def paired(
+    images: Sequence[Place], depths: Sequence[Place], tolerance_ns: int
+) -> list[Pair]:
+    """
+    Give each image with the depth whose header stamp is nearest, where that is near enough.
+
+    Of equally near ones the one counts that was received nearest to the image, then the earlier;
+    one depth may serve several images.
+    """
+    by_stamp = ByStamp(depths)
+    found = (
+        (image, by_stamp.within(image.stamp_ns, tolerance_ns, image.received_ns))
+        for image in images
+    )
+    return [Pair(image, depth) for image, depth in found if depth is not None]
+
+
+def depth_once(pairs: Sequence[Pair]) -> list[Pair]:
+    """Give the pairs, but a message of depth with the nearest of its images alone."""
+    files = [pair for pair in pairs if isinstance(pair.depth, Path)]
+    return files + [Pair(image, depth) for image, depth in once_each(_recorded(pairs))]
+
+
+def stamp_gap_max_s(pairs: Sequence[Pair]) -> float | None:
+    """Give the largest difference of the stamps of image and depth; None where depth has none."""
+    return gap_max_s(_recorded(pairs))
+
+
+def _recorded(pairs: Sequence[Pair]) -> list[tuple[Place, Place]]:
+    return [(pair.image, pair.depth) for pair in pairs if isinstance(pair.depth, Place)]
+
+
+def place_of(message: RecordedMessage) -> Place:
+    """Give where a message that starts with a header is; RecordingError if it ends within it."""
+    header = header_of(message)
+    return Place(message.topic, message.bag_time_ns, header.stamp_ns, header.frame_id)
+
+
+def open_per_process(path: Path) -> PerProcess[BagReader]:
+    """Give a recording that each process, and each pickled copy, opens for itself."""
+    return PerProcess(partial(_open_bag, path), _close_bag)
+
+
+def message_at(bag: BagReader, place: Place) -> Any:
+    """
+    Read and decode the message at a place.
+
+    Raises
+    ------
+    RecordingError
+        If it cannot be read, or is not there.
+
+    """
+    time_ns = place.bag_time_ns
+    for message in bag.messages([place.topic], start_ns=time_ns, stop_ns=time_ns + 1):
+        decoded: Any = bag.decode(message)
+        if stamp_ns_of(decoded.header) == place.stamp_ns:
+            return decoded
+    raise RecordingError(f'the message of {place.topic!r} is gone: did the recording change?')
+
+
+def _open_bag(path: Path) -> BagReader:
+    return BagReader(path).__enter__()
+
+
+def _close_bag(bag: BagReader) -> None:
+    bag.__exit__(None, None, None)

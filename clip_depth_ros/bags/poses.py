@@ -1,0 +1,240 @@
+# Copyright 2026 The clip_depth_ros authors
+# SPDX-License-Identifier: Apache-2.0
+"""Where a camera was at the time of an image: the transforms of /tf and /tf_static over time."""
+
+from __future__ import annotations
+
+from array import array
+from bisect import bisect_left, bisect_right
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+import math
+from typing import Any, Final
+
+from clip_depth_ros.bags.places import Place
+from clip_depth_ros.bags.tf_tree import plain_frame
+from clip_depth_ros.core.transforms import Matrix4, matrix_from, quaternion_from
+from clip_depth_ros.errors import CalibrationError
+import numpy as np
+
+MAX_APART_NS: Final = 200_000_000
+"""Our choice: transforms that are farther from an image than 0.2 s are not interpolated."""
+
+
+class PoseTree:
+    """
+    Frames, the parent of each, and the transform between the two as it changed.
+
+    A frame has one parent, as in tf: of several the last one counts, from when it was named.
+    """
+
+    def __init__(self) -> None:
+        self._edges: dict[str, _Edge] = {}
+
+    def add(self, message: Any, bag_time_ns: int, *, is_static: bool) -> None:
+        """
+        Take in a ``tf2_msgs/TFMessage``; what is no rigid transform is left out.
+
+        Parameters
+        ----------
+        message : TFMessage
+            Of ``/tf`` or ``/tf_static``.
+        bag_time_ns : int
+            When it was received. From then on static transforms hold, the first ones before that
+            too; those that move count at their own stamps, and where several have one stamp, the
+            one counts that was received nearest to the image.
+        is_static : bool
+            Whether it is of ``/tf_static``.
+
+        """
+        for stamped in message.transforms:
+            try:
+                T_parent_child = matrix_from(stamped.transform)
+            except CalibrationError:
+                continue
+            if np.isfinite(T_parent_child).all():
+                parent = plain_frame(stamped.header.frame_id)
+                edge = self._edge(plain_frame(stamped.child_frame_id), parent, is_static)
+                stamp = stamped.header.stamp
+                stamp_ns = int(stamp.sec) * 10**9 + int(stamp.nanosec)
+                edge.add(bag_time_ns if is_static else stamp_ns, bag_time_ns, T_parent_child)
+
+    def pose(
+        self, image: Place, *, fixed_frame: str = '', tolerance_ns: int = 0
+    ) -> Matrix4 | None:
+        """
+        Give what takes points of an image's frame to one that does not move, ``T_fixed_image``.
+
+        Parameters
+        ----------
+        image : Place
+            Says when, and whose frame.
+        fixed_frame : str
+            The frame that does not move; empty: the root of the tree that the image's is in.
+        tolerance_ns : int
+            Where no two transforms around the stamp are near enough to interpolate between them,
+            the nearest counts if it is as near as this.
+
+        Returns
+        -------
+        float64 (4, 4), optional
+            None where a transform of the chain is not known then, and where nothing in the chain
+            moves: a camera that was only ever calibrated may have been carried around.
+
+        Raises
+        ------
+        CalibrationError
+            If there are transforms, and the fixed frame is none of their frames.
+
+        Notes
+        -----
+        Our choice: between two transforms, positions lie on a line and rotations on the shortest
+        arc, both at constant speed, if each is within ``MAX_APART_NS`` of the image.
+
+        """
+        ups = self._ancestors(plain_frame(image.frame_id))
+        fixed_ups = self._fixed_ancestors(plain_frame(fixed_frame)) if fixed_frame else ups[-1:]
+        common = next((frame for frame in ups if frame in fixed_ups), None)
+        if common is None:
+            return None
+        down, across = ups[:ups.index(common)], fixed_ups[:fixed_ups.index(common)]
+        if all(self._edges[frame].is_static for frame in [*down, *across]):
+            return None
+        T_common_image = self._chain(down, image, tolerance_ns)
+        T_common_fixed = self._chain(across, image, tolerance_ns)
+        if T_common_image is None or T_common_fixed is None:
+            return None
+        return np.asarray(np.linalg.inv(T_common_fixed) @ T_common_image, np.float64)
+
+    def _edge(self, child: str, parent: str, is_static: bool) -> _Edge:
+        edge = self._edges.get(child)
+        if edge is None or (edge.parent, edge.is_static) != (parent, is_static):
+            edge = self._edges[child] = _Edge(parent, is_static)
+        return edge
+
+    def _ancestors(self, frame: str) -> list[str]:
+        """Give a frame, its parent, and so on up to the root (or once around a loop)."""
+        ups = [frame]
+        while (edge := self._edges.get(ups[-1])) and edge.parent not in ups:
+            ups.append(edge.parent)
+        return ups
+
+    def _fixed_ancestors(self, fixed_frame: str) -> list[str]:
+        frames = {*self._edges, *(edge.parent for edge in self._edges.values())}
+        if frames and fixed_frame not in frames:
+            raise CalibrationError(
+                f'fixed_frame {fixed_frame!r} is not on /tf or /tf_static; there are '
+                f'{sorted(frames)}'
+            )
+        return self._ancestors(fixed_frame)
+
+    def _chain(
+        self, frames: Sequence[str], image: Place, tolerance_ns: int
+    ) -> Matrix4 | None:
+        """Give what takes points of the first frame to the parent of the last."""
+        T_parent_first = np.eye(4)
+        for frame in frames:
+            T_parent_frame = self._edges[frame].at(image, tolerance_ns)
+            if T_parent_frame is None:
+                return None
+            T_parent_first = T_parent_frame @ T_parent_first
+        return T_parent_first
+
+
+@dataclass(slots=True)
+class _Edge:
+    """The transform from a frame to its parent over time."""
+
+    parent: str
+    is_static: bool
+    times_ns: array[int] = field(default_factory=lambda: array('q'))
+    received_ns: array[int] = field(default_factory=lambda: array('q'))
+    numbers: array[float] = field(default_factory=lambda: array('d'))
+    order: list[int] = field(default_factory=list)
+    """Numbers of the transforms by time; made anew when there are more."""
+
+    def add(self, time_ns: int, received_ns: int, T_parent_child: Matrix4) -> None:
+        self.times_ns.append(time_ns)
+        self.received_ns.append(received_ns)
+        self.numbers.extend(T_parent_child[:3].ravel())
+
+    def at(self, image: Place, tolerance_ns: int) -> Matrix4 | None:
+        """Give the transform at the time of an image, None where it is not known."""
+        if len(self.order) != len(self.times_ns):
+            self.order = sorted(range(len(self.times_ns)), key=self._both_ns)
+        if self.is_static:
+            return self._matrix(max(0, self._n_until(image.bag_time_ns) - 1))
+        n_before = self._n_until(image.stamp_ns)
+        around = range(max(0, n_before - 1), min(n_before + 1, len(self.order)))
+        near = [self._received_nearest(place, image.received_ns) for place in around]
+        apart_ns = [abs(self._time_ns(place) - image.stamp_ns) for place in near]
+        if 0 in apart_ns:
+            return self._matrix(near[apart_ns.index(0)])
+        if len(near) == 2 and max(apart_ns) <= MAX_APART_NS:
+            T_before, T_after = map(self._matrix, near)
+            return interpolated(T_before, T_after, apart_ns[0] / sum(apart_ns))
+        if min(apart_ns) <= tolerance_ns:
+            return self._matrix(near[apart_ns.index(min(apart_ns))])
+        return None
+
+    def _received_nearest(self, place: int, received_ns: int) -> int:
+        """Give the place of what has the same time, and was received nearest to another."""
+        time_ns = self._time_ns(place)
+        right = bisect_left(self.order, (time_ns, received_ns), key=self._both_ns)
+        alike = [
+            near
+            for near in range(max(0, right - 1), min(right + 1, len(self.order)))
+            if self._time_ns(near) == time_ns
+        ]
+        return min(alike, key=lambda near: abs(self.received_ns[self.order[near]] - received_ns))
+
+    def _both_ns(self, number: int) -> tuple[int, int]:
+        return self.times_ns[number], self.received_ns[number]
+
+    def _n_until(self, time_ns: int) -> int:
+        return bisect_right(self.order, time_ns, key=self.times_ns.__getitem__)
+
+    def _time_ns(self, place: int) -> int:
+        return self.times_ns[self.order[place]]
+
+    def _matrix(self, place: int) -> Matrix4:
+        first = 12 * self.order[place]
+        matrix = np.eye(4)
+        matrix[:3] = np.reshape(self.numbers[first:first + 12], (3, 4))
+        return matrix
+
+
+def interpolated(T_a: Matrix4, T_b: Matrix4, share: float) -> Matrix4:
+    """
+    Give the rigid transform that lies between two, float64 (4, 4).
+
+    Parameters
+    ----------
+    T_a : float64 (4, 4)
+        The one.
+    T_b : float64 (4, 4)
+        The other.
+    share : float
+        How far on the way from the one (0) to the other (1).
+
+    Notes
+    -----
+    The position lies on the line between the two, the rotation on the shortest arc (slerp: about
+    the axis of the one relative to the other, by this share of its angle).
+
+    """
+    matrix = np.eye(4)
+    matrix[:3, :3] = T_a[:3, :3].T @ T_b[:3, :3]
+    x, y, z, w = quaternion_from(matrix)
+    sine = math.hypot(x, y, z)
+    matrix[:3, :3] = np.eye(3)
+    if sine > 0:
+        angle = 2 * math.atan2(sine, w) * share
+        crossing = np.array([[0, -z, y], [z, 0, -x], [-y, x, 0]]) / sine
+        # Rodrigues' formula.
+        matrix[:3, :3] += (
+            math.sin(angle) * crossing + (1 - math.cos(angle)) * crossing @ crossing
+        )
+    matrix[:3, :3] = T_a[:3, :3] @ matrix[:3, :3]
+    matrix[:3, 3] = (1 - share) * T_a[:3, 3] + share * T_b[:3, 3]
+    return matrix

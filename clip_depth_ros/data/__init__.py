@@ -1,3 +1,0 @@
-# Copyright 2026 The clip_depth_ros authors
-# SPDX-License-Identifier: Apache-2.0
-"""Reading, writing and making recordings: bags, KITTI folders, the synthetic drive."""

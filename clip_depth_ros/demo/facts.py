@@ -1,0 +1,235 @@
+# Copyright 2026 The clip_depth_ros authors
+# SPDX-License-Identifier: Apache-2.0
+"""What a recording of inputs and outputs proves about the nodes: counted, not assumed."""
+
+from __future__ import annotations
+
+from collections import Counter, defaultdict
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, TYPE_CHECKING
+
+from clip_depth_ros.bags.messages import stamp_ns_of
+from clip_depth_ros.bags.reader import BagReader
+from clip_depth_ros.demo.methods import DemoMethod, DIAGNOSTICS, OUTPUTS
+from clip_depth_ros.types import RecordedMessage
+import numpy as np
+from numpy.typing import NDArray
+
+if TYPE_CHECKING:
+    from clip_depth_ros.demo.plan import DemoPlan
+
+
+@dataclass
+class MethodFacts:
+    """
+    What was found in the recording of one node.
+
+    Attributes
+    ----------
+    stamps : dict of str to list of int
+        Header stamps of each output, by its name in ``OUTPUTS``, nanoseconds, as they came.
+    latencies_ms : list of float
+        From an image's arrival at the recorder to the arrival of its depth there.
+    max_reprojection_error_px : float
+        Largest distance between a cloud point's projection and its own pixel; NaN without clouds.
+    mismatched : list of str
+        Outputs whose frame or size is not that of their image.
+    diagnostics : dict of str to str
+        The last diagnostics of the node.
+
+    """
+
+    stamps: dict[str, list[int]] = field(default_factory=lambda: defaultdict(list))
+    latencies_ms: list[float] = field(default_factory=list)
+    max_reprojection_error_px: float = float('nan')
+    mismatched: list[str] = field(default_factory=list)
+    diagnostics: dict[str, str] = field(default_factory=dict)
+    _infos: dict[int, Any] = field(default_factory=dict)
+    _clouds: dict[int, Any] = field(default_factory=dict)
+
+    def add(
+        self,
+        output: str,
+        recorded: RecordedMessage,
+        message: Any,
+        arrival: tuple[int, Any] | None,
+    ) -> None:
+        """
+        Take one message of the node.
+
+        Parameters
+        ----------
+        output : str
+            Which one, by its name in ``OUTPUTS``.
+        recorded : RecordedMessage
+            As it was recorded.
+        message : object
+            Decoded.
+        arrival : (int, outline), optional
+            When its image arrived, nanoseconds, and what its depth should look like.
+
+        """
+        stamp_ns = stamp_ns_of(message.header)
+        self.stamps[output].append(stamp_ns)
+        if output == 'depth' and arrival is not None:
+            self._check_depth(recorded, message, *arrival)
+        elif output == 'info':
+            self._infos[stamp_ns] = message
+        elif output == 'cloud':
+            self._clouds[stamp_ns] = message
+        self._check_cloud(stamp_ns)
+
+    def answered_once(self, sent_stamps: Sequence[int]) -> bool:
+        """Say whether every output has every sent stamp exactly once and nothing else."""
+        return all(Counter(self.stamps[output]) == Counter(sent_stamps) for output in OUTPUTS)
+
+    def latency_ms(self, percent: float) -> float | None:
+        """Give a percentile of the latencies; None without any."""
+        if not self.latencies_ms:
+            return None
+        return round(float(np.percentile(self.latencies_ms, percent)), 2)
+
+    def _check_depth(
+        self, recorded: RecordedMessage, depth: Any, image_time_ns: int, wanted: Any
+    ) -> None:
+        self.latencies_ms.append((recorded.bag_time_ns - image_time_ns) / 1e6)
+        if _outline(depth) != wanted:
+            self.mismatched.append(f'depth is {_outline(depth)}, wanted {wanted}')
+
+    def _check_cloud(self, stamp_ns: int) -> None:
+        """Project a cloud with the camera_info of the same stamp, once both are there."""
+        if stamp_ns not in self._infos or stamp_ns not in self._clouds:
+            return
+        error_px = reprojection_error_px(self._clouds.pop(stamp_ns), self._infos.pop(stamp_ns))
+        self.max_reprojection_error_px = float(
+            np.fmax(self.max_reprojection_error_px, error_px)
+        )
+
+
+@dataclass
+class RecordingFacts:
+    """
+    What was found in the recording.
+
+    Attributes
+    ----------
+    sent : list of int
+        Header stamps of the images, nanoseconds, as they came.
+    methods : dict of str to MethodFacts
+        What each node did, by method.
+
+    """
+
+    sent: list[int] = field(default_factory=list)
+    methods: dict[str, MethodFacts] = field(default_factory=dict)
+
+    def n_dropped(self) -> int:
+        """Give how many images the nodes say that they dropped, all nodes together."""
+        said = (facts.diagnostics.get('images_dropped', 0) for facts in self.methods.values())
+        return sum(map(int, said))
+
+    def slowest_ms(self) -> float | None:
+        """Give the time within which even the slowest node answers 95 % of its images."""
+        times = [facts.latency_ms(95) for facts in self.methods.values()]
+        return max((time for time in times if time is not None), default=None)
+
+    def complete_stamps(self) -> list[int]:
+        """Give the stamps for which all nodes published everything, in order."""
+        answered = (
+            facts.stamps[output] for facts in self.methods.values() for output in OUTPUTS
+        )
+        return sorted(set(self.sent).intersection(*answered))
+
+
+def gather_facts(recording: Path, plan: DemoPlan) -> RecordingFacts:
+    """
+    Read a recording once and say what it holds.
+
+    Parameters
+    ----------
+    recording : Path
+        Inputs and outputs.
+    plan : DemoPlan
+        What was played, and to which methods.
+
+    Raises
+    ------
+    RecordingError
+        If it cannot be read.
+
+    """
+    facts = RecordingFacts(methods={method.name: MethodFacts() for method in plan.methods})
+    of_topic = {
+        method.topic(output): (method, output) for method in plan.methods for output in OUTPUTS
+    }
+    arrivals: dict[int, tuple[int, Any]] = {}
+    with BagReader(recording) as bag:
+        wanted = {plan.image_topic, DIAGNOSTICS, *of_topic} & set(bag.topics)
+        for recorded in bag.messages(wanted):
+            message: Any = bag.decode(recorded)
+            if recorded.topic == DIAGNOSTICS:
+                _add_diagnostics(facts, plan.methods, message)
+                continue
+            stamp_ns = stamp_ns_of(message.header)
+            if recorded.topic == plan.image_topic:
+                facts.sent.append(stamp_ns)
+                scale = plan.methods[0].settings.depth_scale
+                arrivals[stamp_ns] = (recorded.bag_time_ns, _outline(message, scale))
+            else:
+                method, output = of_topic[recorded.topic]
+                facts.methods[method.name].add(
+                    output, recorded, message, arrivals.get(stamp_ns)
+                )
+    return facts
+
+
+def reprojection_error_px(cloud: Any, info: Any) -> float:
+    """
+    Give how far the points of an organised cloud fall from their own pixels, at most.
+
+    Parameters
+    ----------
+    cloud : sensor_msgs/PointCloud2
+        Organised, its stride the ratio of the sizes.
+    info : sensor_msgs/CameraInfo
+        With a P for the depth image.
+
+    """
+    xyz_m = cloud_points(cloud)[..., :3].astype(np.float64)
+    stride_x, stride_y = -(-info.width // cloud.width), -(-info.height // cloud.height)
+    v, u = np.indices((cloud.height, cloud.width))
+    projected_u = info.p[0] * xyz_m[..., 0] / xyz_m[..., 2] + info.p[2]
+    projected_v = info.p[5] * xyz_m[..., 1] / xyz_m[..., 2] + info.p[6]
+    errors = np.hypot(projected_u - u * stride_x, projected_v - v * stride_y)
+    return float(np.nanmax(errors)) if np.isfinite(errors).any() else float('nan')
+
+
+def cloud_points(cloud: Any) -> NDArray[np.float32]:
+    """Give the points of an organised cloud, float32 (H, W, 3 or 4): x, y, z, packed colour."""
+    n_fields = cloud.point_step // 4
+    points = np.frombuffer(cloud.data.tobytes(), np.float32)
+    return points.reshape(cloud.height, cloud.width, n_fields)
+
+
+def _outline(image: Any, scale: float = 1.0) -> tuple[int, int, str]:
+    """Give size and frame of an image, or of the depth image that it should get."""
+    width, height = (max(1, round(side * scale)) for side in (image.width, image.height))
+    return width, height, image.header.frame_id
+
+
+def _add_diagnostics(
+    facts: RecordingFacts, methods: Sequence[DemoMethod], array: Any
+) -> None:
+    for method in methods:
+        said = _values_of(array, method.node_name)
+        facts.methods[method.name].diagnostics.update(said)
+
+
+def _values_of(array: Any, node_name: str) -> Mapping[str, str]:
+    """Give the values of a depth node's status, if the array holds one."""
+    for status in array.status:
+        if status.name == f'{node_name}: depth':
+            return {value.key: value.value for value in status.values}
+    return {}

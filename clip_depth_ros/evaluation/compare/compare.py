@@ -1,0 +1,322 @@
+# Copyright 2026 The clip_depth_ros authors
+# SPDX-License-Identifier: Apache-2.0
+"""
+Whether one answer is really better than another: paired differences, frame by frame.
+
+Frames that are hard for one are hard for the other, so the difference on the same frame says more
+than the difference of two means. Where its interval holds 0, no difference is shown.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+import math
+from typing import Final, Literal, NamedTuple
+
+from clip_depth_ros.errors import ConfigError, DataError
+from clip_depth_ros.evaluation.compare.shared_frames import shared_frames, SharedFrames
+from clip_depth_ros.evaluation.results.result import Estimate, FrameTable, Result
+from clip_depth_ros.evaluation.score.bootstrap import (
+    Columns,
+    ENOUGH_FRAMES,
+    mean_intervals,
+    Resampling,
+)
+from clip_depth_ros.evaluation.score.score import ALIGNMENTS, is_more_better, METRICS
+import numpy as np
+from numpy.typing import NDArray
+
+COMPARED: Final = (
+    *(f'{alignment}/{metric}' for alignment in ALIGNMENTS for metric in METRICS),
+    'coverage', 'flicker', 'roughness', 'lost_edges',
+)
+"""Values of frames that are compared, where both have them."""
+
+Verdict = Literal['A better', 'B better', 'no difference shown', 'too few frames to tell']
+
+
+class Contender(NamedTuple):
+    """
+    One answer that is compared.
+
+    Attributes
+    ----------
+    label : str
+        What tables call it.
+    result : Result
+        An evaluation.
+    predictor : str
+        Whose answers of it.
+
+    """
+
+    label: str
+    result: Result
+    predictor: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Difference:
+    """
+    How A and B differ in one value, over the frames where both have it.
+
+    Attributes
+    ----------
+    name : str
+        By the names of :class:`FrameScore`'s values.
+    mean_a, mean_b : float
+        Means over these frames.
+    difference : Estimate
+        Mean of B - A by frame, with its bootstrap 95 % interval.
+    a_better, b_better : float
+        Share of these frames where it is; the rest are ties.
+    verdict : str
+        'no difference shown' where the interval holds 0, 'too few frames to tell' where there is
+        none.
+
+    """
+
+    name: str
+    mean_a: float
+    mean_b: float
+    difference: Estimate
+    a_better: float
+    b_better: float
+    verdict: Verdict
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Pair:
+    """
+    Two that are compared.
+
+    Attributes
+    ----------
+    a, b : str
+        Their labels.
+    n_frames : int
+        Frames that both have answered.
+    differences : sequence of Difference
+        In the order of ``COMPARED``.
+    warnings : sequence of str
+        What to bear in mind.
+
+    """
+
+    a: str
+    b: str
+    n_frames: int
+    differences: Sequence[Difference]
+    warnings: Sequence[str]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Comparison:
+    """
+    The first against each other one.
+
+    Attributes
+    ----------
+    title : str
+        The protocol in words: that of the first.
+    resampling : Resampling
+        How frames were drawn for the intervals.
+    pairs : sequence of Pair
+        A is the first in all of them.
+
+    """
+
+    title: str
+    resampling: Resampling
+    pairs: Sequence[Pair]
+
+
+def compare(
+    contenders: Sequence[tuple[str, Result, str]],
+    *,
+    resampling: Resampling,
+    allow_different: bool = False,
+) -> Comparison:
+    """
+    Compare the first with each other one, on the frames that both have.
+
+    Parameters
+    ----------
+    contenders : sequence of (label, Result, predictor)
+        Two or more.
+    resampling : Resampling
+        How frames are drawn for the intervals.
+    allow_different : bool
+        Compare numbers of different protocols all the same, with a warning.
+
+    Raises
+    ------
+    ConfigError
+        If there are fewer than two, a predictor is not in its result, or protocols differ.
+    DataError
+        If two have no frame in common.
+
+    """
+    if len(contenders) < 2:
+        raise ConfigError(f'two or more are needed to compare, got {len(contenders)}')
+    first, *others = (Contender(*each) for each in contenders)
+    for each in (first, *others):
+        if not each.result.predictors:
+            raise ConfigError(f'{each.label} has no predictors: name the result of an evaluation')
+        if each.predictor not in each.result.predictors:
+            raise ConfigError(
+                f'{each.label} has no predictor {each.predictor!r}; it has '
+                f'{", ".join(each.result.predictors)}'
+            )
+    return Comparison(
+        title=first.result.title,
+        resampling=resampling,
+        pairs=[_pair(first, other, resampling, allow_different) for other in others],
+    )
+
+
+def _pair(a: Contender, b: Contender, resampling: Resampling, allow_different: bool) -> Pair:
+    if a.result.title != b.result.title and not allow_different:
+        raise ConfigError(
+            f'numbers of different protocols do not compare: {a.label} is {a.result.title!r}, '
+            f'{b.label} is {b.result.title!r}; evaluate both by one protocol, or compare them all '
+            'the same with --allow-different'
+        )
+    shared = _shared_frames(a, b)
+    rows_a, rows_b = shared.rows_a, shared.rows_b
+    names = [name for name in COMPARED if name in _values(a) and name in _values(b)]
+    columns_a, columns_b = (
+        np.array([np.asarray(_values(each)[name])[rows] for name in names], np.float64)
+        .reshape(len(names), len(rows)).T
+        for each, rows in ((a, rows_a), (b, rows_b))
+    )
+    recordings = [a.result.frames.recordings[row] for row in rows_a]
+    answered_a, answered_b = (_is_answered(names, each) for each in (columns_a, columns_b))
+    return Pair(
+        a=a.label,
+        b=b.label,
+        n_frames=int(np.count_nonzero(answered_a & answered_b)),
+        differences=[*_differences(names, columns_a, columns_b, resampling, recordings)],
+        warnings=[
+            *_warnings(a, b, shared),
+            *_unanswered({'A': answered_a, 'B': answered_b}),
+        ],
+    )
+
+
+def _is_answered(names: Sequence[str], columns: Columns) -> NDArray[np.bool_]:
+    """Say for which frames there is more than the coverage, which is 0 without an answer."""
+    kept = [column for column, name in enumerate(names) if name != 'coverage']
+    return np.asarray(np.isfinite(columns[:, kept]).any(axis=1) | (not kept))
+
+
+def _unanswered(answered: Mapping[str, NDArray[np.bool_]]) -> Iterator[str]:
+    for name, is_there in answered.items():
+        if not is_there.all():
+            yield (
+                f'{name} has answered {np.count_nonzero(is_there)} of {len(is_there)} frames: all '
+                'but the coverage is over those that both have answered'
+            )
+
+
+def _values(of: Contender) -> Mapping[str, Sequence[float]]:
+    return of.result.frames.values[of.predictor]
+
+
+def _shared_frames(a: Contender, b: Contender) -> SharedFrames:
+    """Give the frames that both have; refuse if there are none."""
+    shared = shared_frames(a.result.frames, b.result.frames)
+    if not len(shared.rows_a):
+        raise DataError(
+            f'{a.label} and {b.label} have no frame in common: {_examples(a.result.frames)} '
+            f'against {_examples(b.result.frames)}; evaluate both on the same frames'
+        )
+    return shared
+
+
+def _examples(frames: FrameTable) -> str:
+    names = [*map(' '.join, zip(frames.recordings, frames.names, strict=True))]
+    return repr(names[0].strip()) + (', ...' if len(names) > 1 else '') if names else 'no frame'
+
+
+def _differences(
+    names: Sequence[str], a: Columns, b: Columns, resampling: Resampling, recordings: Sequence[str]
+) -> Iterator[Difference]:
+    of = mean_intervals(b - a, resampling, recordings=recordings)
+    for column, name in enumerate(names):
+        known = np.isfinite(a[:, column]) & np.isfinite(b[:, column])
+        if not known.any():
+            continue
+        one, other = a[known, column], b[known, column]
+        better, worse = (one > other, one < other) if is_more_better(name) else (
+            one < other, one > other
+        )
+        mean, low, high = (float(each[column]) for each in (of.mean, of.low, of.high))
+        difference = Estimate(mean, low, high, n_frames=len(one))
+        yield Difference(
+            name=name,
+            mean_a=float(one.mean()),
+            mean_b=float(other.mean()),
+            difference=difference,
+            a_better=float(better.mean()),
+            b_better=float(worse.mean()),
+            verdict=_verdict(name, difference),
+        )
+
+
+def _verdict(name: str, difference: Estimate) -> Verdict:
+    """Say who is better, as far as the interval tells."""
+    if math.isnan(difference.low):
+        return 'too few frames to tell'
+    if difference.low > 0:
+        return 'B better' if is_more_better(name) else 'A better'
+    if difference.high < 0:
+        return 'A better' if is_more_better(name) else 'B better'
+    return 'no difference shown'
+
+
+def _warnings(a: Contender, b: Contender, shared: SharedFrames) -> Iterator[str]:
+    n_shared = len(shared.rows_a)
+    if shared.is_guess:
+        yield 'frames were matched by their time and by the end of their names'
+    if a.result.title != b.result.title:
+        yield f'protocols differ: A is {a.result.title}; B is {b.result.title}'
+    elif differing := _differing(a.result.protocol, b.result.protocol):
+        yield f'protocols differ in {", ".join(differing)}'
+    if n_shared < ENOUGH_FRAMES:
+        yield (
+            f'few frames: below about {ENOUGH_FRAMES}, intervals are too narrow and show '
+            'differences more often than they should'
+        )
+    if a.result.protocol.get('aggregation') == 'pixel':
+        yield (
+            'the protocol is over all pixels together; here, each frame has one value and one say'
+        )
+    differing = [n for n in _differing(a.result.source, b.result.source) if n != 'notes']
+    if differing == ['files']:
+        yield (
+            'the files of the sources differ in path, size or time: frames of one name may not '
+            'be the same'
+        )
+    elif differing:
+        yield f'sources differ in {", ".join(differing)}'
+    for name, each in (('A', a), ('B', b)):
+        n_frames = len(each.result.frames.names)
+        if n_shared < n_frames:
+            yield f'{n_frames - n_shared} of {n_frames} frames of {name} are not in the other'
+    yield from _alike(*(each.result.predictors[each.predictor].describe for each in (a, b)))
+
+
+def _alike(a: Mapping[str, str], b: Mapping[str, str]) -> Iterator[str]:
+    """Warn of what was probably not meant to be compared with itself."""
+    differing = _differing(a, b)
+    weights = [name for name in {**a, **b} if 'weights' in name or 'sha256' in name]
+    if not differing:
+        yield 'A and B say the same of themselves: nothing was changed between them'
+    elif weights and not {*weights} & {*differing}:
+        yield f'A and B have the same weights; they differ in {", ".join(differing)}'
+
+
+def _differing(a: Mapping[str, str], b: Mapping[str, str]) -> list[str]:
+    return [name for name in {**a, **b} if a.get(name) != b.get(name)]

@@ -1,0 +1,111 @@
+# Copyright 2026 The clip_depth_ros authors
+# SPDX-License-Identifier: Apache-2.0
+"""A comparison as text for a terminal, as Markdown and as JSON."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict
+import textwrap
+from typing import Any, Final
+
+from clip_depth_ros.evaluation.compare.compare import Comparison, Difference, Pair
+from clip_depth_ros.evaluation.results.plain import plain
+from clip_depth_ros.evaluation.results.summary_tables import (
+    Cell,
+    METRIC_TITLES,
+    Row,
+    Table,
+    UNKNOWN,
+)
+from clip_depth_ros.evaluation.results.tables import table_lines, table_markdown
+
+FORMAT: Final = 'clip_depth_ros comparison 1'
+
+_WIDTH: Final = 100
+
+_TITLES: Final[Mapping[str, str]] = {
+    'none': 'As answered (alignment none)',
+    'median': 'Scaled to the median of the truth (alignment median)',
+    'scale-shift': 'Fitted by scale and shift (alignment scale-shift)',
+    '': 'Besides',
+}
+"""Of tables, by the group of their values."""
+
+_COLUMNS: Final = ('A', 'B', 'B - A', '95 % interval', 'A wins', 'B wins', 'verdict')
+
+_DECIMALS: Final[Mapping[str, int]] = {'sq_rel': 3, 'rmse': 3, 'silog': 2}
+
+
+def comparison_text(comparison: Comparison) -> str:
+    """Give a comparison for a terminal."""
+    blocks = [textwrap.fill(comparison.title, _WIDTH)]
+    for pair in comparison.pairs:
+        blocks.append('\n'.join(_heading(pair)))
+        blocks += ['\n'.join(table_lines(table)) for table in comparison_tables(pair)]
+    return '\n\n'.join([*blocks, textwrap.fill(_note(comparison), _WIDTH)]) + '\n'
+
+
+def comparison_markdown(comparison: Comparison) -> str:
+    """Give a comparison as Markdown."""
+    blocks = [f'# {comparison.title}']
+    for pair in comparison.pairs:
+        blocks.append('\n'.join(f'- {line}' for line in _heading(pair)))
+        blocks += [table_markdown(table) for table in comparison_tables(pair)]
+    return '\n\n'.join([*blocks, _note(comparison)]) + '\n'
+
+
+def comparison_json(comparison: Comparison) -> dict[str, Any]:
+    """Give a comparison as plain values; NaN is None."""
+    return {'format': FORMAT, **plain(asdict(comparison))}
+
+
+def comparison_tables(pair: Pair) -> list[Table]:
+    """Give a table for each alignment, and one for what needs none."""
+    rows: dict[str, list[Row]] = {group: [] for group in _TITLES}
+    for difference in pair.differences:
+        group, _, metric = difference.name.rpartition('/')
+        rows[group].append(_row(metric, difference))
+    columns = tuple(('', heading) for heading in _COLUMNS)
+    return [
+        Table(title=_TITLES[group], columns=columns, rows=tuple(each))
+        for group, each in rows.items()
+        if each
+    ]
+
+
+def _heading(pair: Pair) -> list[str]:
+    return [
+        f'A: {pair.a}',
+        f'B: {pair.b}',
+        f'{pair.n_frames} frames in both',
+        *(f'warning: {warning}' for warning in pair.warnings),
+    ]
+
+
+def _note(comparison: Comparison) -> str:
+    drawn, together = comparison.resampling, ''
+    if drawn.block > 1:
+        together = f', {drawn.block} neighbouring frames drawn together'
+    return (
+        'Means over the frames that both have; B - A is the mean of the differences frame by '
+        f'frame, with its 95 % interval by bootstrap ({drawn.n_samples} resamples, seed '
+        f'{drawn.seed}{together}). No difference is shown where it holds 0. Each interval '
+        'stands for itself: of 20 values without any difference, one is expected to show one.'
+    )
+
+
+def _row(metric: str, difference: Difference) -> Row:
+    decimals = _DECIMALS.get(metric, 4)
+    of = difference.difference
+    texts = (
+        f'{difference.mean_a:.{decimals}f}',
+        f'{difference.mean_b:.{decimals}f}',
+        f'{of.mean:+.{decimals}f}',
+        f'{of.low:+.{decimals}f} to {of.high:+.{decimals}f}' if of.low <= of.high else UNKNOWN,
+        f'{difference.a_better:.0%}',
+        f'{difference.b_better:.0%}',
+        difference.verdict,
+    )
+    name = METRIC_TITLES.get(metric, metric.replace('_', ' '))
+    return Row(name, tuple(map(Cell, texts)))

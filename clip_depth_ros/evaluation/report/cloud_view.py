@@ -1,0 +1,107 @@
+# Copyright 2026 The clip_depth_ros authors
+# SPDX-License-Identifier: Apache-2.0
+"""Point clouds as two orthographic views: from above and from the side."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Final
+
+from clip_depth_ros.core.cloud import pinhole_rays, Rays
+from clip_depth_ros.evaluation.report.panels import image_at
+from clip_depth_ros.evaluation.report.report_frames import ReportFrame
+from clip_depth_ros.types import Depth, Rgb
+from matplotlib.axes import Axes
+import numpy as np
+from numpy.typing import NDArray
+
+Points = NDArray[np.float32]
+"""float32 (N, 3): x right, y down, z forward, metres; NaN where there is none."""
+
+Cloud = tuple[Points, NDArray[np.uint8]]
+"""Points with their colours, uint8 (N, 3)."""
+
+_MOST_POINTS: Final = 100_000
+_FEW_POINTS: Final = 8_000
+
+
+@dataclass(frozen=True, slots=True)
+class Extent:
+    """
+    What the views show, metres.
+
+    Attributes
+    ----------
+    far_m : float
+        Forward, from 0.
+    aside_m : float
+        To the left and to the right.
+    down_m, up_m : float
+        Below and above the camera.
+
+    """
+
+    far_m: float
+    aside_m: float
+    down_m: float
+    up_m: float
+
+
+def draw_cloud(
+    above: Axes, side: Axes, xyz_m: Points, rgb: NDArray[np.uint8], extent: Extent
+) -> None:
+    """Draw a cloud, colours uint8 (N, 3), from above and from the side, at one scale each."""
+    is_shown = np.isfinite(xyz_m[:, 2])
+    x, y, z = xyz_m[is_shown].T
+    size = 1.0 if len(x) > _FEW_POINTS else 3.0
+    for axes, upward in ((above, -x), (side, -y)):
+        axes.scatter(z, upward, c=rgb[is_shown] / 255.0, s=size, linewidths=0)
+    _set_up_view(above, 'left (m)', extent.far_m, (-extent.aside_m, extent.aside_m))
+    _set_up_view(side, 'up (m)', extent.far_m, (-extent.down_m, extent.up_m))
+
+
+def frame_clouds(frame: ReportFrame) -> Mapping[str, Cloud]:
+    """Give points and colours of the truth and of each answer; nothing without intrinsics."""
+    if frame.intrinsics is None:
+        return {}
+    height, width = frame.gt_m.shape
+    rays = pinhole_rays(frame.intrinsics.scaled_to(width, height))
+    rgb = image_at(frame.rgb, frame.gt_m.shape)
+    depths = {'ground truth': frame.gt_m, **frame.preds}
+    return {name: _points(depth_m, rays, rgb) for name, depth_m in depths.items()}
+
+
+def extent_of(cloud: Cloud) -> Extent:
+    """Give what views should show so that most of a cloud is within."""
+    xyz_m, _ = cloud
+    known = xyz_m[np.isfinite(xyz_m[:, 2])]
+    if not known.size:
+        return Extent(1.0, 1.0, 1.0, 1.0)
+    far_m = 1.1 * float(np.percentile(known[:, 2], 99))
+    # What a side street lets one see must not make the rest small.
+    aside_m = min(1.1 * float(np.percentile(np.abs(known[:, 0]), 95)), 0.35 * far_m)
+    up_m, down_m = (1.1 * float(np.percentile(sign * known[:, 1], 99)) for sign in (-1, 1))
+    least_m = far_m / 20
+    return Extent(
+        far_m, max(aside_m, 2 * least_m), max(down_m, least_m), max(up_m, 2 * least_m)
+    )
+
+
+def _points(depth_m: Depth, rays: Rays, rgb: Rgb) -> Cloud:
+    known = np.flatnonzero(np.isfinite(depth_m))
+    # By chance: every n-th of a regular grid makes patterns that are not there.
+    kept = np.random.default_rng(0).permutation(known)[:_MOST_POINTS]
+    z = depth_m.reshape(-1, 1)[kept]
+    return np.hstack([rays.reshape(-1, 2)[kept] * z, z]), rgb.reshape(-1, 3)[kept]
+
+
+def _set_up_view(axes: Axes, label: str, far_m: float, upward_m: tuple[float, float]) -> None:
+    axes.set_xlabel('forward (m)')
+    axes.set_ylabel(label)
+    axes.set_xlim(0.0, far_m)
+    axes.set_ylim(*upward_m)
+    axes.set_aspect('equal', adjustable='box')
+    axes.set_facecolor('#f3f5f7')
+    axes.grid(color='#dde3ea', linewidth=0.5)
+    axes.set_axisbelow(True)

@@ -1,0 +1,155 @@
+# Copyright 2026 The clip_depth_ros authors
+# SPDX-License-Identifier: Apache-2.0
+"""The report: an evaluation on one page, for who wants to know how good it is and where not."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any, Final
+
+from clip_depth_ros.core.files import atomic_write_bytes
+from clip_depth_ros.evaluation.report.colors import PictureColors
+from clip_depth_ros.evaluation.report.figures import (
+    confidence_curves,
+    error_histogram,
+    error_over_depth,
+    means,
+)
+from clip_depth_ros.evaluation.report.findings import findings
+from clip_depth_ros.evaluation.report.page import page_html
+from clip_depth_ros.evaluation.report.region_tiles import region_tiles
+from clip_depth_ros.evaluation.report.report_frames import ReportFrame
+from clip_depth_ros.evaluation.report.report_pictures import (
+    cloud_pictures,
+    color_bars,
+    shown_frame,
+)
+from clip_depth_ros.evaluation.report.report_template import BODY, CSS
+from clip_depth_ros.evaluation.report.timelines import error_by_frame, scale_by_frame
+from clip_depth_ros.evaluation.results.result import Result
+from clip_depth_ros.evaluation.results.summary_tables import (
+    behaviour_table,
+    estimate_cell,
+    HEADLINE,
+    is_baseline,
+    metric_tables,
+    METRIC_TITLES,
+    own_alignment,
+    part_tables,
+    UNKNOWN,
+)
+from clip_depth_ros.evaluation.results.tables import heading_lines
+
+_N_OPEN: Final = 20
+"""Problems beyond these are folded."""
+
+_COLOR_RATIO: Final = 100.0
+"""Colours never span more: what an evaluation allows may start at a millimetre."""
+
+
+def write_report(
+    result: Result, frames: Sequence[ReportFrame], path: Path, *, near_m: float, far_m: float
+) -> None:
+    """
+    Write a result as one HTML file that needs no network and no script.
+
+    Parameters
+    ----------
+    result : Result
+        With at least one predictor.
+    frames : sequence of ReportFrame
+        Those of :func:`report_frames`, in its order: the last, the worst, is shown as a cloud too.
+    path : Path
+        Of the page.
+    near_m, far_m : float
+        Ends of the colours of depth, metres.
+
+    Raises
+    ------
+    OutputError
+        If it cannot be written.
+
+    """
+    atomic_write_bytes(path, report_html(result, frames, near_m=near_m, far_m=far_m).encode())
+
+
+def report_html(
+    result: Result, frames: Sequence[ReportFrame], *, near_m: float, far_m: float
+) -> str:
+    """Give the page that :func:`write_report` writes."""
+    colors = PictureColors(max(near_m, far_m / _COLOR_RATIO), far_m)
+    values = {
+        **_headline(result),
+        **_curves(result),
+        **_tables(result),
+        'frames': [shown_frame(frame, colors) for frame in frames],
+        'bars': color_bars(colors) if frames else None,
+        'clouds': cloud_pictures(frames[-1]) if frames else [],
+        **_facts(result),
+    }
+    return page_html(f'{values["first"]}: {result.title}', BODY, values, CSS)
+
+
+def _headline(result: Result) -> dict[str, Any]:
+    name, first = next(iter(result.predictors.items()))
+    title, *notes, used = heading_lines(result)
+    own = own_alignment(result)
+    return {
+        'first': name,
+        'of_source': f' on {result.source["name"]}' if result.source.get('name') else '',
+        'title': title,
+        'notes': notes,
+        'used': used,
+        'keys': [
+            {
+                'name': METRIC_TITLES[metric],
+                'cell': estimate_cell(first.estimates.get(f'{own}/{metric}'), has_interval=True),
+            }
+            for metric in HEADLINE
+        ],
+        'findings': findings(result),
+        'quiet': [other for other in result.predictors if is_baseline(result, other)],
+    }
+
+
+def _curves(result: Result) -> dict[str, Any]:
+    return {
+        'means': means(result),
+        'over_depth': error_over_depth(result),
+        'histogram': error_histogram(result),
+        'by_frame': error_by_frame(result),
+        'scale_by_frame': scale_by_frame(result),
+        'confidence': confidence_curves(result),
+    }
+
+
+def _tables(result: Result) -> dict[str, Any]:
+    parts = part_tables(result)
+    return {
+        'metric_tables': metric_tables(result),
+        'behaviour': behaviour_table(result),
+        # Regions are tiles here.
+        'parts': [parts[kind] for kind in ('depth', 'class') if kind in parts],
+        'tiles': region_tiles(result),
+    }
+
+
+def _facts(result: Result) -> dict[str, Any]:
+    return {
+        'predictors': [*result.predictors],
+        'predictor_facts': _predictor_facts(result),
+        'protocol': result.protocol,
+        'source': result.source,
+        'settings': result.settings,
+        'versions': result.versions,
+        'problems': result.problems,
+        'n_open': _N_OPEN,
+    }
+
+
+def _predictor_facts(result: Result) -> Mapping[str, Sequence[str]]:
+    """Give what predictors say of themselves, by fact, one text for each predictor."""
+    said = [found.describe for found in result.predictors.values()]
+    facts = dict.fromkeys(fact for describe in said for fact in describe)
+    return {fact: [describe.get(fact, UNKNOWN) for describe in said] for fact in facts}

@@ -1,0 +1,146 @@
+# Copyright 2026 The clip_depth_ros authors
+# SPDX-License-Identifier: Apache-2.0
+"""One frame with everybody's answers for it, and what is written down of it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Final, NamedTuple
+
+from clip_depth_ros.errors import DataError
+from clip_depth_ros.evaluation.results.result import Problem
+from clip_depth_ros.evaluation.run.frame_record import FrameRecord
+from clip_depth_ros.evaluation.score.flicker import flicker, follows
+from clip_depth_ros.evaluation.score.prepare import valid_gt
+from clip_depth_ros.evaluation.score.protocol import EvaluationProtocol
+from clip_depth_ros.evaluation.score.score import FrameScore
+from clip_depth_ros.evaluation.score.scoring import score_frame
+from clip_depth_ros.sources.samples import DepthSample
+from clip_depth_ros.types import DepthMap
+
+Answered = tuple[DepthSample, DepthMap]
+
+
+class Scoring(NamedTuple):
+    """
+    How an answer becomes numbers; called in several threads at once.
+
+    Attributes
+    ----------
+    score : callable
+        Compares an answer with its frame; DataError if it cannot.
+    flicker : callable
+        Compares two frames that follow each other, with their answers.
+    follows : callable
+        Whether two frames do.
+
+    """
+
+    score: Callable[[DepthMap, DepthSample, EvaluationProtocol], FrameScore]
+    flicker: Callable[[Answered, Answered, EvaluationProtocol], Mapping[str, float]]
+    follows: Callable[[DepthSample, DepthSample], bool]
+
+
+SCORING: Final = Scoring(score_frame, flicker, follows)
+
+UNANSWERED: Final = FrameScore({'coverage': 0.0})
+"""Of an answer that is not there, or is nowhere where truth counts: that must not go unseen."""
+
+
+@dataclass(frozen=True, slots=True)
+class AnsweredFrame:
+    """
+    A frame with what was answered for it.
+
+    Attributes
+    ----------
+    index : int
+        Its number in the source.
+    sample : DepthSample or DataError
+        An error if it cannot be read.
+    answers : mapping of str to DepthMap or DataError
+        By predictor; an error where there is none.
+
+    """
+
+    index: int
+    sample: DepthSample | DataError
+    answers: Mapping[str, DepthMap | DataError] = field(default_factory=dict)
+
+
+def record_of(
+    frame: AnsweredFrame,
+    previous: AnsweredFrame | None,
+    protocol: EvaluationProtocol,
+    scoring: Scoring = SCORING,
+) -> FrameRecord:
+    """
+    Compare all answers for a frame; what cannot be compared is a problem.
+
+    Parameters
+    ----------
+    frame : AnsweredFrame
+        The frame.
+    previous : AnsweredFrame, optional
+        The frame before it, for flicker.
+    protocol : EvaluationProtocol
+        How answers are compared.
+    scoring : Scoring
+        What compares them.
+
+    """
+    sample = frame.sample
+    if isinstance(sample, DataError):
+        name = f'frame {frame.index}'
+        return FrameRecord(frame.index, name, problems=[Problem(name, str(sample))])
+    scores: dict[str, FrameScore] = {}
+    failures: dict[str, str] = {}
+    for predictor, answer in frame.answers.items():
+        try:
+            if isinstance(answer, DataError):
+                raise answer
+            score = scoring.score(answer, sample, protocol)
+        except DataError as error:
+            failures[predictor] = str(error)
+            if _has_truth(sample, protocol):
+                scores[predictor] = UNANSWERED
+            continue
+        more = _flicker(predictor, previous, (sample, answer), protocol, scoring)
+        scores[predictor] = FrameScore({**score.values, **more}, score.sums)
+    return FrameRecord(
+        frame.index, sample.name, sample.recording, sample.stamp_ns, scores,
+        _problems(sample.name, failures, len(frame.answers)),
+    )
+
+
+def _has_truth(sample: DepthSample, protocol: EvaluationProtocol) -> bool:
+    """Say whether any truth of a frame counts."""
+    try:
+        return bool(valid_gt(sample.target_m, protocol).any())
+    except DataError:  # a crop that does not fit
+        return False
+
+
+def _flicker(
+    predictor: str,
+    previous: AnsweredFrame | None,
+    current: Answered,
+    protocol: EvaluationProtocol,
+    scoring: Scoring,
+) -> Mapping[str, float]:
+    """Compare a frame with the one before it, if it follows that and both are answered."""
+    if previous is None or isinstance(previous.sample, DataError):
+        return {}
+    answer = previous.answers.get(predictor)
+    if not isinstance(answer, DepthMap) or not scoring.follows(previous.sample, current[0]):
+        return {}
+    return scoring.flicker((previous.sample, answer), current, protocol)
+
+
+def _problems(name: str, failures: Mapping[str, str], n_predictors: int) -> list[Problem]:
+    """Say what failed: the frame, if it is the same for all predictors."""
+    reasons = {*failures.values()}
+    if len(failures) == n_predictors > 1 and len(reasons) == 1:
+        return [Problem(name, *reasons)]
+    return [Problem(f'{name}, {predictor}', why) for predictor, why in failures.items()]

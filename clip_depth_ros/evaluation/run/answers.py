@@ -1,0 +1,187 @@
+# Copyright 2026 The clip_depth_ros authors
+# SPDX-License-Identifier: Apache-2.0
+"""Whoever answers with depth: a predictor, a topic of a bag, a folder of files, a baseline."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any, Protocol
+
+from clip_depth_ros.core.crops import KB_SIZE, WINDOWS
+from clip_depth_ros.core.image_plan import Size, Window
+from clip_depth_ros.errors import DataError, ImageError
+from clip_depth_ros.evaluation.score.flip_average import flip_averaged
+from clip_depth_ros.evaluation.score.protocol import EvaluationProtocol
+from clip_depth_ros.evaluation.score.resizing import resized
+from clip_depth_ros.sources.samples import DepthSample
+from clip_depth_ros.types import Depth, DepthMap, DepthPredictor, Rgb
+import numpy as np
+
+
+class Answers(Protocol):
+    """Gives depth for frames; one thread at a time asks."""
+
+    def answer(self, samples: Sequence[DepthSample]) -> Sequence[DepthMap | DataError]:
+        """Give the depth of each frame, of any size; an error, not raised, where there is none."""
+        ...
+
+    def describe(self) -> Mapping[str, str]:
+        """Give what a report should say of it: method, weights, hash, device, topic."""
+        ...
+
+    def close(self) -> None:
+        """Give memory and files back."""
+        ...
+
+
+class ImageAnswers:
+    """
+    A predictor that looks at images, as a protocol shows them to it.
+
+    Parameters
+    ----------
+    predictor : DepthPredictor
+        Is closed with this.
+    protocol : EvaluationProtocol
+        Its ``input_crop`` and ``flip`` are used.
+
+    """
+
+    def __init__(self, predictor: DepthPredictor, protocol: EvaluationProtocol) -> None:
+        self.predictor, self._protocol = predictor, protocol
+
+    def answer(self, samples: Sequence[DepthSample]) -> Sequence[DepthMap | DataError]:
+        """Give the depth of each image; what lies outside of ``input_crop`` is unknown."""
+        try:
+            return self._answer(samples)
+        except DataError as error:
+            # One image that cannot be used must not cost the others their answers.
+            return [error] if len(samples) == 1 else [self.answer([s])[0] for s in samples]
+
+    def describe(self) -> Mapping[str, str]:
+        """Give what the predictor says of itself."""
+        return self.predictor.describe()
+
+    def close(self) -> None:
+        """Close the predictor."""
+        self.predictor.close()
+
+    def _answer(self, samples: Sequence[DepthSample]) -> list[DepthMap | DataError]:
+        sizes = [Size(*sample.rgb.shape[:2]) for sample in samples]
+        windows = [input_window(size, self._protocol) for size in sizes]
+        rgbs = [_cut(s.rgb, window) for s, window in zip(samples, windows, strict=True)]
+        answers = self.predictor.predict_batch(rgbs)
+        if self._protocol.flip != 'none':
+            flipped = self.predictor.predict_batch([_flipped(rgb) for rgb in rgbs])
+            answers = [
+                flip_averaged(answer, other, rule=self._protocol.flip)
+                for answer, other in zip(answers, flipped, strict=True)
+            ]
+        return [
+            answer if window is None else _put_back(answer, window, size)
+            for answer, window, size in zip(answers, windows, sizes, strict=True)
+        ]
+
+
+class Lookup(Protocol):
+    """Depth that was predicted before: in a bag, in files."""
+
+    def depth_of(self, sample: DepthSample) -> DepthMap:
+        """Give what was predicted for a frame; DataError if there is nothing."""
+        ...
+
+    def describe(self) -> Mapping[str, str]:
+        """Give where it comes from."""
+        ...
+
+    def close(self) -> None:
+        """Close files."""
+        ...
+
+
+class RecordedAnswers:
+    """
+    Depth that was predicted before, frame by frame.
+
+    Parameters
+    ----------
+    lookup : Lookup
+        Where it is; is closed with this.
+    protocol : EvaluationProtocol
+        Its ``input_crop``: what was predicted for that part of the image, and has its size, is put
+        back where it belongs (as BTS does with its PNG files).
+
+    """
+
+    def __init__(self, lookup: Lookup, protocol: EvaluationProtocol) -> None:
+        self._lookup, self._protocol = lookup, protocol
+
+    def answer(self, samples: Sequence[DepthSample]) -> Sequence[DepthMap | DataError]:
+        """Give what was predicted for each frame."""
+        return [self._one(sample) for sample in samples]
+
+    def describe(self) -> Mapping[str, str]:
+        """Give where it comes from."""
+        return self._lookup.describe()
+
+    def close(self) -> None:
+        """Close files."""
+        self._lookup.close()
+
+    def _one(self, sample: DepthSample) -> DepthMap | DataError:
+        try:
+            return self._in_place(self._lookup.depth_of(sample), sample)
+        except DataError as error:
+            return error
+
+    def _in_place(self, answer: DepthMap, sample: DepthSample) -> DepthMap:
+        own, size = Size(*answer.depth_m.shape), Size(*sample.rgb.shape[:2])
+        window = input_window(size, self._protocol)
+        if window is not None and own == (window.height, window.width):
+            return _put_back(answer, window, size)
+        if window is None and own == KB_SIZE != size:
+            raise ImageError(
+                f'{sample.name}: depth should be for the whole image, {size.width}x{size.height}, '
+                f"and has the size of KITTI's benchmark crop, {own.width}x{own.height}: if it was "
+                'predicted for that, add --override input_crop=kb'
+            )
+        return answer
+
+
+def input_window(size: Size, protocol: EvaluationProtocol) -> Window | None:
+    """
+    Give the window of an image that a protocol shows to a predictor; None for all of it.
+
+    Raises
+    ------
+    DataError
+        If the image is too small for the protocol's crop.
+
+    """
+    return None if protocol.input_crop == 'none' else WINDOWS[protocol.input_crop](size)
+
+
+def _cut(rgb: Rgb, window: Window | None) -> Rgb:
+    if window is None:
+        return rgb
+    x, y, width, height = window
+    return np.ascontiguousarray(rgb[y:y + height, x:x + width])
+
+
+def _flipped(rgb: Rgb) -> Rgb:
+    return np.ascontiguousarray(rgb[:, ::-1])
+
+
+def _put_back(answer: DepthMap, window: Window, size: Size) -> DepthMap:
+    """Give an answer for a window as one for the whole image, unknown elsewhere."""
+
+    def whole(values: Depth) -> Depth:
+        canvas = np.full(size, np.nan, np.float32)
+        x, y, width, height = window
+        canvas[y:y + height, x:x + width] = resized(values, Size(height, width))
+        return canvas
+
+    parts: dict[str, Any] = {'depth_m': whole(answer.depth_m), 'scene': answer.scene}
+    if answer.confidence is not None:
+        parts['confidence'] = whole(answer.confidence)
+    return DepthMap(**parts)

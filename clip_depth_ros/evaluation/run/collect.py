@@ -1,0 +1,226 @@
+# Copyright 2026 The clip_depth_ros authors
+# SPDX-License-Identifier: Apache-2.0
+"""From the journals of an evaluation to its result: columns, means, intervals."""
+
+from __future__ import annotations
+
+from array import array
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from itertools import groupby
+import math
+import os
+from typing import Any, Final
+
+from clip_depth_ros.errors import OutputError
+from clip_depth_ros.evaluation.results.result import (
+    Estimate,
+    FrameTable,
+    PredictorResult,
+    Problem,
+    Result,
+)
+from clip_depth_ros.evaluation.run.answered_frame import UNANSWERED
+from clip_depth_ros.evaluation.run.frame_record import FrameRecord
+from clip_depth_ros.evaluation.run.journal import read_journals
+from clip_depth_ros.evaluation.score.bootstrap import mean_intervals, Resampling
+from clip_depth_ros.evaluation.score.pooling import over_pixels
+from clip_depth_ros.evaluation.score.protocol import EvaluationProtocol
+from clip_depth_ros.evaluation.score.score import FrameScore
+import numpy as np
+from numpy.typing import NDArray
+
+_COLUMNS: Final = 40
+"""Columns that are resampled at a time."""
+
+
+def collect(
+    out_dir: str | os.PathLike[str],
+    *,
+    identity: Mapping[str, Any],
+    predictors: Mapping[str, Mapping[str, str]],
+    title: str,
+    protocol: EvaluationProtocol,
+    source: Mapping[str, str],
+    settings: Mapping[str, str],
+    versions: Mapping[str, str],
+    n_frames: int,
+    source_problems: Iterable[tuple[str, str]] = (),
+    resampling: Resampling,
+) -> Result:
+    """
+    Put together what all processes have written down.
+
+    Parameters
+    ----------
+    out_dir : str or Path
+        Folder of the evaluation.
+    identity : mapping
+        Of the evaluation; other journals in the folder do not count.
+    predictors : mapping of str to mapping
+        What each says of itself, in the order of the tables.
+    title, source, settings, versions
+        As :class:`Result` has them.
+    protocol : EvaluationProtocol
+        Says whether means are over images or over pixels.
+    n_frames : int
+        Frames of the source.
+    source_problems : iterable of (str, str)
+        What of the source is not even a frame, and why.
+    resampling : Resampling
+        For the intervals.
+
+    Raises
+    ------
+    OutputError
+        If frames are missing.
+
+    """
+    table = _Table(predictors)
+    problems = [Problem(what, why) for what, why in source_problems]
+    n_read = 0
+    for record in read_journals(out_dir, identity):
+        table.add(record)
+        problems += record.problems
+        n_read += 1
+    if n_read < n_frames:
+        raise OutputError(
+            f'{n_frames - n_read} of {n_frames} frames are not in the journals of '
+            f'{str(out_dir)!r}: start the evaluation again, it goes on from there'
+        )
+    over_all = protocol.aggregation == 'pixel'
+    return Result(
+        title=title,
+        protocol={name: str(value) for name, value in protocol.model_dump(mode='json').items()},
+        source=source,
+        settings=settings,
+        versions=versions,
+        n_frames=n_frames,
+        problems=problems,
+        predictors={
+            name: _result(each, described, resampling, table.recordings, over_all)
+            for (name, described), each in zip(
+                predictors.items(), table.scores.values(), strict=True
+            )
+        },
+        frames=table.frames(),
+    )
+
+
+class _Scores:
+    """What is known of one predictor: a column for each value, sums."""
+
+    def __init__(self) -> None:
+        self.n_rows = self.n_frames = 0
+        self.sums: dict[str, NDArray[np.float64]] = {}
+        self._columns: dict[str, array[float]] = {}
+        self._names: list[str] = []  # in the order of the frames, whatever each of them lacks
+
+    def add(self, score: FrameScore | None) -> None:
+        """Add a row; one without a score is NaN."""
+        if score:
+            self.n_frames += score.values.keys() != UNANSWERED.values.keys()
+            self._add_names(score.values)
+            for name, value in score.values.items():
+                self._filled(name).append(value)
+            for name, vector in score.sums.items():
+                self.sums[name] = self.sums.get(name, 0.0) + np.asarray(vector, np.float64)
+        self.n_rows += 1
+
+    def columns(self) -> dict[str, array[float]]:
+        """Give all columns, each as long as the table."""
+        return {name: self._filled(name) for name in self._names}
+
+    def _add_names(self, values: Mapping[str, float]) -> None:
+        """Put new names behind those that they come after."""
+        if values.keys() <= self._columns.keys():
+            return
+        place = 0
+        for name in values:
+            if name not in self._columns:
+                self._columns[name] = array('d')
+                self._names.insert(place, name)
+            place = self._names.index(name) + 1
+
+    def _filled(self, name: str) -> array[float]:
+        column = self._columns[name]
+        column.extend([math.nan] * (self.n_rows - len(column)))
+        return column
+
+
+class _Table:
+    """The frames that have any score, column by column: numbers are not kept as objects."""
+
+    def __init__(self, predictors: Iterable[str]) -> None:
+        self.scores = {name: _Scores() for name in predictors}
+        self.recordings: list[str] = []
+        self._indices: array[int] = array('q')
+        self._names: list[str] = []
+        self._stamps_ns: list[int | None] = []
+
+    def add(self, record: FrameRecord) -> None:
+        """Add a frame, if it has any score."""
+        if not record.scores:
+            return
+        self._indices.append(record.index)
+        self._names.append(record.name)
+        self.recordings.append(record.recording)
+        self._stamps_ns.append(record.stamp_ns)
+        for name, scores in self.scores.items():
+            scores.add(record.scores.get(name))
+
+    def frames(self) -> FrameTable:
+        """Give the table."""
+        return FrameTable(
+            indices=self._indices,
+            names=self._names,
+            recordings=self.recordings,
+            stamps_ns=self._stamps_ns,
+            values={name: scores.columns() for name, scores in self.scores.items()},
+        )
+
+
+def _result(
+    scores: _Scores,
+    described: Mapping[str, str],
+    resampling: Resampling,
+    recordings: Sequence[str],
+    over_all: bool,
+) -> PredictorResult:
+    columns = scores.columns()
+    estimates: dict[str, Estimate] = {}
+    for names in _some_at_a_time([*columns]):
+        values = np.array([columns[name] for name in names], np.float64).T
+        of = (
+            over_pixels(values, names, resampling, recordings)
+            if over_all
+            else mean_intervals(values, resampling, recordings=recordings)
+        )
+        numbers = (each.tolist() for each in (of.mean, of.low, of.high, of.n_frames))
+        for name, *estimate in zip(names, *numbers, strict=True):
+            estimates[name] = Estimate(*estimate)
+    return PredictorResult(
+        describe=described,
+        n_frames=scores.n_frames,
+        estimates=estimates,
+        scale_spread=_log_spread(columns.get('scale', ())),
+        sums={name: tuple(vector.tolist()) for name, vector in scores.sums.items()},
+    )
+
+
+def _some_at_a_time(names: Sequence[str]) -> Iterator[list[str]]:
+    """Give names in lists that keep groups of pixels together: resampling needs memory."""
+    some: list[str] = []
+    for _, group in groupby(names, key=lambda name: name.rpartition('/')[0]):
+        some += group
+        if len(some) >= _COLUMNS:
+            yield some
+            some = []
+    if some:
+        yield some
+
+
+def _log_spread(scales: Sequence[float]) -> float:
+    """Give the standard deviation of ln of what is known (n - 1); NaN below two."""
+    known = np.asarray(scales, np.float64)
+    known = known[np.isfinite(known) & (known > 0)]
+    return float(np.std(np.log(known), ddof=1)) if known.size > 1 else math.nan

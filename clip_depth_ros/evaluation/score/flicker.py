@@ -1,0 +1,179 @@
+# Copyright 2026 The clip_depth_ros authors
+# SPDX-License-Identifier: Apache-2.0
+"""
+Temporal consistency: how much the answer for a point that stands still changes between frames.
+
+Our definition. A pixel of the current frame with known true depth is a point in space; moved to
+the camera of the previous frame, it falls on a pixel there. It stands still and is seen in both if
+the true depth there is within 5 % of its own, and the depths of that pixel and its neighbours
+reach its own within 1 %: a car ahead that drives as fast as the camera keeps its depth, which a
+point that stands still does not, and is left out; what moves across, or hardly, can be taken for
+standing. Then flicker is the mean over such points of |ln(pred / gt) now - ln(pred / gt) before|,
+each with the truth of its own frame, so that a perfect
+predictor has 0, and so has one that is wrong by the same factor all the time. Answers are taken as
+they are, neither aligned nor clamped: a scale that wanders from frame to frame is flicker. 0.01 is
+about 1 %.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Final, NamedTuple
+
+from clip_depth_ros.core.image_plan import Size
+from clip_depth_ros.core.projection import project, projection_matrix
+from clip_depth_ros.evaluation.score.motion import estimate_motion
+from clip_depth_ros.evaluation.score.prepare import at_size, valid_gt
+from clip_depth_ros.evaluation.score.protocol import EvaluationProtocol
+from clip_depth_ros.sources.samples import DepthSample
+from clip_depth_ros.types import Depth, DepthMap, Intrinsics
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+_LONGEST_NS: Final = 500_000_000
+_MOST_POINTS: Final = 20_000
+_FEWEST_POINTS: Final = 100
+_SAME_DEPTH: Final = 0.05
+_REACHED: Final = 0.01
+
+Floats = NDArray[np.float64]
+Places = NDArray[np.intp]
+
+
+def follows(previous: DepthSample, current: DepthSample) -> bool:
+    """Say whether a frame was taken at most 0.5 s after another one of the same recording."""
+    if previous.stamp_ns is None or current.stamp_ns is None:
+        return False
+    is_soon = 0 < current.stamp_ns - previous.stamp_ns <= _LONGEST_NS
+    return is_soon and previous.recording == current.recording
+
+
+def flicker(
+    previous: tuple[DepthSample, DepthMap],
+    current: tuple[DepthSample, DepthMap],
+    protocol: EvaluationProtocol,
+) -> Mapping[str, float]:
+    """
+    Give how much the answer changed where nothing did.
+
+    Parameters
+    ----------
+    previous, current : tuple of DepthSample, DepthMap
+        Two frames with the answers for them.
+    protocol : EvaluationProtocol
+        Its window and range of true depth, and how answers are resampled, are used.
+
+    Returns
+    -------
+    mapping of str to float
+        ``flicker``; ``flicker/n``, the points; ``flicker/estimated``, 1 where the motion of the
+        camera was estimated from the images, 0 where it was known. Empty if the frames do not
+        follow each other, intrinsics or motion are not known, or there are fewer than 100 points.
+
+    Raises
+    ------
+    DataError
+        If a crop of the protocol does not fit.
+
+    """
+    (before, answer_before), (now, answer_now) = previous, current
+    if not follows(before, now):
+        return {}
+    same = _same_points(before, now, protocol)
+    if same is None:
+        return {}
+    change = np.abs(
+        _log_error(answer_now, now, same.now, protocol)
+        - _log_error(answer_before, before, same.before, protocol)
+    )
+    change = change[np.isfinite(change)]
+    if len(change) < _FEWEST_POINTS:
+        return {}
+    return {
+        'flicker': float(change.mean()),
+        'flicker/n': float(len(change)),
+        'flicker/estimated': float(same.is_estimated),
+    }
+
+
+class _SamePoints(NamedTuple):
+    """Pixels of two frames that show the same points, (N,), counted row by row."""
+
+    now: Places
+    before: Places
+    is_estimated: bool
+
+
+def _same_points(
+    before: DepthSample, now: DepthSample, protocol: EvaluationProtocol
+) -> _SamePoints | None:
+    """Give the points that stand still and are seen in both frames; None if nobody can tell."""
+    camera_before, camera_now = _camera(before), _camera(now)
+    if camera_before is None or camera_now is None:
+        return None
+    places = np.flatnonzero(valid_gt(now.target_m, protocol))
+    known = _known_motion(before, now)
+    T_before_now = estimate_motion(now, before, places) if known is None else known
+    if T_before_now is None:
+        return None
+    places = places[::max(1, -(-len(places) // _MOST_POINTS))]
+    points = _points(now.target_m, camera_now, places)
+    pixels, depth_m = project(points, projection_matrix(camera_before, T_before_now))
+    counts = valid_gt(before.target_m, protocol)
+    gt_before = np.where(counts, before.target_m, np.float32(np.nan))
+    is_same, places_before = _matching(pixels, depth_m, gt_before)
+    return _SamePoints(places[is_same], places_before, known is None)
+
+
+def _camera(sample: DepthSample) -> Intrinsics | None:
+    """Give the intrinsics of the truth; None where they are those of another size."""
+    camera = sample.intrinsics
+    is_own = camera is not None and (camera.height, camera.width) == sample.target_m.shape
+    return camera if is_own else None
+
+
+def _known_motion(before: DepthSample, now: DepthSample) -> Floats | None:
+    """Give T_before_now, which takes points of the current camera to the previous one."""
+    if before.T_world_camera is None or now.T_world_camera is None:
+        return None
+    return np.asarray(np.linalg.solve(before.T_world_camera, now.T_world_camera), np.float64)
+
+
+def _points(depth_m: Depth, camera: Intrinsics, places: Places) -> Floats:
+    """Give the points of pixels, float64 (N, 3), in the camera's optical frame."""
+    rows, columns = np.divmod(places, depth_m.shape[1])
+    z = depth_m.ravel()[places].astype(np.float64)
+    return np.stack(
+        [(columns - camera.cx) / camera.fx * z, (rows - camera.cy) / camera.fy * z, z], axis=1
+    )
+
+
+def _matching(
+    pixels: Floats, depth_m: Floats, gt: Depth
+) -> tuple[NDArray[np.bool_], Places]:
+    """Give which points are seen in a frame with this truth, and the places of those there."""
+    height, width = gt.shape
+    # NaN, behind the camera, is no place: all comparisons are false.
+    columns, rows = np.floor(pixels + 0.5).T
+    is_same = (columns >= 0) & (columns < width) & (rows >= 0) & (rows < height)
+    places = rows[is_same].astype(np.intp) * width + columns[is_same].astype(np.intp)
+    moved_m = depth_m[is_same]
+    agrees = np.abs(gt.ravel()[places] - moved_m) <= _SAME_DEPTH * moved_m
+    # On a road seen at a flat angle, depth differs by several percent from one row to the next.
+    around = np.ones((3, 3), np.uint8)
+    nearest = cv2.erode(np.where(np.isnan(gt), np.float32(np.inf), gt), around).ravel()[places]
+    farthest = cv2.dilate(np.where(np.isnan(gt), np.float32(-np.inf), gt), around).ravel()[places]
+    agrees &= (nearest <= (1 + _REACHED) * moved_m) & (farthest >= (1 - _REACHED) * moved_m)
+    is_same[is_same] = agrees
+    return is_same, places[agrees]
+
+
+def _log_error(
+    answer: DepthMap, sample: DepthSample, places: Places, protocol: EvaluationProtocol
+) -> Floats:
+    """Give ln(pred / gt) of pixels; not finite where there is no answer."""
+    pred = at_size(answer, Size(*sample.target_m.shape), protocol).ravel()[places]
+    ratio = pred.astype(np.float64) / sample.target_m.ravel()[places]
+    with np.errstate(invalid='ignore'):  # -Inf, too near, has no logarithm
+        return np.log(ratio)

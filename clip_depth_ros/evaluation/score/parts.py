@@ -1,0 +1,148 @@
+# Copyright 2026 The clip_depth_ros authors
+# SPDX-License-Identifier: Apache-2.0
+"""
+Parts of an image that get metrics of their own: ranges of depth, regions, classes.
+
+Each pixel is of one cell, the parts it is of in all three ways; metrics are added up by cell once,
+and cells to parts.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+import functools
+import math
+from typing import Any, Final
+
+from clip_depth_ros.core.image_plan import Size
+from clip_depth_ros.core.metric_sums import MetricSums
+from clip_depth_ros.core.metrics import GroupMetrics, metrics_of
+from clip_depth_ros.errors import DataError
+from clip_depth_ros.evaluation.score.score import DEPTH_RANGES_M
+from clip_depth_ros.sources.samples import Classes
+import numpy as np
+from numpy.typing import NDArray
+
+REGIONS: Final = tuple(
+    f'region {row} {column}'
+    for row in ('top', 'middle', 'bottom')
+    for column in ('left', 'centre', 'right')
+)
+"""Thirds of the height and of the width of the whole image."""
+
+RANGES: Final = tuple(f'depth {near:g}-{far:g} m' for near, far in DEPTH_RANGES_M)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Division:
+    """
+    One way to divide pixels.
+
+    Attributes
+    ----------
+    names : sequence of str
+        Of the parts.
+    part : uint8 (N,)
+        Number of the part that each pixel is of; ``len(names)`` where it is of none.
+
+    """
+
+    names: Sequence[str]
+    part: NDArray[np.uint8]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Parts:
+    """
+    The parts of an image in all ways of dividing it.
+
+    Attributes
+    ----------
+    divisions : sequence of Division
+        Each way.
+    cells : int (N,)
+        Which combination of parts each pixel is of.
+
+    """
+
+    divisions: Sequence[Division]
+    cells: NDArray[np.intp]
+
+    @property
+    def n_cells(self) -> int:
+        """Give the number of combinations."""
+        return math.prod(self._shape)
+
+    def metrics(self, sums: MetricSums) -> dict[str, GroupMetrics | None]:
+        """Give the metrics of each part by its name, from the sums of the cells."""
+        found: dict[str, GroupMetrics | None] = {}
+        for division, part in zip(self.divisions, np.indices(self._shape), strict=True):
+            each = metrics_of(sums.merged(part.ravel(), len(division.names) + 1))
+            found.update(zip(division.names, each[:-1], strict=True))
+        return found
+
+    @property
+    def _shape(self) -> tuple[int, ...]:
+        return tuple(len(division.names) + 1 for division in self.divisions)
+
+
+def parts_of(
+    gt: NDArray[Any], pixels: NDArray[np.intp], size: Size, classes: Classes | None
+) -> Parts:
+    """
+    Divide pixels by true depth, by place and, where known, by what they show.
+
+    Parameters
+    ----------
+    gt : float (N,)
+        True depth of the pixels, metres.
+    pixels : int (N,)
+        Their places in the image, counted row by row.
+    size : Size
+        Of the image.
+    classes : Classes, optional
+        Of the image.
+
+    Raises
+    ------
+    DataError
+        If the classes are of another size.
+
+    """
+    divisions = [
+        Division(RANGES, _range_of(gt)), Division(REGIONS, _regions(size).ravel()[pixels])
+    ]
+    if classes is not None:
+        divisions.append(_by_class(classes, pixels, size))
+    cells = np.zeros(len(pixels), np.intp)
+    for division in divisions:
+        cells *= len(division.names) + 1
+        cells += division.part
+    return Parts(divisions, cells)
+
+
+def _range_of(gt: NDArray[Any]) -> NDArray[np.uint8]:
+    part = np.zeros(gt.shape, np.uint8)
+    for _, far_m in DEPTH_RANGES_M:
+        part += gt > far_m
+    return part
+
+
+@functools.lru_cache(maxsize=4)
+def _regions(size: Size) -> NDArray[np.uint8]:
+    rows, columns = (np.arange(side) * 3 // side for side in size)
+    return (3 * rows[:, np.newaxis] + columns).astype(np.uint8)
+
+
+def _by_class(classes: Classes, pixels: NDArray[np.intp], size: Size) -> Division:
+    if classes.ids.shape != size:
+        raise DataError(
+            f'classes must be of the size of the ground truth, {size.width}x{size.height}, got '
+            f'{classes.ids.shape[1]}x{classes.ids.shape[0]}'
+        )
+    names = sorted(set(classes.names.values()))
+    numbers = np.full(256, len(names), np.uint8)
+    for id_, name in classes.names.items():
+        numbers[id_] = names.index(name)
+    return Division([f'class {name}' for name in names], numbers[classes.ids.ravel()[pixels]])

@@ -1,0 +1,156 @@
+# Copyright 2026 The clip_depth_ros authors
+# SPDX-License-Identifier: Apache-2.0
+"""
+An answer and the truth brought together, pixel by pixel, as a protocol says.
+
+The order is the field's: the answer is resampled to the size of the truth, the window is cut, the
+truth that lies in the range counts; then the answer is aligned, and clamped last.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from clip_depth_ros.core.alignment import fit_alignment
+from clip_depth_ros.core.crops import WINDOWS
+from clip_depth_ros.core.image_plan import Size, Window
+from clip_depth_ros.core.metrics import clamp_depth, valid_pixels
+from clip_depth_ros.errors import DataError
+from clip_depth_ros.evaluation.score.protocol import EvaluationProtocol
+from clip_depth_ros.evaluation.score.resizing import resized
+from clip_depth_ros.sources.samples import DepthSample
+from clip_depth_ros.types import Depth, DepthMap
+import numpy as np
+from numpy.typing import NDArray
+
+Mask = NDArray[np.bool_]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Prepared:
+    """
+    What is compared of one frame; all arrays are of the size of the truth, (H, W).
+
+    Attributes
+    ----------
+    gt : float32
+        The truth as it came, metres.
+    valid : bool
+        Where it counts: within the window, and strictly within the range.
+    counted : bool
+        Where, besides, there is an answer: what metrics are about.
+    answer : float32
+        The answer at the size of the truth, metres, neither aligned nor clamped. NaN is unknown;
+        +Inf and -Inf are fitted by nobody, and become the ends of the range when clamped.
+    protocol : EvaluationProtocol
+
+    """
+
+    gt: Depth
+    valid: Mask
+    counted: Mask
+    answer: Depth
+    protocol: EvaluationProtocol
+
+    @property
+    def coverage(self) -> float:
+        """Give the share of the truth that counts for which there is an answer."""
+        return int(np.count_nonzero(self.counted)) / int(np.count_nonzero(self.valid))
+
+    @property
+    def pred(self) -> Depth:
+        """Give the answer aligned and clamped, as it is compared; NaN where it is unknown."""
+        fit = fit_alignment(
+            self.protocol.alignment, self.answer[self.counted], self.gt[self.counted]
+        )
+        limits = (self.protocol.min_depth_m, self.protocol.depth_cap_m)
+        return clamp_depth(fit.apply(self.answer).astype(np.float32), *limits)
+
+    @property
+    def shown_gt(self) -> Depth:
+        """Give the truth where it counts, NaN elsewhere."""
+        return np.where(self.valid, self.gt, np.float32(np.nan))
+
+
+def valid_gt(gt: Depth, protocol: EvaluationProtocol) -> Mask:
+    """
+    Give where the truth counts, whatever is answered, bool (H, W).
+
+    That is within the evaluated window, and strictly within the range.
+
+    Raises
+    ------
+    DataError
+        If the frame is too small for a crop, or of another size than the crop is for.
+
+    """
+    x, y, width, height = evaluated_window(Size(*gt.shape), protocol)
+    here = (slice(y, y + height), slice(x, x + width))
+    valid = np.zeros(gt.shape, bool)
+    valid[here] = valid_pixels(
+        gt[here], min_depth_m=protocol.min_depth_m, depth_cap_m=protocol.depth_cap_m
+    )
+    return valid
+
+
+def evaluated_window(size: Size, protocol: EvaluationProtocol) -> Window:
+    """
+    Give the window of the truth that is evaluated: of what ``gt_crop`` leaves, the eval crop.
+
+    Raises
+    ------
+    DataError
+        If the frame is too small for a crop, or of another size than the crop is for.
+
+    """
+    outer = WINDOWS[protocol.gt_crop](size)
+    x, y, width, height = WINDOWS[protocol.eval_crop](Size(outer.height, outer.width))
+    return Window(outer.x + x, outer.y + y, width, height)
+
+
+def at_size(answer: DepthMap, size: Size, protocol: EvaluationProtocol) -> Depth:
+    """Give an answer at a size, float32, metres; NaN where there is none (0 and below, too)."""
+    depth_m = answer.depth_m
+    no_depth = (depth_m <= 0) & ~np.isneginf(depth_m)
+    if no_depth.any():
+        depth_m = np.where(no_depth, np.float32(np.nan), depth_m)
+    return resized(depth_m, size, protocol.resize)
+
+
+def prepare(answer: DepthMap, sample: DepthSample, protocol: EvaluationProtocol) -> Prepared:
+    """
+    Bring an answer and the truth together.
+
+    Parameters
+    ----------
+    answer : DepthMap
+        Of any size, for the whole image. NaN, 0 and below: no answer; +Inf (beyond range) and
+        -Inf (too near) are answers (REP 117).
+    sample : DepthSample
+        The frame with its truth.
+    protocol : EvaluationProtocol
+        How.
+
+    Raises
+    ------
+    DataError
+        If no truth counts, or nothing is answered where it does; if a crop does not fit.
+
+    """
+    gt = sample.target_m
+    valid = valid_gt(gt, protocol)
+    limits_m = (protocol.min_depth_m, protocol.depth_cap_m)
+    if not valid.any():
+        window = evaluated_window(Size(*gt.shape), protocol)
+        raise DataError(
+            f'{sample.name}: no ground truth between {limits_m[0]:g} and {limits_m[1]:g} m in the '
+            f'evaluated window ({window.width}x{window.height} at {window.x}, {window.y})'
+        )
+    depth_m = at_size(answer, Size(*gt.shape), protocol)
+    answered = valid & ~np.isnan(depth_m)
+    if not answered.any():
+        raise DataError(
+            f'{sample.name}: nothing is answered where there is ground truth; of the whole answer '
+            f'{np.mean(np.isfinite(answer.depth_m) & (answer.depth_m > 0)):.0%} is depth'
+        )
+    return Prepared(gt=gt, valid=valid, counted=answered, answer=depth_m, protocol=protocol)

@@ -1,0 +1,199 @@
+# Copyright 2026 The clip_depth_ros authors
+# SPDX-License-Identifier: Apache-2.0
+"""The protocols that come with this package, your own, and what each is in words."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, Final
+
+from clip_depth_ros.errors import ConfigError
+from clip_depth_ros.evaluation.score.protocol import EvaluationProtocol
+from clip_depth_ros.settings.files import read_settings
+from clip_depth_ros.settings.paths import shared_file
+
+PROTOCOL_NAMES: Final = (
+    'plain', 'raw-lidar', 'kitti-eigen-garg', 'kitti-eigen-garg-kb', 'kitti-eigen-eigen',
+    'monodepth2', 'monodepth2-pp', 'kitti-benchmark', 'nyu-eigen', 'nyu-depthclip',
+)
+
+GT_WORDS: Final = {
+    'annotated': 'annotated depth',
+    'raw-lidar': 'raw LiDAR',
+    'depth-images': 'depth images',
+    'exact': 'exact rendered depth',
+}
+"""Kinds of ground truth, as titles say them."""
+
+_CROP_WORDS: Final = {
+    'none': 'no crop',
+    'garg': 'Garg crop',
+    'eigen': 'Eigen crop',
+    'nyu-eigen': 'NYU Eigen crop',
+    'nyu-depthclip': 'DepthCLIP crop',
+}
+_ALIGNMENT_WORDS: Final = {
+    'none': 'no alignment', 'median': 'median scaling', 'scale-shift': 'scale and shift fitted',
+}
+_FLIP_WORDS: Final = {
+    'none': 'no flip', 'average': 'flip averaging', 'ramps': 'flip averaging with ramps',
+}
+_MEAN_WORDS: Final = {'image': 'mean over images', 'pixel': 'over all pixels together'}
+
+_EXTENDS: Final = 'extends'
+
+
+def load_protocol(
+    name_or_path: str, overrides: Mapping[str, Any] | None = None
+) -> EvaluationProtocol:
+    """
+    Give a protocol.
+
+    Parameters
+    ----------
+    name_or_path : str
+        One of ``PROTOCOL_NAMES``, or a YAML file: lines ``field: value`` with the fields of
+        :class:`EvaluationProtocol`; fields that are not named have their defaults, or, with a line
+        ``extends: NAME``, those of a protocol that comes with this package.
+    overrides : mapping of str to value, optional
+        Fields to change. Those that do change become part of the name, so that no number stands
+        under a name that it does not deserve.
+
+    Raises
+    ------
+    ConfigError
+        If there is no such protocol or file, a field is unknown or its value wrong, or a file
+        takes the name of another protocol that comes with this package.
+
+    """
+    protocol = _named(name_or_path) if name_or_path in PROTOCOL_NAMES else _own(name_or_path)
+    return _changed(protocol, overrides or {})
+
+
+def protocol_title(protocol: EvaluationProtocol, *, gt_kind: str = 'any') -> str:
+    """
+    Give every choice that matters in words, on one line.
+
+    Parameters
+    ----------
+    protocol : EvaluationProtocol
+        What numbers are made by.
+    gt_kind : str
+        Kind of ground truth at hand, a key of ``GT_WORDS``: said where the protocol takes any.
+
+    """
+    words = [
+        _gt_words(protocol, gt_kind),
+        _split_words(protocol),
+        _window_words(protocol),
+        '' if protocol.input_crop == 'none' else 'predictor sees the KB crop',
+        f'{protocol.min_depth_m:g} to {protocol.depth_cap_m:g} m',
+        f'{protocol.resize.replace("-", " ")} resampled',
+        _ALIGNMENT_WORDS[protocol.alignment],
+        _FLIP_WORDS[protocol.flip],
+        _MEAN_WORDS[protocol.aggregation],
+    ]
+    return f'{protocol.name}: {", ".join(word for word in words if word)}'
+
+
+def differences(protocol: EvaluationProtocol, *, gt_kind: str, n_frames: int) -> list[str]:
+    """
+    Say how the frames at hand differ from those that the protocol's published numbers are of.
+
+    Parameters
+    ----------
+    protocol : EvaluationProtocol
+        What is to be compared with.
+    gt_kind : str
+        Kind of ground truth at hand, a key of ``GT_WORDS``.
+    n_frames : int
+        Frames at hand.
+
+    """
+    found = []
+    if protocol.gt not in ('any', gt_kind):
+        at_hand = GT_WORDS.get(gt_kind, gt_kind)
+        found.append(f'against {at_hand} instead of {GT_WORDS[protocol.gt]}')
+    if protocol.n_frames not in (0, n_frames):
+        noun = 'frame' if n_frames == 1 else 'frames'
+        found.append(f'{n_frames} {noun} instead of {protocol.n_frames}')
+    return found
+
+
+def _named(name: str) -> EvaluationProtocol:
+    """Give a protocol that comes with this package."""
+    path = shared_file('config', 'protocols', f'{name}.yaml')
+    return _build({**read_settings(path), 'name': name})
+
+
+def _own(path_text: str) -> EvaluationProtocol:
+    """Give the protocol of a user's file, called like the file if the file does not say."""
+    path = Path(path_text)
+    if not path.is_file():
+        raise ConfigError(
+            f'a protocol is one of {", ".join(PROTOCOL_NAMES)} or a YAML file, got '
+            f'{path_text!r}, which is neither'
+        )
+    protocol = _build({'name': path.stem, **read_settings(path)})
+    if protocol.name in PROTOCOL_NAMES and protocol != _named(protocol.name):
+        raise ConfigError(
+            f'protocol {path_text!r} calls itself {protocol.name!r} and is another one than that '
+            'of this package: give it a name of its own (name: ...)'
+        )
+    return protocol
+
+
+def _build(values: Mapping[str, Any]) -> EvaluationProtocol:
+    """Give the protocol of the lines of a file, above the one that it extends."""
+    base = values.get(_EXTENDS)
+    if base is not None and base not in PROTOCOL_NAMES:
+        raise ConfigError(
+            f'{_EXTENDS} must name a protocol of this package, {", ".join(PROTOCOL_NAMES)}, got '
+            f'{base!r}'
+        )
+    below = _named(base).model_dump() if base else {}
+    own = {field: value for field, value in values.items() if field != _EXTENDS}
+    protocol: EvaluationProtocol = EvaluationProtocol.from_mapping({**below, **own})
+    return protocol
+
+
+def _changed(protocol: EvaluationProtocol, overrides: Mapping[str, Any]) -> EvaluationProtocol:
+    if 'name' in overrides:
+        raise ConfigError(
+            'the name of a protocol says what it is and cannot be set: write a YAML file with '
+            f'"{_EXTENDS}: {protocol.name}" and a name of its own'
+        )
+    changed: EvaluationProtocol = protocol.changed(**overrides)
+    marks = [
+        f'{field}={value:g}' if isinstance(value, float) else f'{field}={value}'
+        for field in overrides
+        if (value := getattr(changed, field)) != getattr(protocol, field)
+    ]
+    renamed: EvaluationProtocol = changed.changed(name=', '.join([protocol.name, *marks]))
+    return renamed
+
+
+def _gt_words(protocol: EvaluationProtocol, gt_kind: str) -> str:
+    kind = gt_kind if protocol.gt == 'any' else protocol.gt
+    words = f'{GT_WORDS.get(kind, kind).removesuffix(" depth")} gt'
+    details = []
+    if protocol.lidar_value == 'forward':
+        details.append('forward coordinate of the LiDAR')
+    if protocol.lidar_pixel == 'minus-one':
+        details.append('pixel round(u) - 1')
+    return f'{words} ({", ".join(details)})' if details else words
+
+
+def _split_words(protocol: EvaluationProtocol) -> str:
+    if not protocol.split:
+        return 'any frames'
+    return f'{protocol.split} split ({protocol.n_frames})' if protocol.n_frames else protocol.split
+
+
+def _window_words(protocol: EvaluationProtocol) -> str:
+    crop = _CROP_WORDS[protocol.eval_crop]
+    if protocol.gt_crop == 'kb':
+        return 'KB crop' if protocol.eval_crop == 'none' else f'{crop} of the KB crop'
+    is_kitti = protocol.eval_crop in ('garg', 'eigen')
+    return f'{crop} of the full frame' if is_kitti else crop

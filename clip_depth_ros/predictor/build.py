@@ -1,0 +1,179 @@
+# Copyright 2026 The clip_depth_ros authors
+# SPDX-License-Identifier: Apache-2.0
+"""
+The seam between pictures and depth: uint8 RGB in, metres out.
+
+Importing this module is cheap; PyTorch is loaded when a predictor is built.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+import os
+from pathlib import Path
+import time
+from typing import Literal
+
+from clip_depth_ros.core.rgb import check_rgb
+from clip_depth_ros.errors import WeightsError
+from clip_depth_ros.settings.config import BUNDLED, PredictorSettings, TINY
+from clip_depth_ros.settings.paths import assets_dir, BUNDLED_CLIP2DEPTH
+from clip_depth_ros.types import DepthMap, DepthPredictor, Rgb
+import numpy as np
+
+
+@dataclass(frozen=True, slots=True)
+class MethodChoice:
+    """
+    Which method the settings lead to.
+
+    Attributes
+    ----------
+    method : str
+        ``clip2depth`` or ``depthclip``.
+    why : str
+        The reason, for people.
+    weights_path : Path, optional
+        Trained weights of CLIP2Depth; None for DepthCLIP, which has none.
+
+    """
+
+    method: Literal['clip2depth', 'depthclip']
+    why: str
+    weights_path: Path | None = None
+
+
+def choose_method(settings: PredictorSettings) -> MethodChoice:
+    """
+    Give the method that the settings lead to, and why.
+
+    Raises
+    ------
+    WeightsError
+        If clip2depth is asked for and no weights are named or bundled for the backbone; the
+        message says how to get them.
+
+    """
+    if settings.method == 'depthclip':
+        return MethodChoice('depthclip', 'as set')
+    is_auto = settings.method == 'auto'
+    if settings.clip2depth_weights:
+        # Path.expanduser would raise on a user that is not there.
+        path = Path(os.path.expanduser(settings.clip2depth_weights))
+        why = 'auto: clip2depth_weights names trained weights' if is_auto else 'as set'
+        return MethodChoice('clip2depth', why, path)
+    bundled = assets_dir() / BUNDLED_CLIP2DEPTH
+    if settings.uses_bundled() and bundled.is_file():
+        why = 'auto: trained weights are bundled for this backbone' if is_auto else 'as set'
+        return MethodChoice('clip2depth', why, bundled)
+    if not is_auto:
+        raise _no_weights(settings, bundled)
+    return MethodChoice(
+        'depthclip', 'auto: no trained CLIP2Depth weights are named or bundled for this backbone'
+    )
+
+
+def _no_weights(settings: PredictorSettings, bundled: Path) -> WeightsError:
+    if settings.uses_bundled():
+        return WeightsError(
+            f'the bundled CLIP2Depth weights {str(bundled)!r} are not there: install '
+            'clip_depth_ros again, or train them with "make weights" in a checkout'
+        )
+    return WeightsError(
+        f"method='clip2depth' needs weights trained for backbone {settings.backbone!r}, and none "
+        'are named: train them with clip-depth train and set clip2depth_weights to the file, or '
+        f'set backbone={TINY!r} and pretrained={BUNDLED!r} for those that come with this package, '
+        "or method='depthclip', which needs no training"
+    )
+
+
+def build_predictor(
+    settings: PredictorSettings, previous: DepthPredictor | None = None
+) -> DepthPredictor:
+    """
+    Build the predictor that the settings describe.
+
+    Parameters
+    ----------
+    settings : PredictorSettings
+        What to build.
+    previous : DepthPredictor, optional
+        A predictor from an earlier call. If backbone, pretrained, clip_weights, device and
+        precision are the same, its frozen CLIP is shared and so is the text it has encoded: a
+        change of prompts costs one pass of the text tower over what is new, other changes cost
+        nothing. For CLIP2Depth, the trained part is shared as well if clip2depth_weights is the
+        same. The previous predictor still works and may be closed.
+
+    Raises
+    ------
+    ConfigError
+        If the backbone is not known, or does not go with the method or the feature mode.
+    WeightsError
+        If the weights are missing, damaged or of another model.
+    DeviceError
+        If the device or precision is not there, or its memory is too small.
+    MissingDependencyError
+        If a package is needed that is not installed.
+
+    """
+    choice = choose_method(settings)
+    if choice.weights_path is not None:
+        from clip_depth_ros.predictor.clip2depth import build_clip2depth_predictor
+
+        return build_clip2depth_predictor(
+            settings, choice.weights_path, previous, why=choice.why
+        )
+    from clip_depth_ros.predictor.depthclip import build_depthclip_predictor
+
+    if settings.means_clip2depth():
+        # Nothing is bundled, so words and bins matter after all: checked now.
+        settings.changed(method='depthclip')
+    return build_depthclip_predictor(settings, previous, why=choice.why)
+
+
+class ConstantPredictor:
+    """
+    A predictor that answers the same depth everywhere: for tests, and for trying ROS wiring.
+
+    Parameters
+    ----------
+    depth_m : float
+        The answer, metres; NaN and infinities are allowed.
+    delay_s : float
+        How long each image takes, seconds.
+
+    """
+
+    def __init__(self, depth_m: float, delay_s: float = 0.0) -> None:
+        self.depth_m = depth_m
+        self.delay_s = delay_s
+
+    def predict(self, rgb: Rgb) -> DepthMap:
+        """
+        Give the constant at the size of the image.
+
+        Raises
+        ------
+        ImageError
+            If it is not a uint8 array (H, W, 3).
+
+        """
+        return self.predict_batch([rgb])[0]
+
+    def predict_batch(self, rgbs: Sequence[Rgb]) -> list[DepthMap]:
+        """Give the constant at the size of each image."""
+        for rgb in rgbs:
+            check_rgb(rgb)
+        time.sleep(self.delay_s * len(rgbs))
+        return [DepthMap(np.full(rgb.shape[:2], self.depth_m, np.float32)) for rgb in rgbs]
+
+    def describe(self) -> Mapping[str, str]:
+        """Say what this is."""
+        return {'method': f'constant {self.depth_m} m: does not see depth', 'device': 'cpu'}
+
+    def reset(self) -> None:
+        """Do nothing: there is no past to forget."""
+
+    def close(self) -> None:
+        """Do nothing: there is nothing to give back."""

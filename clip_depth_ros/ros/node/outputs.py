@@ -1,0 +1,228 @@
+# Copyright 2026 The clip_depth_ros authors
+# SPDX-License-Identifier: Apache-2.0
+"""The topics that the node publishes: who listens, and what each of them gets for a frame."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+import sys
+from typing import Any, Final
+
+from clip_depth_ros.core.cloud import CloudBuilder
+from clip_depth_ros.core.color import colorize
+from clip_depth_ros.ros.node.calibration import Camera, scaled_info
+from clip_depth_ros.ros.node.images import as_bytes, depth_message, rgb_message
+from clip_depth_ros.ros.node.qos import policy_name, qos_overrides
+from clip_depth_ros.settings.config import NodeSettings
+from clip_depth_ros.types import Depth, Rgb
+import cv2
+import numpy as np
+from rclpy.lifecycle import LifecycleNode
+from rclpy.qos import (
+    HistoryPolicy,
+    QoSProfile,
+    ReliabilityPolicy,
+)
+from sensor_msgs.msg import CameraInfo, Image, PointCloud2, PointField
+from std_msgs.msg import Header
+
+try:
+    from rclpy.event_handler import PublisherEventCallbacks
+except ImportError:  # Humble keeps it elsewhere
+    from rclpy.qos_event import PublisherEventCallbacks
+
+TOPICS: Final = {
+    'depth': (Image, 'depth/image_rect'),
+    'info': (CameraInfo, 'depth/camera_info'),
+    'cloud': (PointCloud2, 'depth/points'),
+    'color': (Image, 'depth/image_color'),
+}
+"""Outputs: message type and relative topic name."""
+
+_NEEDS_CAMERA: Final = ('info', 'cloud')
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """
+    A frame whose depth is ready.
+
+    Attributes
+    ----------
+    header : std_msgs/Header
+        Of the camera image; copied to every output as it is.
+    rgb : uint8 (H, W, 3)
+        The camera image.
+    depth_m : float32 (h, w)
+        Metres, with REP 117 marks.
+
+    """
+
+    header: Header
+    rgb: Rgb
+    depth_m: Depth
+
+
+class Outputs:
+    """
+    The node's publishers, made on configure and destroyed on cleanup.
+
+    Nothing is built for a topic that nobody subscribes to.
+    """
+
+    def __init__(self, node: LifecycleNode) -> None:
+        self._node = node
+        self._publishers: dict[str, Any] = {}
+        try:
+            for name, (msgtype, topic) in TOPICS.items():
+                self._publishers[name] = self._advertise(msgtype, topic)
+        except BaseException:
+            self.destroy()
+            raise
+        self._cloud_key: tuple[Any, ...] = ()
+        self._cloud: CloudBuilder | None = None
+
+    def destroy(self) -> None:
+        """Give the publishers back."""
+        for publisher in self._publishers.values():
+            self._node.destroy_lifecycle_publisher(publisher)
+        self._publishers.clear()
+
+    def listened(self) -> tuple[str, ...]:
+        """Give the outputs that somebody subscribes to."""
+        return tuple(name for name in self._publishers if self.is_wanted(name))
+
+    def needs_camera(self) -> bool:
+        """Say whether anybody subscribes to what needs a camera_info."""
+        return any(self.is_wanted(name) for name in _NEEDS_CAMERA)
+
+    def publish_depth(self, result: Result, settings: NodeSettings) -> None:
+        """Publish what needs no camera_info, if subscribed to: depth and colour images."""
+        if self.is_wanted('depth'):
+            message = depth_message(result.header, result.depth_m, settings.depth_encoding)
+            self._publishers['depth'].publish(message)
+        if self.is_wanted('color'):
+            self._publishers['color'].publish(_color_message(result, settings))
+
+    def publish_geometry(
+        self, result: Result, info: CameraInfo, camera: Camera, settings: NodeSettings
+    ) -> None:
+        """
+        Publish what needs camera_info, if subscribed to: the depth's own camera_info and cloud.
+
+        Parameters
+        ----------
+        result : Result
+            The frame.
+        info : sensor_msgs/CameraInfo
+            Camera_info of the image.
+        camera : Camera
+            What it says.
+        settings : NodeSettings
+            In force.
+
+        Raises
+        ------
+        CalibrationError
+            If the camera's distortion cannot be undone; nothing is published then.
+
+        """
+        wants_cloud = self.is_wanted('cloud')
+        cloud = self._cloud_message(result, camera, settings) if wants_cloud else None
+        if self.is_wanted('info'):
+            height, width = result.depth_m.shape
+            scaled = scaled_info(info, camera, width, height)
+            scaled.header = result.header
+            self._publishers['info'].publish(scaled)
+        if cloud is not None:
+            self._publishers['cloud'].publish(cloud)
+
+    def is_wanted(self, name: str) -> bool:
+        """Say whether anybody subscribes to an output, by its name in ``TOPICS``."""
+        return int(self._publishers[name].get_subscription_count()) > 0
+
+    def _advertise(self, msgtype: type, topic: str) -> Any:
+        def warn_incompatible(event: Any) -> None:
+            policy = policy_name(event)
+            self._node.get_logger().warning(
+                f'a subscriber to {publisher.topic_name} asks for a quality of service that this '
+                f'node does not offer; it will get nothing: change its {policy}, or start this '
+                f'node with qos_overrides.{publisher.topic_name}.publisher.{policy}'
+            )
+
+        publisher: Any = self._node.create_lifecycle_publisher(
+            msgtype,
+            topic,
+            _publisher_qos(),
+            event_callbacks=PublisherEventCallbacks(incompatible_qos=warn_incompatible),
+            qos_overriding_options=qos_overrides(),
+        )
+        return publisher
+
+    def _cloud_message(
+        self, result: Result, camera: Camera, settings: NodeSettings
+    ) -> PointCloud2:
+        height, width = result.depth_m.shape
+        key = (camera, width, height, settings.cloud_stride, settings.cloud_rgb)
+        if key != self._cloud_key or self._cloud is None:
+            rays = camera.rays(width, height)
+            self._cloud = CloudBuilder(
+                rays, stride=settings.cloud_stride, with_rgb=settings.cloud_rgb
+            )
+            self._cloud_key = key
+        rgb = _resized(result.rgb, width, height) if settings.cloud_rgb else None
+        return cloud_message(result.header, self._cloud.build(result.depth_m, rgb))
+
+
+def cloud_message(header: Header, points: np.ndarray[Any, np.dtype[np.float32]]) -> PointCloud2:
+    """
+    Give an organised PointCloud2 of float32 (H, W, 3) x y z or (H, W, 4) x y z rgb.
+
+    ``is_dense`` is false: unknown points are NaN.
+    """
+    height, width, n_fields = points.shape
+    names = ('x', 'y', 'z', 'rgb')[:n_fields]
+    message = PointCloud2(
+        header=header,
+        height=height,
+        width=width,
+        fields=[
+            PointField(name=name, offset=4 * i, datatype=PointField.FLOAT32, count=1)
+            for i, name in enumerate(names)
+        ],
+        is_bigendian=sys.byteorder == 'big',
+        point_step=4 * n_fields,
+        row_step=4 * n_fields * width,
+        is_dense=False,
+    )
+    # Assigned, not passed: the constructor would copy 7.5 MB element by element.
+    message.data = as_bytes(points)
+    return message
+
+
+def _publisher_qos() -> QoSProfile:
+    """
+    Give reliable, keep last 1.
+
+    Reliable matches every subscriber; with a queue of one a slow one never piles up frames. Made
+    anew each time, since rclpy writes overrides into the profile that it is given.
+    """
+    return QoSProfile(
+        history=HistoryPolicy.KEEP_LAST, depth=1, reliability=ReliabilityPolicy.RELIABLE
+    )
+
+
+def _color_message(result: Result, settings: NodeSettings) -> Image:
+    colored = colorize(
+        result.depth_m,
+        near_m=settings.color_min_m,
+        far_m=settings.color_far_m(),
+        color_map=settings.color_map,
+    )
+    return rgb_message(result.header, colored)
+
+
+def _resized(rgb: Rgb, width: int, height: int) -> Rgb:
+    if rgb.shape[:2] == (height, width):
+        return rgb
+    return np.asarray(cv2.resize(rgb, (width, height), interpolation=cv2.INTER_AREA), np.uint8)

@@ -1,0 +1,260 @@
+# Copyright 2026 The clip_depth_ros authors
+# SPDX-License-Identifier: Apache-2.0
+"""From an image message to published depth: decode, predict, match camera_info, publish."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+import threading
+import time
+from typing import Any, Final
+
+from clip_depth_ros.core.stamps import Match, StampMatcher
+from clip_depth_ros.core.statistics import Statistics
+from clip_depth_ros.errors import CalibrationError, ClipDepthError
+from clip_depth_ros.ros.node.calibration import camera_of, describe_size, fits
+from clip_depth_ros.ros.node.images import decode_compressed, decode_image
+from clip_depth_ros.ros.node.outputs import Outputs, Result
+from clip_depth_ros.settings.config import NodeSettings
+from clip_depth_ros.types import DepthPredictor, Rgb
+from sensor_msgs.msg import CameraInfo, CompressedImage, Image
+
+_WARN_PERIOD_S: Final = 5.0
+_MAX_WARNED: Final = 100
+"""Distinct warnings that are remembered as given; a camera that jitters must not grow memory."""
+
+
+@dataclass(frozen=True, slots=True)
+class Arrival:
+    """An image message and when it came, monotonic seconds."""
+
+    message: Image | CompressedImage
+    received_s: float
+
+    @property
+    def stamp_ns(self) -> int:
+        """Capture time from the header, nanoseconds."""
+        return stamp_ns_of(self.message)
+
+
+def stamp_ns_of(message: Any) -> int:
+    """Give a message's header stamp in nanoseconds."""
+    # By hand: rclpy.time.Time refuses what a broken driver may send, negative seconds.
+    stamp = message.header.stamp
+    return int(stamp.sec) * 1_000_000_000 + int(stamp.nanosec)
+
+
+class Pipeline:
+    """
+    What happens to an image, from activation to deactivation.
+
+    ``is_wanted``, ``add_info``, ``change``, ``reset`` and ``stop`` run on the executor's thread,
+    ``process`` on the worker's.
+    """
+
+    def __init__(
+        self,
+        logger: Any,
+        settings: NodeSettings,
+        predictor: DepthPredictor,
+        outputs: Outputs,
+        statistics: Statistics,
+    ) -> None:
+        self._logger = logger
+        self._in_force = (settings, predictor)
+        self._outputs = outputs
+        self._statistics = statistics
+        self._infos: StampMatcher[CameraInfo] = StampMatcher(
+            mode=settings.sync_mode, tolerance_ns=_nanoseconds(settings.sync_tolerance_s)
+        )
+        self._publishing = threading.Lock()
+        self._is_stopped = False
+        self._must_reset = False
+        self._newest_stamp_ns: int | None = None
+        self._last_image_s: float | None = None
+        self._problem = ''
+        self._warned: set[str] = set()
+        self.last_error = ''
+        self.last_error_s = 0.0
+        self.scene = ''
+
+    # ------------------------------------------------------------------ executor's side
+
+    def is_wanted(self, arrival: Arrival) -> bool:
+        """Note that an image came; say whether anybody is there to see its depth."""
+        self._statistics.count('received')
+        self._statistics.note('in', arrival.received_s)
+        self._last_image_s = arrival.received_s
+        self._watch_time(arrival.stamp_ns)
+        if self._outputs.listened():
+            return True
+        self._statistics.count('idle')
+        return False
+
+    def add_info(self, info: CameraInfo) -> None:
+        """Keep a camera_info for matching."""
+        self._infos.add(stamp_ns_of(info), info)
+
+    def change(self, settings: NodeSettings, predictor: DepthPredictor) -> None:
+        """Put settings and predictor in force from the next frame on."""
+        self._infos.configure(
+            mode=settings.sync_mode, tolerance_ns=_nanoseconds(settings.sync_tolerance_s)
+        )
+        self._in_force = (settings, predictor)
+
+    def reset(self) -> None:
+        """Forget matching and the predictor's memory: time jumped back."""
+        self._infos.reset()
+        self._newest_stamp_ns = None
+        self._must_reset = True
+        self._statistics.count('time_jumps')
+
+    def stop(self) -> None:
+        """Publish nothing from now on; returns when nothing is being published any more."""
+        self._infos.close()
+        with self._publishing:
+            self._is_stopped = True
+
+    def last_image_age_s(self, now_s: float) -> float | None:
+        """Give the seconds since the newest image; None if none came."""
+        return None if self._last_image_s is None else now_s - self._last_image_s
+
+    def camera_problem(self) -> str:
+        """Say why there is no cloud; empty if there is one or none was asked for."""
+        return self._problem
+
+    def _watch_time(self, stamp_ns: int) -> None:
+        newest_ns, self._newest_stamp_ns = self._newest_stamp_ns, stamp_ns
+        if newest_ns is None or stamp_ns >= newest_ns:
+            return
+        self._infos.forget_after(stamp_ns)
+        self._must_reset = True
+        self._statistics.count('time_jumps')
+        self._logger.warning(
+            f'image stamps jumped back by {(newest_ns - stamp_ns) / 1e9:.3f} s (a recording that '
+            'loops?): matching starts anew',
+            throttle_duration_sec=_WARN_PERIOD_S,
+        )
+
+    # ------------------------------------------------------------------ worker's side
+
+    def process(self, arrival: Arrival) -> None:
+        """Turn an image into published depth; whatever goes wrong is counted and logged."""
+        try:
+            self._process(arrival)
+        except ClipDepthError as error:
+            self._fail(str(error))
+        except Exception as error:
+            # One bad frame must not end the node; the text goes to the log and to diagnostics.
+            self._fail(f'{type(error).__name__}: {error}')
+
+    def _process(self, arrival: Arrival) -> None:
+        settings, predictor = self._in_force
+        rgb = _decode(arrival.message)
+        if self._must_reset:
+            self._must_reset = False
+            predictor.reset()
+        # Looked up before as well: where a recording loops, the next round's first camera_info
+        # makes this one's be forgotten while depth is computed.
+        early = self._infos.find(arrival.stamp_ns, _fits(rgb))
+        depth = predictor.predict(rgb)
+        self.scene = depth.scene or ''
+        result = Result(arrival.message.header, rgb, depth.depth_m)
+        if not self._publish(lambda: self._outputs.publish_depth(result, settings)):
+            self._statistics.count('discarded')
+            return
+        now_s = time.monotonic()
+        self._statistics.note('out', now_s)
+        self._statistics.note('latency_s', now_s, now_s - arrival.received_s)
+        try:
+            self._add_geometry(arrival, result, early, settings)
+        finally:
+            self._statistics.count('processed')
+
+    def _publish(self, publish: Callable[[], None]) -> bool:
+        """Publish unless stopped meanwhile; say whether it was done."""
+        with self._publishing:
+            if self._is_stopped:
+                return False
+            publish()
+            return True
+
+    def _add_geometry(
+        self,
+        arrival: Arrival,
+        result: Result,
+        early: Match[CameraInfo] | None,
+        settings: NodeSettings,
+    ) -> None:
+        """Find the camera_info and publish what needs it; a warning if there is no usable one."""
+        if not self._outputs.needs_camera():
+            self._problem = ''
+            return
+        match = early
+        if match is None or match.kind != 'exact':
+            match = self._wait_for_info(arrival, result.rgb, settings) or early
+        self._statistics.count(f'camera_info_{match.kind if match else "none"}')
+        if match is None:
+            self._note_problem(self._why_no_match(result.rgb, settings))
+            return
+        height, width = result.rgb.shape[:2]
+        try:
+            camera = camera_of(match.item, settings.intrinsics_source, width, height)
+            self._publish(
+                lambda: self._outputs.publish_geometry(result, match.item, camera, settings)
+            )
+        except CalibrationError as error:
+            self._note_problem(str(error))
+            return
+        for note in camera.notes:
+            self._warn_once(note)
+        self._problem = ''
+
+    def _wait_for_info(
+        self, arrival: Arrival, rgb: Rgb, settings: NodeSettings
+    ) -> Match[CameraInfo] | None:
+        deadline_s = arrival.received_s + settings.sync_wait_s
+        return self._infos.wait(arrival.stamp_ns, deadline_s, _fits(rgb))
+
+    def _why_no_match(self, rgb: Rgb, settings: NodeSettings) -> str:
+        height, width = rgb.shape[:2]
+        newest = self._infos.newest()
+        if newest is None:
+            return 'no camera_info has come'
+        if not fits(newest, width, height):
+            return f'camera_info is for {describe_size(newest)} images, got {width}x{height}'
+        return (
+            f'no camera_info matches the image stamp (sync_mode={settings.sync_mode}, '
+            f'sync_tolerance_s={settings.sync_tolerance_s})'
+        )
+
+    def _note_problem(self, text: str) -> None:
+        self._problem = text
+        self._statistics.count('without_camera')
+        self._warn_once(f'depth without cloud and camera_info: {text}')
+
+    def _warn_once(self, text: str) -> None:
+        if text not in self._warned and len(self._warned) < _MAX_WARNED:
+            self._warned.add(text)
+            self._logger.warning(text)
+
+    def _fail(self, text: str) -> None:
+        self._statistics.count('failed')
+        self.last_error, self.last_error_s = text, time.monotonic()
+        self._logger.warning(f'image skipped: {text}', throttle_duration_sec=_WARN_PERIOD_S)
+
+
+def _decode(message: Image | CompressedImage) -> Rgb:
+    if isinstance(message, CompressedImage):
+        return decode_compressed(message)
+    return decode_image(message)
+
+
+def _fits(rgb: Rgb) -> Callable[[CameraInfo], bool]:
+    height, width = rgb.shape[:2]
+    return lambda info: fits(info, width, height)
+
+
+def _nanoseconds(seconds: float) -> int:
+    return round(seconds * 1e9)

@@ -1,0 +1,116 @@
+# Copyright 2026 The clip_depth_ros authors
+# SPDX-License-Identifier: Apache-2.0
+"""
+The assumptions of CLIP2Depth, each a setting, stored with the weights.
+
+Kim, Kang, Kim, Lee: "CLIP Can Understand Depth", Pattern Recognition 172, 2026, arXiv 2402.03251
+("the paper"). Its code is not published: what the paper leaves open comes from CLIPSeg's code,
+whose decoder it inherits, or is our choice, and each description says which.
+"""
+
+from __future__ import annotations
+
+import itertools
+from typing import Literal
+
+from clip_depth_ros.settings.config import setting, Settings
+from pydantic import field_validator, model_validator
+
+
+class Clip2DepthSettings(Settings):
+    """What CLIP2Depth is made of."""
+
+    taps: tuple[int, ...] = setting(
+        (3, 6, 9),
+        'Blocks of the image tower whose output the decoder reads, counted from 0, ascending '
+        "(CLIPSeg's code: 3, 6, 9 of ViT-B/16's 12). Blocks behind the last are not run.",
+    )
+    condition: Literal['mirror', 'fixed_mirror', 'sentence', 'none'] = setting(
+        'mirror',
+        'What the decoder is told about the task. mirror: a learned matrix in place of words (the '
+        'paper). To compare with: fixed_mirror, a random one that is not trained; sentence, words '
+        'in human language; none, no condition at all (our choices).',
+    )
+    mirror_length: int = setting(
+        64, 'Rows of the mirror, each in place of a word (a replication of the paper: 64).',
+        ge=1, le=1024,
+    )
+    mirror_std: float = setting(
+        0.02, 'Standard deviation of the mirror before training (our choice).', gt=0.0, le=10.0
+    )
+    mirror_framing: bool = setting(
+        False,
+        'Put start and end of text around the mirror, as around words; the text tower then '
+        'answers at the end of text, else at the last row (our choice: without).',
+    )
+    sentence: str = setting(
+        'How far is this location from the camera?',
+        "The words when condition is sentence (the question is the paper's, which asks it without "
+        'words).',
+    )
+    train_film: bool = setting(
+        True,
+        'Train the projections that let the condition scale and shift the deepest level. A '
+        "replication of the paper keeps them as CLIPSeg's; ours may not start from CLIPSeg.",
+    )
+    reduce_dim: int = setting(64, "Width of the decoder (CLIPSeg's code).", ge=4, le=1024)
+    n_heads: int = setting(4, "Attention heads of the decoder (CLIPSeg's code).", ge=1, le=64)
+    mlp_dim: int = setting(
+        2048, "Width inside the decoder's blocks (CLIPSeg's code).", ge=1, le=16384
+    )
+    head: Literal['refined', 'simple', 'smooth'] = setting(
+        'refined',
+        "From patches to pixels. refined: a convolution and two transposed ones (CLIPSeg's code); "
+        "simple: one transposed convolution (CLIPSeg's code); smooth: refined with convolutions "
+        'between and after, against seams at patch borders (our choice).',
+    )
+    output: Literal['sigmoid', 'softplus'] = setting(
+        'sigmoid',
+        "From the decoder's number x to metres (our choice, the paper is silent). sigmoid: "
+        'min_depth_m + (max_depth_m - min_depth_m) * sigmoid(x); softplus: min_depth_m + '
+        'softplus(x), cut at max_depth_m.',
+    )
+    min_depth_m: float = setting(
+        0.5, 'Nearest depth that it can answer (our choice).', unit='m', gt=0.0, le=1000.0
+    )
+    max_depth_m: float = setting(
+        80.0, 'Farthest depth that it can answer (our choice: that up to which KITTI is scored).',
+        unit='m', gt=0.0, le=1000.0,
+    )
+    pixels: Literal['clip', 'imagenet'] = setting(
+        'clip',
+        "Mean and std of the pixels: clip, the backbone's own (our choice); imagenet, as "
+        "CLIPSeg's code has them, for training from its weights.",
+    )
+    input_height_px: int = setting(
+        0, 'Height of the images it was trained on; 0: not known, or of many heights.', unit='px',
+        ge=0, le=8192,
+    )
+    input_width_px: int = setting(
+        0, 'Width of the images it was trained on; 0: not known, or of many widths.', unit='px',
+        ge=0, le=8192,
+    )
+
+    @field_validator('taps')
+    @classmethod
+    def _check_taps(cls, taps: tuple[int, ...]) -> tuple[int, ...]:
+        ascends = all(near < far for near, far in itertools.pairwise(taps))
+        if not taps or taps[0] < 0 or not ascends:
+            raise ValueError('taps must be one block or more, counted from 0, ascending')
+        return taps
+
+    @model_validator(mode='after')
+    def _check_together(self) -> Clip2DepthSettings:
+        if self.min_depth_m >= self.max_depth_m:
+            raise ValueError(
+                'depth range must satisfy 0 < min_depth_m < max_depth_m, got '
+                f'min_depth_m={self.min_depth_m}, max_depth_m={self.max_depth_m}'
+            )
+        if self.reduce_dim % self.n_heads or self.reduce_dim % 4:
+            raise ValueError(
+                f'reduce_dim must be a multiple of n_heads and of 4, got '
+                f'reduce_dim={self.reduce_dim}, n_heads={self.n_heads}'
+            )
+        if self.condition == 'sentence' and not self.sentence.strip():
+            raise ValueError("condition='sentence' needs a sentence")
+        return self

@@ -1,0 +1,97 @@
+# Copyright 2026 The clip_depth_ros authors
+# SPDX-License-Identifier: Apache-2.0
+"""Where this package's own files are: launch and config files, and the bundled assets."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+import importlib.metadata
+import importlib.resources
+from pathlib import Path
+from typing import Final
+
+from clip_depth_ros.errors import MissingDependencyError
+
+PACKAGE: Final = 'clip_depth_ros'
+
+BUNDLED_CLIP: Final = 'tiny_clip.safetensors'
+BUNDLED_CLIP2DEPTH: Final = 'tiny_clip2depth.safetensors'
+"""Weights among the assets: the frozen CLIP, and what was trained on it."""
+
+
+def share_dir() -> Path:
+    """
+    Give the folder that holds ``package.xml``, ``launch/``, ``config/`` and ``rviz/``.
+
+    Returns
+    -------
+    Path
+        The checkout if this module is imported from one (so that code and files are of the same
+        version), else what the ament index says (a colcon workspace or a distro), else what pip
+        recorded on installing.
+
+    Raises
+    ------
+    MissingDependencyError
+        If there is none.
+
+    """
+    sources: tuple[Callable[[], Path | None], ...] = (_of_checkout, _of_ament_index, _of_pip)
+    for source in sources:
+        if found := source():
+            return found
+    raise MissingDependencyError(
+        f'no launch and config files of {PACKAGE} found beside {Path(__file__).parents[1]}, in '
+        'the ament index or in what pip installed: source your workspace (install/setup.bash), or '
+        'install the package again'
+    )
+
+
+def shared_file(*parts: str) -> Path:
+    """
+    Give one file of :func:`share_dir`, such as ``('config', 'fastdds.xml')``.
+
+    Raises
+    ------
+    MissingDependencyError
+        If it is not there.
+
+    """
+    path = share_dir().joinpath(*parts)
+    if not path.is_file():
+        raise MissingDependencyError(f'{path} is missing: install {PACKAGE} again')
+    return path
+
+
+def assets_dir() -> Path:
+    """Give the folder of the bundled assets; it travels inside the Python package."""
+    return Path(str(importlib.resources.files(PACKAGE))) / 'assets'
+
+
+def _of_checkout() -> Path | None:
+    return _if_ours(Path(__file__).resolve().parents[2])
+
+
+def _of_ament_index() -> Path | None:
+    try:
+        from ament_index_python.packages import get_package_share_directory
+
+        # LookupError: not in the index. OSError: AMENT_PREFIX_PATH is not set.
+        return _if_ours(Path(get_package_share_directory(PACKAGE)))
+    except (ImportError, LookupError, OSError):
+        return None
+
+
+def _of_pip() -> Path | None:
+    try:
+        files = importlib.metadata.files(PACKAGE) or []
+    except importlib.metadata.PackageNotFoundError:
+        return None
+    manifests = [file for file in files if file.parts[-3:] == ('share', PACKAGE, 'package.xml')]
+    return _if_ours(Path(str(manifests[0].locate())).resolve().parent) if manifests else None
+
+
+def _if_ours(folder: Path) -> Path | None:
+    """Give the folder if it is a share folder of this package, not a neighbour's."""
+    is_ours = (folder / 'package.xml').is_file() and (folder / 'launch').is_dir()
+    return folder if is_ours else None

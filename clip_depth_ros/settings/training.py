@@ -1,0 +1,272 @@
+# Copyright 2026 The clip_depth_ros authors
+# SPDX-License-Identifier: Apache-2.0
+"""Every setting of the training of CLIP2Depth once: default, unit, range, description."""
+
+from __future__ import annotations
+
+from typing import Any, Literal
+
+from clip_depth_ros.settings.clip2depth import Clip2DepthSettings
+from clip_depth_ros.settings.config import PredictorSettings, setting
+from pydantic import model_validator
+
+
+def _as_for_prediction(name: str, default: Any = None) -> Any:
+    """Declare a setting with the words that it has for the predictor."""
+    field = PredictorSettings.model_fields[name]
+    return setting(field.default if default is None else default, str(field.description))
+
+
+class TrainSettings(Clip2DepthSettings):
+    """What a training run is made of: the model's own settings, data, recipe, run folder."""
+
+    # The frozen CLIP.
+    backbone: str = _as_for_prediction('backbone', 'ViT-B-16-quickgelu')
+    pretrained: str = _as_for_prediction('pretrained')
+    clip_weights: str = _as_for_prediction('clip_weights')
+    allow_download: bool = _as_for_prediction('allow_download')
+    device: str = _as_for_prediction('device')
+
+    # Where the trained part starts from.
+    init_weights: str = setting(
+        '',
+        'Trained CLIP2Depth weights (.safetensors) to start from, to adapt them; empty: start '
+        'afresh.',
+    )
+    clipseg_weights: str = setting(
+        '',
+        "CLIPSeg's published weights (.safetensors or .bin) to start the decoder from, as the "
+        'paper does; empty: start afresh. Needs a ViT-B/16 backbone and ImageNet pixels.',
+    )
+
+    # Frames.
+    source: Literal['synthetic', 'kitti', 'nyu', 'bag'] = setting(
+        'synthetic', 'Where frames and their depth come from.'
+    )
+    data_dir: str = setting(
+        '', 'Folder (KITTI raw root, NYU folder) or file (labelled NYU .mat) with the images.'
+    )
+    depth_dir: str = setting(
+        '', "Root of KITTI's annotated depth maps; empty: under data_dir as well."
+    )
+    train_list: str = setting(
+        '', 'Split file of the training frames, lines "image depth [focal]".'
+    )
+    validation_list: str = setting('', 'Split file of the held-out frames, the same lines.')
+    bag: str = setting('', 'Recording to train on (.bag, .mcap, .db3 or rosbag2 folder).')
+    image_topic: str = setting('', 'Camera topic of the bag; empty: the only one there is.')
+    camera_info_topic: str = setting('', 'Its camera_info; empty: beside the image topic.')
+    depth_topic: str = setting('', 'Depth images of the bag to learn from; empty: use the LiDAR.')
+    lidar_topic: str = setting('', 'LiDAR cloud of the bag; empty: the only one there is.')
+    lidar_extrinsics: str = setting(
+        '',
+        'File with the 4 x 4, 16 numbers row by row, that takes LiDAR points to the camera; '
+        'empty: from /tf_static of the bag.',
+    )
+    sync_tolerance_s: float = setting(
+        0.05, 'Largest stamp difference of an image and its depth.', unit='s', ge=0.0, le=10.0
+    )
+    frame_stride: int = setting(1, 'Use every n-th frame of the bag.', ge=1, le=10_000)
+    validation_share: float = setting(
+        0.2, 'Last part of the frames that is held out where there is no list of its own.',
+        gt=0.0, lt=1.0,
+    )
+    world_first_seed: int = setting(0, 'First street of training.', ge=0, le=2**31)
+    world_n_seeds: int = setting(
+        4000, 'Streets of training; 0: so many that no frame comes twice.', ge=0, le=10**7
+    )
+    world_frames_per_seed: int = setting(4, 'Frames of each street.', ge=1, le=10_000)
+    world_validation_first_seed: int = setting(
+        900_000, 'First held-out street; must not be one of training.', ge=0, le=2**31
+    )
+    world_validation_n_seeds: int = setting(50, 'Held-out streets.', ge=1, le=10**7)
+    world_width_px: int = setting(320, 'Width of rendered frames.', unit='px', ge=16, le=4096)
+    world_height_px: int = setting(96, 'Height of rendered frames.', unit='px', ge=16, le=4096)
+    sky_depth_m: float = setting(
+        0.0,
+        'What the sky of rendered training frames, and all beyond, counts as; 0: it is not '
+        'learned from. Held-out frames are scored without it either way.',
+        unit='m', ge=0.0, le=1000.0,
+    )
+    rendered_dir: str = setting(
+        '', 'Folder where rendered frames are kept for other runs; empty: render anew.'
+    )
+    bad_frame_share: float = setting(
+        0.01, 'Share of frames that may fail to decode before training stops.', ge=0.0, le=1.0
+    )
+
+    # What is done to training frames; the held-out ones are left as they are, but for the crop.
+    crop: Literal['none', 'kitti_benchmark', 'nyu_border'] = setting(
+        'none',
+        "Part of every frame that is used. kitti_benchmark: 352 x 1216, bottom centre, as KITTI's "
+        "depth benchmark has it; nyu_border: what lies inside NYU's white border, as BTS's code "
+        'has it.',
+    )
+    augment_flip: bool = setting(True, 'Exchange left and right in half of the frames.')
+    augment_crop_width_px: int = setting(
+        0, 'Width of a window cut out at random; 0: no window.', unit='px', ge=0, le=8192
+    )
+    augment_crop_height_px: int = setting(
+        0, 'Height of a window cut out at random; 0: no window.', unit='px', ge=0, le=8192
+    )
+    augment_rotate_deg: float = setting(
+        0.0, 'Turn by up to so much either way, degrees.', ge=0.0, le=45.0
+    )
+    augment_gamma: float = setting(
+        0.0, 'Gamma between 1 minus and 1 plus this.', ge=0.0, lt=1.0
+    )
+    augment_brightness: float = setting(
+        0.0, 'Brightness times 1 minus to 1 plus this.', ge=0.0, lt=1.0
+    )
+    augment_color: float = setting(
+        0.0, 'Each colour times 1 minus to 1 plus this.', ge=0.0, lt=1.0
+    )
+
+    # The recipe.
+    steps: int = setting(10_000, 'Optimiser steps.', ge=1, le=10**8)
+    batch_size: int = setting(
+        16, 'Images of one optimiser step, over all processes and accumulations.',
+        ge=1, le=65_536,
+    )
+    accumulate: int = setting(
+        1, 'Parts that a batch goes through in one after the other, to save memory.',
+        ge=1, le=4096,
+    )
+    learning_rate: float = setting(1e-3, 'Highest learning rate.', gt=0.0, le=10.0)
+    warmup_share: float = setting(
+        0.1, 'Part of the steps in which the learning rate rises.', ge=0.0, lt=1.0
+    )
+    start_divisor: float = setting(
+        25.0, 'The learning rate starts at the highest divided by this.', ge=1.0, le=1e6
+    )
+    end_divisor: float = setting(
+        1e4, 'The learning rate ends at its start divided by this.', ge=1.0, le=1e8
+    )
+    weight_decay: float = setting(1e-2, 'Of AdamW, for matrices only.', ge=0.0, le=10.0)
+    clip_norm: float = setting(
+        1.0, 'Largest norm of the gradient; 0: any.', ge=0.0, le=1e6
+    )
+    ema_decay: float = setting(
+        0.999, 'Decay of the running mean of the weights, which is what is kept; 0: no mean.',
+        ge=0.0, lt=1.0,
+    )
+    silog_variance_weight: float = setting(
+        0.85, 'How far the loss forgives a common factor; 1: wholly.', ge=0.0, le=1.0
+    )
+    silog_factor: float = setting(10.0, 'What the loss is multiplied with.', gt=0.0, le=1e6)
+    gradient_weight: float = setting(
+        0.0, 'Weight of the loss on depth edges (differences of neighbours in log depth).',
+        ge=0.0, le=1e6,
+    )
+    amp: Literal['auto', 'off', 'bf16', 'fp16'] = setting(
+        'auto',
+        'Mixed precision: auto is bf16 on the cpu and on cuda devices that have it, else fp16.',
+    )
+    seed: int = setting(0, 'Of initialisation, order and augmentation.', ge=0, le=2**31)
+
+    # The tokens of the frozen CLIP.
+    cache_tokens: bool = setting(
+        False,
+        "Keep the frozen CLIP's tokens on disk: then a step costs the decoder alone. Goes with no "
+        'augmentation but augment_flip.',
+    )
+    cache_dir: str = setting('', 'Folder of these tokens; empty: tokens/ in out_dir.')
+    n_workers: int = setting(
+        2, 'Processes that load frames; 0: none beside the main one.', ge=0, le=256
+    )
+
+    # The run.
+    out_dir: str = setting('', 'Folder of the run.')
+    validation_interval: int = setting(
+        500, 'Steps from one validation to the next.', ge=1, le=10**8
+    )
+    save_interval: int = setting(
+        500, 'Steps from one checkpoint to the next: what a killed run loses at most.',
+        ge=1, le=10**8,
+    )
+    compare_prior: bool = setting(
+        False,
+        'Also score the mean depth of each pixel over the training frames, which a model must '
+        'beat to have learned to look.',
+    )
+    log_interval: int = setting(10, 'Steps from one line of the log to the next.', ge=1, le=10**8)
+    n_sheet_frames: int = setting(
+        4, 'Frames on the picture sheet of a validation; 0: no sheet.', ge=0, le=64
+    )
+    tensorboard: bool = setting(
+        False, 'Write TensorBoard logs too (needs: pip install "clip_depth_ros[train]").'
+    )
+    n_threads: int = setting(
+        0, 'Threads of PyTorch on the cpu; 0: its own choice.', ge=0, le=1024
+    )
+
+    @model_validator(mode='after')
+    def _check_recipe(self) -> TrainSettings:
+        if self.batch_size % self.accumulate:
+            raise ValueError(
+                f'batch_size must be a multiple of accumulate, got batch_size={self.batch_size}, '
+                f'accumulate={self.accumulate}'
+            )
+        if (self.augment_crop_width_px == 0) != (self.augment_crop_height_px == 0):
+            raise ValueError(
+                'a window needs both augment_crop_width_px and augment_crop_height_px, got '
+                f'{self.augment_crop_width_px} and {self.augment_crop_height_px}'
+            )
+        if self.init_weights and self.clipseg_weights:
+            raise ValueError(
+                'init_weights and clipseg_weights both say where to start from: name one of them'
+            )
+        if self.clipseg_weights and self.pixels != 'imagenet':
+            raise ValueError(
+                f"clipseg_weights were trained on ImageNet's pixels, got pixels={self.pixels!r}: "
+                "set pixels='imagenet'"
+            )
+        if self.cache_tokens and (changed := self.image_augmentations()):
+            raise ValueError(
+                f'cache_tokens keeps the tokens of unchanged images, got {", ".join(changed)}: '
+                'set these to 0, or cache_tokens to false'
+            )
+        return self
+
+    @model_validator(mode='after')
+    def _check_source(self) -> TrainSettings:
+        wanted = {'kitti': 'data_dir', 'nyu': 'data_dir', 'bag': 'bag'}.get(self.source, '')
+        if wanted and not getattr(self, wanted):
+            raise ValueError(f'source={self.source!r} needs {wanted}: say where the frames are')
+        train = range(self.world_first_seed, self.world_first_seed + self.world_n_seeds)
+        held_out = range(
+            self.world_validation_first_seed,
+            self.world_validation_first_seed + self.world_validation_n_seeds,
+        )
+        if self.source == 'synthetic' and (
+            train.start < held_out.stop and held_out.start < train.stop
+        ):
+            raise ValueError(
+                f'held-out streets must not be among those of training, got seeds {train.start} '
+                f'to {train.stop - 1} and {held_out.start} to {held_out.stop - 1}'
+            )
+        return self
+
+    def image_augmentations(self) -> list[str]:
+        """Give the names of those settings in force that change what an image shows."""
+        names = (
+            'augment_crop_width_px', 'augment_crop_height_px', 'augment_rotate_deg',
+            'augment_gamma', 'augment_brightness', 'augment_color',
+        )
+        return [name for name in names if getattr(self, name)]
+
+    def model_settings(self) -> Clip2DepthSettings:
+        """Give the settings of the model alone."""
+        names = Clip2DepthSettings.model_fields
+        settings: Clip2DepthSettings = Clip2DepthSettings.from_mapping(
+            {name: getattr(self, name) for name in names}
+        )
+        return settings
+
+    def backbone_settings(self) -> PredictorSettings:
+        """Give the settings that say which CLIP to build."""
+        names = ('backbone', 'pretrained', 'clip_weights', 'allow_download', 'device')
+        settings: PredictorSettings = PredictorSettings.from_mapping(
+            {name: getattr(self, name) for name in names}
+        )
+        return settings

@@ -1,0 +1,138 @@
+# Copyright 2026 The clip_depth_ros authors
+# SPDX-License-Identifier: Apache-2.0
+"""An image of a recording and what belongs to it, read into a sample."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Final
+
+from clip_depth_ros.bags.frame_topics import BagTopics
+from clip_depth_ros.bags.frames import BagFrame
+from clip_depth_ros.bags.index import History
+from clip_depth_ros.bags.places import message_at
+from clip_depth_ros.bags.reader import BagReader
+from clip_depth_ros.bags.recorded_camera import RecordedCamera
+from clip_depth_ros.bags.recorded_data import class_ids_of, points_of, rgb_of
+from clip_depth_ros.bags.topics import TRUE_CLASS_IDS
+from clip_depth_ros.core.depth_encoding import decode_depth
+from clip_depth_ros.core.image_plan import Size
+from clip_depth_ros.core.images import ImageBuffer
+from clip_depth_ros.core.projection import (
+    LidarPixel,
+    LidarValue,
+    projection_matrix,
+    sparse_depth,
+)
+from clip_depth_ros.errors import CalibrationError, DataError, RecordingError
+from clip_depth_ros.sources.depth_files import KITTI_PER_METRE, read_depth_png, sample_of
+from clip_depth_ros.sources.kitti_calibration import KittiCalibration
+from clip_depth_ros.sources.samples import Classes, DepthSample
+from clip_depth_ros.types import Depth, Intrinsics, Rgb
+from clip_depth_ros.world.things import CLASS_NAMES
+
+_NUMBERED_CLASSES: Final = {number: f'class {number}' for number in range(256)}
+"""What classes are called in recordings that are not ours."""
+
+
+@dataclass(frozen=True, slots=True)
+class FrameReader:
+    """
+    How frames of a recording become samples.
+
+    Attributes
+    ----------
+    topics : BagTopics
+    cameras : History of RecordedCamera
+        By header stamp.
+    calibration : KittiCalibration, optional
+        Stands for the cameras where it is given.
+    image_may_be_depth : bool
+        Whether depth images, in colours, may stand for the camera's.
+    lidar_value, lidar_pixel : str
+        See :func:`sparse_depth`.
+
+    """
+
+    topics: BagTopics
+    cameras: History[RecordedCamera]
+    calibration: KittiCalibration | None
+    image_may_be_depth: bool
+    lidar_value: LidarValue
+    lidar_pixel: LidarPixel
+
+    def read(self, bag: BagReader, frame: BagFrame, name: str) -> DepthSample:
+        """
+        Read a frame.
+
+        Raises
+        ------
+        DataError
+            If something of it cannot be read or does not fit together; it names the frame.
+
+        """
+        with named_in_errors(name):
+            image = message_at(bag, frame.image)
+            rgb = rgb_of(image, may_be_depth=self.image_may_be_depth)
+            intrinsics = self._intrinsics(frame, rgb)
+            target_m = self._target_m(bag, frame, rgb, intrinsics)
+            return replace(
+                sample_of(name, rgb, target_m, intrinsics),
+                stamp_ns=frame.image.stamp_ns,
+                recording=bag.path.name,
+                classes=self._classes(bag, frame, rgb),
+                T_world_camera=frame.T_world_camera,
+                received_ns=frame.image.received_ns,
+            )
+
+    def _intrinsics(self, frame: BagFrame, rgb: Rgb) -> Intrinsics | None:
+        """Give the camera; only a LiDAR needs one, for others it is None rather than an error."""
+        height, width = rgb.shape[:2]
+        if self.calibration is not None:
+            return self.calibration.intrinsics(width, height)
+        if not self.cameras.values:
+            return None
+        try:
+            return self.cameras.at(frame.image.stamp_ns).intrinsics(width, height)
+        except CalibrationError:
+            if self.topics.is_lidar:
+                raise
+            return None
+
+    def _target_m(
+        self, bag: BagReader, frame: BagFrame, rgb: Rgb, intrinsics: Intrinsics | None
+    ) -> Depth:
+        if isinstance(frame.depth, Path):
+            return read_depth_png(frame.depth, KITTI_PER_METRE)
+        message = message_at(bag, frame.depth)
+        if frame.T_camera_lidar is None or intrinsics is None:
+            return decode_depth(ImageBuffer.of(message))
+        return sparse_depth(
+            points_of(message),
+            projection_matrix(intrinsics, frame.T_camera_lidar),
+            Size(*rgb.shape[:2]),
+            value=self.lidar_value,
+            pixel=self.lidar_pixel,
+        )
+
+    def _classes(self, bag: BagReader, frame: BagFrame, rgb: Rgb) -> Classes | None:
+        if frame.class_ids is None:
+            return None
+        ids = class_ids_of(message_at(bag, frame.class_ids), Size(*rgb.shape[:2]))
+        is_ours = frame.class_ids.topic == TRUE_CLASS_IDS
+        return Classes(ids, CLASS_NAMES if is_ours else _NUMBERED_CLASSES)
+
+
+@contextmanager
+def named_in_errors(name: str) -> Iterator[None]:
+    """Name a frame or a recording in the errors about it."""
+    try:
+        yield
+    except DataError as error:
+        if name in str(error):
+            raise
+        kind = CalibrationError if isinstance(error, CalibrationError) else RecordingError
+        raise kind(f'{name}: {error}') from error

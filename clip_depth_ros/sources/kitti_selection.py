@@ -1,0 +1,180 @@
+# Copyright 2026 The clip_depth_ros authors
+# SPDX-License-Identifier: Apache-2.0
+"""
+KITTI's depth benchmark: its 1000 selected validation frames, cropped to 1216 x 352.
+
+::
+
+    image/<drive>_image_<10 digits>_image_02.png
+    groundtruth_depth/<drive>_groundtruth_depth_<10 digits>_image_02.png
+    intrinsics/<as the image>.txt      fx 0 cx 0 fy cy 0 0 1
+
+Source: the benchmark's development kit (Uhrig et al., "Sparsity Invariant CNNs", 3DV 2017).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from pathlib import Path
+from typing import Final
+
+from clip_depth_ros.errors import CalibrationError, RecordingError
+from clip_depth_ros.sources.depth_files import KITTI_PER_METRE, read_depth_png, read_rgb, sample_of
+from clip_depth_ros.sources.samples import DepthSample
+from clip_depth_ros.sources.split_files import describe_split, path_below, read_split, SplitLine
+from clip_depth_ros.types import Intrinsics
+
+_PLACES: Final = ('.', 'val_selection_cropped', 'depth_selection/val_selection_cropped')
+_IMAGE_WORD: Final = '_image_'
+_GT_WORD: Final = '_groundtruth_depth_'
+
+
+def selection_dir(root: Path) -> Path | None:
+    """Give the folder with ``image`` and ``groundtruth_depth`` that a folder is or holds."""
+    places = [root / place for place in _PLACES]
+    return next(
+        (
+            place for place in places
+            if (place / 'image').is_dir() and (place / 'groundtruth_depth').is_dir()
+        ),
+        None,
+    )
+
+
+class KittiSelectionSource:
+    """
+    The frames of ``val_selection_cropped``.
+
+    Parameters
+    ----------
+    root : Path
+        ``val_selection_cropped``, ``depth_selection`` or the folder that is in.
+    split_path : Path, optional
+        Which frames, in which order: lines with the name of an image. By default all.
+
+    Attributes
+    ----------
+    problems : list of (str, str)
+        Images without depth map, and depth maps without image: part of the data is missing.
+
+    Raises
+    ------
+    RecordingError
+        If this is another folder, no image has depth, or an image that is listed is not there.
+
+    Notes
+    -----
+    The frames were picked from many drives: they have neither stamps nor neighbours.
+
+    """
+
+    def __init__(self, root: Path, *, split_path: Path | None = None) -> None:
+        self.name = "KITTI's val_selection_cropped"
+        self._root, self._split_path = root, split_path
+        folder = selection_dir(root)
+        if folder is None:
+            raise RecordingError(
+                f"{str(root)!r} is not KITTI's val_selection_cropped: looked for image/ beside "
+                f'groundtruth_depth/ in it, and in {" and ".join(_PLACES[1:])} below'
+            )
+        images = sorted((folder / 'image').glob('*.png'))
+        if split_path:
+            images = [_listed(folder / 'image', line) for line in read_split(split_path)]
+        self._frames = [(image, gt) for image in images if (gt := _gt_of(image)).is_file()]
+        self.problems = _unpaired(folder, images, is_whole=split_path is None)
+        if not self._frames:
+            raise RecordingError(
+                f'none of the {len(images)} images in {str(folder / "image")!r} has a depth map '
+                f'in {str(folder / "groundtruth_depth")!r}: complete the data set'
+            )
+
+    def __len__(self) -> int:
+        return len(self._frames)
+
+    @property
+    def files(self) -> list[Path]:
+        """Give the files that the frames are read from, or would be if they were there."""
+        lists = [self._split_path] if self._split_path else []
+        of_frames = ((image, gt, _intrinsics_path(image)) for image, gt in self._frames)
+        return lists + [path for paths in of_frames for path in paths]
+
+    @property
+    def names(self) -> list[str]:
+        """Give the names of all frames."""
+        return [f'image/{image.name}' for image, _ in self._frames]
+
+    def __getitem__(self, index: int) -> DepthSample:
+        """Give a frame."""
+        image, gt = self._frames[index]
+        rgb = read_rgb(image)
+        height, width = rgb.shape[:2]
+        intrinsics = _read_intrinsics(_intrinsics_path(image), width, height)
+        target_m = read_depth_png(gt, KITTI_PER_METRE)
+        sample = sample_of(f'image/{image.name}', rgb, target_m, intrinsics)
+        return replace(sample, recording=image.name.partition(_IMAGE_WORD)[0])
+
+    def describe(self) -> Mapping[str, str]:
+        """Give what decides the frames."""
+        return {
+            'source': 'kitti-selection',
+            'data_dir': str(self._root),
+            **(describe_split(self._split_path) if self._split_path else {}),
+            'frames': str(len(self)),
+            'left_out_missing': str(len(self.problems)),
+        }
+
+
+def _gt_of(image: Path) -> Path:
+    name = image.name.replace(_IMAGE_WORD, _GT_WORD, 1)
+    return image.parent.parent / 'groundtruth_depth' / name
+
+
+def _image_of(gt: Path) -> Path:
+    return gt.parent.parent / 'image' / gt.name.replace(_GT_WORD, _IMAGE_WORD, 1)
+
+
+def _intrinsics_path(image: Path) -> Path:
+    return image.parent.parent / 'intrinsics' / f'{image.stem}.txt'
+
+
+def _listed(folder: Path, line: SplitLine) -> Path:
+    image = path_below(folder, line.words[0].removeprefix('image/'), line)
+    if not image.is_file():
+        raise RecordingError(
+            f'{line.where}: there is no image {str(image)!r}; a line should be the name of one'
+        )
+    return image
+
+
+def _unpaired(folder: Path, images: list[Path], *, is_whole: bool) -> list[tuple[str, str]]:
+    """Give what misses its other half, and which."""
+    problems = [
+        (f'image/{image.name}', f'depth map {str(gt)!r} is not there')
+        for image in images
+        if not (gt := _gt_of(image)).is_file()
+    ]
+    if not is_whole:
+        return problems
+    gts = sorted((folder / 'groundtruth_depth').glob('*.png'))
+    return problems + [
+        (f'groundtruth_depth/{gt.name}', f'image {str(image)!r} is not there')
+        for gt in gts
+        if not (image := _image_of(gt)).is_file()
+    ]
+
+
+def _read_intrinsics(path: Path, width: int, height: int) -> Intrinsics | None:
+    """Read K, nine numbers row by row; None where the file is not there."""
+    if not path.is_file():
+        return None
+    try:
+        numbers = [float(word) for word in path.read_text(encoding='ascii').split()]
+        fx, zero_01, cx, zero_10, fy, cy, *last_row = numbers
+    except (OSError, ValueError) as error:
+        raise CalibrationError(
+            f'{str(path)!r} should hold the nine numbers of K, row by row: {error}'
+        ) from error
+    if (zero_01, zero_10, *last_row) != (0, 0, 0, 0, 1):
+        raise CalibrationError(f'{str(path)!r} should be fx 0 cx 0 fy cy 0 0 1, got {numbers}')
+    return Intrinsics(fx, fy, cx, cy, width, height)

@@ -1,0 +1,254 @@
+# Copyright 2026 The clip_depth_ros authors
+# SPDX-License-Identifier: Apache-2.0
+"""
+RGB-D recordings as folders in the manner of TUM: images, depth maps, and where the camera was.
+
+::
+
+    rgb.txt, depth.txt   lines 'stamp path': seconds, and a file below the folder
+    groundtruth.txt      lines 'stamp tx ty tz qx qy qz qw': pose of the optical frame in the world
+
+Depth maps are 16-bit PNGs, 5000 for each metre, 0 for none. Source: the data set's page on file
+formats (Sturm et al., "A Benchmark for the Evaluation of RGB-D SLAM Systems", IROS 2012).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from decimal import Decimal, InvalidOperation
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Final
+
+from clip_depth_ros.bags.by_stamp import ByStamp, gap_max_s, n_repeated, once_each
+from clip_depth_ros.bags.matching import Matching
+from clip_depth_ros.core.transforms import check_rigid, Matrix4, matrix_from
+from clip_depth_ros.errors import CalibrationError, ConfigError, RecordingError
+from clip_depth_ros.sources.depth_files import read_depth_png, read_rgb, sample_of
+from clip_depth_ros.sources.samples import DepthSample
+from clip_depth_ros.sources.split_files import path_below, read_split, SplitLine
+from clip_depth_ros.types import Intrinsics
+
+TUM_PER_METRE: Final = 5000
+TUM_TOLERANCE_S: Final = 0.02
+"""Largest difference of stamps in the data set's own tool, associate.py."""
+
+_LISTS: Final = ('rgb.txt', 'depth.txt', 'groundtruth.txt')
+_NUMBERS_OF_A_POSE: Final = 7
+
+_CAMERAS: Final = {
+    'freiburg1': (517.3, 516.5, 318.6, 255.3),
+    'freiburg2': (520.9, 521.0, 325.1, 249.7),
+    'freiburg3': (535.4, 539.2, 320.1, 247.6),
+}
+"""fx, fy, cx, cy of 640 x 480 as the data set's page has them, by a part of the folder's name."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Stamped:
+    """A line of one of the lists: its time and the words behind."""
+
+    stamp_ns: int
+    line: SplitLine
+
+    @property
+    def received_ns(self) -> int:
+        return 0  # a list does not say
+
+    @property
+    def words(self) -> tuple[str, ...]:
+        return self.line.words[1:]
+
+
+@dataclass(frozen=True, slots=True)
+class _Frame:
+    name: str
+    stamp_ns: int
+    image: Path
+    depth: Path
+    T_world_camera: Matrix4 | None
+
+
+class TumSource:
+    """
+    The images of a folder for which there is depth at the same time.
+
+    Parameters
+    ----------
+    root : Path
+        Holds ``rgb.txt`` and ``depth.txt``.
+    tolerance_s : float
+        Largest difference of the stamps of an image and its depth, and of its pose.
+
+    Attributes
+    ----------
+    n_missed : int
+        Images left out because no depth is near enough in time, or it is nearer to another image.
+    matching : Matching
+        How that came about.
+
+    Raises
+    ------
+    RecordingError
+        If a list cannot be read, a line is of another kind or leads out of the folder, or no
+        image has depth.
+    CalibrationError
+        If a pose has no rotation.
+    ConfigError
+        If the tolerance is negative.
+
+    Notes
+    -----
+    Poses come from ``groundtruth.txt`` where it is there: the nearest within the tolerance.
+    Intrinsics are the published ones where the folder's name says freiburg1 to 3, and apply to
+    images of 640 x 480; the lens distortion of freiburg1 and 2 stays in their images.
+
+    """
+
+    def __init__(self, root: Path, *, tolerance_s: float = TUM_TOLERANCE_S) -> None:
+        if not tolerance_s >= 0:
+            raise ConfigError(f'a tolerance must be 0 s or more, got {tolerance_s}')
+        self.name = f'TUM ({root.resolve().name})'
+        self._root, self._tolerance_s = root, tolerance_s
+        images = _read_list(root / 'rgb.txt')
+        found = _with_depth(root, images, round(tolerance_s * 1e9))
+        pairs = once_each(found)
+        self._frames = _frames(root, pairs, round(tolerance_s * 1e9))
+        self.n_missed = len(images) - len(pairs)
+        self.matching = Matching(
+            len(images),
+            n_without_depth=len(images) - len(found),
+            n_shared=len(found) - len(pairs),
+            n_repeated=n_repeated(images),
+            tolerance_s=tolerance_s,
+            stamp_gap_max_s=gap_max_s(pairs),
+        )
+        if not self._frames:
+            raise RecordingError(
+                f'none of the {len(images)} images of {str(root)!r} has depth within '
+                f'{tolerance_s:g} s: raise sync_tolerance_s, or correct rgb.txt and depth.txt'
+            )
+
+    @property
+    def files(self) -> list[Path]:
+        """Give the files that the frames are read from."""
+        lists = [self._root / name for name in _LISTS]
+        return lists + [path for frame in self._frames for path in (frame.image, frame.depth)]
+
+    def __len__(self) -> int:
+        return len(self._frames)
+
+    @property
+    def names(self) -> list[str]:
+        """Give the names of all frames."""
+        return [frame.name for frame in self._frames]
+
+    def __getitem__(self, index: int) -> DepthSample:
+        """Give a frame."""
+        frame = self._frames[index]
+        rgb = read_rgb(frame.image)
+        target_m = read_depth_png(frame.depth, TUM_PER_METRE)
+        intrinsics = _published(self._root, *rgb.shape[:2])
+        return replace(
+            sample_of(frame.name, rgb, target_m, intrinsics),
+            stamp_ns=frame.stamp_ns,
+            recording=self._root.resolve().name,
+            T_world_camera=frame.T_world_camera,
+        )
+
+    def describe(self) -> Mapping[str, str]:
+        """Give what decides the frames."""
+        n_poses = sum(frame.T_world_camera is not None for frame in self._frames)
+        return {
+            'source': 'tum',
+            'data_dir': str(self._root),
+            'tolerance_s': f'{self._tolerance_s:g}',
+            'frames': str(len(self)),
+            'images_without_depth': str(self.n_missed),
+            'frames_with_pose': str(n_poses),
+            **self.matching.describe(),
+        }
+
+
+def _with_depth(
+    root: Path, images: Sequence[_Stamped], tolerance_ns: int
+) -> list[tuple[_Stamped, _Stamped]]:
+    depths = ByStamp(_read_list(root / 'depth.txt'))
+    found = ((image, depths.within(image.stamp_ns, tolerance_ns)) for image in images)
+    return [(image, depth) for image, depth in found if depth is not None]
+
+
+def _frames(
+    root: Path, pairs: Sequence[tuple[_Stamped, _Stamped]], tolerance_ns: int
+) -> list[_Frame]:
+    poses_path = root / 'groundtruth.txt'
+    is_there = poses_path.is_file()
+    poses = ByStamp(_read_list(poses_path, _NUMBERS_OF_A_POSE) if is_there else [])
+    frames = []
+    for image, depth in pairs:
+        pose = poses.within(image.stamp_ns, tolerance_ns)
+        path = path_below(root, image.words[0], image.line)
+        frames.append(
+            _Frame(
+                path.relative_to(root).as_posix(),
+                image.stamp_ns,
+                path,
+                path_below(root, depth.words[0], depth.line),
+                None if pose is None else _matrix(pose),
+            )
+        )
+    return frames
+
+
+def _read_list(path: Path, n_words: int = 1) -> list[_Stamped]:
+    """Read lines with a stamp and so many words, in the order of their stamps."""
+    lines = []
+    for line in read_split(path):
+        stamp_ns = _stamp_ns(line.words[0])
+        if stamp_ns is None or len(line.words) != 1 + n_words:
+            raise RecordingError(
+                f'{line.where}: a line should be a time in seconds and {n_words} word(s), got '
+                f'{" ".join(line.words)!r}'
+            )
+        lines.append(_Stamped(stamp_ns, line))
+    return sorted(lines, key=lambda line: line.stamp_ns)
+
+
+def _stamp_ns(text: str) -> int | None:
+    """Parse seconds without going through float, which cannot tell nanoseconds of today."""
+    try:
+        seconds = Decimal(text)
+    except InvalidOperation:
+        return None
+    is_time = seconds.is_finite() and 0 <= seconds < 2**63 // 10**9
+    return int((seconds * 10**9).to_integral_value()) if is_time else None
+
+
+def _matrix(pose: _Stamped) -> Matrix4:
+    try:
+        tx, ty, tz, qx, qy, qz, qw = (float(word) for word in pose.words)
+        translation = SimpleNamespace(x=tx, y=ty, z=tz)
+        rotation = SimpleNamespace(x=qx, y=qy, z=qz, w=qw)
+        matrix = matrix_from(SimpleNamespace(translation=translation, rotation=rotation))
+        check_rigid(matrix)
+    except ValueError as error:  # of the numbers, or CalibrationError
+        raise CalibrationError(
+            f'{pose.line.where}: a pose should be stamp tx ty tz qx qy qz qw: {error}'
+        ) from error
+    return matrix
+
+
+def _published(root: Path, height: int, width: int) -> Intrinsics | None:
+    """Give the intrinsics of a Kinect of the data set, where the folder's name says which."""
+    if (height, width) != (480, 640):
+        return None
+    name = root.resolve().name
+    return next(
+        (
+            Intrinsics(*numbers, width, height)
+            for camera, numbers in _CAMERAS.items()
+            if camera in name
+        ),
+        None,
+    )

@@ -1,0 +1,252 @@
+# Copyright 2026 The clip_depth_ros authors
+# SPDX-License-Identifier: Apache-2.0
+"""
+The synthetic drive: a procedural street seen by a moving camera and a LiDAR, with exact depth.
+
+``render_drive(seed, n_frames)`` gives the frames in order; ``Drive(seed).frame(i)`` gives any
+frame on its own. A seed fixes the street, the weather, the traffic and the drive; the same seed
+gives the same bytes in every process with the same NumPy on the same kind of processor. Nothing
+here is real: textures are noise, people are made of a few solids.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from clip_depth_ros.errors import ConfigError
+from clip_depth_ros.types import Depth, Intrinsics, Rgb
+from clip_depth_ros.world.blocks import block_things
+from clip_depth_ros.world.lidar import KITTI_T_CAM_LIDAR, LidarModel, scan
+from clip_depth_ros.world.light import Light, light_of
+from clip_depth_ros.world.motion import kitti_like, Motion, motion_of
+from clip_depth_ros.world.paint_ground import ground_look_of, GroundLook
+from clip_depth_ros.world.prefabs import library
+from clip_depth_ros.world.rays import CameraRays
+from clip_depth_ros.world.render import FAR_M, render
+from clip_depth_ros.world.scene import Scene
+from clip_depth_ros.world.shapes import assemble, Placed
+from clip_depth_ros.world.street import Street, street_of
+from clip_depth_ros.world.things import CLASS_NAMES
+from clip_depth_ros.world.traffic import moving_things
+import numpy as np
+from numpy.typing import NDArray
+
+__all__ = ['CLASS_NAMES', 'Drive', 'render_drive', 'START_NS', 'SyntheticFrame']
+
+START_NS = 1_700_000_000_000_000_000
+"""Default stamp of the first frame, nanoseconds."""
+
+_BEHIND_M = 20.0  # the world is built this far behind the camera, for shadows and the LiDAR
+_BEYOND_M = 25.0  # and this far beyond the last thing that can be seen
+_BLOCKS_KEPT = 6
+
+
+@dataclass(frozen=True, slots=True)
+class SyntheticFrame:
+    """
+    One moment of a drive as its sensors saw it.
+
+    Attributes
+    ----------
+    rgb : uint8 (H, W, 3)
+    depth_m : float32 (H, W)
+        Exact z-depth of the surface that the ray through the pixel's centre meets first, metres
+        along the optical axis; +Inf for sky and for all beyond ``FAR_M``. Never blended.
+    class_ids : uint8 (H, W)
+        What that surface is, see ``CLASS_NAMES``; 0 (sky) exactly where the depth is +Inf.
+    lidar_points : float32 (N, 4)
+        x forward, y left, z up in metres in the LiDAR's frame, and intensity in [0, 1]; noisy;
+        only the sector that :class:`LidarModel` names. (0, 4) if not asked for.
+    intrinsics : Intrinsics
+        Pixel (0, 0) is centred at (0, 0).
+    stamp_ns : int
+        When it was taken; camera and LiDAR at the same instant.
+    T_world_cam : float64 (4, 4)
+        Takes points of the camera (x right, y down, z forward) to the world (z up, the road at
+        z = 0).
+    T_cam_lidar : float64 (4, 4)
+        Takes points of the LiDAR to the camera.
+
+    """
+
+    rgb: Rgb
+    depth_m: Depth
+    class_ids: NDArray[np.uint8]
+    lidar_points: NDArray[np.float32]
+    intrinsics: Intrinsics
+    stamp_ns: int
+    T_world_cam: NDArray[np.float64]
+    T_cam_lidar: NDArray[np.float64]
+
+
+class Drive:
+    """
+    An endless drive; any frame can be had at once, in any order, with the same result.
+
+    Parameters
+    ----------
+    seed : int
+        0 or more; another seed is another street, weather, traffic and speed.
+    width, height : int
+        Size of the image, 16 to 4096 pixels each.
+    rate_hz : float
+        Frames per second, above 0 and up to 1000.
+    start_ns : int
+        Stamp of frame 0.
+    lidar : LidarModel, optional
+        KITTI-like by default.
+
+    Raises
+    ------
+    ConfigError
+        If a number is out of its range.
+
+    """
+
+    def __init__(
+        self,
+        seed: int,
+        *,
+        width: int = 320,
+        height: int = 96,
+        rate_hz: float = 10.0,
+        start_ns: int = START_NS,
+        lidar: LidarModel | None = None,
+    ) -> None:
+        _check('seed', seed, _is_whole(seed) and seed >= 0, 'a whole number of 0 or more')
+        for name, side in (('width', width), ('height', height)):
+            _check(name, side, _is_whole(side) and 16 <= side <= 4096, '16 to 4096 whole pixels')
+        _check('rate_hz', rate_hz, 0 < rate_hz <= 1000, 'above 0 and at most 1000')
+        _check(
+            'start_ns',
+            start_ns,
+            _is_whole(start_ns) and start_ns >= 0,
+            'a whole number of 0 or more',
+        )
+        self.seed, self.rate_hz, self.start_ns = int(seed), float(rate_hz), int(start_ns)
+        self.intrinsics = kitti_like(width, height)
+        self.lidar = lidar or LidarModel()
+        self.street: Street = street_of(self.seed)
+        self.light: Light = light_of(self.seed)
+        self.look: GroundLook = ground_look_of(self.seed)
+        self.motion: Motion = motion_of(self.seed)
+        self._blocks: dict[int, list[Placed]] = {}
+
+    def frame(self, index: int, *, lidar: bool = True) -> SyntheticFrame:
+        """
+        Render one frame.
+
+        Parameters
+        ----------
+        index : int
+            0 is at ``start_ns``, each further one 1 / ``rate_hz`` later.
+        lidar : bool
+            Without it ``lidar_points`` is empty and the rest is the same, sooner.
+
+        Raises
+        ------
+        ConfigError
+            If ``index`` is negative.
+
+        """
+        T_world_cam, scene = self.pose(index), self.scene(index)
+        view = render(scene, CameraRays(self.intrinsics, T_world_cam), self._dice(12, index))
+        points = np.zeros((0, 4), np.float32)
+        if lidar:
+            T_world_lidar = np.einsum('ij,jk->ik', T_world_cam, KITTI_T_CAM_LIDAR)
+            points = scan(self.lidar, scene, T_world_lidar, self._dice(13, index))
+        return SyntheticFrame(
+            rgb=view.rgb,
+            depth_m=view.depth_m,
+            class_ids=view.class_ids,
+            lidar_points=points,
+            intrinsics=self.intrinsics,
+            stamp_ns=self.stamp_ns(index),
+            T_world_cam=T_world_cam,
+            T_cam_lidar=KITTI_T_CAM_LIDAR.copy(),
+        )
+
+    def stamp_ns(self, index: int) -> int:
+        """Give when a frame is taken."""
+        return self.start_ns + round(index * 1e9 / self.rate_hz)
+
+    def pose(self, index: int) -> NDArray[np.float64]:
+        """Give T_world_cam of a frame, float64 (4, 4)."""
+        _check('index', index, _is_whole(index) and index >= 0, 'a frame number of 0 or more')
+        return np.asarray(self.motion.camera(self.street, index / self.rate_hz), np.float64)
+
+    def scene(self, index: int) -> Scene:
+        """Give the world around the camera at the moment of a frame."""
+        _check('index', index, _is_whole(index) and index >= 0, 'a frame number of 0 or more')
+        time_s = index / self.rate_hz
+        here = self.motion.travelled_m(time_s)
+        stretch = (here - _BEHIND_M, here + FAR_M + _BEYOND_M)
+        blocks = range(self.street.block_of(stretch[0]), self.street.block_of(stretch[1]) + 1)
+        standing = [
+            thing
+            for block in blocks
+            for thing in self._block(block)
+            if stretch[0] < thing.x < stretch[1]
+        ]
+        moving = moving_things(self.street, self.motion, self.seed, time_s, stretch)
+        eye = self.pose(index)[:2, 3]
+        shapes = assemble(library(), [*standing, *moving], eye)
+        return Scene(shapes, self.street, self.look, self.light, cloud_drift_m=3.0 * time_s)
+
+    def _block(self, block: int) -> list[Placed]:
+        """Give what stands in a block, kept while the drive is near it."""
+        if block not in self._blocks:
+            while len(self._blocks) >= _BLOCKS_KEPT:
+                self._blocks.pop(next(iter(self._blocks)))
+            self._blocks[block] = block_things(self.street, self.seed, block)
+        return self._blocks[block]
+
+    def _dice(self, purpose: int, index: int) -> np.random.Generator:
+        return np.random.default_rng((self.seed, purpose, index))
+
+
+def render_drive(
+    seed: int,
+    n_frames: int,
+    *,
+    width: int = 320,
+    height: int = 96,
+    rate_hz: float = 10.0,
+    start_ns: int = START_NS,
+    lidar: LidarModel | None = None,
+) -> Iterator[SyntheticFrame]:
+    """
+    Render the first frames of a drive, one after the other.
+
+    Parameters
+    ----------
+    seed, width, height, rate_hz, start_ns, lidar
+        As for :class:`Drive`.
+    n_frames : int
+        1 or more.
+
+    Returns
+    -------
+    iterator of SyntheticFrame
+
+    Raises
+    ------
+    ConfigError
+        At once, not at the first frame, if a number is out of its range.
+
+    """
+    _check('n_frames', n_frames, _is_whole(n_frames) and n_frames >= 1, '1 or more')
+    drive = Drive(
+        seed, width=width, height=height, rate_hz=rate_hz, start_ns=start_ns, lidar=lidar
+    )
+    return (drive.frame(index) for index in range(n_frames))
+
+
+def _is_whole(value: object) -> bool:
+    return isinstance(value, (int, np.integer))
+
+
+def _check(name: str, value: object, holds: bool, wanted: str) -> None:
+    if not holds:
+        raise ConfigError(f'{name} of a synthetic drive must be {wanted}, got {value!r}')

@@ -1,0 +1,212 @@
+# Copyright 2026 The clip_depth_ros authors
+# SPDX-License-Identifier: Apache-2.0
+"""
+Exact ray casting: which surface every ray of a grid meets first, and what the sun reaches.
+
+A ray o + t d is taken into a solid's unit frame by the solid's affine map; t stays what it was.
+Each solid is tried only against the rays of its window. All (solid, ray) pairs of some 30,000
+are worked on at once, near solids first, so that later pairs that lie behind are dropped early.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import NamedTuple
+
+from clip_depth_ros.world.rays import NEAR_M, RayGrid
+from clip_depth_ros.world.shapes import Shapes
+from clip_depth_ros.world.solids import in_box, inside
+from clip_depth_ros.world.things import Bools, Floats, Ints
+import numpy as np
+
+NOTHING = -1
+"""Row number of rays that meet no solid."""
+
+_PAIRS_AT_ONCE = 30_000  # their arrays fit the processor's second-level cache
+
+
+class Hits(NamedTuple):
+    """
+    The nearest surface of each ray of a grid.
+
+    Attributes
+    ----------
+    t : float32 (H, W)
+        Ray parameter of the surface, +Inf where there is none.
+    shape : int64 (H, W)
+        Row of the solid, ``NOTHING`` where the ground or nothing is nearest.
+
+    """
+
+    t: Floats
+    shape: Ints
+
+
+def nearest_hits(rays: RayGrid, shapes: Shapes, ground_t: Floats) -> Hits:
+    """
+    Find the nearest surface along every ray.
+
+    Parameters
+    ----------
+    rays : RayGrid
+        H x W rays.
+    shapes : Shapes
+        The solids.
+    ground_t : float32 (H, W)
+        Ray parameter at which each ray meets the ground, +Inf where it does not.
+
+    """
+    t = ground_t.astype(np.float32).ravel()
+    shape = np.full(t.shape, NOTHING)
+    trial = _trial(rays, shapes, *rays.windows(shapes.corners()))
+    for pairs in _pairs(trial, ground_t.shape[1]):
+        pairs = pairs.chosen(trial.nearest[pairs.shape] < t[pairs.ray])
+        o, d = trial.rays_of(pairs)
+        enter, leave = inside(*trial.solids_of(pairs), o, d)
+        met = np.flatnonzero((enter <= leave) & (enter > NEAR_M))
+        enter, ray = enter[met], pairs.ray[met]
+        np.minimum.at(t, ray, enter)
+        first = enter == t[ray]
+        shape[ray[first]] = trial.row[pairs.shape[met[first]]]
+    return Hits(t.reshape(ground_t.shape), shape.reshape(ground_t.shape))
+
+
+def ground_shadow(
+    rays: RayGrid, ground_t: Floats, shapes: Shapes, to_light: Floats, kerb_m: float
+) -> Bools:
+    """
+    Say which ground points cannot see the light.
+
+    Parameters
+    ----------
+    rays : RayGrid
+        H x W rays.
+    ground_t : float32 (H, W)
+        Where they meet the ground, +Inf where they do not.
+    shapes : Shapes
+        What casts shadows.
+    to_light : float64 (3,)
+        Direction to the light, world, z > 0.
+    kerb_m : float
+        All ground lies between z = 0 and this height.
+
+    Returns
+    -------
+    bool (H, W)
+
+    """
+    t = ground_t.ravel()
+    open_to_light = np.isfinite(t)
+    hull = _shadow_hull(shapes.corners(), to_light, kerb_m)
+    trial = _trial(rays, shapes, *rays.windows(hull))
+    towards = _along(shapes.chosen(trial.row), to_light[:, None])[:, :, 0]
+    for pairs in _pairs(trial, ground_t.shape[1]):
+        pairs = pairs.chosen(open_to_light[pairs.ray])
+        o, d = trial.rays_of(pairs)
+        points, to_sun = o + t[pairs.ray] * d, towards.take(pairs.shape, axis=1)
+        enter, leave = inside(*trial.solids_of(pairs), points, to_sun)
+        open_to_light[pairs.ray[(enter <= leave) & (leave > 0)]] = False
+    dark: Bools = ~open_to_light & np.isfinite(t)
+    return dark.reshape(ground_t.shape)
+
+
+def points_in_shadow(points: Floats, boxes: Shapes, to_light: Floats) -> Bools:
+    """Say which points, float64 (M, 3), some box hides from the light, bool (M,)."""
+    unit = np.einsum('nij,mj->inm', boxes.to_unit[:, :, :3], points)
+    unit = (unit + boxes.to_unit[:, :, 3].T[:, :, None]).astype(np.float32)
+    enter, leave = in_box(unit, _along(boxes, to_light[:, None]))
+    return np.asarray(((enter <= leave) & (leave > 0)).any(0))
+
+
+class _Pairs(NamedTuple):
+    """Some (solid, ray) pairs: rows of the trial, and rays by number, row and column."""
+
+    shape: Ints
+    ray: Ints
+    row: Ints
+    column: Ints
+
+    def chosen(self, which: Bools) -> _Pairs:
+        """Give the pairs that a mask names."""
+        kept = np.flatnonzero(which)
+        return _Pairs(*(values[kept] for values in self))
+
+
+class _Trial(NamedTuple):
+    """The solids that some ray can meet, with the rays in their unit frames."""
+
+    row: Ints
+    solid: Ints
+    taper: Floats
+    window: Ints
+    nearest: Floats
+    origin: Floats
+    columns: Floats
+    rows: Floats
+
+    def solids_of(self, pairs: _Pairs) -> tuple[Ints, Floats]:
+        """Give kinds (M,) and tapers (2, M) of the pairs' solids."""
+        return self.solid[pairs.shape], self.taper.take(pairs.shape, axis=1)
+
+    def rays_of(self, pairs: _Pairs) -> tuple[Floats, Floats]:
+        """Give origins and directions of the pairs' rays, float32 (3, M) each."""
+        width, height = self.columns.shape[2], self.rows.shape[2]
+        d = self.columns.reshape(3, -1).take(pairs.shape * width + pairs.column, axis=1)
+        d += self.rows.reshape(3, -1).take(pairs.shape * height + pairs.row, axis=1)
+        return self.origin.take(pairs.shape, axis=1), d
+
+
+def _trial(rays: RayGrid, shapes: Shapes, windows: Ints, nearest: Floats) -> _Trial:
+    """Order the solids that rays can meet from near to far and take the rays to them."""
+    sides = np.maximum(windows[:, 1::2] - windows[:, ::2], 0)
+    order = np.argsort(nearest, kind='stable')
+    row = order[sides.min(1)[order] > 0]
+    tried = shapes.chosen(row)
+    origin = np.einsum('nij,j->in', tried.to_unit[:, :, :3], rays.origin_m)
+    return _Trial(
+        row=row,
+        solid=tried.solid,
+        taper=tried.taper.T.astype(np.float32),
+        window=windows[row],
+        nearest=nearest[row].astype(np.float32),
+        origin=(origin + tried.to_unit[:, :, 3].T).astype(np.float32),
+        columns=_along(tried, rays.columns),
+        rows=_along(tried, rays.rows),
+    )
+
+
+def _pairs(trial: _Trial, n_columns: int) -> Iterator[_Pairs]:
+    """Give all pairs in portions, solids of one kind side by side in each."""
+    r0, r1, c0, c1 = trial.window.T
+    portion = np.cumsum((r1 - r0) * (c1 - c0)) // _PAIRS_AT_ONCE
+    for shapes in np.split(np.arange(len(portion)), np.flatnonzero(np.diff(portion)) + 1):
+        shapes = shapes[np.argsort(trial.solid[shapes], kind='stable')]
+        line_shape, row = _ranges(shapes, r0[shapes], r1[shapes])
+        line, column = _ranges(np.arange(len(row)), c0[line_shape], c1[line_shape])
+        row = row[line]
+        yield _Pairs(line_shape[line], row * n_columns + column, row, column)
+
+
+def _ranges(labels: Ints, begin: Ints, end: Ints) -> tuple[Ints, Ints]:
+    """Lay the ranges [begin, end) end to end; give each number's label, and the numbers."""
+    counts = end - begin
+    first = np.cumsum(counts) - counts
+    return np.repeat(labels, counts), np.arange(counts.sum()) + np.repeat(begin - first, counts)
+
+
+def _along(shapes: Shapes, directions: Floats) -> Floats:
+    """Take world directions (3, K) into each solid's frame, float32 (3, N, K)."""
+    maps = np.ascontiguousarray(shapes.to_unit[:, :, :3].transpose(1, 0, 2), np.float32)
+    maps = maps[:, :, :, None]
+    x, y, z = directions.astype(np.float32)
+    turned: Floats = maps[:, :, 0] * x
+    turned += maps[:, :, 1] * y
+    turned += maps[:, :, 2] * z
+    return turned
+
+
+def _shadow_hull(corners: Floats, to_light: Floats, kerb_m: float) -> Floats:
+    """Give the 16 corners of each body's shadow between z = 0 and z = ``kerb_m``."""
+    fall = to_light / to_light[2]
+    heights = [np.maximum(corners[:, :, 2:] - level, 0) for level in (0.0, kerb_m)]
+    return np.concatenate([corners - height * fall for height in heights], axis=1)

@@ -1,0 +1,496 @@
+# Copyright 2026 The clip_depth_ros authors
+# SPDX-License-Identifier: Apache-2.0
+"""``clip-depth evaluate`` and ``clip-depth compare``: real recordings in, real files out."""
+
+from __future__ import annotations
+
+import csv
+import json
+import os
+from pathlib import Path
+import signal
+import subprocess
+import sys
+import time
+from typing import Any
+from unittest.mock import Mock
+
+from clip_depth_ros.bags.messages import image_message
+from clip_depth_ros.bags.topics import CLOUD
+from clip_depth_ros.bags.writer import recorded, write_recording
+from clip_depth_ros.cli import evaluate_run
+from clip_depth_ros.cli.main import main
+from clip_depth_ros.evaluation.results.result import Result
+from clip_depth_ros.evaluation.results.result_file import read_result
+from clip_depth_ros.evaluation.run.run_lock import run_lock
+from clip_depth_ros.sources.drive_messages import drive_messages
+from clip_depth_ros.world.drive import render_drive, SyntheticFrame
+import numpy as np
+import pytest
+from source_tree import ROOT
+
+N_FRAMES = 7
+RIVAL, SHAKY = '/rival/depth', '/shaky/depth'
+
+
+@pytest.fixture(scope='module')
+def frames() -> list[SyntheticFrame]:
+    return list(render_drive(5, N_FRAMES, width=160, height=48))
+
+
+@pytest.fixture(scope='module')
+def bag(frames: list[SyntheticFrame], tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Give a drive with the depth of two other nodes: 10 % too far; and now half, now double."""
+    path = tmp_path_factory.mktemp('drive') / 'drive.mcap'
+    write_recording([*drive_messages(frames), *others(frames)], path)
+    return path
+
+
+def others(frames: list[SyntheticFrame]):
+    """Give what two nodes have published."""
+    for index, frame in enumerate(frames):
+        for topic, factor in ((RIVAL, 1.1), (SHAKY, 2.0 if index % 2 else 0.5)):
+            depth_m = np.where(frame.depth_m * factor < 500, frame.depth_m * factor, np.inf)
+            message = image_message(
+                depth_m.astype(np.float32), '32FC1', stamp_ns=frame.stamp_ns, frame_id='camera'
+            )
+            yield recorded(topic, message, frame.stamp_ns)
+
+
+def evaluate(*words: Any) -> int:
+    """Run the command without the network of this package, which the tests name if they want."""
+    return main(['evaluate', *map(str, words)])
+
+
+def rival(bag: Path, out: Path, *words: Any) -> int:
+    return evaluate(bag, '--pred-topic', RIVAL, '--out', out, *words)
+
+
+def result_of(out: Path) -> dict[str, Any]:
+    return json.loads((out / 'result.json').read_text())
+
+
+def means_of(out: Path, predictor: str) -> dict[str, float]:
+    estimates = read_result(out / 'result.json').predictors[predictor].estimates
+    return {name: estimate.mean for name, estimate in estimates.items()}
+
+
+@pytest.fixture(scope='module')
+def out(bag: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Give the folder of an evaluation of the other node's depth."""
+    out = tmp_path_factory.mktemp('rival')
+    assert rival(bag, out, '--override', 'depth_cap_m=70') == 0
+    return out
+
+
+class TestResult:
+    """Another node's depth, everywhere 10 % too far."""
+
+    def test_the_metrics_are_those_of_ten_percent(self, out):
+        means = means_of(out, RIVAL)
+
+        assert means['none/log_bias'] == pytest.approx(np.log(1.1), abs=0.002)
+        assert means['none/abs_rel'] == pytest.approx(0.1, abs=0.002)
+        assert means['none/silog'] < 1  # not 0: what is beyond the cap is clamped
+        assert means['none/delta1'] == 1
+        assert means['scale'] == pytest.approx(1 / 1.1, rel=1e-4)
+
+    def test_alignment_stands_apart(self, out):
+        means = means_of(out, RIVAL)
+
+        assert means['median/abs_rel'] < 1e-4
+        assert means['scale-shift/abs_rel'] < 1e-4
+
+    def test_a_steady_factor_does_not_flicker(self, out):
+        assert means_of(out, RIVAL)['flicker'] < 1e-4
+
+    def test_baselines_stand_beside_it_and_are_worse(self, out):
+        assert [*result_of(out)['predictors']] == [RIVAL, 'constant', 'random']
+        assert means_of(out, 'constant')['none/abs_rel'] > 0.2
+        assert means_of(out, 'random')['none/abs_rel'] > 0.5
+
+    def test_every_file_carries_the_protocol(self, out):
+        title = result_of(out)['title']
+
+        assert title.startswith('plain, depth_cap_m=70: exact rendered')
+        assert title in (out / 'report.html').read_text()
+        assert title in (out / 'table.md').read_text()
+        assert (out / 'frames.csv').read_text().startswith(f'# {title}')
+
+    def test_every_frame_and_predictor_has_its_line(self, out):
+        lines = (out / 'frames.csv').read_text().splitlines()[1:]
+        rows = list(csv.DictReader(lines))
+
+        assert len(rows) == N_FRAMES * 3
+        assert {row['predictor'] for row in rows} == {RIVAL, 'constant', 'random'}
+        assert float(rows[0]['none/abs_rel']) == pytest.approx(0.1, abs=0.002)
+
+    def test_classes_of_the_rendered_drive_are_known(self, out):
+        assert 'class road/abs_rel' in means_of(out, RIVAL)
+
+    def test_what_must_be_said_of_the_frames_stands_above_the_numbers(self, out):
+        notes = result_of(out)['source']['notes'].split('; ')
+
+        assert 'the truth is /ground_truth/depth' in notes
+        assert 'intervals over fewer than 30 frames are too narrow' in notes
+        assert f'note: {notes[-1]}' in (out / 'table.md').read_text()
+
+    def test_settings_and_versions_are_kept(self, out):
+        result = result_of(out)
+
+        assert result['settings']['pred_topic'] == f"['{RIVAL}']"
+        assert result['versions']['numpy'] == np.__version__
+        assert result['source']['gt_kind'] == 'exact'
+
+
+@pytest.fixture(scope='module')
+def depth_files(frames: list[SyntheticFrame], tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Give depth maps that are exact, one for each frame, by order."""
+    folder = tmp_path_factory.mktemp('depth')
+    for index, frame in enumerate(frames):
+        np.save(folder / f'{index}.npy', frame.depth_m)
+    return folder
+
+
+@pytest.fixture(scope='module')
+def everybody(bag: Path, depth_files: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Give the folder of an evaluation of all that can be scored."""
+    out = tmp_path_factory.mktemp('everybody')
+    other_bag = out / 'other.mcap'
+    write_recording(drive_messages(render_drive(6, 2, width=160, height=48)), other_bag)
+    assert evaluate(
+        bag, '--out', out, '--params-file', 'synthetic',
+        '--predict', 'clip2depth', 'depthclip', 'topic', 'dir', 'prior',
+        '--prior-from', other_bag, '--pred-topic', SHAKY, '--pred-dir', depth_files,
+    ) == 0
+    return out
+
+
+class TestPredictors:
+    """Whose depth can be scored."""
+
+    def test_each_has_its_row_and_says_what_it_is(self, everybody):
+        predictors = result_of(everybody)['predictors']
+
+        assert [*predictors][:3] == ['clip2depth', 'depthclip', SHAKY]
+        assert [*predictors][4] == 'prior'
+        assert 'sha256' in json.dumps(predictors['clip2depth']['describe'])
+
+    def test_files_that_are_exact_score_perfectly(self, everybody, depth_files):
+        folder = str(depth_files)
+
+        assert means_of(everybody, folder)['none/abs_rel'] < 1e-6
+        assert means_of(everybody, folder)['none/delta1'] == 1
+
+    def test_a_scale_that_wanders_is_caught(self, everybody):
+        """Now half, now double: ln 4 from frame to frame, and ln 2 about the mean."""
+        shaky = read_result(everybody / 'result.json').predictors[SHAKY]
+
+        assert shaky.estimates['flicker'].mean == pytest.approx(np.log(4), rel=1e-3)
+        assert shaky.scale_spread == pytest.approx(np.log(2), rel=0.1)
+        assert shaky.estimates['median/abs_rel'].mean < 0.01
+
+    def test_confidence_is_scored_where_there_is_one(self, everybody):
+        predictors = read_result(everybody / 'result.json').predictors
+
+        assert sum(predictors['depthclip'].sums['confidence/n']) > 0
+        assert 'confidence/n' not in predictors['prior'].sums
+
+
+def test_a_baseline_that_is_in_question_is_shown(bag, tmp_path):
+    """Beside others it is left out of the pictures of frames."""
+    assert evaluate(bag, '--predict', 'constant', 'random', '--out', tmp_path) == 0
+    page = (tmp_path / 'report.html').read_text()
+    assert 'constant: prediction' in page
+    assert 'random: prediction' not in page
+
+
+class TestFlags:
+    """Settings lead where they say, and wrong ones are refused by name."""
+
+    def test_copies_are_written_where_they_are_wanted(self, bag, tmp_path):
+        files = [tmp_path / 'a.json', tmp_path / 'a.csv', tmp_path / 'a.md', tmp_path / 'a.html']
+        flags = zip(('--json', '--csv', '--markdown', '--html'), files, strict=True)
+
+        assert rival(bag, tmp_path / 'out', *(word for pair in flags for word in pair)) == 0
+        assert files[0].read_bytes() == (tmp_path / 'out/result.json').read_bytes()
+        assert all(path.stat().st_size for path in files)
+
+    def test_a_file_of_settings_counts_and_flags_win(self, bag, tmp_path):
+        config = tmp_path / 'mine.yaml'
+        config.write_text(f'pred_topic: [{RIVAL}]\nframe_stride: 2\npredict: [topic]\n')
+        assert evaluate(bag, '--config', config, '--out', tmp_path / 'a') == 0
+        assert evaluate(bag, '--config', config, '--out', tmp_path / 'b', '--frame-stride', 3) == 0
+
+        assert result_of(tmp_path / 'a')['n_frames'] == 4
+        assert result_of(tmp_path / 'b')['n_frames'] == 3
+
+    @pytest.mark.parametrize(('words', 'message'), [
+        (['--protocol', 'kitti-egien'], 'a protocol is one of plain, raw-lidar, kitti-eigen-garg'),
+        (['--override', 'cap=50'], 'cap'),
+        (['--override', 'depth_cap_m'], "takes NAME=VALUE, got 'depth_cap_m'"),
+        (['--override', 'depth_cap_m=5', 'depth_cap_m=6'], '--override takes each name once'),
+        (['--override', 'flip=average'], '--override flip=none'),
+        (['--depth-topic', '/nowhere'], "no topic '/nowhere'"),
+        (['--pred-topic', '/nowhere'], '/nowhere'),
+        (['--depth-topic', RIVAL], f'pred_topic {RIVAL!r} is what is taken for the truth, too'),
+        (['--predict', 'them'], "no 'them' among ours, clip2depth"),
+        (['--predict', 'prior'], "predict 'prior' needs prior_from"),
+        (['--kind', 'tum'], 'rgb.txt'),
+    ])
+    def test_what_is_wrong_is_told(self, bag, tmp_path, capsys, words, message):
+        assert rival(bag, tmp_path / 'out', *words) == 1
+        assert message in capsys.readouterr().err
+        assert not (tmp_path / 'out' / 'result.json').exists()
+
+    def test_an_answer_that_depends_on_the_frames_before_is_refused(self, bag, tmp_path, capsys):
+        words = ('--params-file', 'synthetic', '--method', 'depthclip', '--scene-aware')
+
+        assert evaluate(bag, '--out', tmp_path, '--predict', 'ours', *words) == 1
+        assert 'set scene_smoothing to 0' in capsys.readouterr().err
+
+    def test_results_are_not_overwritten_unless_asked(self, bag, tmp_path, capsys):
+        assert rival(bag, tmp_path) == 0
+        before = (tmp_path / 'result.json').read_bytes()
+
+        assert rival(bag, tmp_path, '--frame-stride', 2) == 1
+        assert 'exist already' in capsys.readouterr().err
+        assert (tmp_path / 'result.json').read_bytes() == before
+        assert rival(bag, tmp_path, '--frame-stride', 2, '--force') == 0
+        assert result_of(tmp_path)['n_frames'] == 4
+
+    def test_an_override_decides_what_lidar_points_stand_for(self, bag, tmp_path):
+        """The LiDAR sits behind the camera: from there, everything is farther."""
+        for name, words in (('z', ()), ('forward', ('--override', 'lidar_value=forward'))):
+            assert rival(bag, tmp_path / name, '--lidar-topic', CLOUD, *words) == 0
+
+        near, far = (means_of(tmp_path / name, RIVAL)['scale'] for name in ('z', 'forward'))
+        assert far > 1.005 * near
+
+    def test_two_outputs_cannot_be_one_file(self, bag, tmp_path, capsys):
+        words = ('--json', tmp_path / 'x', '--csv', tmp_path / 'x')
+        assert rival(bag, tmp_path / 'out', *words) == 1
+        assert 'each output needs a file of its own' in capsys.readouterr().err
+
+    def test_what_is_evaluated_is_not_replaced_even_if_asked(self, bag, tmp_path, capsys):
+        before = bag.read_bytes()
+        assert rival(bag, tmp_path / 'out', '--json', bag, '--force') == 1
+        assert 'is what is evaluated' in capsys.readouterr().err
+        assert bag.read_bytes() == before
+
+    def test_a_prior_is_fitted_on_other_frames(self, bag, tmp_path, capsys):
+        assert rival(bag, tmp_path, '--predict', 'prior', '--prior-from', bag) == 1
+        assert 'prior_from should be other frames' in capsys.readouterr().err
+
+    def test_our_predictor_needs_images(self, frames, tmp_path, capsys):
+        """Other nodes' depth can be scored without them; ours must not be shown the truth."""
+        messages = [*drive_messages(frames), *others(frames)]
+        no_camera = [message for message in messages if 'image' not in message.topic]
+        write_recording(no_camera, tmp_path / 'no_camera.mcap')
+        words = (tmp_path / 'no_camera.mcap', '--depth-topic', '/ground_truth/depth')
+
+        assert evaluate(*words, '--pred-topic', RIVAL, '--out', tmp_path / 'a') == 0
+        assert evaluate(*words, '--params-file', 'synthetic', '--out', tmp_path / 'b') == 1
+
+    def test_a_protocol_of_your_own_is_a_file(self, bag, tmp_path):
+        protocol = tmp_path / 'near.yaml'
+        protocol.write_text('extends: plain\ndepth_cap_m: 20\n')
+
+        assert rival(bag, tmp_path / 'out', '--protocol', protocol) == 0
+        assert result_of(tmp_path / 'out')['title'].startswith('near: ')
+        assert 'depth 20-40 m/abs_rel' not in means_of(tmp_path / 'out', RIVAL)
+
+
+class TestDamage:
+    """What cannot be used is counted and named, and decides the exit code."""
+
+    @pytest.fixture
+    def cut_off(self, bag, tmp_path):
+        path = tmp_path / 'cut_off.mcap'
+        path.write_bytes(bag.read_bytes()[:-2000])
+        return path
+
+    def test_one_recording_of_several_cannot_be_read(self, bag, cut_off, tmp_path, capsys):
+        words = ('--pred-topic', RIVAL, '--out', tmp_path / 'out')
+
+        assert evaluate(bag, cut_off, *words) == 1
+        told = capsys.readouterr()
+        assert 'cut_off.mcap' in told.out
+        assert '--allow-missing accepts that' in told.err
+        assert len(result_of(tmp_path / 'out')['frames']['names']) >= N_FRAMES
+        assert 'cut_off.mcap' in (tmp_path / 'out/report.html').read_text()
+        assert evaluate(bag, cut_off, *words, '--force', '--allow-missing') == 0
+
+    def test_a_frame_without_an_answer_is_named(self, frames, tmp_path, capsys):
+        bag = tmp_path / 'gap.mcap'
+        write_recording([*drive_messages(frames), *others(frames[:-1])], bag)
+
+        assert rival(bag, tmp_path / 'out', '--sync-tolerance-s', '0.01') == 1
+        assert RIVAL in capsys.readouterr().out
+        result = read_result(tmp_path / 'out/result.json')
+        assert result.predictors[RIVAL].n_frames == N_FRAMES - 1
+        assert result.predictors['constant'].n_frames == N_FRAMES
+        assert len(result.problems) == 1
+
+
+def command(bag: Path, out: Path) -> list[str]:
+    """Give an evaluation as a process of its own."""
+    words = (
+        bag, '--out', out, '--params-file', 'synthetic', '--method', 'depthclip',
+        '--predict', 'ours', 'random', '--batch-size', '2',
+    )
+    return [sys.executable, '-m', 'clip_depth_ros', 'evaluate', *map(str, words)]
+
+
+def killed(words: list[str], out: Path) -> None:
+    """Start an evaluation and kill it when it has written down some frames."""
+    process = subprocess.Popen(words, cwd=ROOT, stderr=subprocess.DEVNULL)
+    deadline = time.monotonic() + 120
+    while time.monotonic() < deadline and process.poll() is None:
+        texts = [path.read_text() for path in (out / 'journal').glob('*.jsonl')]
+        if sum(text.count('\n') for text in texts) >= 3:
+            break
+        time.sleep(0.01)
+    assert process.poll() is None, 'it has ended before it could be killed'
+    process.send_signal(signal.SIGKILL)
+    process.wait()
+
+
+@pytest.fixture(scope='module')
+def whole(bag: Path, tmp_path_factory: pytest.TempPathFactory) -> Result:
+    """Give the result of an evaluation that nothing has interrupted."""
+    out = tmp_path_factory.mktemp('whole')
+    subprocess.run(command(bag, out), cwd=ROOT, check=True, capture_output=True)
+    return read_result(out / 'result.json')
+
+
+class TestInterruptions:
+    """Killed, split, put together again: the same numbers."""
+
+    def test_killed_at_any_moment_it_goes_on(self, bag, whole, tmp_path):
+        killed(command(bag, tmp_path), tmp_path)
+        assert not (tmp_path / 'result.json').exists()
+        subprocess.run(command(bag, tmp_path), cwd=ROOT, check=True, capture_output=True)
+
+        assert self.numbers(read_result(tmp_path / 'result.json')) == self.numbers(whole)
+
+    def test_two_processes_share_the_frames(self, bag, whole, tmp_path):
+        processes = [
+            subprocess.Popen(
+                command(bag, tmp_path), cwd=ROOT, stderr=subprocess.DEVNULL,
+                env={**os.environ, 'RANK': str(rank), 'WORLD_SIZE': '2'},
+            )
+            for rank in range(2)
+        ]
+
+        assert [process.wait(timeout=240) for process in processes] == [0, 0]
+        assert self.numbers(read_result(tmp_path / 'result.json')) == self.numbers(whole)
+
+    def test_other_settings_do_not_mix(self, bag, tmp_path, capsys):
+        killed(command(bag, tmp_path), tmp_path)
+
+        assert rival(bag, tmp_path, '--override', 'depth_cap_m=50') == 1
+        assert 'depth_cap_m' in capsys.readouterr().err
+        assert rival(bag, tmp_path, '--override', 'depth_cap_m=50', '--force') == 0
+
+    def test_what_is_finished_is_not_used_again(self, bag, tmp_path):
+        """Who evaluates anew wants new numbers: the journal is for interruptions alone."""
+        assert rival(bag, tmp_path) == 0
+        assert not (tmp_path / 'journal').exists()
+
+    def test_what_was_ended_while_it_was_written_is_not_finished(self, bag, tmp_path, monkeypatch):
+        with monkeypatch.context() as patch:
+            patch.setattr(evaluate_run, 'forget_journal', Mock(side_effect=KeyboardInterrupt))
+            assert rival(bag, tmp_path) == 130
+        assert (tmp_path / 'result.json').exists()
+
+        assert rival(bag, tmp_path) == 0
+        assert not (tmp_path / 'journal').exists()
+
+    def test_going_on_does_not_overwrite_what_lies_elsewhere(self, bag, tmp_path, capsys):
+        killed(command(bag, tmp_path / 'out'), tmp_path / 'out')
+        (tmp_path / 'mine.json').write_text('precious')
+
+        words = command(bag, tmp_path / 'out')[4:]
+        assert evaluate(*words, '--json', tmp_path / 'mine.json') == 1
+        assert 'mine.json exists already' in capsys.readouterr().err
+        assert (tmp_path / 'mine.json').read_text() == 'precious'
+
+    def test_two_runs_do_not_share_a_folder(self, bag, tmp_path, capsys):
+        with run_lock(tmp_path, 0):
+            assert rival(bag, tmp_path) == 1
+        assert str(tmp_path) in capsys.readouterr().err
+
+    @staticmethod
+    def numbers(result: Result) -> str:
+        """Give all numbers as text, so that NaN equals NaN."""
+        return repr((result.frames, result.predictors))
+
+
+@pytest.fixture(scope='module')
+def results(bag: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Give a folder with two evaluations."""
+    folder = tmp_path_factory.mktemp('results')
+    for name, topic in (('rival', RIVAL), ('shaky', SHAKY)):
+        assert evaluate(bag, '--pred-topic', topic, '--out', folder / name) == 0
+    return folder
+
+
+class TestCompare:
+    """Paired differences, on the frames that both have."""
+
+    def test_the_better_one_is_named(self, results, capsys):
+        files = [str(results / name / 'result.json') for name in ('rival', 'shaky')]
+
+        assert main(['compare', *files]) == 0
+        out = capsys.readouterr().out
+        assert 'A better' in out
+        assert 'plain: ' in out
+
+    def test_nothing_is_shown_between_a_result_and_itself(self, results, tmp_path):
+        file = str(results / 'rival' / 'result.json')
+        assert main(['compare', file, file, '--json', str(tmp_path / 'c.json')]) == 0
+
+        text = (tmp_path / 'c.json').read_text()
+        assert 'no difference shown' in text
+        assert '"A better"' not in text
+        assert '"B better"' not in text
+
+    def test_one_file_stands_for_all_of_its_predictors_and_a_folder_for_its_file(
+        self, results, capsys
+    ):
+        assert main(['compare', str(results / 'rival')]) == 0
+        out = capsys.readouterr().out
+        assert 'B: constant' in out
+        assert 'B: random' in out
+
+    def test_of_one_file_all_are_compared_with_the_one_that_is_named(self, results, capsys):
+        assert main(['compare', f'{results / "rival" / "result.json"}:random']) == 0
+        out = capsys.readouterr().out
+        assert out.count('A: random') == 2
+        assert f'B: {RIVAL}' in out
+
+    def test_another_predictor_is_named_behind_a_colon(self, results, capsys):
+        file = results / 'rival' / 'result.json'
+        assert main(['compare', f'{file}:constant', f'{file}:random']) == 0
+        assert 'A better' in capsys.readouterr().out
+
+        assert main(['compare', f'{file}:nobody', str(file)]) == 1
+        assert f"no predictor 'nobody'; it has ['{RIVAL}', 'constant'" in capsys.readouterr().err
+
+    def test_other_protocols_do_not_compare(self, bag, results, tmp_path, capsys):
+        assert rival(bag, tmp_path / 'out', '--override', 'depth_cap_m=50') == 0
+        files = [str(results / 'rival' / 'result.json'), str(tmp_path / 'out' / 'result.json')]
+
+        assert main(['compare', *files]) == 1
+        assert 'different protocols' in capsys.readouterr().err
+        assert main(['compare', *files, '--allow-different']) == 0
+
+    def test_files_are_not_overwritten_unless_asked(self, results, tmp_path, capsys):
+        file, target = str(results / 'rival' / 'result.json'), tmp_path / 'c.md'
+        target.write_text('precious')
+
+        assert main(['compare', file, '--markdown', str(target)]) == 1
+        assert target.read_text() == 'precious'
+        assert main(['compare', file, '--markdown', str(target), '--force']) == 0
+        assert '| abs_rel |' in target.read_text()

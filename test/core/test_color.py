@@ -1,0 +1,81 @@
+# Copyright 2026 The clip_depth_ros authors
+# SPDX-License-Identifier: Apache-2.0
+"""Depth in colours over a fixed range."""
+
+from typing import get_args
+
+from clip_depth_ros.core.color import colorize, ColorMap
+from clip_depth_ros.errors import ConfigError
+from clip_depth_ros.settings.config import NodeSettings
+from clip_depth_ros.settings.specs import setting_specs
+from hypothesis import given, strategies as st
+import numpy as np
+import pytest
+
+RANGE = {'near_m': 1.0, 'far_m': 3.0}
+
+
+def color(depth_m, color_map='turbo'):
+    """Give the colour of one depth."""
+    image = np.full((2, 3), depth_m, np.float32)
+    return colorize(image, color_map=color_map, **RANGE)[1, 2].tolist()
+
+
+@pytest.mark.parametrize(('depth_m', 'grey'), [
+    (1.0, 255), (3.0, 0), (2.0, 128), (0.2, 255), (99.0, 0), (-np.inf, 255), (np.inf, 0),
+])
+def test_grey_by_hand(depth_m, grey):
+    """Near is bright; beyond the range, infinities too, the ends' colours stay."""
+    assert color(depth_m, 'gray') == [grey] * 3
+
+
+def test_near_is_red_and_far_is_blue_in_turbo():
+    red, _, blue = color(1.3)
+    assert red > 200 > blue
+    red, _, blue = color(2.7)
+    assert blue > 200 > red
+
+
+@pytest.mark.parametrize('color_map', get_args(ColorMap))
+def test_unknown_is_black_and_leaves_the_rest_alone(color_map):
+    depth_m = np.array([[1.0, np.nan, 2.2]], np.float32)
+    colors = colorize(depth_m, color_map=color_map, **RANGE)
+
+    assert colors[0, 1].tolist() == [0, 0, 0]
+    assert colors[0, 2].tolist() == color(2.2, color_map)
+
+
+@given(st.lists(st.floats(width=32), min_size=1, max_size=50))
+def test_any_floats_give_colors(values):
+    colors = colorize(np.array([values], np.float32), color_map='viridis', **RANGE)
+
+    assert colors.dtype == np.uint8
+    assert colors.shape == (1, len(values), 3)
+
+
+def test_a_color_means_the_same_depth_in_every_frame():
+    alone = color(1.7)
+    among = colorize(np.array([[1.7, 50.0]], np.float32), color_map='turbo', **RANGE)
+
+    assert among[0, 0].tolist() == alone
+
+
+def test_the_input_is_left_alone():
+    depth_m = np.array([[1.0, np.nan]], np.float32)
+    colorize(depth_m, color_map='turbo', **RANGE)
+
+    np.testing.assert_array_equal(depth_m, [[1.0, np.nan]])
+
+
+def test_the_names_are_those_of_the_settings():
+    assert get_args(ColorMap) == setting_specs(NodeSettings)['color_map'].choices
+
+
+def test_a_range_that_is_none_is_refused():
+    with pytest.raises(ConfigError, match=r'near_m < far_m, got near_m=3, far_m=3'):
+        colorize(np.ones((1, 1), np.float32), near_m=3, far_m=3, color_map='turbo')
+
+
+def test_an_unknown_map_is_refused_with_the_known():
+    with pytest.raises(ConfigError, match=r"one of \['turbo', .*'gray'\], got 'rainbow'"):
+        colorize(np.ones((1, 1), np.float32), color_map='rainbow', **RANGE)

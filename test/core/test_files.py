@@ -1,0 +1,89 @@
+# Copyright 2026 The clip_depth_ros authors
+# SPDX-License-Identifier: Apache-2.0
+"""Files are written wholly or not at all."""
+
+import errno
+import os
+
+from clip_depth_ros.core.files import atomic_path, atomic_write_bytes
+from clip_depth_ros.errors import ImageError, OutputError
+import pytest
+
+
+def test_a_file_is_written_into_folders_that_are_made(tmp_path):
+    atomic_write_bytes(tmp_path / 'a' / 'b.bin', b'new')
+
+    assert (tmp_path / 'a' / 'b.bin').read_bytes() == b'new'
+    assert os.listdir(tmp_path / 'a') == ['b.bin']
+
+
+def test_the_old_file_is_there_until_the_new_one_is_whole(tmp_path):
+    target = tmp_path / 'a.bin'
+    target.write_bytes(b'old')
+    with atomic_path(target) as temporary:
+        temporary.write_bytes(b'new')
+        assert target.read_bytes() == b'old'
+        assert temporary.parent == tmp_path  # another file system could not be renamed from
+
+    assert target.read_bytes() == b'new'
+
+
+def write_half(target, error):
+    """Write a part of a file, then fail."""
+    with atomic_path(target) as temporary:
+        temporary.write_bytes(b'half of the n')
+        raise error
+
+
+def write_half_a_folder(target):
+    with atomic_path(target) as temporary:
+        temporary.mkdir()
+        (temporary / 'data').write_bytes(b'1')
+        raise ValueError('half')
+
+
+def fill_the_disk(target):
+    with atomic_path(target), open('/dev/full', 'wb') as full:
+        full.write(b'x' * 100_000)
+
+
+@pytest.mark.parametrize('error', [KeyboardInterrupt(), ImageError('broken'), ValueError('x')])
+def test_a_failure_leaves_everything_as_it_was(tmp_path, error):
+    target = tmp_path / 'a.bin'
+    target.write_bytes(b'old')
+    with pytest.raises(type(error)):
+        write_half(target, error)
+
+    assert target.read_bytes() == b'old'
+    assert os.listdir(tmp_path) == ['a.bin']
+
+
+def test_a_folder_may_be_written_too(tmp_path):
+    with atomic_path(tmp_path / 'bag') as temporary:
+        temporary.mkdir()
+        (temporary / 'data').write_bytes(b'1')
+    with pytest.raises(ValueError, match='half'):
+        write_half_a_folder(tmp_path / 'other')
+
+    assert os.listdir(tmp_path) == ['bag']
+
+
+def test_a_full_disk_is_an_output_error(tmp_path):
+    full = OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+    with pytest.raises(OutputError, match=r"cannot write '.*a.bin': No space left on device"):
+        write_half(tmp_path / 'a.bin', full)
+
+    assert os.listdir(tmp_path) == []
+
+
+def test_a_file_in_the_place_of_the_folder_is_an_output_error(tmp_path):
+    (tmp_path / 'taken').write_bytes(b'')
+
+    with pytest.raises(OutputError, match='cannot write'):
+        atomic_write_bytes(tmp_path / 'taken' / 'a.bin', b'')
+
+
+@pytest.mark.skipif(not os.path.exists('/dev/full'), reason='needs the /dev/full of Linux')
+def test_the_real_error_of_a_full_device_is_explained(tmp_path):
+    with pytest.raises(OutputError, match='No space left on device; free some space'):
+        fill_the_disk(tmp_path / 'a.bin')

@@ -1,0 +1,282 @@
+# Copyright 2026 The clip_depth_ros authors
+# SPDX-License-Identifier: Apache-2.0
+"""The demo as users run it: real processes over DDS, and what it leaves behind."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+from pathlib import Path
+import signal
+import subprocess
+import sys
+import time
+
+from clip_depth_ros.bags.messages import camera_info_message, image_message
+from clip_depth_ros.bags.reader import BagReader
+from clip_depth_ros.bags.topics import CAMERA_FRAME, CAMERA_INFO, IMAGE
+from clip_depth_ros.bags.writer import BagWriter
+from clip_depth_ros.core.metrics import mean_metrics
+from clip_depth_ros.demo.errors import fit_to, metrics_within
+from clip_depth_ros.demo.methods import BUNDLED_NOTE, NEXT_STEPS, output_topics, RANDOM_NOTE
+from clip_depth_ros.demo.words import NO_TRUTH
+from clip_depth_ros.predictor.build import build_predictor
+from clip_depth_ros.settings.config import NodeSettings
+from clip_depth_ros.types import Intrinsics
+from clip_depth_ros.world.drive import render_drive
+import numpy as np
+import pytest
+from small_clip2depth import deep_backbone, write_clip2depth
+
+pytestmark = pytest.mark.ros
+
+SIZES = [(1242, 375), (1242, 375), (1224, 370), (1242, 375)]
+START_NS = 1_000 * 10**9
+BOTH = ['clip2depth', 'depthclip']
+EXIT_CODES = {'player': 0, 'clip2depth_node': 0, 'depthclip_node': 0}
+
+
+def kitti_sized_bag(path: Path) -> Path:
+    """Write noise in the sizes that KITTI mixes: 1.4 MB images make 7.5 MB clouds."""
+    generator = np.random.default_rng(0)
+    with BagWriter(path) as writer:
+        for i, (width, height) in enumerate(SIZES):
+            stamp_ns = START_NS + i * 10**8
+            where = {'stamp_ns': stamp_ns, 'frame_id': CAMERA_FRAME}
+            rgb = generator.integers(0, 256, (height, width, 3), np.uint8)
+            camera = Intrinsics(721.5, 721.5, 609.6, 172.9, width, height)
+            writer.write_message(IMAGE, image_message(rgb, 'rgb8', **where), stamp_ns)
+            writer.write_message(CAMERA_INFO, camera_info_message(camera, **where), stamp_ns)
+    return path
+
+
+@pytest.fixture(scope='module')
+def small(tmp_path_factory) -> list[str]:
+    """Give flags for a small CLIP and a CLIP2Depth on it, both random and fast."""
+    folder = tmp_path_factory.mktemp('small')
+    backbone = deep_backbone(folder)
+    trained = write_clip2depth(folder / 'clip2depth.safetensors', backbone)
+    return [
+        '--backbone', backbone, '--pretrained', 'random', '--clip2depth-weights', str(trained),
+        '--input-width-px', '64', '--input-height-px', '32', '--no-flip',
+    ]
+
+
+def summary_in(folder: Path):
+    return json.loads((folder / 'summary.json').read_text())
+
+
+def demo(*flags: str, timeout_s: float = 300.0) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, '-m', 'clip_depth_ros.cli.main', 'demo', *flags]
+    return subprocess.run(command, capture_output=True, text=True, timeout=timeout_s, check=False)
+
+
+def wait_for(condition) -> None:
+    deadline_s = time.monotonic() + 120
+    while not condition():
+        assert time.monotonic() < deadline_s, 'timed out waiting'
+        time.sleep(0.05)
+
+
+def processes_with(*texts: str) -> list[str]:
+    """Give the command lines of running processes that hold one of these texts."""
+    lines = []
+    for path in Path('/proc').glob('[0-9]*/cmdline'):
+        with contextlib.suppress(OSError):
+            lines.append(path.read_bytes().replace(b'\0', b' ').decode())
+    return [line for line in lines if any(text in line for text in texts)]
+
+
+def test_big_images_of_changing_size_are_each_answered_once_by_both_nodes_across_processes(
+    tmp_path, ros_domain, small
+):
+    bag = kitti_sized_bag(tmp_path / 'in.mcap')
+    done = demo('--bag', str(bag), '--hz', '1', '--out', str(tmp_path / 'out'), *small)
+    assert done.returncode == 0, done.stdout + done.stderr
+    summary = summary_in(tmp_path / 'out')
+    assert [*summary['methods']] == BOTH
+    assert summary['images_published'] == 4
+    for name, method in summary['methods'].items():
+        assert method['frames'] == {'received': 4, 'processed': 4, 'dropped': 0, 'failed': 0}
+        assert method['messages'] == dict.fromkeys(output_topics(f'/{name}'), 4)
+        assert method['every_frame_answered_once'] is True
+        assert method['max_reprojection_error_px'] < 0.01
+        assert method['mismatched'] == []
+    assert summary['exit_codes'] == EXIT_CODES
+    with BagReader(tmp_path / 'out' / 'depth.mcap') as recording:
+        for name in BOTH:
+            messages = recording.messages([f'/{name}/depth/points'])
+            clouds = [recording.decode(message) for message in messages]
+            assert [(cloud.width, cloud.height) for cloud in clouds] == SIZES
+    # Nor is there a truth in this bag.
+    assert summary['metrics'] is None
+    assert NO_TRUTH in done.stdout
+    assert summary['note'] == RANDOM_NOTE
+
+
+def test_without_flags_the_bundled_weights_leave_everything_a_person_looks_at(
+    tmp_path, ros_domain
+):
+    done = demo('--frames', '3', '--out', str(tmp_path))
+    assert done.returncode == 0, done.stdout + done.stderr
+    lines = done.stdout.splitlines()
+    first = next(i for i, line in enumerate(lines) if 'went through 2 real nodes' in line)
+    assert lines[first].startswith('3 camera images')
+    assert BUNDLED_NOTE in lines
+    for command in NEXT_STEPS.values():
+        assert command in done.stdout
+    summary = summary_in(tmp_path)
+    assert summary['note'] == BUNDLED_NOTE
+    assert all(method['latency_ms']['p50'] > 0 for method in summary['methods'].values())
+    assert summary['metrics']['protocol'].startswith('synthetic drive seed 1000000, 3 images')
+    assert [*summary['metrics']['methods']] == BOTH
+    assert (tmp_path / 'preview.png').read_bytes().startswith(b'\x89PNG')
+    assert (tmp_path / 'cloud.ply').read_bytes().startswith(b'ply\n')
+    page = (tmp_path / 'report.html').read_text()
+    assert '3 camera images went through 2 real nodes' in page
+    assert BUNDLED_NOTE in page
+    assert '://' not in page
+    assert not list(tmp_path.glob('.*')), 'half-written files are left'
+
+
+def offline_metrics(parameters, *, seed: int, n_frames: int):
+    """Give the metrics of the same frames without ROS, metres, 1 to 80."""
+    predictor = build_predictor(NodeSettings.from_mapping(parameters))
+    frames = render_drive(seed, n_frames, width=640, height=192)
+    each = [
+        metrics_within(
+            fit_to(predictor.predict(frame.rgb).depth_m, frame.depth_m, 1.0, 80.0),
+            frame.depth_m, 1.0, 80.0,
+        )
+        for frame in frames
+    ]
+    return mean_metrics(each)
+
+
+def test_metrics_of_what_was_published_are_those_without_ros(tmp_path, ros_domain, small):
+    done = demo('--frames', '3', '--seed', '5', '--hz', '1', '--out', str(tmp_path), *small)
+    assert done.returncode == 0, done.stdout + done.stderr
+    summary = summary_in(tmp_path)
+    for name in BOTH:
+        found = summary['metrics']['methods'][name]
+        assert found['images'] == 3, done.stdout
+        offline = offline_metrics(
+            summary['methods'][name]['parameters'], seed=5, n_frames=3
+        )
+        for metric in ('abs_rel', 'rmse', 'delta1'):
+            assert found[metric] == pytest.approx(getattr(offline, metric), rel=0.01)
+    values = [summary['metrics']['methods'][name]['abs_rel'] for name in BOTH]
+    assert values[0] != pytest.approx(values[1], rel=0.05), 'one method would pass for the other'
+
+
+@pytest.mark.parametrize(('flags', 'message'), [
+    (['--bag', 'nowhere.mcap'], 'nowhere.mcap'),
+    (['--frames', '0'], '--frames must be 1 or more, got 0'),
+    (['--frames', '2', '--backbone', 'no-such-model'], 'no-such-model'),
+    (['--backbone', 'RN50', '--method', 'clip2depth'], 'clip-depth train'),
+    (['--temperature', '-1'], 'temperature'),
+    (['--frames', '2', '--hz', '0'], '--hz must be a positive number, got 0'),
+])
+def test_what_cannot_be_played_is_said_in_one_line(tmp_path, ros_domain, flags, message):
+    done = demo(*flags, '--out', str(tmp_path))
+    assert done.returncode == 1
+    assert message in done.stderr
+    assert 'Traceback' not in done.stderr
+    assert not (tmp_path / 'depth.mcap').exists()
+
+
+def test_a_recording_of_an_earlier_run_plays_and_its_answers_are_not_mixed_with_new_ones(
+    tmp_path, ros_domain, small
+):
+    """Also: one method alone, depth of half the size, and receive times of today."""
+    first = demo('--frames', '3', '--hz', '1', '--out', str(tmp_path / 'a'), *small)
+    assert first.returncode == 0, first.stdout
+    again = demo(
+        '--bag', str(tmp_path / 'a' / 'depth.mcap'), '--depth-scale', '0.5', '--hz', '1',
+        '--method', 'depthclip', '--out', str(tmp_path / 'b'), *small,
+    )
+    assert again.returncode == 0, again.stdout
+    before, after = summary_in(tmp_path / 'a'), summary_in(tmp_path / 'b')
+    assert [*after['methods']] == ['depthclip']
+    method = after['methods']['depthclip']
+    assert method['messages'] == dict.fromkeys(output_topics('/depthclip'), 3)
+    assert method['max_reprojection_error_px'] < 0.01
+    metrics = [summary['metrics']['methods']['depthclip'] for summary in (before, after)]
+    assert metrics[1]['abs_rel'] == pytest.approx(metrics[0]['abs_rel'], rel=0.02)
+    assert after['metrics']['protocol'].startswith('recording depth.mcap, 3 images')
+    with BagReader(tmp_path / 'b' / 'depth.mcap') as recording:
+        start_ns, end_ns = recording.time_span_ns
+        assert {'/tf_static', '/ground_truth/depth'} <= recording.topics.keys()
+        assert not [topic for topic in recording.topics if topic.startswith('/clip2depth/')]
+    assert end_ns - start_ns < 300 * 10**9
+
+
+@pytest.mark.parametrize('signal_name', ['SIGTERM', 'SIGHUP', 'SIGINT'])
+def test_a_demo_that_is_ended_leaves_no_process_and_no_half_written_file(
+    tmp_path, ros_domain, small, signal_name
+):
+    bag = kitti_sized_bag(tmp_path / 'in.mcap')
+    out = tmp_path / 'out'
+    command = [sys.executable, '-m', 'clip_depth_ros.cli.main', 'demo', '--bag', str(bag)]
+    command += ['--out', str(out), *small]
+    with subprocess.Popen(command, stderr=subprocess.DEVNULL) as process:
+        wait_for(lambda: (out / 'player.log').exists())
+        process.send_signal(getattr(signal, signal_name))
+        code = process.wait(60)
+    assert code == 128 + getattr(signal, signal_name)
+    assert sorted(path.name for path in out.iterdir()) == [
+        'clip2depth_node.log', 'depthclip_node.log', 'player.log',
+    ]
+    assert processes_with(str(out), str(bag)) == []
+
+
+@pytest.mark.parametrize('domain', ['abc', '500', '-1'])
+def test_a_domain_that_is_none_is_refused(tmp_path, monkeypatch, domain):
+    monkeypatch.setenv('ROS_DOMAIN_ID', domain)
+    done = demo('--frames', '1', '--out', str(tmp_path))
+    assert done.returncode == 1
+    assert f'ROS_DOMAIN_ID must be a whole number from 0 to 232, got {domain!r}' in done.stderr
+    assert not list(tmp_path.glob('.*'))
+
+
+def test_a_folder_that_cannot_be_made_is_named(tmp_path, ros_domain):
+    (tmp_path / 'file').write_text('in the way')
+    done = demo('--frames', '1', '--out', str(tmp_path / 'file' / 'x'))
+    assert done.returncode == 1
+    assert 'file/x' in done.stderr
+    assert 'name another place' in done.stderr
+    assert 'Traceback' not in done.stderr
+
+
+def test_a_failed_run_leaves_no_results_of_an_earlier_one(tmp_path, ros_domain):
+    for name in ('summary.json', 'report.html'):
+        (tmp_path / name).write_text('old')
+    assert demo('--bag', 'nowhere.mcap', '--out', str(tmp_path)).returncode == 1
+    assert not (tmp_path / 'summary.json').exists()
+    assert not (tmp_path / 'report.html').exists()
+
+
+def test_a_recording_of_the_user_s_own_is_not_written_over(tmp_path, ros_domain):
+    bag = kitti_sized_bag(tmp_path / 'input.mcap')
+    before = bag.read_bytes()
+    done = demo('--bag', str(bag), '--frames', '1', '--out', str(tmp_path))
+    assert done.returncode == 1
+    assert 'name another folder with --out' in done.stderr
+    assert bag.read_bytes() == before
+
+
+def test_weights_of_the_user_s_own_are_not_mixed_with_the_demo_s(tmp_path, ros_domain):
+    """``--allow-download`` and the like ask for real weights: nothing random then."""
+    done = demo('--frames', '1', '--no-allow-download', '--out', str(tmp_path))
+    assert done.returncode == 1
+    assert 'NOTE' not in done.stdout
+    assert 'RN50-quickgelu' in done.stderr
+    assert 'clip_weights' in done.stderr
+
+
+def test_a_bag_without_the_named_topic_lists_what_there_is(tmp_path, ros_domain):
+    bag = kitti_sized_bag(tmp_path / 'in.mcap')
+    done = demo('--bag', str(bag), '--image', '/nope', '--out', str(tmp_path / 'out'))
+    assert done.returncode == 1
+    assert IMAGE in done.stderr
+    assert '--image' in done.stderr

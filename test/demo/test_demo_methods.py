@@ -1,0 +1,117 @@
+# Copyright 2026 The clip_depth_ros authors
+# SPDX-License-Identifier: Apache-2.0
+"""Which methods a demo runs, with which weights, and what it says of them."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from clip_depth_ros.demo import methods as module
+from clip_depth_ros.demo.methods import (
+    BUNDLED_NOTE,
+    demo_methods,
+    note_of,
+    OUTPUTS,
+    RANDOM_NOTE,
+)
+from clip_depth_ros.demo.processes import shared_cores
+from clip_depth_ros.errors import WeightsError
+from clip_depth_ros.settings.config import NodeSettings, TINY
+from clip_depth_ros.settings.paths import BUNDLED_CLIP, BUNDLED_CLIP2DEPTH
+import pytest
+
+RANDOM = {'backbone': TINY, 'pretrained': 'random'}
+
+
+@pytest.fixture
+def assets(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Give a folder of assets with both bundled files, empty."""
+    for name in (BUNDLED_CLIP, BUNDLED_CLIP2DEPTH):
+        (tmp_path / name).touch()
+    monkeypatch.setattr(module, 'assets_dir', lambda: tmp_path)
+    monkeypatch.setattr('clip_depth_ros.predictor.build.assets_dir', lambda: tmp_path)
+    return tmp_path
+
+
+def names(**given: object) -> list[str]:
+    return [method.name for method in demo_methods(given)]
+
+
+def test_without_flags_both_methods_run_with_the_bundled_weights(assets: Path):
+    trained, zero_shot = demo_methods({})
+    assert (trained.name, zero_shot.name) == ('clip2depth', 'depthclip')
+    for method in (trained, zero_shot):
+        settings = method.settings
+        assert settings.uses_bundled()
+        assert (settings.min_depth_m, settings.max_depth_m) == (1.0, 80.0)
+        assert settings.method == method.parameters['method'] == method.name
+        assert note_of(settings) == BUNDLED_NOTE
+    assert zero_shot.settings.bins == 'outdoor'
+
+
+def test_the_preset_of_the_bundled_weights_is_in_force_and_flags_win(assets: Path):
+    preset = module.bundled_parameters()
+    zero_shot = demo_methods({})[1]
+    assert zero_shot.settings.temperature == preset['temperature']
+    assert demo_methods({'temperature': 0.7})[1].settings.temperature == 0.7
+
+
+def test_one_method_can_be_asked_for(assets: Path):
+    assert names(method='depthclip') == ['depthclip']
+    assert names(method='clip2depth') == ['clip2depth']
+
+
+def test_weights_of_the_user_s_own_bring_the_methods_that_they_make_possible(assets: Path):
+    assert names(clip_weights='RN50.pt') == ['depthclip']
+    assert names(allow_download=True) == ['depthclip']
+    assert names(**RANDOM) == ['depthclip']
+    assert names(**RANDOM, clip2depth_weights='mine.safetensors') == ['clip2depth', 'depthclip']
+
+
+def test_trained_weights_alone_stay_on_the_bundled_clip(assets: Path):
+    trained, _ = demo_methods({'clip2depth_weights': 'mine.safetensors'})
+    assert trained.settings.uses_bundled()
+
+
+@pytest.mark.parametrize('name', [BUNDLED_CLIP, BUNDLED_CLIP2DEPTH])
+def test_missing_bundled_weights_are_named_before_anything_is_rendered(assets: Path, name: str):
+    (assets / name).unlink()
+    with pytest.raises(WeightsError, match=f'{name}.* install clip_depth_ros again'):
+        demo_methods({})
+
+
+def test_only_the_weights_that_are_used_must_be_there(assets: Path):
+    (assets / BUNDLED_CLIP2DEPTH).unlink()
+    assert names(method='depthclip') == ['depthclip']
+    assert names(clip2depth_weights='mine.safetensors') == ['clip2depth', 'depthclip']
+
+
+def test_the_note_says_what_the_weights_are_worth():
+    assert 'not for real cameras' in BUNDLED_NOTE
+    assert note_of(NodeSettings.from_mapping(RANDOM)) == RANDOM_NOTE
+    assert note_of(NodeSettings.from_mapping({**RANDOM, 'clip_weights': 'x.pt'})) == ''
+    assert note_of(NodeSettings()) == ''
+
+
+def test_topics_are_those_of_a_node_in_the_namespace_of_its_method(assets: Path):
+    trained = demo_methods({})[0]
+    assert trained.node_name == '/clip2depth/depth_node'
+    assert trained.topic('cloud') == '/clip2depth/depth/points'
+
+
+@pytest.mark.ros
+def test_outputs_are_those_of_the_node():
+    from clip_depth_ros.ros.node.outputs import TOPICS
+
+    said = {name: (topic, kind.__name__) for name, (kind, topic) in TOPICS.items()}
+    assert {name: (t, kind.rpartition('/')[2]) for name, (t, kind) in OUTPUTS.items()} == said
+
+
+@pytest.mark.parametrize(('n_processes', 'cores', 'threads'), [(2, 2, '1'), (2, 8, '4')])
+def test_nodes_share_the_cores(n_processes: int, cores: int, threads: str):
+    assert shared_cores({}, n_processes, cores) == {'OMP_NUM_THREADS': threads}
+
+
+def test_one_node_takes_what_it_likes_and_the_user_has_the_last_word():
+    assert shared_cores({}, 1, 8) == {}
+    assert shared_cores({'OMP_NUM_THREADS': '3'}, 2, 8) == {'OMP_NUM_THREADS': '3'}

@@ -1,0 +1,142 @@
+# Copyright 2026 The clip_depth_ros authors
+# SPDX-License-Identifier: Apache-2.0
+"""Whoever answers with depth: predictors as a protocol shows them images, and what is recorded."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from clip_depth_ros.errors import DataError, ImageError
+from clip_depth_ros.evaluation.run.answers import ImageAnswers, RecordedAnswers
+from clip_depth_ros.evaluation.score.protocol import EvaluationProtocol
+from clip_depth_ros.predictor.build import ConstantPredictor
+from clip_depth_ros.sources.samples import DepthSample
+from clip_depth_ros.types import DepthMap, Rgb
+import numpy as np
+import pytest
+
+
+class BrightnessPredictor(ConstantPredictor):
+    """Answers the red of each pixel as metres, for images that are not too dark."""
+
+    def predict_batch(self, rgbs: Sequence[Rgb]) -> list[DepthMap]:
+        if any(rgb.max() == 0 for rgb in rgbs):
+            raise ImageError('an image is black')
+        self.sizes = [rgb.shape[:2] for rgb in rgbs]
+        return [DepthMap(rgb[..., 0].astype(np.float32)) for rgb in rgbs]
+
+
+def sample(height: int = 375, width: int = 1242, *, name: str = 'a') -> DepthSample:
+    """Give a frame whose red grows to the right."""
+    red = np.linspace(1, 255, width).astype(np.uint8)
+    rgb = np.broadcast_to(red[:, np.newaxis], (height, width, 3)).copy()
+    return DepthSample(name, rgb, np.ones((height, width), np.float32))
+
+
+@pytest.fixture
+def predictor() -> BrightnessPredictor:
+    return BrightnessPredictor(1.0)
+
+
+def test_without_choices_the_predictor_sees_the_image(predictor):
+    [answer] = ImageAnswers(predictor, EvaluationProtocol()).answer([sample()])
+
+    np.testing.assert_array_equal(answer.depth_m, sample().rgb[..., 0])
+
+
+def test_a_cropped_input_is_put_back_where_it_was(predictor):
+    """The bottom centre 1216x352 of 1242x375 starts at (13, 23); outside nothing is known."""
+    answers = ImageAnswers(predictor, EvaluationProtocol(input_crop='kb'))
+    [answer] = answers.answer([sample()])
+
+    assert predictor.sizes == [(352, 1216)]
+    assert answer.depth_m.shape == (375, 1242)
+    np.testing.assert_array_equal(answer.depth_m[23:, 13:1229], sample().rgb[23:, 13:1229, 0])
+    assert np.isnan(answer.depth_m[:23]).all()
+    assert np.isnan(answer.depth_m[:, :13]).all()
+
+
+def test_flip_averaging_shows_the_image_and_the_flipped_one(predictor):
+    """This predictor does not mind being flipped."""
+    answers = ImageAnswers(predictor, EvaluationProtocol(flip='average'))
+    [answer] = answers.answer([sample()])
+
+    np.testing.assert_array_equal(answer.depth_m, sample().rgb[..., 0])
+
+
+def test_an_image_that_cannot_be_used_costs_only_its_own_answer(predictor):
+    black = DepthSample('black', np.zeros((375, 1242, 3), np.uint8), sample().target_m)
+    first, second, third = ImageAnswers(predictor, EvaluationProtocol()).answer(
+        [sample(), black, sample()]
+    )
+
+    assert isinstance(second, DataError)
+    assert 'black' in str(second)
+    np.testing.assert_array_equal(first.depth_m, third.depth_m)
+
+
+def test_an_image_too_small_for_the_crop_is_told(predictor):
+    [answer] = ImageAnswers(predictor, EvaluationProtocol(input_crop='kb')).answer(
+        [sample(96, 320)]
+    )
+
+    assert isinstance(answer, DataError)
+
+
+def test_a_predictor_is_described_and_closed(predictor, monkeypatch):
+    closed = []
+    monkeypatch.setattr(predictor, 'close', lambda: closed.append(True))
+    answers = ImageAnswers(predictor, EvaluationProtocol())
+
+    assert answers.describe() == predictor.describe()
+    answers.close()
+    assert closed
+
+
+class OneFrame:
+    """Knows the depth of frame a."""
+
+    def depth_of(self, sample: DepthSample) -> DepthMap:
+        if sample.name != 'a':
+            raise DataError(f'nothing for {sample.name}')
+        return DepthMap(sample.target_m)
+
+    def describe(self) -> Mapping[str, str]:
+        return {'topic': '/depth'}
+
+    def close(self) -> None:
+        self.is_closed = True
+
+
+def test_what_is_recorded_is_looked_up_frame_by_frame():
+    lookup = OneFrame()
+    answers = RecordedAnswers(lookup, EvaluationProtocol())
+    first, second = answers.answer([sample(), sample(name='b')])
+
+    np.testing.assert_array_equal(first.depth_m, sample().target_m)
+    assert str(second) == 'nothing for b'
+    assert answers.describe() == {'topic': '/depth'}
+    answers.close()
+    assert lookup.is_closed
+
+
+class OfTheCrop(OneFrame):
+    """Has what was predicted for KITTI's benchmark crop."""
+
+    def depth_of(self, sample: DepthSample) -> DepthMap:
+        return DepthMap(np.full((352, 1216), 7, np.float32))
+
+
+def test_what_was_predicted_for_the_crop_is_put_back_where_it_was():
+    [answer] = RecordedAnswers(OfTheCrop(), EvaluationProtocol(input_crop='kb')).answer([sample()])
+
+    assert answer.depth_m.shape == (375, 1242)
+    assert (answer.depth_m[23:, 13:1229] == 7).all()
+    assert np.isnan(answer.depth_m[:23]).all()
+
+
+def test_what_was_predicted_for_the_crop_is_not_stretched_over_the_image():
+    [answer] = RecordedAnswers(OfTheCrop(), EvaluationProtocol()).answer([sample()])
+
+    assert isinstance(answer, ImageError)
+    assert 'add --override input_crop=kb' in str(answer)

@@ -1,0 +1,191 @@
+# Copyright 2026 The clip_depth_ros authors
+# SPDX-License-Identifier: Apache-2.0
+"""What can be said without looking: no constant beats the best one, dice know no order."""
+
+from __future__ import annotations
+
+import dataclasses
+
+from clip_depth_ros.core.baselines import BestConstant, DepthSums, prior_at, prior_of
+from clip_depth_ros.core.image_plan import Size
+from clip_depth_ros.errors import DataError
+from clip_depth_ros.evaluation.run.baselines import (
+    Constant,
+    fit_constant,
+    fit_prior,
+    PixelPrior,
+    UniformRandom,
+)
+from clip_depth_ros.evaluation.score.protocol import EvaluationProtocol
+from clip_depth_ros.sources.samples import DepthSample
+from hypothesis import given, strategies as st
+import numpy as np
+from numpy.typing import NDArray
+import pytest
+from ramps import HEIGHT, Ramps, WIDTH
+
+PLAIN = EvaluationProtocol(min_depth_m=1.0)
+
+depths = st.lists(st.floats(1.01, 79.9), min_size=1, max_size=30).map(np.asarray)
+
+
+def best_of(*images: NDArray[np.float64]) -> float:
+    best = BestConstant(1.0, 80.0)
+    for known_m in images:
+        best.add(known_m)
+    return best.depth_m()
+
+
+def abs_rel(constant_m: float, *images: NDArray[np.float64]) -> float:
+    return float(np.mean([np.mean(np.abs(constant_m - gt) / gt) for gt in images]))
+
+
+def truths(source: Ramps) -> list[NDArray[np.float32]]:
+    targets = [source[i].target_m for i in range(len(source))]
+    return [target[(target > 1) & (target < 80)] for target in targets]
+
+
+def sample(shape: tuple[int, int] = (4, 6), name: str = 'a', recording: str = '') -> DepthSample:
+    rgb = np.zeros((*shape, 3), np.uint8)
+    return DepthSample(name, rgb, np.ones(shape, np.float32), recording=recording)
+
+
+def test_the_best_constant_by_hand():
+    """Near depths weigh more: 1/2 + 1/4 against 1/8 + 1/8 + 1/8."""
+    assert best_of(np.array([2.0, 4.0, 8.0, 8.0, 8.0])) == pytest.approx(4.0)
+
+
+def test_for_one_depth_it_is_that_depth():
+    assert best_of(np.full(100, 10.0)) == pytest.approx(10.0, rel=1e-12)
+
+
+@given(st.lists(depths, min_size=1, max_size=4))
+def test_no_constant_does_better(images):
+    best = abs_rel(best_of(*images), *images)
+    assert best <= min(abs_rel(c, *images) for c in np.geomspace(1, 80, 300)) * 1.002 + 1e-3
+
+
+def test_images_weigh_the_same_however_many_pixels_they_have():
+    few, many = np.full(3, 10.0), np.full(1000, 12.0)
+    assert best_of(few, few, many) == pytest.approx(10.0)
+
+
+def test_over_pixels_each_pixel_weighs_the_same():
+    """One image says 10 m with 3 pixels, another 12 m with 1000: over all pixels, 12 m is best."""
+    best = BestConstant(1, 80, over_pixels=True)
+    for image in (np.full(3, 10.0), np.full(3, 10.0), np.full(1000, 12.0)):
+        best.add(image)
+    assert best.depth_m() == pytest.approx(12.0)
+
+
+def test_without_depth_there_is_no_best_constant():
+    with pytest.raises(DataError, match='empty in every frame'):
+        best_of(np.array([]))
+
+
+def test_sums_give_the_mean_of_each_pixel_where_there_is_one():
+    sums = DepthSums(Size(1, 3))
+    sums.add(np.array([[2.0, np.nan, 5.0]]), np.array([[True, False, True]]))
+    sums.add(np.array([[4.0, np.inf, 0.0]]), np.array([[True, False, False]]))
+    np.testing.assert_array_equal(sums.means(), [[3.0, np.nan, 5.0]])
+
+
+def test_depth_of_another_size_goes_where_its_pixels_fall():
+    sums = DepthSums(Size(2, 2))
+    sums.add(np.arange(16.0).reshape(4, 4), np.eye(4, dtype=bool))
+    np.testing.assert_array_equal(sums.means(), [[2.5, np.nan], [np.nan, 12.5]])
+
+
+def test_a_prior_has_no_gaps():
+    """Gaps take the mean of the row, empty rows the nearest row that has any."""
+    sums = DepthSums(Size(3, 2))
+    depth = np.array([[0.0, 0.0], [7.0, 0.0], [0.0, 0.0]])
+    sums.add(depth, depth > 0)
+    np.testing.assert_array_equal(prior_of(sums.sums, fallback_m=80.0), np.full((3, 2), 7.0))
+
+
+def test_a_prior_without_any_depth_is_the_fallback():
+    np.testing.assert_array_equal(prior_of(np.zeros((2, 1, 2)), fallback_m=80.0), [[80.0, 80.0]])
+
+
+def test_a_prior_at_another_size_is_bilinear():
+    prior_m = np.array([[1.0, 3.0]], np.float32)
+    np.testing.assert_allclose(prior_at(prior_m, (1, 4)), [[1.0, 1.5, 2.5, 3.0]])
+
+
+def test_the_fitted_constant_is_the_best_for_these_very_frames():
+    source = Ramps(5)
+    best_m, known = fit_constant(source, PLAIN, 2), truths(source)
+    best = abs_rel(best_m, *known)
+    assert best == pytest.approx(min(abs_rel(c, *known) for c in np.geomspace(1, 80, 2000)), 1e-3)
+
+
+def test_frames_that_cannot_be_read_have_no_say():
+    """What is wrong with them is told by the evaluation."""
+    assert fit_constant(Ramps(5, bad=(4,)), PLAIN, 2) == fit_constant(Ramps(4), PLAIN, 1)
+
+
+def test_the_constant_is_fitted_within_the_evaluated_window():
+    """Ramps are near below: a window that leaves the top out has nearer depths."""
+    garg = PLAIN.model_copy(update={'eval_crop': 'garg'})
+    assert fit_constant(Ramps(5), garg, 1) < fit_constant(Ramps(5), PLAIN, 1)
+
+
+def test_the_fitted_prior_is_the_mean_of_each_pixel_of_all_frames():
+    source = Ramps(6)
+    prior = fit_prior(source, PLAIN, 2)
+    targets = np.stack([source[i].target_m for i in range(6)])
+    measured = np.where(targets > 1, targets, np.nan)
+    known = np.isfinite(measured).any(axis=0)
+    np.testing.assert_allclose(
+        prior.prior_m[known], np.nanmean(measured[:, known], axis=0), rtol=1e-5
+    )
+    assert prior.prior_m.shape == (HEIGHT, WIDTH)
+    assert prior.describe()['fitted_on'] == 'ramps 0, 6 frames'
+
+
+def test_a_prior_needs_frames_that_can_be_read():
+    with pytest.raises(DataError, match='ramps 0 has no depth within 1 to 80 m'):
+        fit_prior(Ramps(2, bad=(0, 1)), PLAIN, 1)
+
+
+def test_answers_have_the_size_of_the_image():
+    prior = PixelPrior(np.full((2, 2), 5.0, np.float32), 'others')
+    for answers in (Constant(7.0), prior, UniformRandom(1.0, 80.0, 0)):
+        maps = answers.answer([sample((4, 6)), sample((8, 2))])
+        assert [each.depth_m.shape for each in maps] == [(4, 6), (8, 2)]
+        assert {each.depth_m.dtype for each in maps} == {np.dtype(np.float32)}
+
+
+def test_a_constant_says_that_it_is_tuned_on_what_it_is_judged_on():
+    described = Constant(12.34).describe()
+    assert described['depth_m'] == '12.34'
+    assert 'the very frames' in described['tuned_on']
+
+
+def test_dice_are_uniform_over_the_range():
+    depth_m = UniformRandom(1.0, 80.0, 0).answer([sample((200, 300))])[0].depth_m
+    assert (depth_m.min() >= 1.0, depth_m.max() <= 80.0) == (True, True)
+    assert float(depth_m.mean()) == pytest.approx(40.5, abs=0.5)
+    assert float(depth_m.std()) == pytest.approx(79 / np.sqrt(12), rel=0.02)
+
+
+def test_dice_do_not_depend_on_the_order_of_frames():
+    dice, a, b = UniformRandom(1.0, 80.0, 0), sample(name='a'), sample(name='b')
+    forth = [each.depth_m for each in dice.answer([a, b])]
+    back = [each.depth_m for each in UniformRandom(1.0, 80.0, 0).answer([b, a])]
+    np.testing.assert_array_equal(forth, back[::-1])
+
+
+@pytest.mark.parametrize('other', [
+    {'name': 'b'}, {'recording': 'another'},
+])
+def test_dice_differ_between_frames(other):
+    dice, one = UniformRandom(1.0, 80.0, 0), sample()
+    first, second = dice.answer([one, dataclasses.replace(one, **other)])
+    assert not np.array_equal(first.depth_m, second.depth_m)
+
+
+def test_another_seed_gives_other_dice():
+    first, second = (UniformRandom(1.0, 80.0, seed).answer([sample()])[0] for seed in (0, 1))
+    assert not np.array_equal(first.depth_m, second.depth_m)

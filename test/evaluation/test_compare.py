@@ -1,0 +1,282 @@
+# Copyright 2026 The clip_depth_ros authors
+# SPDX-License-Identifier: Apache-2.0
+"""Comparisons: they say who is better where the frames show it, and only there."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+import json
+import math
+
+from clip_depth_ros.errors import ConfigError, DataError
+from clip_depth_ros.evaluation.compare.compare import compare, Comparison, Difference
+from clip_depth_ros.evaluation.compare.compare_text import (
+    comparison_json,
+    comparison_markdown,
+    comparison_text,
+)
+from clip_depth_ros.evaluation.results.result import FrameTable, PredictorResult, Result
+from clip_depth_ros.evaluation.score.bootstrap import Resampling
+import numpy as np
+import pytest
+
+ABS_REL = 'none/abs_rel'
+
+
+def result(
+    names: Sequence[str] | None = None, *, title: str = 'plain', describe: dict | None = None,
+    source: dict | None = None, stamps_ns: Sequence[int] | None = None,
+    **values: Sequence[float],
+) -> Result:
+    """Give a result with values of the predictor 'ours'; '__' in names stands for '/'."""
+    columns = {name.replace('__', '/'): column for name, column in values.items()}
+    n_frames = len(next(iter(columns.values())))
+    names = names or [f'frame {i}' for i in range(n_frames)]
+    ours = PredictorResult(
+        describe=describe or {}, n_frames=n_frames, estimates={}, scale_spread=0.0, sums={}
+    )
+    return Result(
+        title=title, protocol={}, source=source or {}, settings={}, versions={},
+        n_frames=n_frames, problems=[], predictors={'ours': ours},
+        frames=FrameTable(
+            indices=range(n_frames), names=names, recordings=['drive'] * n_frames,
+            stamps_ns=stamps_ns or [None] * n_frames, values={'ours': columns},
+        ),
+    )
+
+
+def compared(a: Result, b: Result, **changes) -> Comparison:
+    entries = [('a.json', a, 'ours'), ('b.json', b, 'ours')]
+    return compare(entries, **{'resampling': Resampling(500), **changes})
+
+
+def difference(a: Sequence[float], b: Sequence[float], name: str = ABS_REL) -> Difference:
+    pair = compared(*(result(**{name: each}) for each in (a, b))).pairs[0]
+    return pair.differences[0]
+
+
+def errors(n: int = 100) -> np.ndarray:
+    return np.random.default_rng(0).uniform(0.05, 0.5, n)
+
+
+def test_a_small_difference_on_every_frame_shows_though_frames_differ_much_more():
+    of = difference(errors(), errors() + 0.01)
+    assert of.verdict == 'A better'
+    assert of.difference.mean == pytest.approx(0.01)
+    assert (of.a_better, of.b_better) == (1.0, 0.0)
+
+
+def test_noise_shows_no_difference():
+    noise = np.random.default_rng(1).normal(0, 0.05, 100)
+    of = difference(errors(), errors() + noise - noise.mean())
+    assert of.verdict == 'no difference shown'
+    assert of.difference.low < 0 < of.difference.high
+
+
+def test_the_other_way_round_the_other_one_is_better():
+    assert difference(errors() + 0.01, errors()).verdict == 'B better'
+
+
+@pytest.mark.parametrize('name', ['none/delta1', 'median/delta3', 'coverage'])
+def test_of_some_values_more_is_better(name):
+    of = difference(errors(), errors() + 0.01, name)
+    assert (of.verdict, of.b_better) == ('B better', 1.0)
+
+
+def test_the_same_values_are_ties():
+    of = difference(errors(), errors())
+    assert of.verdict == 'no difference shown'
+    assert (of.a_better, of.b_better, of.difference.mean) == (0.0, 0.0, 0.0)
+
+
+def test_one_frame_tells_nothing():
+    of = difference([0.1], [0.9])
+    assert of.verdict == 'too few frames to tell'
+    assert math.isnan(of.difference.low)
+
+
+def test_one_block_tells_nothing():
+    a, b = (result(none__abs_rel=[error] * 9) for error in (0.1, 0.9))
+    pair = compared(a, b, resampling=Resampling(100, block=9)).pairs[0]
+    assert pair.differences[0].verdict == 'too few frames to tell'
+    assert 'too few frames to tell' in comparison_text(compared(a, b, resampling=Resampling(9, 9)))
+
+
+def test_by_hand():
+    of = difference([0.1, 0.2, math.nan], [0.3, 0.2, 0.1])
+    assert (of.mean_a, of.mean_b) == (pytest.approx(0.15), pytest.approx(0.25))
+    assert (of.difference.mean, of.difference.n_frames) == (pytest.approx(0.1), 2)
+    assert (of.a_better, of.b_better) == (0.5, 0.0)
+
+
+def test_frames_are_matched_by_name():
+    a = result(['x', 'y', 'z'], none__abs_rel=[0.1, 0.2, 0.3])
+    b = result(['z', 'w', 'x'], none__abs_rel=[0.5, 9.0, 0.4])
+    pair = compared(a, b).pairs[0]
+    assert pair.n_frames == 2
+    assert pair.differences[0].mean_a == pytest.approx(0.2)
+    assert pair.differences[0].mean_b == pytest.approx(0.45)
+    assert '1 of 3 frames of A are not in the other' in pair.warnings
+    assert '1 of 3 frames of B are not in the other' in pair.warnings
+
+
+def test_frames_that_a_folder_was_put_before_are_matched_by_their_time():
+    """Sources of frames of the same names are told apart so, where there are several."""
+    a = result(['x', 'y'], stamps_ns=[1, 2], none__abs_rel=[0.1, 0.2])
+    b = result(
+        ['p/x', 'q/x', 'p/y', 'q/y'], stamps_ns=[1, 7, 2, 8], none__abs_rel=[0.3, 9.0, 0.5, 9.0]
+    )
+    for one, other in ((a, b), (b, a)):
+        pair = compared(one, other).pairs[0]
+        assert pair.n_frames == 2
+        means = (pair.differences[0].mean_a, pair.differences[0].mean_b)
+        assert sorted(means) == pytest.approx([0.15, 0.4])
+        assert any('by the end of their names' in warning for warning in pair.warnings)
+
+
+@pytest.mark.parametrize(('names', 'stamps_ns'), [
+    (['p/x', 'q/x'], [1, 1]), (['p/x'], [2]), (['px'], [1]), (['p/x'], [None]),
+])
+def test_where_it_is_not_sure_which_frame_is_meant_none_is_matched(names, stamps_ns):
+    a = result(['x'], stamps_ns=[1], coverage=[1.0])
+    b = result(names, stamps_ns=stamps_ns, coverage=[1.0] * len(names))
+    for one, other in ((a, b), (b, a)):
+        with pytest.raises(DataError, match='no frame in common'):
+            compared(one, other)
+
+
+def test_only_values_that_both_have_are_compared():
+    a = result(none__abs_rel=[0.1, 0.2], flicker=[1.0, 1.0], scale=[1.0, 1.0])
+    b = result(none__abs_rel=[0.1, 0.2], roughness=[1.0, 1.0], scale=[1.0, 1.0])
+    assert [of.name for of in compared(a, b).pairs[0].differences] == [ABS_REL]
+
+
+def test_the_first_is_compared_with_each_other_one():
+    entries = [(name, result(none__abs_rel=[0.1, 0.2]), 'ours') for name in 'abc']
+    pairs = compare(entries, resampling=Resampling(100)).pairs
+    assert [(pair.a, pair.b) for pair in pairs] == [('a', 'b'), ('a', 'c')]
+
+
+def test_no_frame_in_common_is_refused_with_examples():
+    a, b = result(['x', 'y'], none__abs_rel=[0.1, 0.2]), result(['z'], none__abs_rel=[0.1])
+    with pytest.raises(DataError, match=r"'drive x', ... against 'drive z'"):
+        compared(a, b)
+
+
+def test_different_protocols_are_refused_unless_that_is_asked_for():
+    a = result(none__abs_rel=[0.1, 0.2])
+    b = result(title='garg', none__abs_rel=[0.1, 0.2])
+    with pytest.raises(ConfigError, match=r"a.json is 'plain', b.json is 'garg'.*allow-different"):
+        compared(a, b)
+    pair = compared(a, b, allow_different=True).pairs[0]
+    assert 'protocols differ: A is plain; B is garg' in pair.warnings
+
+
+def test_a_predictor_that_is_not_there_is_named_with_those_that_are():
+    with pytest.raises(ConfigError, match=r"a.json has no predictor 'theirs'; it has ours"):
+        compare([('a.json', result(coverage=[1.0]), 'theirs')] * 2, resampling=Resampling())
+
+
+def test_a_result_without_predictors_says_so():
+    nothing = replace(result(coverage=[1.0]), predictors={})
+    with pytest.raises(ConfigError, match=r'a.json has no predictors'):
+        compare([('a.json', nothing, '')] * 2, resampling=Resampling())
+
+
+def test_one_is_not_enough():
+    with pytest.raises(ConfigError, match='two or more are needed to compare, got 1'):
+        compare([('a', result(coverage=[1.0]), 'ours')], resampling=Resampling())
+
+
+@pytest.mark.parametrize(('a', 'b', 'warning'), [
+    ({'weights': 'x', 'flip': 'on'}, {'weights': 'x', 'flip': 'off'},
+     'A and B have the same weights; they differ in flip'),
+    ({'weights': 'x'}, {'weights': 'x'},
+     'A and B say the same of themselves: nothing was changed between them'),
+])
+def test_what_was_probably_not_meant_is_warned_of(a, b, warning):
+    pair = compared(
+        result(describe=a, coverage=[1.0]), result(describe=b, coverage=[1.0])
+    ).pairs[0]
+    assert warning in pair.warnings
+
+
+def test_other_weights_are_no_warning():
+    pair = compared(
+        result(describe={'weights': 'x'}, coverage=[1.0] * 30),
+        result(describe={'weights': 'x', 'clip2depth_weights': 'y'}, coverage=[1.0] * 30),
+    ).pairs[0]
+    assert pair.warnings == []
+
+
+@pytest.mark.parametrize(('n_frames', 'is_warned'), [(3, True), (30, False)])
+def test_few_frames_show_differences_too_often(n_frames, is_warned):
+    """Of three frames, all three agree by chance in one of four comparisons."""
+    a, b = (result(**{ABS_REL: values}) for values in ([0.1] * n_frames, [0.2] * n_frames))
+    warnings = compared(a, b).pairs[0].warnings
+    assert any(warning.startswith('few frames') for warning in warnings) == is_warned
+
+
+def test_frames_that_one_has_not_answered_count_for_coverage_alone():
+    a = result(**{ABS_REL: [0.1, 0.2, 0.3]}, coverage=[1.0, 1.0, 1.0])
+    b = result(**{ABS_REL: [0.1, math.nan, 0.3]}, coverage=[1.0, 0.0, 1.0])
+
+    pair = compared(a, b).pairs[0]
+
+    assert pair.n_frames == 2
+    assert any(warning.startswith('B has answered 2 of 3 frames') for warning in pair.warnings)
+    n_frames = {each.name: each.difference.n_frames for each in pair.differences}
+    assert n_frames == {ABS_REL: 2, 'coverage': 3}
+
+
+def test_a_protocol_over_pixels_is_not_what_a_comparison_frame_by_frame_is():
+    a, b = (replace(result(coverage=[1.0]), protocol={'aggregation': 'pixel'}) for _ in 'ab')
+    [warning] = [each for each in compared(a, b).pairs[0].warnings if 'pixels' in each]
+    assert 'each frame has one value and one say' in warning
+
+
+def test_other_sources_are_warned_of():
+    a, b = (result(source={'gt': gt}, coverage=[1.0]) for gt in ('exact', 'LiDAR'))
+    assert 'sources differ in gt' in compared(a, b).pairs[0].warnings
+
+
+def test_other_files_of_the_same_source_are_warned_of():
+    a, b = (
+        result(source={'name': 'drive', 'files': files}, coverage=[1.0]) for files in ('12', '34')
+    )
+    [warning] = [each for each in compared(a, b).pairs[0].warnings if 'files' in each]
+    assert warning.startswith('the files of the sources differ in path, size or time')
+
+
+def everything() -> Comparison:
+    a = result(none__abs_rel=errors(), none__delta1=errors(), coverage=np.ones(100))
+    b = result(none__abs_rel=errors() + 0.01, none__delta1=errors(), coverage=np.ones(100))
+    return compared(a, b)
+
+
+def test_the_text_says_by_which_protocol_who_is_better_in_what():
+    text = comparison_text(everything())
+    assert text.startswith('plain\n\nA: a.json\nB: b.json\n100 frames in both\n')
+    lines = {line.split()[0]: line for line in text.splitlines() if line.strip()}
+    assert '+0.0100  +0.0100 to +0.0100' in lines['abs_rel']
+    assert lines['abs_rel'].endswith('A better')
+    assert lines['δ1'].endswith('no difference shown')
+    assert max(map(len, text.splitlines())) <= 100
+    assert '500 resamples' in text
+
+
+def test_markdown_has_a_table_for_each_alignment():
+    text = comparison_markdown(everything())
+    assert text.startswith('# plain\n\n- A: a.json\n')
+    assert '## As answered (alignment none)' in text
+    assert '## Besides' in text
+    assert 'alignment median' not in text
+
+
+def test_json_has_all_numbers():
+    content = json.loads(json.dumps(comparison_json(everything()), allow_nan=False))
+    of = content['pairs'][0]['differences'][0]
+    assert content['title'] == 'plain'
+    assert (of['name'], of['verdict']) == (ABS_REL, 'A better')
+    assert of['difference']['mean'] == pytest.approx(0.01)

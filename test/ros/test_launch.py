@@ -1,0 +1,262 @@
+# Copyright 2026 The clip_depth_ros authors
+# SPDX-License-Identifier: Apache-2.0
+"""
+The launch file: read as source everywhere, run for real where ``launch`` is installed.
+
+The real runs start an executable that writes down how it was called, in place of the node.
+"""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Callable
+import contextlib
+import itertools
+import json
+from pathlib import Path
+from typing import Any, get_args
+
+from clip_depth_ros.settings.config import NodeSettings
+import pytest
+from source_tree import PACKAGE, ROOT
+import yaml
+
+LAUNCH_FILE = ROOT / 'launch' / 'depth.launch.py'
+TREE = ast.parse(LAUNCH_FILE.read_text(encoding='utf-8'))
+
+ARGUMENTS = {
+    call.args[0].value: {keyword.arg: keyword.value for keyword in call.keywords}
+    for call in ast.walk(TREE)
+    if isinstance(call, ast.Call)
+    and isinstance(call.func, ast.Name)
+    and call.func.id == 'DeclareLaunchArgument'
+    and isinstance(call.args[0], ast.Constant)
+}
+FROM_CONTRACT = {
+    'params_file', 'namespace', 'image', 'camera_info', 'method', 'device', 'rviz', 'autostart',
+    'log_level', 'use_sim_time',
+}
+
+
+def constant(name: str) -> Any:
+    """Give the value of a constant of the launch file."""
+    for node in TREE.body:
+        if isinstance(node, ast.Assign) and ast.unparse(node.targets[0]) == name:
+            return ast.literal_eval(node.value)
+    raise LookupError(name)
+
+
+def choices(argument: str) -> list[str] | None:
+    """Give the choices of a launch argument."""
+    node = ARGUMENTS[argument].get('choices')
+    if isinstance(node, ast.Name):
+        return list(constant(node.id))
+    return None if node is None else list(ast.literal_eval(node))
+
+
+def test_it_compiles():
+    compile(TREE, LAUNCH_FILE, 'exec')
+
+
+def test_all_arguments_of_the_contract_are_there():
+    assert FROM_CONTRACT - ARGUMENTS.keys() == set()
+
+
+@pytest.mark.parametrize('name', ARGUMENTS)
+def test_every_argument_is_described_and_has_a_default(name: str):
+    description = ast.literal_eval(ARGUMENTS[name]['description'])
+    assert description.endswith('.')
+    assert isinstance(ast.literal_eval(ARGUMENTS[name]['default_value']), str)
+
+
+@pytest.mark.parametrize('name', [name for name in ARGUMENTS if 'choices' in ARGUMENTS[name]])
+def test_defaults_are_among_the_choices(name: str):
+    assert ast.literal_eval(ARGUMENTS[name]['default_value']) in (choices(name) or ())
+
+
+@pytest.mark.parametrize('name', ['method', 'image_transport'])
+def test_choices_are_those_of_the_setting(name: str):
+    assert choices(name) == ['', *get_args(NodeSettings.model_fields[name].annotation)]
+
+
+def test_presets_are_the_files_in_config():
+    files = {path.stem for path in (ROOT / 'config').glob('*.yaml')}
+    assert set(choices('preset') or ()) == {''} | files - {'depth_node'}
+
+
+def test_parameters_are_settings_of_the_right_kind():
+    fields = NodeSettings.model_fields
+    flags = set(constant('BOOL_PARAMETERS')) - {'use_sim_time'}
+    assert all(fields[name].annotation is bool for name in flags)
+    assert all(isinstance(fields[name].default, str) for name in constant('TEXT_PARAMETERS'))
+
+
+@pytest.mark.parametrize('name', [*constant('TEXT_PARAMETERS'), *constant('BOOL_PARAMETERS')])
+def test_parameters_not_given_override_nothing(name: str):
+    """Only the empty default can be told from a value that the user gave."""
+    assert ast.literal_eval(ARGUMENTS[name]['default_value']) == ''
+
+
+@pytest.mark.ros
+def test_what_is_written_twice_is_equal():
+    """The launch file must not import the package, so it repeats a few names of it."""
+    from clip_depth_ros.ros import dds
+    from clip_depth_ros.ros.node.outputs import TOPICS
+
+    assert constant('PACKAGE') == PACKAGE
+    assert constant('DDS_VARIABLES') == dds.PROFILE_VARIABLES
+    assert constant('FAST_DDS_2_DISTROS') == dds.FAST_DDS_2_DISTROS
+    assert set(constant('OUTPUTS')) == {topic for _, topic in TOPICS.values()}
+
+
+@pytest.fixture
+def prefix(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, ros_domain: int) -> Path:
+    """Give an install space with this launch file, whose executables tell how they were called."""
+    prefix = tmp_path / 'install'
+    for package, executable in ((PACKAGE, 'depth_node'), ('rviz2', 'rviz2')):
+        index = prefix / 'share' / 'ament_index' / 'resource_index' / 'packages'
+        index.mkdir(parents=True, exist_ok=True)
+        (index / package).touch()
+        script = prefix / 'lib' / package / executable
+        script.parent.mkdir(parents=True)
+        script.write_text(
+            '#!/usr/bin/env python3\n'
+            'import json, os, sys\n'
+            f'with open({str(tmp_path / executable)!r}, "w") as file:\n'
+            '    json.dump([sys.argv[1:], dict(os.environ)], file)\n'
+        )
+        script.chmod(0o755)
+    (prefix / 'share' / PACKAGE).symlink_to(ROOT)
+    monkeypatch.setenv('AMENT_PREFIX_PATH', str(prefix))
+    for name in (*constant('DDS_VARIABLES'), 'ROS_DISTRO'):
+        # Set first, so that it is taken away again if the launch file sets it in this process.
+        monkeypatch.setenv(name, 'unset')
+        monkeypatch.delenv(name)
+    return prefix
+
+
+@pytest.fixture
+def launch(prefix: Path, tmp_path: Path) -> Callable[..., dict[str, Any]]:
+    """Give a function that runs the launch file and tells how the node was called."""
+
+    def run(executable: str = 'depth_node', **arguments: str) -> dict[str, Any]:
+        from launch import LaunchDescription, LaunchService
+        from launch.actions import IncludeLaunchDescription
+        from launch.launch_description_sources import PythonLaunchDescriptionSource
+
+        service = LaunchService(noninteractive=True)
+        source = PythonLaunchDescriptionSource(str(LAUNCH_FILE))
+        include = IncludeLaunchDescription(source, launch_arguments=list(arguments.items()))
+        service.include_launch_description(LaunchDescription([include]))
+        if service.run() != 0:
+            return {}
+        argv, environment = json.loads((tmp_path / executable).read_text(encoding='utf-8'))
+        return {'remaps': remaps(argv), 'environment': environment, 'argv': argv,
+                'parameters': merged_parameters(argv)}
+
+    return run
+
+
+def after(argv: list[str], flag: str) -> list[str]:
+    """Give what follows each occurrence of a flag."""
+    return [value for key, value in itertools.pairwise(argv) if key == flag]
+
+
+def remaps(argv: list[str]) -> dict[str, str]:
+    """Give the remappings of a command line."""
+    rules = (rule.partition(':=') for rule in after(argv, '-r'))
+    return {source: target for source, _, target in rules}
+
+
+def merged_parameters(argv: list[str]) -> dict[str, Any]:
+    """Give what the parameter files of a command line say together: later wins."""
+    merged: dict[str, Any] = {}
+    for path in after(argv, '--params-file'):
+        for parameters in yaml.safe_load(Path(path).read_text(encoding='utf-8')).values():
+            merged.update(parameters['ros__parameters'])
+    return merged
+
+
+@pytest.mark.distro
+def test_without_arguments_the_node_runs_with_the_defaults(launch: Callable[..., dict[str, Any]]):
+    call = launch()
+    assert NodeSettings.from_mapping(call['parameters']) == NodeSettings()
+    assert call['remaps']['__node'] == 'depth_node'
+    assert call['remaps']['image'] == 'image'
+    assert call['remaps']['camera_info'] == 'camera_info'
+    assert after(call['argv'], '--log-level') == ['info']
+
+
+@pytest.mark.distro
+def test_camera_info_is_beside_the_image_unless_told_otherwise(
+    launch: Callable[..., dict[str, Any]]
+):
+    call = launch(image='/front/image_rect_color')
+    assert call['remaps']['image'] == '/front/image_rect_color'
+    assert call['remaps']['image/compressed'] == '/front/image_rect_color/compressed'
+    assert call['remaps']['camera_info'] == '/front/camera_info'
+    call = launch(image='/front/image', camera_info='/front/info')
+    assert call['remaps']['camera_info'] == '/front/info'
+
+
+@pytest.mark.distro
+def test_arguments_override_your_file_overrides_the_preset(
+    launch: Callable[..., dict[str, Any]], tmp_path: Path
+):
+    mine = tmp_path / 'mine.yaml'
+    mine.write_text('/**:\n  ros__parameters:\n    cloud_stride: 8\n    device: cpu\n')
+    call = launch(preset='kitti', params_file=str(mine), device='cuda:1', autostart='false')
+    settings = NodeSettings.from_mapping(call['parameters'])
+    assert settings.intrinsics_source == 'P'  # the preset's
+    assert settings.cloud_stride == 8  # the file's
+    assert (settings.device, settings.autostart) == ('cuda:1', False)  # the arguments'
+
+
+@pytest.mark.distro
+def test_texts_stay_texts(launch: Callable[..., dict[str, Any]]):
+    """A weights file named 123 is not a number."""
+    assert launch(clip_weights='123')['parameters']['clip_weights'] == '123'
+
+
+@pytest.mark.distro
+@pytest.mark.parametrize('arguments', [
+    {'params_file': '/nowhere.yaml'}, {'method': 'midas'}, {'preset': 'ktti'}, {'rviz': 'maybe'},
+])
+def test_wrong_arguments_start_nothing(
+    arguments: dict[str, str], launch: Callable[..., dict[str, Any]], tmp_path: Path
+):
+    with contextlib.suppress(RuntimeError):
+        assert launch(**arguments) == {}
+    assert not (tmp_path / 'depth_node').exists()
+
+
+@pytest.mark.distro
+@pytest.mark.parametrize(('distro', 'n_variables'), [('humble', 2), ('kilted', 1)])
+def test_the_dds_profile_is_wired_in(
+    distro: str, n_variables: int, launch: Callable[..., dict[str, Any]], prefix: Path,
+    monkeypatch: pytest.MonkeyPatch,
+):
+    monkeypatch.setenv('ROS_DISTRO', distro)
+    profile = str(prefix / 'share' / PACKAGE / 'config' / 'fastdds.xml')
+    environment = launch()['environment']
+    given = {name: environment[name] for name in constant('DDS_VARIABLES') if name in environment}
+    assert given == dict.fromkeys(constant('DDS_VARIABLES')[-n_variables:], profile)
+
+
+@pytest.mark.distro
+def test_the_users_dds_profile_is_left_alone(
+    launch: Callable[..., dict[str, Any]], monkeypatch: pytest.MonkeyPatch
+):
+    old, new = constant('DDS_VARIABLES')
+    monkeypatch.setenv(old, '/my/profile.xml')
+    environment = launch()['environment']
+    assert (environment.get(old), environment.get(new)) == ('/my/profile.xml', None)
+
+
+@pytest.mark.distro
+def test_rviz_listens_to_the_same_topics(launch: Callable[..., dict[str, Any]]):
+    call = launch('rviz2', rviz='true', namespace='robot', image='/cam/image', fixed_frame='cam')
+    assert call['remaps']['/depth/points'] == '/robot/depth/points'
+    assert call['remaps']['/image'] == '/cam/image'
+    assert after(call['argv'], '--fixed-frame') == ['cam']
+    assert Path(after(call['argv'], '--display-config')[0]).is_file()

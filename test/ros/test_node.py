@@ -1,0 +1,672 @@
+# Copyright 2026 The clip_depth_ros authors
+# SPDX-License-Identifier: Apache-2.0
+"""The node over real rclpy with a constant predictor: the contract that robots rely on."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+import math
+import time
+from typing import Any
+
+from clip_depth_ros.errors import WeightsError
+from clip_depth_ros.ros.node.diagnostics import status_of
+import cv2
+from diagnostic_msgs.msg import DiagnosticStatus
+from lifecycle_msgs.msg import State
+import numpy as np
+import pytest
+from rclpy.lifecycle import TransitionCallbackReturn
+from rclpy.qos import DurabilityPolicy, QoSProfile, ReliabilityPolicy
+from rclpy.time import Time
+import ros_harness
+from ros_harness import camera_info, FakePredictor, Harness, rgb_image
+from rosgraph_msgs.msg import Clock
+from sensor_msgs.msg import CompressedImage, Image, PointCloud2
+
+pytestmark = pytest.mark.ros
+
+SECOND = 1_000_000_000
+SUCCESS = TransitionCallbackReturn.SUCCESS
+FAILURE = TransitionCallbackReturn.FAILURE
+MakeHarness = Callable[..., Harness]
+
+
+@pytest.fixture
+def make(ros_domain: int) -> Iterator[MakeHarness]:
+    made: list[Harness] = []
+
+    def factory(build: Any = None, **parameters: Any) -> Harness:
+        predictor = FakePredictor()
+        build = build or (lambda settings, previous: previous or predictor)
+        made.append(ros_harness.make_harness(ros_domain, build, **parameters))
+        return made[-1]
+
+    yield factory
+    for harness in made:
+        harness.close()
+
+
+def active(make: MakeHarness, *outputs: str, **kwargs: Any) -> Harness:
+    """Give an active node with listeners on the named outputs."""
+    harness = make(**kwargs)
+    assert harness.node.start()
+    harness.listen(*outputs)
+    harness.wait_until_connected()
+    return harness
+
+
+def state_of(harness: Harness) -> int:
+    return int(harness.node._state_machine.current_state[0])
+
+
+def stamps(messages: list[Any]) -> list[int]:
+    return [Time.from_msg(message.header.stamp).nanoseconds for message in messages]
+
+
+def xyz(cloud: Any) -> Any:
+    fields = len(cloud.fields)
+    data = np.frombuffer(cloud.data, np.float32)
+    return data.reshape(cloud.height, cloud.width, fields)[..., :3]
+
+
+# --------------------------------------------------------------------------- the contract
+
+
+def test_every_image_is_answered_once_on_every_topic_with_its_own_stamp_and_frame(make):
+    """One output per input stamp; a warm-up pair is sent first and left out."""
+    harness = active(make, 'depth', 'info', 'cloud', 'color')
+    names = ('depth', 'info', 'cloud', 'color')
+    harness.send(1 * SECOND, rgb_image(), camera_info())
+    harness.wait_for(lambda: all(harness.received[name] for name in names))
+    sent = [2 * SECOND + i * SECOND // 10 for i in range(20)]
+    for n, stamp_ns in enumerate(sent, start=2):
+        harness.send(stamp_ns, rgb_image(), camera_info())
+        harness.wait_for(lambda n=n: all(len(harness.received[name]) == n for name in names))
+    for name in names:
+        assert stamps(harness.received[name])[1:] == sent
+        assert {m.header.frame_id for m in harness.received[name]} == {'camera_optical'}
+    assert harness.counts()['processed'] == 21
+    assert harness.counts().get('dropped', 0) == 0
+
+
+def test_depth_is_32fc1_metres_of_the_image_size(make):
+    harness = active(make, 'depth')
+    harness.send(SECOND, rgb_image(width=40, height=30))
+    harness.wait_for(lambda: harness.received['depth'])
+    (depth,) = harness.received['depth']
+    assert (depth.encoding, depth.width, depth.height, depth.step) == ('32FC1', 40, 30, 160)
+    assert np.all(np.frombuffer(depth.data, np.float32) == 2.0)
+
+
+def test_a_cloud_point_lands_on_its_own_pixel_again(make):
+    harness = active(make, 'cloud')
+    harness.send(SECOND, rgb_image(), camera_info(fx=30.0))
+    harness.wait_for(lambda: harness.received['cloud'])
+    (cloud,) = harness.received['cloud']
+    points = xyz(cloud)
+    v, u = np.mgrid[0:24, 0:32]
+    assert cloud.is_dense is False
+    assert np.abs(30.0 * points[..., 0] / points[..., 2] + 15.5 - u).max() < 1e-3
+    assert np.abs(30.0 * points[..., 1] / points[..., 2] + 11.5 - v).max() < 1e-3
+
+
+def test_without_camera_info_depth_flows_and_diagnostics_say_why_there_is_no_cloud(make):
+    harness = active(make, 'depth', 'cloud')
+    harness.send(SECOND, rgb_image())
+    harness.wait_for(lambda: harness.counts().get('processed') == 1)
+    assert harness.received['cloud'] == []
+    assert 'no camera_info' in harness.node._health().camera_problem
+
+
+def test_a_camera_info_that_comes_after_its_image_is_waited_for(make):
+    harness = active(make, 'cloud', sync_wait_s=5.0, sync_mode='exact')
+    harness.send(SECOND, rgb_image())
+    harness.wait_for(lambda: harness.counts().get('received') == 1)
+    harness.send(SECOND, info=camera_info())
+    harness.wait_for(lambda: harness.received['cloud'])
+    assert stamps(harness.received['cloud']) == [SECOND]
+
+
+def test_a_camera_info_of_another_size_is_reported_and_not_used(make):
+    harness = active(make, 'depth', 'cloud')
+    harness.send(SECOND, rgb_image(32, 24), camera_info(64, 48))
+    harness.wait_for(lambda: harness.counts().get('processed') == 1)
+    assert harness.node._health().camera_problem == 'camera_info is for 64x48 images, got 32x24'
+    assert harness.received['cloud'] == []
+
+
+@pytest.mark.parametrize('bad', [0.0, math.nan])
+def test_zero_or_nan_intrinsics_cost_the_cloud_and_not_the_depth(make, bad):
+    info = camera_info()
+    info.k[0] = info.p[0] = info.k[4] = info.p[5] = bad
+    harness = active(make, 'depth', 'cloud')
+    harness.send(SECOND, rgb_image(), info)
+    harness.wait_for(lambda: harness.counts().get('processed') == 1)
+    assert 'must be finite with fx, fy > 0' in harness.node._health().camera_problem
+
+
+def test_resolution_and_encoding_may_change_in_mid_stream(make):
+    harness = active(make, 'depth', 'cloud')
+    grey = rgb_image(48, 16)
+    grey.encoding, grey.step, grey.data = 'mono8', 48, bytes(48 * 16)
+    harness.send(1 * SECOND, rgb_image(32, 24), camera_info(32, 24))
+    harness.wait_for(lambda: len(harness.received['cloud']) == 1)
+    harness.send(2 * SECOND, grey, camera_info(48, 16))
+    harness.wait_for(lambda: len(harness.received['cloud']) == 2)
+    assert [(m.width, m.height) for m in harness.received['depth']] == [(32, 24), (48, 16)]
+    assert [(m.width, m.height) for m in harness.received['cloud']] == [(32, 24), (48, 16)]
+
+
+@pytest.mark.parametrize(('field', 'value', 'reason'), [
+    ('data', b'\0' * 100, 'truncated'),
+    ('step', 10, 'step'),
+    ('width', 0, 'positive size'),
+    ('encoding', 'nonsense', 'nonsense'),
+    ('encoding', '32FC1', 'depth encoding'),
+])
+def test_a_damaged_image_is_counted_and_named_and_the_node_goes_on(make, field, value, reason):
+    harness = active(make, 'depth')
+    damaged = rgb_image()
+    setattr(damaged, field, value)
+    harness.send(1 * SECOND, damaged)
+    harness.wait_for(lambda: harness.counts().get('failed') == 1)
+    harness.send(2 * SECOND, rgb_image())
+    harness.wait_for(lambda: harness.received['depth'])
+    assert reason in harness.node._health().image_error
+    assert stamps(harness.received['depth']) == [2 * SECOND]
+
+
+def test_a_predictor_that_raises_costs_one_frame(make):
+    predictor = FakePredictor()
+    harness = active(make, 'depth', build=lambda settings, previous: predictor)
+    predictor.delay_s = -1.0  # time.sleep refuses it with a ValueError
+    harness.send(1 * SECOND, rgb_image())
+    harness.wait_for(lambda: harness.counts().get('failed') == 1)
+    predictor.delay_s = 0.0
+    harness.send(2 * SECOND, rgb_image())
+    harness.wait_for(lambda: harness.received['depth'])
+    assert 'ValueError' in harness.node._health().image_error
+
+
+def test_a_slow_predictor_gets_the_newest_image_and_the_rest_is_counted_as_dropped(make):
+    predictor = FakePredictor()
+    harness = active(make, 'depth', build=lambda settings, previous: predictor)
+    predictor.gate.clear()
+    for i in range(1, 6):
+        harness.send(i * SECOND, rgb_image())
+        harness.wait_for(lambda i=i: harness.counts().get('received') == i)
+    predictor.gate.set()
+    harness.wait_for(lambda: len(harness.received['depth']) == 2)
+    assert stamps(harness.received['depth']) == [1 * SECOND, 5 * SECOND]
+    assert harness.counts()['dropped'] == 3
+
+
+def test_stamps_that_jump_back_are_answered_and_start_matching_anew(make):
+    predictor = FakePredictor()
+    harness = active(make, 'cloud', build=lambda settings, previous: predictor)
+    for n, stamp_ns in enumerate([9 * SECOND, 10 * SECOND, 1 * SECOND], start=1):
+        harness.send(stamp_ns, rgb_image(), camera_info())
+        harness.wait_for(lambda n=n: len(harness.received['cloud']) == n)
+    assert harness.counts()['time_jumps'] == 1
+    assert predictor.n_resets == 1
+    assert harness.counts()['camera_info_exact'] == 3
+
+
+def test_depth_of_another_size_comes_with_its_own_camera_info_and_cloud(make):
+    predictor = FakePredictor()
+    predictor.shrink = 2
+    harness = active(make, 'depth', 'info', 'cloud', build=lambda settings, previous: predictor)
+    harness.send(SECOND, rgb_image(), camera_info(fx=30.0))
+    harness.wait_for(lambda: harness.received['cloud'] and harness.received['info'])
+    (info,), (cloud,) = harness.received['info'], harness.received['cloud']
+    assert (info.width, info.height) == (cloud.width, cloud.height) == (16, 12)
+    assert (info.p[0], info.p[2]) == (15.0, 7.5)
+    u = np.mgrid[0:12, 0:16][1]
+    points = xyz(cloud)
+    assert np.abs(info.p[0] * points[..., 0] / points[..., 2] + info.p[2] - u).max() < 1e-3
+    assert len(cloud.fields) == 4
+
+
+def test_compressed_images_come_in_on_their_own_topic(make):
+    harness = make(image_transport='compressed')
+    assert harness.node.start()
+    harness.listen('depth')
+    publisher = harness.world.create_publisher(CompressedImage, 'image/compressed', 10)
+    harness.wait_for(lambda: publisher.get_subscription_count() > 0)
+    png = cv2.imencode('.png', np.zeros((24, 32, 3), np.uint8))[1].tobytes()
+    message = CompressedImage(format='png', data=png)
+    message.header.stamp = Time(nanoseconds=SECOND).to_msg()
+    publisher.publish(message)
+    harness.wait_for(lambda: harness.received['depth'])
+    assert stamps(harness.received['depth']) == [SECOND]
+
+
+def test_a_clock_that_jumps_back_starts_matching_anew(make):
+    predictor = FakePredictor()
+    harness = make(lambda settings, previous: predictor, use_sim_time=True)
+    clock = harness.world.create_publisher(Clock, '/clock', 10)
+    assert harness.node.start()
+    harness.listen('depth')
+    harness.wait_until_connected()
+    harness.wait_for(lambda: clock.get_subscription_count() > 0)
+    for second in (100, 50):
+        clock.publish(Clock(clock=Time(seconds=second).to_msg()))
+        harness.wait_for(
+            lambda second=second: harness.node.get_clock().now().nanoseconds == second * SECOND
+        )
+    harness.wait_for(lambda: harness.counts().get('time_jumps') == 1)
+    harness.send(50 * SECOND, rgb_image())
+    harness.wait_for(lambda: predictor.n_resets == 1)
+
+
+@pytest.mark.parametrize('which', ['image', 'info'])
+def test_a_negative_stamp_of_a_broken_driver_does_not_end_the_node(make, which):
+    harness = active(make, 'depth')
+    image, info = rgb_image(), camera_info()
+    (image if which == 'image' else info).header.stamp.sec = -5
+    (harness._image if which == 'image' else harness._info).publish(
+        image if which == 'image' else info
+    )
+    harness.send(SECOND, rgb_image())
+    harness.wait_for(lambda: SECOND in stamps_of_good(harness.received['depth']))
+
+
+def stamps_of_good(messages: list[Any]) -> list[int]:
+    return stamps([message for message in messages if message.header.stamp.sec >= 0])
+
+
+def test_depth_does_not_wait_for_a_camera_info_that_never_comes(make):
+    """The first frame may wait; the others must come as fast as they are computed."""
+    harness = active(make, 'depth', 'cloud', sync_wait_s=5.0)
+    for n in range(1, 4):
+        harness.send(n * SECOND, rgb_image())
+        harness.wait_for(lambda n=n: len(harness.received['depth']) == n, timeout_s=4.0)
+        if n == 1:
+            harness.wait_for(lambda: harness.counts().get('processed') == 1)
+    harness.wait_for(lambda: harness.counts().get('processed') == 3, timeout_s=4.0)
+
+
+@pytest.mark.parametrize(('model', 'd', 'reason'), [
+    ('plumb_bob', [0.1, 0.2, 0.3], 'plumb_bob'),
+    ('equidistant', [0.1] * 5, 'equidistant'),
+    ('plumb_bob', [0.1, math.nan, 0.0, 0.0, 0.0], 'finite'),
+    ('made_up', [0.1] * 4, 'made_up'),
+])
+def test_distortion_that_does_not_fit_its_model_costs_the_cloud_alone(make, model, d, reason):
+    info = camera_info()
+    info.p, info.d, info.distortion_model = [0.0] * 12, d, model
+    harness = active(make, 'depth', 'info', 'cloud')
+    harness.send(SECOND, rgb_image(), info)
+    harness.wait_for(lambda: harness.counts().get('processed') == 1)
+    assert reason in harness.node._health().camera_problem
+    assert len(harness.received['depth']) == 1
+    assert harness.received['info'] == harness.received['cloud'] == []
+    assert harness.counts().get('failed', 0) == 0
+
+
+def test_a_camera_info_forgotten_while_depth_is_computed_is_used_all_the_same(make):
+    """A recording loops: the next round's camera_info arrives before this frame is done."""
+    predictor = FakePredictor()
+    harness = active(
+        make, 'cloud', build=lambda settings, previous: predictor, sync_mode='exact'
+    )
+    predictor.gate.clear()
+    harness.send(9 * SECOND, info=camera_info())
+    harness.wait_for(lambda: harness.node._pipeline._infos.newest() is not None)
+    harness.send(9 * SECOND, rgb_image())
+    harness.wait_for(lambda: harness.counts().get('received') == 1)
+    harness.wait_for(lambda: harness.node._worker._newest is None)
+    time.sleep(0.1)
+    harness.send(1 * SECOND, info=camera_info())
+    harness.wait_for(lambda: harness.node._pipeline._infos.find(9 * SECOND) is None)
+    predictor.gate.set()
+    harness.wait_for(lambda: stamps(harness.received['cloud']) == [9 * SECOND])
+
+
+# --------------------------------------------------------------------------- laziness
+
+
+def test_nobody_listening_means_no_inference(make):
+    predictor = FakePredictor()
+    harness = active(make, build=lambda settings, previous: predictor)
+    n_warm_up = predictor.n_images
+    harness.send(SECOND, rgb_image(), camera_info())
+    harness.wait_for(lambda: harness.counts().get('idle') == 1)
+    assert predictor.n_images == n_warm_up
+
+
+def test_nothing_is_built_for_topics_without_subscribers(make, monkeypatch):
+    import clip_depth_ros.ros.node.outputs as outputs
+
+    def fail(*args: Any, **kwargs: Any) -> None:
+        raise AssertionError('built for nobody')
+
+    monkeypatch.setattr(outputs, 'colorize', fail)
+    monkeypatch.setattr(outputs, 'cloud_message', fail)
+    harness = active(make, 'depth')
+    harness.send(SECOND, rgb_image(), camera_info())
+    harness.wait_for(lambda: harness.received['depth'])
+    assert harness.counts().get('failed', 0) == 0
+
+
+# --------------------------------------------------------------------------- lifecycle
+
+
+def test_the_whole_lifecycle_twice_and_memory_is_given_back(make):
+    predictors: list[FakePredictor] = []
+
+    def build(settings: Any, previous: Any) -> FakePredictor:
+        predictors.append(FakePredictor())
+        return predictors[-1]
+
+    harness = make(build)
+    for turn in (1, 2):
+        assert harness.node.trigger_configure() == SUCCESS
+        assert harness.node.trigger_activate() == SUCCESS
+        harness.wait_until_connected()
+        assert harness.node.trigger_deactivate() == SUCCESS
+        harness.wait_for(lambda: harness._image.get_subscription_count() == 0)
+        assert harness.node.trigger_cleanup() == SUCCESS
+        harness.wait_for(lambda: harness.world.count_publishers('depth/image_rect') == 0)
+        assert [p.is_closed for p in predictors] == [True] * turn
+
+
+def test_a_configure_that_fails_says_why_and_can_be_tried_again(make):
+    is_there = False
+
+    def build(settings: Any, previous: Any) -> FakePredictor:
+        if not is_there:
+            raise WeightsError('no weights at /nowhere: set clip_weights')
+        return FakePredictor()
+
+    harness = make(build)
+    assert harness.node.trigger_configure() == FAILURE
+    assert state_of(harness) == State.PRIMARY_STATE_UNCONFIGURED
+    assert 'no weights at /nowhere' in harness.node._health().transition_error
+    is_there = True
+    assert harness.node.trigger_configure() == SUCCESS
+    assert state_of(harness) == State.PRIMARY_STATE_INACTIVE
+
+
+@pytest.mark.parametrize(('name', 'value'), [
+    ('temperature', -1.0), ('method', 'magic'), ('cloud_stride', 'two'), ('bins_m', [2.0, 1.0]),
+])
+def test_a_wrong_value_from_outside_lets_the_node_start_and_refuses_to_configure(
+    make, name, value
+):
+    harness = make(**{name: value})
+    assert harness.node.trigger_configure() == FAILURE
+    assert name in harness.node._health().transition_error
+
+
+def test_an_activate_that_fails_leaves_nothing_behind_and_can_be_tried_again(make):
+    harness = make(**{'qos_overrides./camera_info.subscription.reliability': 'bogus'})
+    assert harness.node.trigger_configure() == SUCCESS
+    assert harness.node.trigger_activate() == FAILURE
+    harness.wait_for(lambda: harness._image.get_subscription_count() == 0)
+    assert harness.node._worker.join(5.0)
+    assert harness.node.trigger_activate() == FAILURE
+    assert harness.node.trigger_cleanup() == SUCCESS
+
+
+def test_a_configure_that_fails_late_takes_its_publishers_back(make):
+    harness = make(**{'qos_overrides./depth/points.publisher.reliability': 'bogus'})
+    for _ in range(2):
+        assert harness.node.trigger_configure() == FAILURE
+        harness.wait_for(lambda: harness.world.count_publishers('depth/image_rect') == 0)
+
+
+def test_a_predictor_that_cannot_be_closed_does_not_end_the_node(make):
+    predictor = FakePredictor()
+
+    def fail() -> None:
+        raise RuntimeError('device lost')
+
+    predictor.close = fail
+    harness = make(lambda settings, previous: predictor)
+    assert harness.node.trigger_configure() == SUCCESS
+    assert harness.node.trigger_cleanup() == FAILURE
+    assert 'device lost' in harness.node._health().transition_error
+    assert harness.node._health().predictor == {}
+
+
+def test_wrong_start_values_can_be_corrected_one_by_one(make):
+    harness = make(bins_m=[1.0, 2.0], depth_words=['near', 'far', 'very far'])
+    assert harness.node.trigger_configure() == FAILURE
+    assert harness.change(bins_m=[1.0, 2.0, 4.0]).successful
+    assert harness.node.trigger_configure() == SUCCESS
+
+
+def test_deactivating_during_inference_answers_at_once_and_publishes_nothing_after(make):
+    predictor = FakePredictor()
+    harness = active(make, 'depth', build=lambda settings, previous: predictor)
+    predictor.gate.clear()
+    harness.send(SECOND, rgb_image())
+    harness.wait_for(lambda: harness.counts().get('received') == 1)
+    assert harness.node.trigger_deactivate() == SUCCESS
+    assert predictor.n_images == 1  # the warm-up: the frame in hand is not done yet
+    predictor.gate.set()
+    harness.wait_for(lambda: harness.counts().get('discarded') == 1)
+    assert harness.received['depth'] == []
+    assert harness.node.trigger_activate() == SUCCESS
+
+
+# --------------------------------------------------------------------------- parameters
+
+
+def test_every_parameter_has_a_description_and_numbers_have_ranges(make):
+    harness = make()
+    from clip_depth_ros.ros.node.parameters import SPECS
+
+    for name, spec in SPECS.items():
+        described = harness.node.describe_parameter(name)
+        assert described.description.startswith(spec.description)
+        if spec.kind in ('int', 'float'):
+            assert described.integer_range or described.floating_point_range
+        if spec.choices:
+            assert all(choice in described.additional_constraints for choice in spec.choices)
+
+
+def test_a_change_takes_effect_from_the_next_frame(make):
+    harness = active(make, 'depth', 'cloud')
+    harness.send(1 * SECOND, rgb_image(), camera_info())
+    harness.wait_for(lambda: len(harness.received['cloud']) == 1)
+    assert harness.change(depth_encoding='16UC1', cloud_stride=2, cloud_rgb=False).successful
+    harness.send(2 * SECOND, rgb_image(), camera_info())
+    harness.wait_for(lambda: len(harness.received['cloud']) == 2)
+    assert [m.encoding for m in harness.received['depth']] == ['32FC1', '16UC1']
+    assert np.all(np.frombuffer(harness.received['depth'][1].data, np.uint16) == 2000)
+    assert [(m.width, m.height) for m in harness.received['cloud']] == [(32, 24), (16, 12)]
+    assert [len(m.fields) for m in harness.received['cloud']] == [4, 3]
+
+
+def test_the_predictor_is_rebuilt_from_the_previous_one_with_the_new_settings(make):
+    calls: list[tuple[float, Any]] = []
+
+    def build(settings: Any, previous: Any) -> FakePredictor:
+        calls.append((settings.temperature, previous))
+        return FakePredictor(depth_m=settings.temperature)
+
+    harness = active(make, 'depth', build=build)
+    assert harness.change(temperature=0.5).successful
+    harness.send(SECOND, rgb_image())
+    harness.wait_for(lambda: harness.received['depth'])
+    assert [temperature for temperature, _ in calls] == [0.1, 0.5]
+    assert calls[1][1] is not None
+    assert np.frombuffer(harness.received['depth'][0].data, np.float32)[0] == 0.5
+
+
+def test_whole_numbers_are_good_enough_for_depths(make):
+    harness = make(max_depth_m=40, bins_m=[1, 2, 3, 4, 5, 6, 7])
+    assert harness.node.trigger_configure() == SUCCESS
+    assert harness.change(max_depth_m=60).successful
+
+
+@pytest.mark.parametrize(('values', 'reason'), [
+    ({'bins_m': [1.0, 2.0]}, '7 words'),
+    ({'bins_m': [3.0, 2.0, 1.0]}, 'ascend'),
+    ({'depth_words': ['near', '']}, 'empty text'),
+    ({'min_depth_m': 90.0}, 'min_depth_m < max_depth_m'),
+    ({'color_map': 'rainbow'}, 'color_map'),
+    ({'cloud_stride': 0}, 'range'),
+    ({'backbone': 'ViT-B-16'}, 'clean it up'),
+])
+def test_a_wrong_change_is_refused_with_the_reason_and_nothing_changes(make, values, reason):
+    harness = make()
+    assert harness.node.start()
+    before = {name: harness.node.get_parameter(name).value for name in values}
+    result = harness.change(**values)
+    assert not result.successful
+    assert reason in result.reason
+    assert {name: harness.node.get_parameter(name).value for name in values} == before
+
+
+def test_setting_a_fixed_parameter_to_what_it_is_is_no_change(make):
+    harness = make()
+    assert harness.node.start()
+    assert harness.change(device='auto', temperature=0.2).successful
+
+
+@pytest.mark.parametrize('is_configured', [False, True])
+def test_a_parameter_cannot_be_deleted(make, is_configured):
+    harness = make()
+    if is_configured:
+        assert harness.node.start()
+    result = harness.change(bins_m=None)
+    assert not result.successful
+    assert 'bins_m cannot be deleted; for the default, set it to []' in result.reason
+    assert harness.node.has_parameter('bins_m')
+
+
+def test_a_parameter_that_nobody_knows_is_reported(make, capfd):
+    make(temprature=0.3)
+    said = capfd.readouterr().err
+    assert "'temprature' is unknown here and has no effect; did you mean 'temperature'?" in said
+
+
+def test_weights_may_be_switched_through_the_lifecycle_without_a_new_process(make):
+    built: list[str] = []
+
+    def build(settings: Any, previous: Any) -> FakePredictor:
+        built.append(settings.backbone)
+        return FakePredictor()
+
+    harness = make(build)
+    assert harness.node.start()
+    assert not harness.change(backbone='tiny').successful
+    assert harness.node.trigger_deactivate() == SUCCESS
+    assert harness.node.trigger_cleanup() == SUCCESS
+    assert harness.change(backbone='tiny').successful
+    assert harness.node.start()
+    assert built == ['RN50-quickgelu', 'tiny']
+
+
+# --------------------------------------------------------------------------- QoS, diagnostics
+
+
+def test_best_effort_listeners_and_qos_overrides_are_served(make):
+    override = {'qos_overrides./depth/image_rect.publisher.reliability': 'best_effort'}
+    harness = make(**override)
+    assert harness.node.start()
+    harness.listen('depth', qos=QoSProfile(depth=1, reliability=ReliabilityPolicy.BEST_EFFORT))
+    (info,) = harness.world.get_publishers_info_by_topic('/depth/image_rect')
+    assert info.qos_profile.reliability == ReliabilityPolicy.BEST_EFFORT
+
+
+def test_a_camera_that_offers_less_than_asked_for_is_reported_in_words(make, capfd):
+    override = {'qos_overrides./image.subscription.reliability': 'reliable'}
+    harness = make(**override)
+    harness.world.create_publisher(
+        Image, 'image', QoSProfile(depth=1, reliability=ReliabilityPolicy.BEST_EFFORT)
+    )
+    assert harness.node.start()
+    said = ''
+
+    def is_said() -> bool:
+        nonlocal said
+        said += capfd.readouterr().err
+        return 'no messages will come from it' in said
+
+    harness.wait_for(is_said)
+    assert 'start this node with qos_overrides./image.subscription.reliability' in said
+
+
+def test_a_listener_that_asks_for_more_than_is_offered_is_reported_in_words(make, capfd):
+    harness = make()
+    assert harness.node.start()
+    latched = QoSProfile(depth=1, durability=DurabilityPolicy.TRANSIENT_LOCAL)
+    harness.world.create_subscription(Image, 'depth/image_rect', print, latched)
+    said = ''
+
+    def is_said() -> bool:
+        nonlocal said
+        said += capfd.readouterr().err
+        return 'qos_overrides./depth/image_rect.publisher.durability' in said
+
+    harness.wait_for(is_said)
+
+
+def test_the_recognised_scene_is_in_diagnostics(make):
+    predictor = FakePredictor()
+    predictor.scene = 'kitchen'
+    harness = active(make, 'depth', build=lambda settings, previous: predictor)
+    harness.send(SECOND, rgb_image())
+    harness.wait_for(lambda: harness.received['depth'])
+    assert harness.node._health().scene == 'kitchen'
+
+
+def test_a_camera_problem_is_over_when_nobody_wants_a_cloud_any_more(make):
+    harness = active(make, 'depth')
+    cloud = harness.world.create_subscription(PointCloud2, 'depth/points', print, 10)
+    harness.wait_for(lambda: harness.node._outputs.is_wanted('cloud'))
+    harness.send(1 * SECOND, rgb_image())
+    harness.wait_for(lambda: harness.node._health().camera_problem)
+    harness.world.destroy_subscription(cloud)
+    harness.wait_for(lambda: not harness.node._outputs.is_wanted('cloud'))
+    harness.send(2 * SECOND, rgb_image())
+    harness.wait_for(lambda: not harness.node._health().camera_problem)
+
+
+def test_a_bad_image_is_no_error_of_an_inactive_node(make):
+    harness = active(make, 'depth')
+    harness.send(SECOND, rgb_image(width=0))
+    harness.wait_for(lambda: harness.counts().get('failed') == 1)
+    assert harness.node.trigger_deactivate() == SUCCESS
+    status = status_of(harness.node._health())
+    assert (status.level, status.message) == (DiagnosticStatus.OK, 'inactive: not running')
+
+
+def test_switching_to_simulated_time_is_no_jump(make):
+    harness = active(make, 'depth')
+    assert harness.change(use_sim_time=True).successful
+    harness.send(SECOND, rgb_image())
+    harness.wait_for(lambda: harness.received['depth'])
+    assert harness.counts().get('time_jumps', 0) == 0
+
+
+def test_diagnostics_flow_in_every_state_and_tell_what_is_waited_for(make):
+    harness = make()
+    texts: list[str] = []
+
+    def says(text: str) -> bool:
+        texts[:] = [d.status[0].message for d in harness.received['diagnostics']]
+        return any(text in message for message in texts)
+
+    harness.wait_for(lambda: says('unconfigured'))
+    assert harness.node.start()
+    harness.wait_for(lambda: says('waiting for images on /image'))
+    harness.wait_until_connected()
+    harness.send(SECOND, rgb_image())
+    harness.wait_for(lambda: says('idle: nobody subscribes'))
+    values = {v.key: v.value for v in harness.received['diagnostics'][-1].status[0].values}
+    assert values['method'] == 'constant'
+    assert values['images_received'] == '1'
+    assert float(values['memory_mb']) > 1
+
+
+def test_an_empty_list_from_the_command_line_means_the_preset(make):
+    """``-p bins_m:=[]`` has no type and reaches rclpy as no value."""
+    harness = make(bins_m=None, depth_words=[])
+    assert harness.node.trigger_configure() == SUCCESS
+    assert harness.node._settings.bins_m == ()

@@ -1,0 +1,66 @@
+# Copyright 2026 The clip_depth_ros authors
+# SPDX-License-Identifier: Apache-2.0
+"""The worker takes the newest item, drops what it overtakes, and ends when asked."""
+
+from __future__ import annotations
+
+import threading
+
+from clip_depth_ros.ros.node.worker import LatestWorker
+
+TIMEOUT_S = 10.0
+
+
+class Gated:
+    """Work that waits at a gate, so that a test decides what happens meanwhile."""
+
+    def __init__(self) -> None:
+        self.gate = threading.Semaphore(0)
+        self.begun = threading.Semaphore(0)
+        self.done: list[int] = []
+
+    def __call__(self, item: int) -> None:
+        self.begun.release()
+        assert self.gate.acquire(timeout=TIMEOUT_S)
+        self.done.append(item)
+
+
+def test_the_newest_item_is_worked_on_and_the_overtaken_one_is_reported():
+    work = Gated()
+    worker = LatestWorker(work)
+    worker.start()
+    assert worker.submit(1) is False
+    assert work.begun.acquire(timeout=TIMEOUT_S)
+    assert worker.submit(2) is False
+    assert worker.submit(3) is True
+    work.gate.release(2)
+    assert work.begun.acquire(timeout=TIMEOUT_S)
+    worker_done = threading.Event()
+    while len(work.done) < 2:
+        worker_done.wait(0.005)
+    assert work.done == [1, 3]
+    worker.stop()
+    assert worker.join(TIMEOUT_S)
+
+
+def test_stopping_discards_what_waits_and_lets_the_item_in_hand_finish():
+    work = Gated()
+    worker = LatestWorker(work)
+    worker.start()
+    worker.submit(1)
+    assert work.begun.acquire(timeout=TIMEOUT_S)
+    worker.submit(2)
+    assert worker.stop() is True
+    assert worker.join(0.01) is False
+    work.gate.release(2)
+    assert worker.join(TIMEOUT_S) is True
+    assert work.done == [1]
+
+
+def test_an_idle_worker_stops_at_once():
+    worker = LatestWorker(lambda item: None)
+    worker.start()
+    assert worker.is_alive()
+    assert worker.stop() is False
+    assert worker.join(TIMEOUT_S)
+    assert not worker.is_alive()

@@ -1,0 +1,146 @@
+# Copyright 2026 The clip_depth_ros authors
+# SPDX-License-Identifier: Apache-2.0
+"""What is derived from the settings is up to date, and real ROS reads it as it is meant."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from clip_depth_ros.cli.main import main
+from clip_depth_ros.cli.settings import settings_text
+from clip_depth_ros.settings.config import NodeSettings
+from clip_depth_ros.settings.specs import setting_specs
+import pytest
+from source_tree import ROOT
+import yaml
+
+CONFIG = ROOT / 'config'
+PRESETS = ('indoor', 'kitti', 'synthetic')
+SPECS = setting_specs(NodeSettings)
+
+
+def parameters(path: Path) -> dict[str, Any]:
+    """Give the parameters of a ROS parameter file."""
+    content = yaml.safe_load(path.read_text(encoding='utf-8'))
+    assert content.keys() == {'/**'}
+    assert content['/**'].keys() == {'ros__parameters'}
+    return dict(content['/**']['ros__parameters'])
+
+
+def test_the_parameter_file_is_up_to_date():
+    assert (CONFIG / 'depth_node.yaml').read_text(encoding='utf-8') == settings_text('yaml'), (
+        'config/depth_node.yaml does not fit clip_depth_ros/settings any more; derive it again: '
+        'clip-depth settings --format yaml > config/depth_node.yaml'
+    )
+
+
+def test_the_readme_s_table_is_up_to_date():
+    readme = (ROOT / 'README.md').read_text(encoding='utf-8')
+    table = readme.partition('<!-- parameters -->\n')[2].partition('<!-- /parameters -->')[0]
+    assert table == settings_text('markdown'), (
+        "README.md's parameter table does not fit clip_depth_ros/settings any more; put the "
+        'output of clip-depth settings --format markdown between its two markers'
+    )
+
+
+def test_depth_node_yaml_holds_every_setting_with_its_default():
+    values = parameters(CONFIG / 'depth_node.yaml')
+    not_empty = {name for name, spec in SPECS.items() if spec.default != []}
+    assert values.keys() == not_empty
+    assert NodeSettings.from_mapping(values) == NodeSettings()
+
+
+def test_empty_lists_stand_as_comments():
+    """ROS cannot tell the type of ``[]``: the parameter would be without a value."""
+    lines = (CONFIG / 'depth_node.yaml').read_text(encoding='utf-8').splitlines()
+    empty = [name for name, spec in SPECS.items() if spec.default == []]
+    assert empty
+    assert all(f'    # {name}: []' in lines for name in empty)
+
+
+@pytest.mark.parametrize('name', [path.name for path in sorted(CONFIG.glob('*.yaml'))])
+def test_each_value_comes_with_its_why(name: str):
+    """Above every value, or above the first of a group without a blank line, is a comment."""
+    body = (CONFIG / name).read_text(encoding='utf-8').partition('ros__parameters:\n')[2]
+    groups = body.split('\n\n')
+    assert all(group.startswith('    # ') for group in groups)
+    assert len(groups) >= 2
+
+
+@pytest.mark.parametrize('preset', PRESETS)
+def test_presets_are_valid_and_name_only_what_differs(preset: str):
+    values = parameters(CONFIG / f'{preset}.yaml')
+    settings = NodeSettings.from_mapping(values)
+    same = [name for name in values if getattr(settings, name) == getattr(NodeSettings(), name)]
+    assert same == []
+
+
+def test_kitti_covers_the_street_and_indoor_keeps_the_paper():
+    kitti = NodeSettings.from_mapping(parameters(CONFIG / 'kitti.yaml'))
+    assert kitti.resolved_bins_m()[0] == 1.0
+    assert kitti.resolved_bins_m()[-1] == 80.0
+    assert kitti.intrinsics_source == 'P'
+    assert (kitti.input_width_px % 32, kitti.input_height_px % 32) == (0, 0)
+    indoor = NodeSettings.from_mapping(parameters(CONFIG / 'indoor.yaml'))
+    assert indoor.resolved_bins_m() == NodeSettings().resolved_bins_m()
+
+
+def test_synthetic_is_for_the_bundled_weights_with_either_method():
+    synthetic = NodeSettings.from_mapping(parameters(CONFIG / 'synthetic.yaml'))
+    assert synthetic.uses_bundled()
+    assert synthetic.means_clip2depth()
+    assert synthetic.answer_range_m() == (1.0, 80.0)
+    zero_shot = synthetic.changed(method='depthclip')
+    assert zero_shot.resolved_bins_m()[0] == 1.0
+    assert zero_shot.resolved_bins_m()[-1] == 80.0
+
+
+def test_every_file_in_config_is_known():
+    """A new preset comes with its tests, and as a choice of the launch file."""
+    assert {path.stem for path in CONFIG.glob('*.yaml')} == {'depth_node', *PRESETS}
+
+
+@pytest.mark.parametrize('form', ['yaml', 'markdown', 'rst'])
+def test_command_prints_what_is_derived(form: str, capsys: pytest.CaptureFixture[str]):
+    assert main(['settings', '--format', form]) == 0
+    assert capsys.readouterr().out == settings_text(form)
+
+
+def test_command_prints_yaml_by_default(capsys: pytest.CaptureFixture[str]):
+    assert main(['settings']) == 0
+    assert capsys.readouterr().out == settings_text('yaml')
+
+
+def test_tables_have_one_row_for_each_setting():
+    markdown = settings_text('markdown').splitlines()
+    rows = [line for line in markdown if line.startswith('| `')]
+    assert [row.split('`')[1] for row in rows] == list(SPECS)
+    assert {row.replace(r'\|', '').count('|') for row in rows} == {8}
+    rst = settings_text('rst').splitlines()
+    assert sum(line.startswith('   * - ``') for line in rst) == len(SPECS)
+
+
+def test_tables_say_open_and_closed_ends():
+    markdown = settings_text('markdown')
+    assert '| `depth_scale` | float | `1.0` |  | above 0 to 1 | yes |' in markdown
+    assert '| `scene_smoothing` | float | `0.9` |  | 0 to below 1 | yes |' in markdown
+
+
+@pytest.mark.ros
+@pytest.mark.parametrize('name', ['depth_node', *PRESETS])
+def test_ros_reads_the_files_as_they_are_meant(name: str, ros_domain: int):
+    from clip_depth_ros.ros.node.parameters import declare_settings, read_settings
+    import rclpy
+    from rclpy.context import Context
+
+    path = CONFIG / f'{name}.yaml'
+    context = Context()
+    rclpy.init(args=['--ros-args', '--params-file', str(path)], context=context)
+    node = rclpy.create_node('reader', context=context)
+    try:
+        assert declare_settings(node) == []
+        assert read_settings(node) == NodeSettings.from_mapping(parameters(path))
+    finally:
+        node.destroy_node()
+        rclpy.shutdown(context=context)

@@ -1,0 +1,73 @@
+# Copyright 2026 The clip_depth_ros authors
+# SPDX-License-Identifier: Apache-2.0
+"""The settings of the training say what they mean, and refuse what does not go together."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from clip_depth_ros.errors import ConfigError
+from clip_depth_ros.settings.clip2depth import Clip2DepthSettings
+from clip_depth_ros.settings.specs import setting_specs, SettingSpec
+from clip_depth_ros.settings.training import TrainSettings
+import pytest
+from source_tree import ROOT
+import yaml
+
+SPECS = setting_specs(TrainSettings)
+PRESETS = sorted((ROOT / 'config' / 'train').glob('*.yaml'))
+PLACES = {'kitti': {'data_dir': '/kitti'}, 'nyu': {'data_dir': '/nyu'}, 'bag': {'bag': 'a.mcap'}}
+
+
+def test_the_model_s_settings_are_among_them():
+    settings = TrainSettings(head='smooth', taps=(1, 2))
+    assert settings.model_settings() == Clip2DepthSettings(head='smooth', taps=(1, 2))
+
+
+def test_the_backbone_s_settings_are_among_them():
+    settings = TrainSettings(backbone='tiny', pretrained='random', device='cpu')
+    backbone = settings.backbone_settings()
+    assert (backbone.backbone, backbone.pretrained, backbone.device) == ('tiny', 'random', 'cpu')
+
+
+@pytest.mark.parametrize('spec', SPECS.values(), ids=SPECS)
+def test_each_has_a_sentence_and_a_range(spec: SettingSpec):
+    assert spec.description.endswith('.')
+    if spec.kind in ('int', 'float'):
+        assert spec.minimum is not None
+        assert spec.maximum is not None
+        assert spec.minimum <= spec.default <= spec.maximum
+
+
+@pytest.mark.parametrize(('values', 'message'), [
+    ({'batch_size': 10, 'accumulate': 4}, 'batch_size must be a multiple of accumulate, got'),
+    ({'source': 'kitti'}, "source='kitti' needs data_dir"),
+    ({'source': 'bag'}, "source='bag' needs bag"),
+    ({'init_weights': 'a', 'clipseg_weights': 'b'}, 'name one of them'),
+    ({'clipseg_weights': 'b'}, "got pixels='clip': set pixels='imagenet'"),
+    ({'cache_tokens': True, 'augment_rotate_deg': 1.0}, 'augment_rotate_deg: set these to 0'),
+    ({'augment_crop_width_px': 64}, 'needs both'),
+    ({'world_validation_first_seed': 10}, 'held-out streets must not be among those of training'),
+    ({'steps': 0}, 'steps: '),
+    ({'stepps': 1}, "unknown setting 'stepps'"),
+])
+def test_what_does_not_go_together_is_refused(values: dict[str, Any], message: str):
+    with pytest.raises(ConfigError, match=message):
+        TrainSettings.from_mapping(values)
+
+
+@pytest.mark.parametrize('path', PRESETS, ids=[path.stem for path in PRESETS])
+def test_presets_are_valid_and_name_only_what_differs(path: Any):
+    values = yaml.safe_load(path.read_text(encoding='utf-8'))
+    settings = TrainSettings.from_mapping({**PLACES.get(path.stem, {}), **values})
+    default = TrainSettings()
+    same = [name for name in values if getattr(settings, name) == getattr(default, name)]
+    assert same in ([], ['source'])
+    assert settings.source == path.stem
+
+
+@pytest.mark.parametrize('path', PRESETS, ids=[path.stem for path in PRESETS])
+def test_each_value_comes_with_its_why(path: Any):
+    groups = path.read_text(encoding='utf-8').split('\n\n')[1:]
+    assert groups
+    assert all(group.startswith('# ') or group.startswith('source:') for group in groups)

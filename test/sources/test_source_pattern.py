@@ -1,0 +1,187 @@
+# Copyright 2026 The clip_depth_ros authors
+# SPDX-License-Identifier: Apache-2.0
+"""Any folder of images with depth maps: which belong together, and what is in them."""
+
+from __future__ import annotations
+
+from pathlib import Path
+import pickle
+from typing import Any
+
+from clip_depth_ros.errors import ConfigError, ImageError, RecordingError
+from clip_depth_ros.sources.path_patterns import matching_files, natural, pairs_of
+from clip_depth_ros.sources.pattern import PatternSource
+from clip_depth_ros.sources.samples import check_source
+from clip_depth_ros.types import Intrinsics
+from data_folders import write_png
+from hypothesis import given, strategies as st
+import numpy as np
+import pytest
+
+WIDTH, HEIGHT = 6, 4
+
+
+def write_pair(image: Path, depth: Path, metres: int = 2) -> None:
+    """Write a grey image, and depth of so many metres but in the first pixel."""
+    write_png(image, np.full((HEIGHT, WIDTH, 3), metres, np.uint8))
+    stored = np.full((HEIGHT, WIDTH), 256 * metres, np.uint16)
+    stored[0, 0] = 0
+    write_png(depth, stored)
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    """Give rgb/ and depth/ of three frames whose numbers do not sort as text."""
+    for number in (2, 10, 100):
+        write_pair(tmp_path / f'd/rgb/{number}.png', tmp_path / f'd/depth/{number}.png', number)
+    return tmp_path / 'd'
+
+
+def touched(root: Path, *names: str) -> Path:
+    """Make empty files."""
+    for name in names:
+        (root / name).parent.mkdir(parents=True, exist_ok=True)
+        (root / name).touch()
+    return root
+
+
+class TestFrames:
+    def test_they_come_in_the_order_of_their_numbers(self, folder: Path) -> None:
+        source = PatternSource(folder, 'rgb/*.png', 'depth/*.png')
+        assert source.names == ['rgb/2.png', 'rgb/10.png', 'rgb/100.png']
+        assert [source[index].target_m[1, 1] for index in range(3)] == [2, 10, 100]
+        assert source[0].target_m[0, 0] == 0
+        check_source(source)
+
+    def test_images_without_depth_are_counted(self, folder: Path) -> None:
+        (folder / 'depth/10.png').unlink()
+        source = PatternSource(folder, 'rgb/*.png', 'depth/*.png')
+        assert (len(source), source.n_missed) == (2, 1)
+        assert source.describe()['left_out_without_depth'] == '1'
+
+    def test_intrinsics_are_those_that_are_given(self, folder: Path) -> None:
+        source = PatternSource(
+            folder, 'rgb/*.png', 'depth/*.png', intrinsics=(5.0, 6.0, 2.5, 1.5)
+        )
+        assert source[0].intrinsics == Intrinsics(5.0, 6.0, 2.5, 1.5, WIDTH, HEIGHT)
+        assert PatternSource(folder, 'rgb/*.png', 'depth/*.png')[0].intrinsics is None
+
+    def test_arrays_are_metres(self, folder: Path) -> None:
+        depth_m = np.full((HEIGHT, WIDTH), 3.25, np.float64)
+        depth_m[0] = [0, -1, np.nan, np.inf, -np.inf, 1]
+        np.save(folder / 'depth/2.npy', depth_m)
+        target_m = PatternSource(folder, 'rgb/*.png', 'depth/*.npy')[0].target_m
+        assert target_m.dtype == np.float32
+        assert target_m[0].tolist() == [0, 0, 0, 0, 0, 1]
+        assert target_m[1, 1] == 3.25
+
+    def test_it_can_be_sent_to_another_process(self, folder: Path) -> None:
+        source = pickle.loads(pickle.dumps(PatternSource(folder, 'rgb/*.png', 'depth/*.png')))
+        assert source[2].target_m[1, 1] == 100
+
+
+class TestWhatBelongsTogether:
+    def pairs(self, root: Path, images: str, others: str) -> list[tuple[str, str]]:
+        """Give the files that belong together, by their paths below the folder."""
+        found = pairs_of(matching_files(root, images), matching_files(root, others))
+        return [
+            (image.relative_to(root).as_posix(), other.relative_to(root).as_posix())
+            for image, other in found.items()
+        ]
+
+    def test_stars_stand_for_the_same(self, tmp_path: Path) -> None:
+        touched(tmp_path, 'a/rgb/1.png', 'b/rgb/1.png', 'b/gt/1.npy', 'a/gt/1.npy')
+        assert self.pairs(tmp_path, '*/rgb/*.png', '*/gt/*.npy') == [
+            ('a/rgb/1.png', 'a/gt/1.npy'), ('b/rgb/1.png', 'b/gt/1.npy')
+        ]
+
+    def test_else_the_last_numbers_are_the_same(self, tmp_path: Path) -> None:
+        touched(tmp_path, 'rgb/rgb_00050.jpg', 'rgb/rgb_7.jpg', 'depth/sync_depth_50_m.png')
+        assert self.pairs(tmp_path, 'rgb/*.jpg', 'depth/*.png') == [
+            ('rgb/rgb_00050.jpg', 'depth/sync_depth_50_m.png')
+        ]
+
+    def test_other_stars_must_be_the_same_even_then(self, tmp_path: Path) -> None:
+        touched(tmp_path, 'room_1/rgb_1.jpg', 'hall_1/gt_1.png', 'room_1/gt_01.png')
+        assert self.pairs(tmp_path, '*/rgb*.jpg', '*/gt*.png') == [
+            ('room_1/rgb_1.jpg', 'room_1/gt_01.png')
+        ]
+
+    def test_several_of_one_number_are_refused(self, tmp_path: Path) -> None:
+        touched(tmp_path, 'rgb/a1.jpg', 'gt/b1.png', 'gt/c01.png')
+        with pytest.raises(RecordingError, match='which end in the same number'):
+            self.pairs(tmp_path, 'rgb/*.jpg', 'gt/*.png')
+
+    def test_a_star_stays_within_a_name(self, tmp_path: Path) -> None:
+        touched(tmp_path, 'rgb/1.png', 'rgb/more/2.png', 'rgb/.hidden.png', 'rgb/x[1].png')
+        assert [path.name for path in matching_files(tmp_path, 'rgb/*.png')] == [
+            '1.png', 'x[1].png'
+        ]
+        assert [path.name for path in matching_files(tmp_path, 'rgb/x[1]*')] == ['x[1].png']
+
+    @given(st.lists(st.integers(0, 10**6), unique=True))
+    def test_numbers_sort_as_numbers(self, numbers: list[int]) -> None:
+        names = [f'f{number}.png' for number in numbers]
+        assert sorted(names, key=natural) == [f'f{number}.png' for number in sorted(numbers)]
+
+
+class TestRefusals:
+    @pytest.mark.parametrize('pattern', [
+        'rgb/1.png', '../*.png', 'rgb/../../*.png', '/etc/*', 'rgb/**/*.png', '', 'a\\*', '*\0',
+    ])
+    def test_patterns_that_are_none(self, folder: Path, pattern: str) -> None:
+        for patterns in ((pattern, 'depth/*.png'), ('rgb/*.png', pattern)):
+            with pytest.raises(ConfigError, match='a pattern should be a path below the folder'):
+                PatternSource(folder, *patterns)
+
+    def test_stars_that_differ_in_number(self, folder: Path) -> None:
+        with pytest.raises(ConfigError, match=r'should have as many \*'):
+            PatternSource(folder, 'rgb/*.png', '*/*.png')
+
+    @pytest.mark.parametrize(('settings', 'match'), [
+        ({'gt_per_metre': 0}, 'gt_per_metre must be above 0'),
+        ({'intrinsics': (1.0, 2.0)}, 'intrinsics should be fx fy cx cy'),
+    ])
+    def test_settings_out_of_range(
+        self, folder: Path, settings: dict[str, Any], match: str
+    ) -> None:
+        with pytest.raises(ConfigError, match=match):
+            PatternSource(folder, 'rgb/*.png', 'depth/*.png', **settings)
+
+    def test_no_frames(self, folder: Path) -> None:
+        with pytest.raises(RecordingError) as error:
+            PatternSource(folder, 'rgb/*.jpg', 'depth/*.png')
+        assert "0 files fit images='rgb/*.jpg', 3 fit gt_images='depth/*.png'" in str(error.value)
+
+    @pytest.mark.parametrize('array', [
+        np.ones((HEIGHT, WIDTH), np.uint16), np.ones((1, HEIGHT, WIDTH)),
+        np.array(['a']), np.empty((HEIGHT, WIDTH), object),
+    ])
+    def test_arrays_of_something_else(self, folder: Path, array: Any) -> None:
+        """Objects would be unpickled: code of whoever made the file."""
+        np.save(folder / 'depth/2.npy', array, allow_pickle=True)
+        with pytest.raises(ImageError, match=r'2.npy'):
+            PatternSource(folder, 'rgb/*.png', 'depth/*.npy')[0]
+
+    @pytest.mark.parametrize('content', [b'', b'\x93NUMPY', b'PK\x03\x04 no archive'])
+    def test_arrays_that_do_not_read(self, folder: Path, content: bytes) -> None:
+        (folder / 'depth/2.npy').write_bytes(content)
+        with pytest.raises(ImageError, match='cannot be read as a plain NumPy array'):
+            PatternSource(folder, 'rgb/*.png', 'depth/*.npy')[0]
+
+
+@pytest.mark.samples
+@pytest.mark.parametrize(('folder', 'patterns', 'per_metre', 'n_known'), [
+    ('kitti_depth', ('rgb/*.png', 'depth/*.png'), 256, (0.17, 0.22)),
+    ('nyu', ('rgb/rgb_*.jpg', 'depth/sync_depth_*.png'), 1000, (0.66, 0.76)),
+    ('nyu', ('rgb/*.jpg', 'depth/*.png'), 1000, (0.66, 0.76)),
+])
+def test_real_frames(
+    samples: Path, folder: str, patterns: tuple[str, str], per_metre: float,
+    n_known: tuple[float, float],
+) -> None:
+    source = PatternSource(samples / folder, *patterns, per_metre)
+    check_source(source)
+    assert (len(source), source.n_missed) == (3, 0)
+    for index in range(3):
+        assert n_known[0] < (source[index].target_m > 0).mean() < n_known[1]
