@@ -16,8 +16,8 @@ from typing import NamedTuple
 import xml.etree.ElementTree as ElementTree
 
 from clip_depth_ros import __version__
-from clip_depth_ros.settings import paths
 from clip_depth_ros.errors import MissingDependencyError
+from clip_depth_ros.settings import paths
 import pytest
 from source_tree import imports_of, PACKAGE, PACKAGE_DIR, python_files, ROOT
 
