@@ -23,7 +23,7 @@ def main(prefix: Path) -> None:
 
     check(Path(get_package_share_directory(PACKAGE)), prefix, 'ament index')
     imported = (
-        'import clip_depth_ros, clip_depth_ros.settings.paths as p; '
+        'import clip_depth_ros, clip_depth_ros.settings.installation as p; '
         'print(p.__file__, p.share_dir())'
     )
     command = [sys.executable, '-c', imported]

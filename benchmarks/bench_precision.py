@@ -18,7 +18,7 @@ import statistics
 import time
 
 from clip_depth_ros.predictor.build import build_predictor
-from clip_depth_ros.settings.config import PredictorSettings
+from clip_depth_ros.settings.predictor import PredictorSettings
 from clip_depth_ros.world.drive import Drive
 import numpy as np
 import torch

@@ -15,7 +15,7 @@ from clip_depth_ros.bags.writer import BagWriter
 from clip_depth_ros.core.cloud import CloudBuilder
 from clip_depth_ros.demo.methods import DemoMethod, DIAGNOSTICS
 from clip_depth_ros.demo.plan import DemoPlan
-from clip_depth_ros.settings.config import NodeSettings
+from clip_depth_ros.settings.node import NodeSettings
 from clip_depth_ros.types import Depth, Intrinsics
 import numpy as np
 from rosbags.typesys.stores.ros2_jazzy import (

@@ -14,7 +14,7 @@ from clip_depth_ros.model.backbone import build_backbone
 from clip_depth_ros.model.clip2depth import build_clip2depth
 from clip_depth_ros.model.clip2depth_weights import save_clip2depth
 from clip_depth_ros.settings.clip2depth import Clip2DepthSettings
-from clip_depth_ros.settings.config import PredictorSettings
+from clip_depth_ros.settings.predictor import PredictorSettings
 from small_clips import SMALL_VIT, write_json
 import torch
 

@@ -6,7 +6,7 @@ import json
 from pathlib import Path
 
 from clip_depth_ros.model.backbone import Backbone, build_backbone
-from clip_depth_ros.settings.config import PredictorSettings
+from clip_depth_ros.settings.predictor import PredictorSettings
 import cv2
 import numpy as np
 import torch

@@ -152,7 +152,7 @@ def test_command_modules_load_nothing_heavy():
 
 @pytest.mark.parametrize('code', [
     f'import {PACKAGE}',
-    f'import {PACKAGE}.types; from {PACKAGE}.settings import config, specs, paths',
+    f'import {PACKAGE}.types; from {PACKAGE}.settings import installation, node',
     f'from {PACKAGE}.cli.main import build_parser; build_parser()',
 ])
 def test_nothing_heavy_is_loaded(code: str):

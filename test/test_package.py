@@ -17,7 +17,7 @@ import xml.etree.ElementTree as ElementTree
 
 from clip_depth_ros import __version__
 from clip_depth_ros.errors import MissingDependencyError
-from clip_depth_ros.settings import paths
+from clip_depth_ros.settings import installation
 import pytest
 from source_tree import imports_of, PACKAGE, PACKAGE_DIR, python_files, ROOT
 
@@ -201,24 +201,24 @@ def test_every_script_is_a_function_of_the_package():
 
 
 def test_share_is_the_checkout_when_run_from_it():
-    assert paths.share_dir() == ROOT
-    assert paths.shared_file('config', 'fastdds.xml') == ROOT / 'config' / 'fastdds.xml'
+    assert installation.share_dir() == ROOT
+    assert installation.shared_file('config', 'fastdds.xml') == ROOT / 'config' / 'fastdds.xml'
 
 
 def test_a_missing_shared_file_is_named():
     with pytest.raises(MissingDependencyError, match=r'config/nothing\.yaml is missing: install'):
-        paths.shared_file('config', 'nothing.yaml')
+        installation.shared_file('config', 'nothing.yaml')
 
 
 def test_assets_travel_inside_the_package():
-    assert paths.assets_dir() == PACKAGE_DIR / 'assets'
+    assert installation.assets_dir() == PACKAGE_DIR / 'assets'
 
 
 def copied_package(folder: Path) -> Path:
-    """Copy what paths.py needs to a place that is no checkout, as an installer does."""
+    """Copy what installation.py needs to a place that is no checkout, as an installer does."""
     package = folder / PACKAGE
     (package / 'settings').mkdir(parents=True)
-    for name in ('__init__.py', 'errors.py', 'settings/__init__.py', 'settings/paths.py'):
+    for name in ('__init__.py', 'errors.py', 'settings/__init__.py', 'settings/installation.py'):
         (package / name).write_bytes((PACKAGE_DIR / name).read_bytes())
     return folder
 
@@ -235,7 +235,7 @@ def ask_share_dir(site: Path, **environment: str) -> subprocess.CompletedProcess
     """Ask a copied package for its share folder, in a process that knows no other copy."""
     code = (
         f'import sys; sys.path.insert(0, {str(site)!r}); '
-        'import clip_depth_ros.settings.paths as p; '
+        'import clip_depth_ros.settings.installation as p; '
     )
     return subprocess.run(
         [sys.executable, '-c', f'{code} print(p.share_dir())'],

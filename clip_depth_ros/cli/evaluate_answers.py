@@ -20,8 +20,8 @@ from clip_depth_ros.evaluation.run.baselines import (
 )
 from clip_depth_ros.evaluation.score.protocol import EvaluationProtocol
 from clip_depth_ros.predictor.build import build_predictor, choose_method
-from clip_depth_ros.settings.config import PredictorSettings
 from clip_depth_ros.settings.evaluation import EvaluateSettings
+from clip_depth_ros.settings.predictor import PredictorSettings
 from clip_depth_ros.sources.evaluation_sources import EvaluationFrames, open_for_evaluation
 from clip_depth_ros.sources.predicted_files import PredictedFiles
 from clip_depth_ros.sources.recorded_depth import RecordedDepth

@@ -15,9 +15,10 @@ from clip_depth_ros.cli.flags import given_settings
 from clip_depth_ros.core.files import check_free, make_folder
 from clip_depth_ros.errors import ConfigError, OutputError
 from clip_depth_ros.evaluation.score.protocols import load_protocol
-from clip_depth_ros.settings.config import NodeSettings, PredictorSettings
+from clip_depth_ros.settings.base import read_settings
 from clip_depth_ros.settings.evaluation import EvaluateSettings
-from clip_depth_ros.settings.files import read_parameters, read_settings
+from clip_depth_ros.settings.node import NodeSettings, read_parameters
+from clip_depth_ros.settings.predictor import PredictorSettings
 from clip_depth_ros.sources.evaluation_sources import open_for_evaluation
 
 _LOOK_AT_IMAGES: Final = {'ours', 'clip2depth', 'depthclip'}

@@ -32,7 +32,7 @@ from clip_depth_ros.evaluation.run.run_lock import run_lock
 from clip_depth_ros.evaluation.run.shards import Shard, shard_from, wait_for_all
 from clip_depth_ros.evaluation.score.bootstrap import ENOUGH_FRAMES, Resampling
 from clip_depth_ros.evaluation.score.protocols import differences, protocol_title
-from clip_depth_ros.settings.versions import versions
+from clip_depth_ros.settings.installation import versions
 from tqdm import tqdm
 
 

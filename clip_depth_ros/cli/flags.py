@@ -8,8 +8,8 @@ import argparse
 from collections.abc import Iterable
 from typing import Any
 
-from clip_depth_ros.settings.config import PredictorSettings, Settings
-from clip_depth_ros.settings.specs import setting_specs, SettingSpec
+from clip_depth_ros.settings.base import setting_specs, Settings, SettingSpec
+from clip_depth_ros.settings.predictor import PredictorSettings
 
 
 def add_setting_flags(

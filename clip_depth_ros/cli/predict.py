@@ -19,7 +19,7 @@ from clip_depth_ros.cli.flags import add_setting_flags, given_settings
 
 if TYPE_CHECKING:
     from clip_depth_ros.core.image_plan import Window
-    from clip_depth_ros.settings.config import PredictorSettings
+    from clip_depth_ros.settings.predictor import PredictorSettings
     from clip_depth_ros.types import Depth, DepthMap, Rgb
 
 
@@ -44,7 +44,7 @@ def run(args: argparse.Namespace) -> int:
     """Predict, write, and say what was written."""
     from clip_depth_ros.core.files import atomic_write_bytes, check_free
     from clip_depth_ros.predictor.build import build_predictor
-    from clip_depth_ros.settings.config import PredictorSettings
+    from clip_depth_ros.settings.predictor import PredictorSettings
 
     settings: PredictorSettings = PredictorSettings.from_mapping(given_settings(args))
     _check_grid(settings, is_wanted=args.save_grid)

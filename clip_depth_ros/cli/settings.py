@@ -9,8 +9,8 @@ from collections.abc import Callable, Iterable, Mapping
 import textwrap
 from typing import Any, Final
 
-from clip_depth_ros.settings.config import NodeSettings
-from clip_depth_ros.settings.specs import setting_specs, SettingSpec
+from clip_depth_ros.settings.base import setting_specs, SettingSpec
+from clip_depth_ros.settings.node import NodeSettings
 
 _COLUMNS: Final = ('parameter', 'type', 'default', 'unit', 'values', 'at run time', 'meaning')
 
@@ -19,7 +19,7 @@ _YAML_HEAD: Final = """\
 # SPDX-License-Identifier: Apache-2.0
 #
 # Every parameter of depth_node with its default.
-# Derived from clip_depth_ros/settings/config.py by: clip-depth settings --format yaml
+# Derived from clip_depth_ros/settings by: clip-depth settings --format yaml
 #
 # For your own file keep the first two lines that follow and what you change. ROS reads these files
 # strictly: write [1.0, 2.5] rather than [1, 2.5]; an empty list has no type, so a list that is

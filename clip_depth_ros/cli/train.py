@@ -66,8 +66,8 @@ def run(args: argparse.Namespace) -> int:
 
 def _values(args: argparse.Namespace) -> dict[str, Any]:
     """Give the settings that are named: preset, then file, then flags."""
-    from clip_depth_ros.settings.files import read_settings
-    from clip_depth_ros.settings.paths import shared_file
+    from clip_depth_ros.settings.base import read_settings
+    from clip_depth_ros.settings.installation import shared_file
 
     preset = shared_file('config', 'train', f'{args.preset}.yaml') if args.preset else None
     return {

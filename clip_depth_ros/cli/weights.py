@@ -109,6 +109,6 @@ def _show(results: Mapping[str, Any]) -> None:
 
 def _install(path: Path) -> None:
     from clip_depth_ros.core.files import atomic_write_bytes
-    from clip_depth_ros.settings.paths import assets_dir
+    from clip_depth_ros.settings.installation import assets_dir
 
     atomic_write_bytes(assets_dir() / path.name, path.read_bytes())

@@ -10,9 +10,8 @@ from typing import Any, Final
 
 from clip_depth_ros.errors import WeightsError
 from clip_depth_ros.predictor.build import choose_method
-from clip_depth_ros.settings.config import NodeSettings
-from clip_depth_ros.settings.files import read_parameters
-from clip_depth_ros.settings.paths import assets_dir, BUNDLED_CLIP
+from clip_depth_ros.settings.installation import assets_dir, BUNDLED_CLIP
+from clip_depth_ros.settings.node import NodeSettings, read_parameters
 
 TITLES: Final[Mapping[str, str]] = {'clip2depth': 'CLIP2Depth', 'depthclip': 'DepthCLIP'}
 """The methods by setting, with the names that people know; first the one that is trained."""

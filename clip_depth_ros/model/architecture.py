@@ -13,8 +13,8 @@ from pathlib import Path
 from typing import Any, Final
 
 from clip_depth_ros.errors import ConfigError
-from clip_depth_ros.settings.config import TINY
-from clip_depth_ros.settings.paths import assets_dir
+from clip_depth_ros.settings.installation import assets_dir
+from clip_depth_ros.settings.predictor import TINY
 import open_clip
 from open_clip.pretrained import get_pretrained_cfg, list_pretrained_tags_by_model
 import torch

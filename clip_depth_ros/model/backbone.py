@@ -21,7 +21,7 @@ from clip_depth_ros.model.devices import DTYPES, explain_out_of_memory, Precisio
 from clip_depth_ros.model.states import hash_of_values
 from clip_depth_ros.model.text import TextEncoder, tokenizer_for
 from clip_depth_ros.model.towers import ImageTower, ResnetTower, VitTower
-from clip_depth_ros.settings.config import PredictorSettings
+from clip_depth_ros.settings.predictor import PredictorSettings
 import numpy as np
 from numpy.typing import NDArray
 from open_clip.model import convert_weights_to_lp

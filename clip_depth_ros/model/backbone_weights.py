@@ -11,8 +11,8 @@ from clip_depth_ros.errors import WeightsError
 from clip_depth_ros.model.architecture import Architecture
 from clip_depth_ros.model.published import check_quick_gelu, find_published
 from clip_depth_ros.model.weights import load_weights, read_weights
-from clip_depth_ros.settings.config import BUNDLED, PredictorSettings
-from clip_depth_ros.settings.paths import assets_dir, BUNDLED_CLIP
+from clip_depth_ros.settings.installation import assets_dir, BUNDLED_CLIP
+from clip_depth_ros.settings.predictor import BUNDLED, PredictorSettings
 from torch import nn
 
 RANDOM: Final = 'random'

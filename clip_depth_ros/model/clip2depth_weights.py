@@ -17,7 +17,7 @@ from clip_depth_ros.model.backbone import Backbone
 from clip_depth_ros.model.clip2depth import build_clip2depth, Clip2Depth
 from clip_depth_ros.model.states import misfits, not_finite, some
 from clip_depth_ros.settings.clip2depth import Clip2DepthSettings
-from clip_depth_ros.settings.paths import assets_dir, BUNDLED_CLIP2DEPTH
+from clip_depth_ros.settings.installation import assets_dir, BUNDLED_CLIP2DEPTH
 import safetensors
 import safetensors.torch
 import torch

@@ -12,7 +12,7 @@ from clip_depth_ros.core.image_plan import ImagePlan, plan_patches, Size
 from clip_depth_ros.core.rgb import check_rgb
 from clip_depth_ros.errors import ClipDepthError
 from clip_depth_ros.model.backbone import Backbone
-from clip_depth_ros.settings.config import PredictorSettings
+from clip_depth_ros.settings.predictor import PredictorSettings
 from clip_depth_ros.types import Depth, DepthMap, DepthPredictor, Rgb
 import cv2
 import numpy as np

@@ -17,8 +17,8 @@ from typing import Literal
 
 from clip_depth_ros.core.rgb import check_rgb
 from clip_depth_ros.errors import WeightsError
-from clip_depth_ros.settings.config import BUNDLED, PredictorSettings, TINY
-from clip_depth_ros.settings.paths import assets_dir, BUNDLED_CLIP2DEPTH
+from clip_depth_ros.settings.installation import assets_dir, BUNDLED_CLIP2DEPTH
+from clip_depth_ros.settings.predictor import BUNDLED, PredictorSettings, TINY
 from clip_depth_ros.types import DepthMap, DepthPredictor, Rgb
 import numpy as np
 

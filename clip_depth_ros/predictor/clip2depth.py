@@ -32,7 +32,7 @@ from clip_depth_ros.predictor.base import (
     within_range,
     work_on,
 )
-from clip_depth_ros.settings.config import PredictorSettings
+from clip_depth_ros.settings.predictor import PredictorSettings
 from clip_depth_ros.types import Depth, DepthMap, DepthPredictor, Rgb
 import cv2
 import numpy as np

@@ -32,7 +32,7 @@ from clip_depth_ros.predictor.base import (
     within_range,
     work_on,
 )
-from clip_depth_ros.settings.config import PredictorSettings
+from clip_depth_ros.settings.predictor import PredictorSettings
 from clip_depth_ros.types import DepthMap, DepthPredictor, Rgb
 import numpy as np
 from numpy.typing import NDArray

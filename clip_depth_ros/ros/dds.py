@@ -9,7 +9,7 @@ import os
 from pathlib import Path
 from typing import Final
 
-from clip_depth_ros.settings.paths import shared_file
+from clip_depth_ros.settings.installation import shared_file
 
 PROFILE_VARIABLES: Final = ('FASTRTPS_DEFAULT_PROFILES_FILE', 'FASTDDS_DEFAULT_PROFILES_FILE')
 """Fast DDS 2 reads the first, Fast DDS 3 the second."""

@@ -13,7 +13,7 @@ from __future__ import annotations
 import itertools
 from typing import Literal
 
-from clip_depth_ros.settings.config import setting, Settings
+from clip_depth_ros.settings.base import setting, Settings
 from pydantic import field_validator, model_validator
 
 

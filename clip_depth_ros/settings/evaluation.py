@@ -6,7 +6,7 @@ from __future__ import annotations
 
 from typing import Final, Literal
 
-from clip_depth_ros.settings.config import setting, Settings
+from clip_depth_ros.settings.base import setting, Settings
 from pydantic import field_validator, model_validator
 
 PREDICT: Final = (
@@ -170,7 +170,7 @@ class EvaluateSettings(SourceSettings):
         return self
 
     def predicted(self) -> tuple[str, ...]:
-        """Give whose depth is evaluated, completed where nothing is named."""
+        """Return whose depth is evaluated, completed where nothing is named."""
         if self.predict:
             return tuple(dict.fromkeys(self.predict))
         named = {'topic': self.pred_topic, 'dir': self.pred_dir}

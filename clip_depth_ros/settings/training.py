@@ -6,8 +6,9 @@ from __future__ import annotations
 
 from typing import Any, Literal
 
+from clip_depth_ros.settings.base import setting
 from clip_depth_ros.settings.clip2depth import Clip2DepthSettings
-from clip_depth_ros.settings.config import PredictorSettings, setting
+from clip_depth_ros.settings.predictor import PredictorSettings
 from pydantic import model_validator
 
 
@@ -248,7 +249,7 @@ class TrainSettings(Clip2DepthSettings):
         return self
 
     def image_augmentations(self) -> list[str]:
-        """Give the names of those settings in force that change what an image shows."""
+        """Return the names of those settings in force that change what an image shows."""
         names = (
             'augment_crop_width_px', 'augment_crop_height_px', 'augment_rotate_deg',
             'augment_gamma', 'augment_brightness', 'augment_color',
@@ -256,7 +257,7 @@ class TrainSettings(Clip2DepthSettings):
         return [name for name in names if getattr(self, name)]
 
     def model_settings(self) -> Clip2DepthSettings:
-        """Give the settings of the model alone."""
+        """Return the settings of the model alone."""
         names = Clip2DepthSettings.model_fields
         settings: Clip2DepthSettings = Clip2DepthSettings.from_mapping(
             {name: getattr(self, name) for name in names}
@@ -264,7 +265,7 @@ class TrainSettings(Clip2DepthSettings):
         return settings
 
     def backbone_settings(self) -> PredictorSettings:
-        """Give the settings that say which CLIP to build."""
+        """Return the settings that say which CLIP to build."""
         names = ('backbone', 'pretrained', 'clip_weights', 'allow_download', 'device')
         settings: PredictorSettings = PredictorSettings.from_mapping(
             {name: getattr(self, name) for name in names}

@@ -27,11 +27,9 @@ from clip_depth_ros.model.clip2depth_weights import (
 )
 from clip_depth_ros.model.devices import this_machine
 from clip_depth_ros.predictor.build import build_predictor
-from clip_depth_ros.settings.config import PredictorSettings, TINY
-from clip_depth_ros.settings.paths import BUNDLED_CLIP, BUNDLED_CLIP2DEPTH
-from clip_depth_ros.settings.presets import DEPTH_WORDS
+from clip_depth_ros.settings.installation import BUNDLED_CLIP, BUNDLED_CLIP2DEPTH, versions
+from clip_depth_ros.settings.predictor import DEPTH_WORDS, PredictorSettings, TINY
 from clip_depth_ros.settings.training import TrainSettings
-from clip_depth_ros.settings.versions import versions
 from clip_depth_ros.sources.rendered import WorldSource
 from clip_depth_ros.sources.samples import SampleSource
 from clip_depth_ros.training.captions import Vocabulary

@@ -15,10 +15,9 @@ from clip_depth_ros.model.clip2depth_weights import (
     read_clip2depth,
 )
 from clip_depth_ros.model.clipseg import load_clipseg
-from clip_depth_ros.settings.config import BUNDLED
-from clip_depth_ros.settings.paths import assets_dir, BUNDLED_CLIP2DEPTH
+from clip_depth_ros.settings.installation import assets_dir, BUNDLED_CLIP2DEPTH, versions
+from clip_depth_ros.settings.predictor import BUNDLED
 from clip_depth_ros.settings.training import TrainSettings
-from clip_depth_ros.settings.versions import versions
 from clip_depth_ros.sources.samples import SampleSource
 from clip_depth_ros.training.frames import Crop
 from clip_depth_ros.training.frozen import FrozenClip

@@ -17,7 +17,8 @@ from clip_depth_ros.model.depthclip import check_official
 from clip_depth_ros.model.weights import read_weights
 from clip_depth_ros.predictor.build import build_predictor
 from clip_depth_ros.ros.pacing import schedule
-from clip_depth_ros.settings.config import NodeSettings, PredictorSettings
+from clip_depth_ros.settings.node import NodeSettings
+from clip_depth_ros.settings.predictor import PredictorSettings
 from clip_depth_ros.sources.kitti import read_kitti_image
 from clip_depth_ros.types import RecordedMessage
 import pytest

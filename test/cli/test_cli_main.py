@@ -13,8 +13,8 @@ from clip_depth_ros.cli import settings as settings_command
 from clip_depth_ros.cli.flags import add_setting_flags, given_settings
 from clip_depth_ros.cli.main import build_parser, COMMANDS, main
 from clip_depth_ros.errors import ConfigError, OutputError
-from clip_depth_ros.settings.config import PredictorSettings
-from clip_depth_ros.settings.specs import setting_specs
+from clip_depth_ros.settings.base import setting_specs
+from clip_depth_ros.settings.predictor import PredictorSettings
 import pytest
 from source_tree import ROOT
 

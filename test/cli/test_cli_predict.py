@@ -9,7 +9,7 @@ import sys
 from clip_depth_ros.cli.main import main
 from clip_depth_ros.core.color import colorize
 from clip_depth_ros.predictor.build import build_predictor
-from clip_depth_ros.settings.config import PredictorSettings
+from clip_depth_ros.settings.predictor import PredictorSettings
 import cv2
 import numpy as np
 import pytest

@@ -6,8 +6,8 @@ from typing import get_args
 
 from clip_depth_ros.core.color import colorize, ColorMap
 from clip_depth_ros.errors import ConfigError
-from clip_depth_ros.settings.config import NodeSettings
-from clip_depth_ros.settings.specs import setting_specs
+from clip_depth_ros.settings.base import setting_specs
+from clip_depth_ros.settings.node import NodeSettings
 from hypothesis import given, strategies as st
 import numpy as np
 import pytest

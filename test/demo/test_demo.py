@@ -21,7 +21,7 @@ from clip_depth_ros.demo.errors import fit_to, metrics_within
 from clip_depth_ros.demo.methods import BUNDLED_NOTE, NEXT_STEPS, output_topics, RANDOM_NOTE
 from clip_depth_ros.demo.words import NO_TRUTH
 from clip_depth_ros.predictor.build import build_predictor
-from clip_depth_ros.settings.config import NodeSettings
+from clip_depth_ros.settings.node import NodeSettings
 from clip_depth_ros.types import Intrinsics
 from clip_depth_ros.world.drive import render_drive
 import numpy as np

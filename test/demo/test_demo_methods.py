@@ -16,8 +16,9 @@ from clip_depth_ros.demo.methods import (
 )
 from clip_depth_ros.demo.processes import shared_cores
 from clip_depth_ros.errors import WeightsError
-from clip_depth_ros.settings.config import NodeSettings, TINY
-from clip_depth_ros.settings.paths import BUNDLED_CLIP, BUNDLED_CLIP2DEPTH
+from clip_depth_ros.settings.installation import BUNDLED_CLIP, BUNDLED_CLIP2DEPTH
+from clip_depth_ros.settings.node import NodeSettings
+from clip_depth_ros.settings.predictor import TINY
 import pytest
 
 RANDOM = {'backbone': TINY, 'pretrained': 'random'}

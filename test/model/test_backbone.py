@@ -15,7 +15,7 @@ from clip_depth_ros.model.devices import (
     resolve_precision,
 )
 from clip_depth_ros.model.text import BpeTokenizer, TextEncoder
-from clip_depth_ros.settings.config import PredictorSettings
+from clip_depth_ros.settings.predictor import PredictorSettings
 import numpy as np
 import open_clip
 from open_clip.model import resize_pos_embed

@@ -10,7 +10,7 @@ from clip_depth_ros.model import backbone_weights
 from clip_depth_ros.model.architecture import find_architecture, IMAGENET_MEAN, IMAGENET_STD
 from clip_depth_ros.model.backbone import build_backbone
 from clip_depth_ros.model.states import hash_of_values
-from clip_depth_ros.settings.config import PredictorSettings
+from clip_depth_ros.settings.predictor import PredictorSettings
 import numpy as np
 import open_clip
 from open_clip.model import resize_pos_embed

@@ -12,7 +12,7 @@ from clip_depth_ros.model.backbone import build_backbone
 from clip_depth_ros.model.clip2depth import build_clip2depth, Clip2Depth, to_metres
 from clip_depth_ros.model.mirror import mirror_vector
 from clip_depth_ros.settings.clip2depth import Clip2DepthSettings
-from clip_depth_ros.settings.config import PredictorSettings
+from clip_depth_ros.settings.predictor import PredictorSettings
 import numpy as np
 import pytest
 from small_clip2depth import DEEP_VIT, make_lively, small_settings

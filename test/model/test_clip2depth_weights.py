@@ -18,7 +18,7 @@ from clip_depth_ros.model.clip2depth_weights import (
     save_clip2depth,
 )
 from clip_depth_ros.settings.clip2depth import Clip2DepthSettings
-from clip_depth_ros.settings.config import PredictorSettings
+from clip_depth_ros.settings.predictor import PredictorSettings
 import pytest
 import safetensors.torch
 from small_clip2depth import DEEP_VIT, make_lively, METRICS, small_settings

@@ -15,7 +15,7 @@ from clip_depth_ros.model.backbone import build_backbone
 from clip_depth_ros.model.fitting import fitting_backbones
 from clip_depth_ros.model.published import check_quick_gelu, download, find_published
 from clip_depth_ros.model.weights import load_weights, openai_hashes, read_weights
-from clip_depth_ros.settings.config import PredictorSettings
+from clip_depth_ros.settings.predictor import PredictorSettings
 import huggingface_hub
 import open_clip
 import pytest

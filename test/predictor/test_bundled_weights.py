@@ -9,8 +9,13 @@ import json
 
 from clip_depth_ros.model.clip2depth_weights import read_clip2depth
 from clip_depth_ros.predictor.build import build_predictor
-from clip_depth_ros.settings.config import PredictorSettings
-from clip_depth_ros.settings.paths import assets_dir, BUNDLED_CLIP, BUNDLED_CLIP2DEPTH, shared_file
+from clip_depth_ros.settings.installation import (
+    assets_dir,
+    BUNDLED_CLIP,
+    BUNDLED_CLIP2DEPTH,
+    shared_file,
+)
+from clip_depth_ros.settings.predictor import PredictorSettings
 from clip_depth_ros.training.held_out import predict_all, score, seam_ratios
 from clip_depth_ros.training.recipe import check_bands, FULL, RESULTS
 from clip_depth_ros.world.drive import Drive

@@ -24,8 +24,8 @@ from clip_depth_ros.model.backbone import build_backbone
 from clip_depth_ros.model.clip2depth_weights import load_clip2depth, read_clip2depth
 from clip_depth_ros.predictor.build import build_predictor
 from clip_depth_ros.predictor.clip2depth import Clip2DepthPredictor
-from clip_depth_ros.settings.config import PredictorSettings
-from clip_depth_ros.settings.paths import BUNDLED_CLIP, BUNDLED_CLIP2DEPTH
+from clip_depth_ros.settings.installation import BUNDLED_CLIP, BUNDLED_CLIP2DEPTH
+from clip_depth_ros.settings.predictor import PredictorSettings
 import cv2
 import numpy as np
 import pytest

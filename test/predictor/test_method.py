@@ -10,8 +10,8 @@ from typing import Any
 from clip_depth_ros.errors import ConfigError, WeightsError
 import clip_depth_ros.predictor.build
 from clip_depth_ros.predictor.build import choose_method, MethodChoice
-from clip_depth_ros.settings.config import PredictorSettings
-from clip_depth_ros.settings.paths import BUNDLED_CLIP2DEPTH
+from clip_depth_ros.settings.installation import BUNDLED_CLIP2DEPTH
+from clip_depth_ros.settings.predictor import PredictorSettings
 import pytest
 
 BUNDLED: dict[str, Any] = {'backbone': 'tiny', 'pretrained': 'bundled'}

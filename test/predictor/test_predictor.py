@@ -11,7 +11,7 @@ import weakref
 from clip_depth_ros.errors import ClipDepthError, ConfigError, DeviceError, ImageError
 from clip_depth_ros.model.text import TextEncoder
 from clip_depth_ros.predictor.build import build_predictor, ConstantPredictor
-from clip_depth_ros.settings.config import PredictorSettings
+from clip_depth_ros.settings.predictor import PredictorSettings
 import numpy as np
 import pytest
 from small_clips import blobs, lively, SMALL_RESNET, SMALL_VIT, write_json

@@ -16,7 +16,7 @@ import json
 from pathlib import Path
 from typing import Any, get_args
 
-from clip_depth_ros.settings.config import NodeSettings
+from clip_depth_ros.settings.node import NodeSettings
 import pytest
 from source_tree import PACKAGE, ROOT
 import yaml

@@ -10,9 +10,9 @@ import math
 from typing import Any
 
 from clip_depth_ros.errors import ConfigError
-from clip_depth_ros.settings.checks import log_spaced
-from clip_depth_ros.settings.config import NodeSettings, PredictorSettings, Settings
-from clip_depth_ros.settings.presets import BINS_M, DEPTH_WORDS
+from clip_depth_ros.settings.base import Settings
+from clip_depth_ros.settings.node import NodeSettings
+from clip_depth_ros.settings.predictor import BINS_M, DEPTH_WORDS, log_spaced, PredictorSettings
 from hypothesis import given, strategies as st
 import pydantic
 import pytest

@@ -7,7 +7,8 @@ from __future__ import annotations
 from pathlib import Path
 
 from clip_depth_ros.errors import ConfigError, MissingDependencyError
-from clip_depth_ros.settings.files import read_parameters, read_settings
+from clip_depth_ros.settings.base import read_settings
+from clip_depth_ros.settings.node import read_parameters
 import pytest
 from source_tree import ROOT
 

@@ -8,8 +8,9 @@ import math
 from typing import Any
 
 from clip_depth_ros.errors import ConfigError
-from clip_depth_ros.settings.config import NodeSettings, PredictorSettings
-from clip_depth_ros.settings.specs import setting_specs, SettingSpec
+from clip_depth_ros.settings.base import setting_specs, SettingSpec
+from clip_depth_ros.settings.node import NodeSettings
+from clip_depth_ros.settings.predictor import PredictorSettings
 import pytest
 
 SPECS = setting_specs(NodeSettings)

@@ -9,8 +9,8 @@ from typing import Any
 
 from clip_depth_ros.cli.main import main
 from clip_depth_ros.cli.settings import settings_text
-from clip_depth_ros.settings.config import NodeSettings
-from clip_depth_ros.settings.specs import setting_specs
+from clip_depth_ros.settings.base import setting_specs
+from clip_depth_ros.settings.node import NodeSettings
 import pytest
 from source_tree import ROOT
 import yaml

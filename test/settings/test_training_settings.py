@@ -7,8 +7,8 @@ from __future__ import annotations
 from typing import Any
 
 from clip_depth_ros.errors import ConfigError
+from clip_depth_ros.settings.base import setting_specs, SettingSpec
 from clip_depth_ros.settings.clip2depth import Clip2DepthSettings
-from clip_depth_ros.settings.specs import setting_specs, SettingSpec
 from clip_depth_ros.settings.training import TrainSettings
 import pytest
 from source_tree import ROOT

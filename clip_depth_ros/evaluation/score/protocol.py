@@ -6,7 +6,7 @@ from __future__ import annotations
 
 from typing import Literal
 
-from clip_depth_ros.settings.config import setting, Settings
+from clip_depth_ros.settings.base import setting, Settings
 from pydantic import model_validator
 
 

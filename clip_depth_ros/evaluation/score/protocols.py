@@ -10,8 +10,8 @@ from typing import Any, Final
 
 from clip_depth_ros.errors import ConfigError
 from clip_depth_ros.evaluation.score.protocol import EvaluationProtocol
-from clip_depth_ros.settings.files import read_settings
-from clip_depth_ros.settings.paths import shared_file
+from clip_depth_ros.settings.base import read_settings
+from clip_depth_ros.settings.installation import shared_file
 
 PROTOCOL_NAMES: Final = (
     'plain', 'raw-lidar', 'kitti-eigen-garg', 'kitti-eigen-garg-kb', 'kitti-eigen-eigen',

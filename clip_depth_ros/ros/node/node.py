@@ -34,7 +34,8 @@ from clip_depth_ros.ros.node.parameters import (
 from clip_depth_ros.ros.node.pipeline import Arrival, Pipeline
 from clip_depth_ros.ros.node.qos import qos_overrides
 from clip_depth_ros.ros.node.worker import LatestWorker
-from clip_depth_ros.settings.config import NodeSettings, PredictorSettings
+from clip_depth_ros.settings.node import NodeSettings
+from clip_depth_ros.settings.predictor import PredictorSettings
 from clip_depth_ros.types import DepthPredictor
 from diagnostic_msgs.msg import DiagnosticArray
 import numpy as np

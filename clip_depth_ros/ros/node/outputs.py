@@ -13,7 +13,7 @@ from clip_depth_ros.core.color import colorize
 from clip_depth_ros.ros.node.calibration import Camera, scaled_info
 from clip_depth_ros.ros.node.images import as_bytes, depth_message, rgb_message
 from clip_depth_ros.ros.node.qos import policy_name, qos_overrides
-from clip_depth_ros.settings.config import NodeSettings
+from clip_depth_ros.settings.node import NodeSettings
 from clip_depth_ros.types import Depth, Rgb
 import cv2
 import numpy as np

@@ -9,8 +9,8 @@ import difflib
 from typing import Any, Final
 
 from clip_depth_ros.errors import ConfigError
-from clip_depth_ros.settings.config import NodeSettings
-from clip_depth_ros.settings.specs import setting_specs, SettingSpec
+from clip_depth_ros.settings.base import setting_specs, SettingSpec
+from clip_depth_ros.settings.node import NodeSettings
 from rcl_interfaces.msg import (
     FloatingPointRange,
     IntegerRange,

@@ -1,34 +1,23 @@
 # Copyright 2026 The clip_depth_ros authors
 # SPDX-License-Identifier: Apache-2.0
 """
-Every setting once: default, unit, range, description, and whether it may change at run time.
+Everything that turns an image into depth, as settings; and the words and depth bins by name.
 
-ROS parameter descriptors, ``config/depth_node.yaml``, command-line flags and the parameter table
-in the docs are derived from these classes (see :mod:`clip_depth_ros.settings.specs`).
+Unless marked as our choice, words and bins are the ablations of the paper (Zhang, Zeng, Guo, Li:
+"Can Language Understand Depth?", ACM Multimedia 2022, arXiv 2207.01077) as its released code
+holds them.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
+import itertools
 import re
-from typing import Any, Final, Literal
+from types import MappingProxyType
+from typing import Final, Literal
 
-from clip_depth_ros.errors import ConfigError
-from clip_depth_ros.settings.checks import (
-    check_as_many,
-    check_ascending,
-    check_gaps,
-    log_spaced,
-)
-from clip_depth_ros.settings.presets import BINS_M, DEPTH_WORDS, OUTDOOR
-from pydantic import (
-    BaseModel,
-    ConfigDict,
-    Field,
-    field_validator,
-    model_validator,
-    ValidationError,
-)
+from clip_depth_ros.settings.base import setting, Settings
+from pydantic import field_validator, model_validator
 
 TINY: Final = 'tiny'
 """The backbone whose architecture comes with this package."""
@@ -36,61 +25,37 @@ TINY: Final = 'tiny'
 BUNDLED: Final = 'bundled'
 """The value of pretrained for the weights that come with this package."""
 
+DEPTH_WORDS: Final[Mapping[str, tuple[str, ...]]] = MappingProxyType({
+    'original': (
+        'giant', 'extremely close', 'close', 'not in distance', 'a little remote', 'far', 'unseen',
+    ),
+    'prompt1': (
+        'extremely close', 'close', 'middle', 'a little far', 'far', 'quite far', 'unseen',
+    ),
+    'prompt2': (
+        'extremely close', 'very close', 'close', 'a little close', 'a little far', 'far',
+        'unseen',
+    ),
+    'prompt3': (
+        'giant', 'close', 'a little close', 'not in distance', 'a bit remote', 'far', 'unseen',
+    ),
+})
+"""Words for distance, nearest first."""
 
-def setting(
-    default: Any,
-    description: str,
-    *,
-    unit: str = '',
-    at_run_time: bool = False,
-    **bounds: Any,
-) -> Any:
-    """Declare one setting; ``bounds`` are pydantic's ge, gt, le, lt."""
-    extra: dict[str, Any] = {'unit': unit, 'at_run_time': at_run_time}
-    return Field(default, description=description, json_schema_extra=extra, **bounds)
+BINS_M: Final[Mapping[str, tuple[float, ...]]] = MappingProxyType({
+    'original': (1.00, 1.50, 2.00, 2.25, 2.50, 2.75, 3.00),
+    'scene1': (1.00, 2.00, 2.25, 2.50, 2.75, 3.00, 4.00),
+    'scene2': (1.00, 1.50, 2.00, 2.50, 3.00, 3.50, 4.00),
+    'scene3': (1.00, 1.25, 1.50, 1.75, 2.00, 2.25, 2.50),
+    'scene4': (2.00, 2.50, 3.00, 3.25, 3.50, 3.75, 4.00),
+})
+"""Depth of each class, metres, nearest first."""
 
+OUTDOOR: Final = 'outdoor'
+"""Our choice: bins spaced evenly in log depth over the configured range, one for each word."""
 
-class Settings(BaseModel):
-    """Base of all settings: frozen, checked on the way in, unknown names refused."""
-
-    model_config = ConfigDict(frozen=True, extra='forbid', allow_inf_nan=False)
-
-    @classmethod
-    def from_mapping(cls, values: Mapping[str, Any]) -> Any:
-        """
-        Build settings from plain values; what is not named keeps its default.
-
-        Raises
-        ------
-        ConfigError
-            Naming each setting that is unknown, of the wrong type or out of range, and its value.
-
-        """
-        try:
-            return cls.model_validate(dict(values))
-        except ValidationError as error:
-            raise ConfigError(_explain(cls, error)) from error
-
-    @classmethod
-    def check_each(cls, values: Mapping[str, Any]) -> None:
-        """
-        Check values one by one, not whether they go together.
-
-        Raises
-        ------
-        ConfigError
-            Naming each setting that is unknown, of the wrong type or out of range, and its value.
-
-        """
-        try:
-            cls.model_validate(dict(values))
-        except ValidationError as error:
-            if any(problem['loc'] for problem in error.errors()):
-                raise ConfigError(_explain(cls, error)) from error
-
-    def changed(self, **values: Any) -> Any:
-        """Give the same settings with some values replaced, checked again as a whole."""
-        return type(self).from_mapping({**self.model_dump(), **values})
+MAX_DEPTH_M = 1000.0
+"""Farther than anything that a camera on a robot looks at."""
 
 
 class PredictorSettings(Settings):
@@ -250,18 +215,18 @@ class PredictorSettings(Settings):
     @classmethod
     def _check_templates(cls, templates: tuple[str, ...]) -> tuple[str, ...]:
         for template in templates:
-            check_gaps(template, 2)
+            _check_gaps(template, 2)
         return templates
 
     @field_validator('scene_template')
     @classmethod
     def _check_scene_template(cls, template: str) -> str:
-        return check_gaps(template, 1)
+        return _check_gaps(template, 1)
 
     @field_validator('bins_m')
     @classmethod
     def _check_bins(cls, bins_m: tuple[float, ...]) -> tuple[float, ...]:
-        return check_ascending(bins_m)
+        return _check_ascending(bins_m)
 
     @model_validator(mode='after')
     def _check_together(self) -> PredictorSettings:
@@ -283,7 +248,7 @@ class PredictorSettings(Settings):
     def _check_bins_together(self, scenes: Mapping[str, tuple[float, ...]]) -> None:
         words, bins_m = self.resolved_words(), self.resolved_bins_m()
         source = 'bins_m' if self.bins_m else f'bins={self.bins!r}'
-        check_as_many(words, bins_m, source)
+        _check_as_many(words, bins_m, source)
         if bins_m[-1] < self.min_depth_m or bins_m[0] > self.max_depth_m:
             raise ValueError(
                 f'all depth bins, {bins_m[0]} to {bins_m[-1]} m ({source}), lie outside of '
@@ -291,39 +256,39 @@ class PredictorSettings(Settings):
                 "be answered; set bins='outdoor', your own bins_m, or another range"
             )
         for name, scene_bins_m in scenes.items() if self.scene_aware else ():
-            check_as_many(words, scene_bins_m, f'scene_bins {name!r}')
+            _check_as_many(words, scene_bins_m, f'scene_bins {name!r}')
         if self.scene_aware and len(scenes) < 2:
             raise ValueError(
                 f'scene_aware needs two scenes or more to choose from, got scene_bins={[*scenes]}'
             )
 
     def uses_bundled(self) -> bool:
-        """Say whether the bundled CLIP is asked for, for which CLIP2Depth is bundled too."""
+        """Return whether the bundled CLIP is asked for, for which CLIP2Depth is bundled too."""
         is_bundled = self.backbone == TINY and self.pretrained == BUNDLED
         return is_bundled and not self.clip_weights
 
     def means_clip2depth(self) -> bool:
-        """Say whether these settings lead to CLIP2Depth, so that words and bins do not matter."""
+        """Return whether the bundled CLIP is asked for, which has a bundled CLIP2Depth."""
         has_weights = bool(self.clip2depth_weights) or self.uses_bundled()
         return self.method == 'clip2depth' or (self.method == 'auto' and has_weights)
 
     def answer_range_m(self) -> tuple[float, float]:
-        """Give the nearest and farthest depth of an answer: that of the bins in force, if any."""
+        """Return whether these settings lead to CLIP2Depth, where words and bins do not matter."""
         if self.means_clip2depth():
             return self.min_depth_m, self.max_depth_m
         bins_m = self.resolved_bins_m()
         return bins_m[0], bins_m[-1]
 
     def resolved_words(self) -> tuple[str, ...]:
-        """Give the words for distance that are in force, nearest first."""
+        """Return the words for distance that are in force, nearest first."""
         return self.depth_words or DEPTH_WORDS[self.prompts]
 
     def resolved_bins_m(self) -> tuple[float, ...]:
-        """Give the depth bins that are in force, metres, one for each word."""
+        """Return the depth bins that are in force, metres, one for each word."""
         return self.bins_m or self._preset_bins_m(self.bins)
 
     def resolved_scenes(self) -> dict[str, tuple[float, ...]]:
-        """Give the bins of each scene, metres, by scene name."""
+        """Return the bins of each scene, metres, by scene name."""
         return dict(self._parse_scene(entry) for entry in self.scene_bins)
 
     def _preset_bins_m(self, name: str) -> tuple[float, ...]:
@@ -338,7 +303,7 @@ class PredictorSettings(Settings):
         if bins in BINS_M or bins == OUTDOOR:
             return name, self._preset_bins_m(bins)
         try:
-            return name, check_ascending(tuple(float(text) for text in bins.split()))
+            return name, _check_ascending(tuple(float(text) for text in bins.split()))
         except ValueError as error:
             raise ValueError(
                 f'scene_bins {entry!r}: bins must be one of {[*BINS_M, OUTDOOR]} or ascending '
@@ -346,82 +311,35 @@ class PredictorSettings(Settings):
             ) from error
 
 
-class NodeSettings(PredictorSettings):
-    """What the ROS node needs to know besides: topics' formats, matching, outputs."""
-
-    image_transport: Literal['raw', 'compressed'] = setting(
-        'raw', 'Camera topic to listen to: raw is image, compressed is image/compressed.'
-    )
-    intrinsics_source: Literal['auto', 'P', 'K'] = setting(
-        'auto',
-        'Which matrix of camera_info describes the image. P: rectified images; K: unrectified, '
-        'with distortion D; auto: P, or K when P[0] is 0.',
-        at_run_time=True,
-    )
-    sync_mode: Literal['auto', 'exact', 'nearest', 'last'] = setting(
-        'auto',
-        'Which camera_info goes with an image. exact: the same stamp; nearest: within '
-        'sync_tolerance_s; last: the newest known; auto: exact, else nearest, else last.',
-        at_run_time=True,
-    )
-    sync_tolerance_s: float = setting(
-        0.05, 'Largest stamp difference of an image and its camera_info for nearest.', unit='s',
-        at_run_time=True, ge=0.0, le=10.0,
-    )
-    sync_wait_s: float = setting(
-        0.1,
-        'How long after its arrival an image waits for a better camera_info. Depth and colour '
-        'never wait, and mostly this is over before they are ready; given up where it is in vain.',
-        unit='s', at_run_time=True, ge=0.0, le=5.0,
-    )
-    depth_encoding: Literal['32FC1', '16UC1'] = setting(
-        '32FC1', 'Depth image encoding. 32FC1: metres; 16UC1: millimetres, 0 = invalid.',
-        at_run_time=True,
-    )
-    cloud_stride: int = setting(
-        1, 'Keep every n-th row and column of the depth image in the cloud.',
-        at_run_time=True, ge=1, le=64,
-    )
-    cloud_rgb: bool = setting(True, 'Colour the points of the cloud.', at_run_time=True)
-    color_map: Literal['turbo', 'viridis', 'magma', 'inferno', 'jet', 'gray'] = setting(
-        'turbo', 'Colour map of depth/image_color.', at_run_time=True
-    )
-    color_min_m: float = setting(
-        0.0, 'Depth at the near end of the colour map.', unit='m', at_run_time=True,
-        ge=0.0, le=1000.0,
-    )
-    color_max_m: float = setting(
-        0.0,
-        'Depth at the far end of the colour map; 0: the farthest bin in force, or max_depth_m for '
-        'clip2depth.',
-        unit='m', at_run_time=True, ge=0.0, le=1000.0,
-    )
-    autostart: bool = setting(True, 'Configure and activate by itself on start.')
-
-    @model_validator(mode='after')
-    def _check_color_range(self) -> NodeSettings:
-        if self.color_min_m >= self.color_far_m():
-            raise ValueError(
-                'colour range must satisfy color_min_m < color_max_m (0: the farthest bin), got '
-                f'color_min_m={self.color_min_m}, color_max_m={self.color_max_m}'
-            )
-        return self
-
-    def color_far_m(self) -> float:
-        """Give the depth at the far end of the colour map, metres."""
-        return self.color_max_m or self.answer_range_m()[1]
+def log_spaced(first_m: float, last_m: float, count: int) -> tuple[float, ...]:
+    """Return ``count`` depths from ``first_m`` to ``last_m``, evenly spaced in log depth."""
+    if count == 1:
+        return (first_m,)
+    ratio = last_m / first_m
+    inner = tuple(first_m * ratio ** (i / (count - 1)) for i in range(1, count - 1))
+    return (first_m, *inner, last_m)
 
 
-def _explain(settings: type[Settings], error: ValidationError) -> str:
-    """Say of each wrong value what was wanted, what came and what to do."""
-    return '; '.join(_explain_one(settings, problem) for problem in error.errors())
+def _check_gaps(template: str, count: int) -> str:
+    """Return a template that has exactly ``count`` gaps ``{}`` and no other brace."""
+    if template.count('{}') != count or len(re.findall('[{}]', template)) != 2 * count:
+        raise ValueError(f'a template must hold exactly {count} "{{}}" and no other brace')
+    return template
 
 
-def _explain_one(settings: type[Settings], problem: Any) -> str:
-    where = '.'.join(str(part) for part in problem['loc'])
-    if problem['type'] == 'extra_forbidden':
-        return f'unknown setting {where!r}; known are {", ".join(settings.model_fields)}'
-    reason = problem['msg'].removeprefix('Value error, ')
-    if not where:
-        return str(reason)
-    return f'{where}: {reason[0].lower()}{reason[1:]}, got {problem["input"]!r}'
+def _check_ascending(bins_m: tuple[float, ...]) -> tuple[float, ...]:
+    """Return depth bins that are valid: depths in metres, strictly ascending."""
+    if not all(0 < depth_m <= MAX_DEPTH_M for depth_m in bins_m):
+        raise ValueError(f'depth bins must be positive and at most {MAX_DEPTH_M:g} m')
+    if any(near >= far for near, far in itertools.pairwise(bins_m)):
+        raise ValueError('depth bins must ascend strictly')
+    return bins_m
+
+
+def _check_as_many(words: tuple[str, ...], bins_m: tuple[float, ...], source: str) -> None:
+    """Refuse bins that are not one for each word for distance."""
+    if len(words) != len(bins_m):
+        raise ValueError(
+            'there must be one depth bin for each word for distance, got '
+            f'{len(words)} words {list(words)} and {len(bins_m)} bins {list(bins_m)} ({source})'
+        )

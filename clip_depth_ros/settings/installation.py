@@ -1,6 +1,6 @@
 # Copyright 2026 The clip_depth_ros authors
 # SPDX-License-Identifier: Apache-2.0
-"""Where this package's own files are: launch and config files, and the bundled assets."""
+"""What is installed: where this package's own files are, and the versions of what computes."""
 
 from __future__ import annotations
 
@@ -8,8 +8,10 @@ from collections.abc import Callable
 import importlib.metadata
 import importlib.resources
 from pathlib import Path
+import platform
 from typing import Final
 
+from clip_depth_ros import __version__
 from clip_depth_ros.errors import MissingDependencyError
 
 PACKAGE: Final = 'clip_depth_ros'
@@ -18,10 +20,13 @@ BUNDLED_CLIP: Final = 'tiny_clip.safetensors'
 BUNDLED_CLIP2DEPTH: Final = 'tiny_clip2depth.safetensors'
 """Weights among the assets: the frozen CLIP, and what was trained on it."""
 
+_COMPUTING: Final = ('torch', 'open_clip_torch', 'numpy', 'opencv-python-headless', 'rosbags')
+"""Packages that numbers may depend on."""
+
 
 def share_dir() -> Path:
     """
-    Give the folder that holds ``package.xml``, ``launch/``, ``config/`` and ``rviz/``.
+    Return the folder that holds ``package.xml``, ``launch/``, ``config/`` and ``rviz/``.
 
     Returns
     -------
@@ -49,7 +54,7 @@ def share_dir() -> Path:
 
 def shared_file(*parts: str) -> Path:
     """
-    Give one file of :func:`share_dir`, such as ``('config', 'fastdds.xml')``.
+    Return one file of :func:`share_dir`, such as ``('config', 'fastdds.xml')``.
 
     Raises
     ------
@@ -64,8 +69,19 @@ def shared_file(*parts: str) -> Path:
 
 
 def assets_dir() -> Path:
-    """Give the folder of the bundled assets; it travels inside the Python package."""
+    """Return the folder of the bundled assets; it travels inside the Python package."""
     return Path(str(importlib.resources.files(PACKAGE))) / 'assets'
+
+
+def versions() -> dict[str, str]:
+    """Return the versions of this package, of Python and of the packages that compute."""
+    found = {'clip_depth_ros': __version__, 'python': platform.python_version()}
+    for name in _COMPUTING:
+        try:
+            found[name] = importlib.metadata.version(name)
+        except importlib.metadata.PackageNotFoundError:
+            continue  # a distro's Debian packages are not always known by these names
+    return found
 
 
 def _of_checkout() -> Path | None:
@@ -92,6 +108,6 @@ def _of_pip() -> Path | None:
 
 
 def _if_ours(folder: Path) -> Path | None:
-    """Give the folder if it is a share folder of this package, not a neighbour's."""
+    """Return the folder if it is the share folder of this package, not of a neighbour."""
     is_ours = (folder / 'package.xml').is_file() and (folder / 'launch').is_dir()
     return folder if is_ours else None

@@ -1,0 +1,172 @@
+# Copyright 2026 The clip_depth_ros authors
+# SPDX-License-Identifier: Apache-2.0
+"""
+What a setting is: declared once, checked on the way in, described for everything derived from it.
+
+ROS parameter descriptors, ``config/depth_node.yaml``, command-line flags and the parameter table
+in the docs all follow the declarations in the classes of this room.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, get_args, get_origin, get_type_hints, Literal
+
+from clip_depth_ros.errors import ConfigError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+import yaml
+
+Kind = Literal['bool', 'int', 'float', 'str', 'str_list', 'int_list', 'float_list']
+
+_KINDS: Mapping[Any, Kind] = {
+    bool: 'bool',
+    int: 'int',
+    float: 'float',
+    str: 'str',
+    tuple[str, ...]: 'str_list',
+    tuple[int, ...]: 'int_list',
+    tuple[float, ...]: 'float_list',
+}
+
+
+def setting(
+    default: Any,
+    description: str,
+    *,
+    unit: str = '',
+    at_run_time: bool = False,
+    **bounds: Any,
+) -> Any:
+    """Declare one setting; ``bounds`` are pydantic's ge, gt, le, lt."""
+    extra: dict[str, Any] = {'unit': unit, 'at_run_time': at_run_time}
+    return Field(default, description=description, json_schema_extra=extra, **bounds)
+
+
+class Settings(BaseModel):
+    """Base of all settings: frozen, checked on the way in, unknown names refused."""
+
+    model_config = ConfigDict(frozen=True, extra='forbid', allow_inf_nan=False)
+
+    @classmethod
+    def from_mapping(cls, values: Mapping[str, Any]) -> Any:
+        """
+        Return settings built from plain values; whatever is not named keeps its default.
+
+        Raises
+        ------
+        ConfigError
+            Naming each setting that is unknown, of the wrong type or out of range, and its value.
+
+        """
+        try:
+            return cls.model_validate(dict(values))
+        except ValidationError as error:
+            raise ConfigError(_explain(cls, error)) from error
+
+    @classmethod
+    def check_each(cls, values: Mapping[str, Any]) -> None:
+        """
+        Check values one by one, not whether they go together.
+
+        Raises
+        ------
+        ConfigError
+            Naming each setting that is unknown, of the wrong type or out of range, and its value.
+
+        """
+        try:
+            cls.model_validate(dict(values))
+        except ValidationError as error:
+            if any(problem['loc'] for problem in error.errors()):
+                raise ConfigError(_explain(cls, error)) from error
+
+    def changed(self, **values: Any) -> Any:
+        """Return the same settings with some values replaced, checked again as a whole."""
+        return type(self).from_mapping({**self.model_dump(), **values})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SettingSpec:
+    """
+    One setting as ROS descriptors, flags, YAML and tables need it.
+
+    A bound counts itself in, unless ``minimum_is_open`` or ``maximum_is_open`` says otherwise.
+    """
+
+    name: str
+    kind: Kind
+    default: Any
+    description: str
+    unit: str
+    choices: tuple[str, ...]
+    minimum: float | None
+    maximum: float | None
+    minimum_is_open: bool
+    maximum_is_open: bool
+    at_run_time: bool
+
+
+def setting_specs(settings: type[Settings]) -> dict[str, SettingSpec]:
+    """Return every setting of a class by name, in the order of declaration."""
+    hints = get_type_hints(settings)
+    return {name: _spec(name, field, hints[name]) for name, field in settings.model_fields.items()}
+
+
+def read_settings(path: Path) -> dict[str, Any]:
+    """
+    Read settings, lines ``name: value``.
+
+    Raises
+    ------
+    ConfigError
+        If the file cannot be read or holds something else.
+
+    """
+    try:
+        values = yaml.safe_load(path.read_text(encoding='utf-8'))
+    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
+        raise ConfigError(f'cannot read settings {str(path)!r}: {error}') from error
+    if not isinstance(values, dict) or not all(isinstance(name, str) for name in values):
+        raise ConfigError(f'settings {str(path)!r} must be lines "name: value"')
+    return values
+
+
+def _spec(name: str, field: Any, hint: Any) -> SettingSpec:
+    is_choice = get_origin(hint) is Literal
+    default = field.default
+    return SettingSpec(
+        name=name,
+        kind='str' if is_choice else _KINDS[hint],
+        default=list(default) if isinstance(default, tuple) else default,
+        description=field.description,
+        unit=field.json_schema_extra['unit'],
+        choices=get_args(hint) if is_choice else (),
+        minimum=_first(field.metadata, 'ge', 'gt'),
+        maximum=_first(field.metadata, 'le', 'lt'),
+        minimum_is_open=_first(field.metadata, 'gt') is not None,
+        maximum_is_open=_first(field.metadata, 'lt') is not None,
+        at_run_time=field.json_schema_extra['at_run_time'],
+    )
+
+
+def _first(metadata: Iterable[Any], *names: str) -> float | None:
+    """Return the bound that pydantic keeps under one of these names."""
+    found = [getattr(bound, name) for bound in metadata for name in names if hasattr(bound, name)]
+    return float(found[0]) if found else None
+
+
+def _explain(settings: type[Settings], error: ValidationError) -> str:
+    """Describe each wrong value: what was wanted, what came and what to do."""
+    return '; '.join(_explain_one(settings, problem) for problem in error.errors())
+
+
+def _explain_one(settings: type[Settings], problem: Any) -> str:
+    where = '.'.join(str(part) for part in problem['loc'])
+    if problem['type'] == 'extra_forbidden':
+        return f'unknown setting {where!r}; known are {", ".join(settings.model_fields)}'
+    reason = problem['msg'].removeprefix('Value error, ')
+    if not where:
+        return str(reason)
+    return f'{where}: {reason[0].lower()}{reason[1:]}, got {problem["input"]!r}'
