@@ -31,7 +31,7 @@ from clip_depth_ros.core.image_plan import Size
 from clip_depth_ros.errors import DataError
 from clip_depth_ros.evaluation.run.answers import Answers
 from clip_depth_ros.evaluation.run.run import evaluate_frames
-from clip_depth_ros.evaluation.score.protocol import EvaluationProtocol
+from clip_depth_ros.evaluation.score.protocols import EvaluationProtocol
 from clip_depth_ros.sources.samples import DepthSample, SampleSource, Subset
 from clip_depth_ros.types import DepthMap
 import cv2

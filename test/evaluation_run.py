@@ -14,7 +14,7 @@ from clip_depth_ros.evaluation.run.answered_frame import Scoring
 from clip_depth_ros.evaluation.run.frame_record import FrameRecord
 from clip_depth_ros.evaluation.run.journal import read_journals
 from clip_depth_ros.evaluation.run.run import evaluate_frames
-from clip_depth_ros.evaluation.score.protocol import EvaluationProtocol
+from clip_depth_ros.evaluation.score.protocols import EvaluationProtocol
 from clip_depth_ros.evaluation.score.score import FrameScore
 from clip_depth_ros.sources.samples import DepthSample
 from clip_depth_ros.types import DepthMap

@@ -53,7 +53,7 @@ def run(args: argparse.Namespace) -> int:
         comparison_markdown,
         comparison_text,
     )
-    from clip_depth_ros.evaluation.score.bootstrap import Resampling
+    from clip_depth_ros.evaluation.score.intervals import Resampling
 
     check_free([path for path in (args.json, args.markdown) if path], force=args.force)
     comparison = compare(
@@ -90,7 +90,7 @@ def _entries(texts: list[str]) -> list[Entry]:
 def _named(text: str) -> Entry:
     """Read FILE or FILE:NAME; both parts may hold colons."""
     from clip_depth_ros.errors import ConfigError
-    from clip_depth_ros.evaluation.results.result_file import read_result
+    from clip_depth_ros.evaluation.results.files import read_result
 
     path, name = _split(text)
     result = read_result(path)

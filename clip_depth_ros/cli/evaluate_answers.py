@@ -18,7 +18,7 @@ from clip_depth_ros.evaluation.run.baselines import (
     fit_prior,
     UniformRandom,
 )
-from clip_depth_ros.evaluation.score.protocol import EvaluationProtocol
+from clip_depth_ros.evaluation.score.protocols import EvaluationProtocol
 from clip_depth_ros.predictor.build import build_predictor, choose_method
 from clip_depth_ros.settings.evaluation import EvaluateSettings
 from clip_depth_ros.settings.predictor import PredictorSettings

@@ -19,11 +19,10 @@ from clip_depth_ros.evaluation.report.report_frames import (
     report_frames,
     ReportFrame,
 )
-from clip_depth_ros.evaluation.results.csv_file import frames_csv
+from clip_depth_ros.evaluation.results.files import frames_csv, write_result
 from clip_depth_ros.evaluation.results.result import Result
-from clip_depth_ros.evaluation.results.result_file import write_result
-from clip_depth_ros.evaluation.results.summary_tables import is_baseline
-from clip_depth_ros.evaluation.results.tables import summary_markdown
+from clip_depth_ros.evaluation.results.tables import is_baseline
+from clip_depth_ros.evaluation.results.text import summary_markdown
 from clip_depth_ros.evaluation.run.answers import Answers
 from clip_depth_ros.evaluation.score.prepare import prepare
 from clip_depth_ros.types import Depth

@@ -22,7 +22,7 @@ from clip_depth_ros.cli.evaluate_plan import (
     output_files,
 )
 from clip_depth_ros.evaluation.results.result import Result
-from clip_depth_ros.evaluation.results.tables import summary_text
+from clip_depth_ros.evaluation.results.text import summary_text
 from clip_depth_ros.evaluation.run.answers import Answers
 from clip_depth_ros.evaluation.run.collect import collect
 from clip_depth_ros.evaluation.run.identity import identity_of
@@ -30,7 +30,7 @@ from clip_depth_ros.evaluation.run.journal import forget_journal, has_journal
 from clip_depth_ros.evaluation.run.run import evaluate_frames
 from clip_depth_ros.evaluation.run.run_lock import run_lock
 from clip_depth_ros.evaluation.run.shards import Shard, shard_from, wait_for_all
-from clip_depth_ros.evaluation.score.bootstrap import ENOUGH_FRAMES, Resampling
+from clip_depth_ros.evaluation.score.intervals import ENOUGH_FRAMES, Resampling
 from clip_depth_ros.evaluation.score.protocols import differences, protocol_title
 from clip_depth_ros.settings.installation import versions
 from tqdm import tqdm

@@ -7,8 +7,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, Final
 
-from clip_depth_ros.evaluation.results.summary_tables import METRIC_TITLES
-from clip_depth_ros.evaluation.results.tables import aligned
+from clip_depth_ros.evaluation.results.tables import METRIC_TITLES
+from clip_depth_ros.evaluation.results.text import aligned
 
 NO_TRUTH: Final = (
     'The recording has no true depth (/ground_truth/depth), so there are no errors to show and no '

@@ -16,7 +16,7 @@ from clip_depth_ros.evaluation.run.baselines import (
     PixelPrior,
     UniformRandom,
 )
-from clip_depth_ros.evaluation.score.protocol import EvaluationProtocol
+from clip_depth_ros.evaluation.score.protocols import EvaluationProtocol
 from clip_depth_ros.sources.samples import DepthSample
 from hypothesis import given, strategies as st
 import numpy as np

@@ -7,7 +7,7 @@ from __future__ import annotations
 import tracemalloc
 
 from clip_depth_ros.errors import ConfigError
-from clip_depth_ros.evaluation.score.bootstrap import Intervals, mean_intervals, Resampling
+from clip_depth_ros.evaluation.score.intervals import Intervals, mean_intervals, Resampling
 from hypothesis import given, strategies as st
 import numpy as np
 import pytest

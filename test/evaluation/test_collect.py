@@ -16,8 +16,8 @@ from clip_depth_ros.evaluation.results.result import Problem, Result
 from clip_depth_ros.evaluation.run.collect import collect
 from clip_depth_ros.evaluation.run.frame_record import FrameRecord, to_line
 from clip_depth_ros.evaluation.run.journal import Journal
-from clip_depth_ros.evaluation.score.bootstrap import Resampling
-from clip_depth_ros.evaluation.score.protocol import EvaluationProtocol
+from clip_depth_ros.evaluation.score.intervals import Resampling
+from clip_depth_ros.evaluation.score.protocols import EvaluationProtocol
 from clip_depth_ros.evaluation.score.score import FrameScore
 import numpy as np
 import pytest

@@ -17,7 +17,7 @@ from clip_depth_ros.evaluation.compare.compare_text import (
     comparison_text,
 )
 from clip_depth_ros.evaluation.results.result import FrameTable, PredictorResult, Result
-from clip_depth_ros.evaluation.score.bootstrap import Resampling
+from clip_depth_ros.evaluation.score.intervals import Resampling
 import numpy as np
 import pytest
 

@@ -23,7 +23,7 @@ from clip_depth_ros.evaluation.run.identity import identity_of
 from clip_depth_ros.evaluation.run.journal import Journal, read_journals
 from clip_depth_ros.evaluation.run.run import evaluate_frames, frames_of, plan
 from clip_depth_ros.evaluation.run.shards import Shard, shard_from, wait_for_all
-from clip_depth_ros.evaluation.score.protocol import EvaluationProtocol
+from clip_depth_ros.evaluation.score.protocols import EvaluationProtocol
 from evaluation_run import evaluate, Film, IDENTITY, PLAIN, SCORING, SumOfBatch
 from hypothesis import given, strategies as st
 import pytest

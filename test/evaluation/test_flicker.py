@@ -7,9 +7,8 @@ from __future__ import annotations
 from dataclasses import replace
 import math
 
-from clip_depth_ros.evaluation.score.flicker import flicker, follows
-from clip_depth_ros.evaluation.score.motion import estimate_motion
-from clip_depth_ros.evaluation.score.protocol import EvaluationProtocol
+from clip_depth_ros.evaluation.score.flicker import estimate_motion, flicker, follows
+from clip_depth_ros.evaluation.score.protocols import EvaluationProtocol
 from clip_depth_ros.sources.samples import DepthSample
 from clip_depth_ros.types import DepthMap
 from clip_depth_ros.world.drive import Drive

@@ -10,9 +10,9 @@ from clip_depth_ros.core.image_plan import Size, Window
 from clip_depth_ros.errors import ConfigError
 from clip_depth_ros.evaluation.run.answers import input_window
 from clip_depth_ros.evaluation.score.prepare import evaluated_window
-from clip_depth_ros.evaluation.score.protocol import EvaluationProtocol
 from clip_depth_ros.evaluation.score.protocols import (
     differences,
+    EvaluationProtocol,
     load_protocol,
     PROTOCOL_NAMES,
     protocol_title,

@@ -10,6 +10,7 @@ import json
 import math
 
 from clip_depth_ros.errors import DataError, OutputError
+from clip_depth_ros.evaluation.results.files import read_result, write_result
 from clip_depth_ros.evaluation.results.result import (
     Estimate,
     FORMAT,
@@ -18,7 +19,6 @@ from clip_depth_ros.evaluation.results.result import (
     Problem,
     Result,
 )
-from clip_depth_ros.evaluation.results.result_file import read_result, write_result
 from hypothesis import given, strategies as st
 import pytest
 

@@ -10,9 +10,8 @@ import math
 from clip_depth_ros.core.image_plan import Size
 from clip_depth_ros.core.metrics import depth_metrics
 from clip_depth_ros.errors import DataError
-from clip_depth_ros.evaluation.score.prepare import prepare, valid_gt
-from clip_depth_ros.evaluation.score.protocol import EvaluationProtocol
-from clip_depth_ros.evaluation.score.resizing import resized
+from clip_depth_ros.evaluation.score.prepare import prepare, resized, valid_gt
+from clip_depth_ros.evaluation.score.protocols import EvaluationProtocol
 from clip_depth_ros.evaluation.score.score import (
     ALIGNMENTS,
     CONFIDENCE_EDGES,
@@ -20,8 +19,8 @@ from clip_depth_ros.evaluation.score.score import (
     ERROR_EDGES,
     FrameScore,
     METRICS,
+    score_frame,
 )
-from clip_depth_ros.evaluation.score.scoring import score_frame
 from clip_depth_ros.sources.samples import Classes, DepthSample
 from clip_depth_ros.types import DepthMap
 from hypothesis import assume, given, strategies as st

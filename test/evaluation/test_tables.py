@@ -9,7 +9,7 @@ import math
 
 from clip_depth_ros.demo.words import COLUMNS
 from clip_depth_ros.evaluation.results.result import Estimate, Problem, Result
-from clip_depth_ros.evaluation.results.summary_tables import (
+from clip_depth_ros.evaluation.results.tables import (
     behaviour_table,
     estimate_cell,
     is_baseline,
@@ -19,7 +19,7 @@ from clip_depth_ros.evaluation.results.summary_tables import (
     part_tables,
     UNKNOWN,
 )
-from clip_depth_ros.evaluation.results.tables import aligned, summary_markdown, summary_text
+from clip_depth_ros.evaluation.results.text import aligned, summary_markdown, summary_text
 from made_up_results import drive_result, hand_made_result, TITLE
 import pytest
 

@@ -17,7 +17,7 @@ from typing import Final, Literal, NamedTuple
 from clip_depth_ros.errors import ConfigError, DataError
 from clip_depth_ros.evaluation.compare.shared_frames import shared_frames, SharedFrames
 from clip_depth_ros.evaluation.results.result import Estimate, FrameTable, Result
-from clip_depth_ros.evaluation.score.bootstrap import (
+from clip_depth_ros.evaluation.score.intervals import (
     Columns,
     ENOUGH_FRAMES,
     mean_intervals,

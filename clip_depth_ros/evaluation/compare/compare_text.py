@@ -10,15 +10,15 @@ import textwrap
 from typing import Any, Final
 
 from clip_depth_ros.evaluation.compare.compare import Comparison, Difference, Pair
-from clip_depth_ros.evaluation.results.plain import plain
-from clip_depth_ros.evaluation.results.summary_tables import (
+from clip_depth_ros.evaluation.results.files import plain
+from clip_depth_ros.evaluation.results.tables import (
     Cell,
     METRIC_TITLES,
     Row,
     Table,
     UNKNOWN,
 )
-from clip_depth_ros.evaluation.results.tables import table_lines, table_markdown
+from clip_depth_ros.evaluation.results.text import table_lines, table_markdown
 
 FORMAT: Final = 'clip_depth_ros comparison 1'
 

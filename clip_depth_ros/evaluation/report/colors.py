@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from clip_depth_ros.evaluation.results.result import Result
-from clip_depth_ros.evaluation.results.summary_tables import is_baseline
+from clip_depth_ros.evaluation.results.tables import is_baseline
 from clip_depth_ros.types import Depth, Rgb
 from matplotlib import colormaps
 from matplotlib.axes import Axes

@@ -19,7 +19,7 @@ from clip_depth_ros.evaluation.report.svg import (
     svg_picture,
 )
 from clip_depth_ros.evaluation.results.result import PredictorResult, Result
-from clip_depth_ros.evaluation.results.summary_tables import (
+from clip_depth_ros.evaluation.results.tables import (
     HEADLINE,
     is_baseline,
     METRIC_TITLES,

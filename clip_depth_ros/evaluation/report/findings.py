@@ -8,7 +8,7 @@ from collections.abc import Iterator
 import math
 
 from clip_depth_ros.evaluation.results.result import Estimate, PredictorResult, Result
-from clip_depth_ros.evaluation.results.summary_tables import (
+from clip_depth_ros.evaluation.results.tables import (
     number,
     own_alignment,
     part_names,

@@ -9,7 +9,7 @@ import math
 
 from clip_depth_ros.evaluation.report.colors import tile_colors
 from clip_depth_ros.evaluation.results.result import PredictorResult, Result
-from clip_depth_ros.evaluation.results.summary_tables import is_baseline, number, part_names
+from clip_depth_ros.evaluation.results.tables import is_baseline, number, part_names
 
 
 @dataclass(frozen=True, slots=True)

@@ -28,7 +28,7 @@ from clip_depth_ros.evaluation.report.report_pictures import (
 from clip_depth_ros.evaluation.report.report_template import BODY, CSS
 from clip_depth_ros.evaluation.report.timelines import error_by_frame, scale_by_frame
 from clip_depth_ros.evaluation.results.result import Result
-from clip_depth_ros.evaluation.results.summary_tables import (
+from clip_depth_ros.evaluation.results.tables import (
     behaviour_table,
     estimate_cell,
     HEADLINE,
@@ -39,7 +39,7 @@ from clip_depth_ros.evaluation.results.summary_tables import (
     part_tables,
     UNKNOWN,
 )
-from clip_depth_ros.evaluation.results.tables import heading_lines
+from clip_depth_ros.evaluation.results.text import heading_lines
 
 _N_OPEN: Final = 20
 """Problems beyond these are folded."""

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from clip_depth_ros.evaluation.results.result import Result
-from clip_depth_ros.evaluation.results.summary_tables import number, own_alignment
+from clip_depth_ros.evaluation.results.tables import number, own_alignment
 from clip_depth_ros.types import Depth, Intrinsics, Rgb
 import numpy as np
 from numpy.typing import NDArray

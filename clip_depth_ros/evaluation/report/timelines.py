@@ -19,7 +19,7 @@ from clip_depth_ros.evaluation.report.svg import (
     svg_picture,
 )
 from clip_depth_ros.evaluation.results.result import FrameTable, Result
-from clip_depth_ros.evaluation.results.summary_tables import own_alignment
+from clip_depth_ros.evaluation.results.tables import own_alignment
 from matplotlib.axes import Axes
 from matplotlib.ticker import MaxNLocator
 import numpy as np

@@ -1,145 +1,249 @@
 # Copyright 2026 The clip_depth_ros authors
 # SPDX-License-Identifier: Apache-2.0
-"""The tables of a result as plain text for a terminal, and as Markdown."""
+"""What a result says, as tables of short texts: the same for terminal, Markdown and page."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-import textwrap
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import groupby
+import math
 from typing import Final
 
-from clip_depth_ros.evaluation.results.result import Problem, Result
-from clip_depth_ros.evaluation.results.summary_tables import Row, summary_tables, Table
+from clip_depth_ros.evaluation.results.result import Estimate, PredictorResult, Result
+from clip_depth_ros.evaluation.score.score import ALIGNMENTS, METRICS
 
-_WIDTH: Final = 100
-_INDENT: Final = '  '
-_N_PROBLEMS: Final = 10
+METRIC_TITLES: Final[Mapping[str, str]] = {
+    **{name: name for name in METRICS},
+    'rmse': 'rmse (m)', 'delta1': 'δ1', 'delta2': 'δ2', 'delta3': 'δ3',
+}
+"""How tables call the metrics."""
 
-_UNITS: Final = (0.02, 50.0)
-"""A scale beyond is that of a unit rather than of a bad method."""
+HEADLINE: Final = ('abs_rel', 'rmse', 'delta1')
+"""Metrics that are shown with their intervals."""
+
+BASELINES: Final = ('constant', 'prior', 'random')
+"""Predictors that look at no image: what a method must beat."""
+
+PARTS: Final[Mapping[str, str]] = {
+    'depth': 'By true depth', 'region': 'By image region', 'class': 'By class',
+}
+"""Titles of the tables of parts of the pixels, by the first word of a part's name."""
+
+UNKNOWN: Final = '\u2013'
+
+_ALIGNED: Final = {
+    'none': 'As answered, nothing fitted (alignment none)',
+    'median': 'Each image scaled to the median of its truth (alignment median)',
+    'scale-shift': 'Each image fitted to its truth by scale and shift (alignment scale-shift)',
+}
+_METRIC_NOTE: Final = '[low, high]: 95 % interval of the mean, bootstrap over frames.'
+_BEHAVIOUR_NOTE: Final = (
+    'coverage: share of pixels with ground truth that have an answer; bias: exp(mean of ln pred - '
+    'ln gt) - 1, below 0 is too near; scale: median gt / median pred, its mean over frames and '
+    'its spread (deviation of ln scale, 0.1 is about 10 %); flicker: how much the error of points '
+    'that stand still changes between frames (ln pred / gt); roughness: the same between '
+    'neighbours where the truth is smooth; lost edges: share of steps in depth that are missed.'
+)
+_OF_PART: Final = ('abs_rel', 'delta1')
 
 
-def summary_text(result: Result) -> str:
-    """Give a result for a terminal, at most 100 columns wide where its names allow that."""
-    blocks = [
-        '\n'.join(textwrap.fill(line, _WIDTH) for line in heading_lines(result)),
-        *('\n'.join(table_lines(table)) for table in summary_tables(result)),
-        *(['\n'.join(problem_lines(result.problems))] if result.problems else []),
-    ]
-    return '\n\n'.join(blocks) + '\n'
+@dataclass(frozen=True, slots=True)
+class Cell:
+    """
+    One number as text.
+
+    Attributes
+    ----------
+    text : str
+        The number, or ``UNKNOWN``.
+    interval : str
+        ``[low, high]``, or nothing.
+
+    """
+
+    text: str
+    interval: str = ''
+
+    def __str__(self) -> str:
+        return f'{self.text} {self.interval}'.rstrip()
 
 
-def summary_markdown(result: Result) -> str:
-    """Give a result as Markdown, the same tables with the protocol as heading."""
-    title, *lines = map(_escaped, heading_lines(result))
-    blocks = [f'# {title}', *lines, *(table_markdown(table) for table in summary_tables(result))]
-    if result.problems:
-        first, *others = map(_escaped, problem_lines(result.problems))
-        blocks.append('\n'.join([f'## {first}', '', *(f'- {line.strip()}' for line in others)]))
-    return '\n\n'.join(blocks) + '\n'
+@dataclass(frozen=True, slots=True)
+class Row:
+    """
+    One row.
+
+    Attributes
+    ----------
+    name : str
+        Of a predictor, or of a part of the pixels.
+    cells : tuple of Cell
+        One for each column.
+
+    """
+
+    name: str
+    cells: tuple[Cell, ...]
 
 
-def heading_lines(result: Result) -> list[str]:
-    """Give the protocol, what must be said of the frames, and how many the numbers are of."""
-    notes = result.source.get('notes', '').split('; ')
-    n_used = max((found.n_frames for found in result.predictors.values()), default=0)
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Table:
+    """
+    A table of texts.
+
+    Attributes
+    ----------
+    title, note : str
+        Above and below it.
+    columns : tuple of (str, str)
+        Group and heading; neighbours of one group belong together, '' is no group.
+    rows : tuple of Row
+
+    """
+
+    title: str
+    columns: tuple[tuple[str, str], ...]
+    rows: tuple[Row, ...]
+    note: str = ''
+
+    def groups(self) -> list[tuple[str, int]]:
+        """Give the groups with the number of their columns, in order; nothing if none is named."""
+        names = (group for group, _ in self.columns)
+        spans = [(group, len([*members])) for group, members in groupby(names)]
+        return spans if any(group for group, _ in spans) else []
+
+
+def summary_tables(result: Result) -> list[Table]:
+    """Give all tables of a result, in their order."""
+    return [*metric_tables(result), behaviour_table(result), *part_tables(result).values()]
+
+
+def metric_tables(result: Result) -> list[Table]:
+    """Give all metrics for each alignment that was computed, the protocol's own first."""
+    own = own_alignment(result)
+    order = [own, *(name for name in ALIGNMENTS if name != own)]
+    known = {name for found in result.predictors.values() for name in found.estimates}
+    return [_metric_table(result, name) for name in order if f'{name}/abs_rel' in known]
+
+
+def behaviour_table(result: Result) -> Table:
+    """Give coverage, bias, scale and continuity of each predictor."""
+    headings = (
+        'frames', 'coverage', 'bias', 'scale', 'spread', 'flicker', 'roughness', 'lost edges',
+    )
+    own = own_alignment(result)
+    return Table(
+        title='Coverage, scale and continuity',
+        columns=tuple(('', heading) for heading in headings),
+        rows=_predictor_rows(result, lambda found: _behaviour_cells(found, own)),
+        note=_BEHAVIOUR_NOTE,
+    )
+
+
+def part_tables(result: Result) -> dict[str, Table]:
+    """Give the tables by depth range, region and class that there are, by ``PARTS``' keys."""
+    tables = {kind: _part_table(result, kind) for kind in PARTS}
+    return {kind: table for kind, table in tables.items() if table.rows}
+
+
+def own_alignment(result: Result) -> str:
+    """Give the alignment of the protocol: its numbers are the ones to quote."""
+    return result.protocol.get('alignment', 'none')
+
+
+def part_names(result: Result, kind: str) -> list[str]:
+    """Give the parts of a kind that any predictor has, such as ``depth 0-10 m``; in order."""
+    names = (name for found in result.predictors.values() for name in found.estimates)
+    groups = dict.fromkeys(name.rpartition('/')[0] for name in names)
+    return [group for group in groups if group.startswith(f'{kind} ')]
+
+
+def is_baseline(result: Result, name: str) -> bool:
+    """Say whether a predictor is there to compare with; the first one never is."""
+    return name in BASELINES and name != next(iter(result.predictors))
+
+
+def number(value: float) -> str:
+    """Give a metric as the field prints it: three decimals, fewer from 100 on."""
+    if not math.isfinite(value):
+        return UNKNOWN
+    return f'{value:.3f}' if abs(value) < 100 else f'{value:.1f}'
+
+
+def estimate_cell(estimate: Estimate | None, *, has_interval: bool = False) -> Cell:
+    """Give a mean, with its interval if that is wanted and known."""
+    if estimate is None:
+        return Cell(UNKNOWN)
+    is_known = math.isfinite(estimate.low) and math.isfinite(estimate.high)
+    interval = f'[{number(estimate.low)}, {number(estimate.high)}]'
+    return Cell(number(estimate.mean), interval if has_interval and is_known else '')
+
+
+def _metric_table(result: Result, alignment: str) -> Table:
+    def cells(found: PredictorResult) -> list[Cell]:
+        return [
+            estimate_cell(
+                found.estimates.get(f'{alignment}/{name}'), has_interval=name in HEADLINE
+            )
+            for name in METRICS
+        ]
+
+    is_own = alignment == own_alignment(result)
+    return Table(
+        title=_ALIGNED[alignment] + ('' if is_own else ': not this protocol'),
+        columns=tuple(('', METRIC_TITLES[name]) for name in METRICS),
+        rows=_predictor_rows(result, cells),
+        note=_METRIC_NOTE if is_own else '',
+    )
+
+
+def _behaviour_cells(found: PredictorResult, alignment: str) -> list[Cell]:
+    of = found.estimates.get
     return [
-        result.title,
-        *(f'note: {part}' for part in (*notes, *_predictor_notes(result, n_used)) if part),
-        f'{n_used} of {result.n_frames} frames used',
+        Cell(str(found.n_frames)),
+        estimate_cell(of('coverage')),
+        _bias_cell(of(f'{alignment}/log_bias')),
+        estimate_cell(of('scale')),
+        Cell(number(found.scale_spread)),
+        *(estimate_cell(of(name)) for name in ('flicker', 'roughness', 'lost_edges')),
     ]
 
 
-def _predictor_notes(result: Result, n_used: int) -> Iterator[str]:
-    """Say whose numbers are of fewer frames, or in another unit by the looks of it."""
-    for name, found in result.predictors.items():
-        if found.n_frames < n_used:
-            yield f'{name} has answered {found.n_frames} of {n_used} frames'
-        scale = found.estimates.get('scale')
-        if scale and not _UNITS[0] < scale.mean < _UNITS[1]:
-            off, way = max(scale.mean, 1 / scale.mean), 'near' if scale.mean > 1 else 'far'
-            yield f'{name} is about {off:.0f} times too {way}: is it, or the truth, in metres?'
+def _bias_cell(estimate: Estimate | None) -> Cell:
+    """Give the typical relative error in percent, signed."""
+    if estimate is None or not math.isfinite(estimate.mean):
+        return Cell(UNKNOWN)
+    return Cell(f'{100 * math.expm1(estimate.mean):+.1f} %')
 
 
-def problem_lines(problems: Sequence[Problem]) -> list[str]:
-    """Give a heading and the first problems."""
-    more = len(problems) - _N_PROBLEMS
-    return [
-        f'Not used ({len(problems)}):',
-        *(f'{_INDENT}{_one_line(f"{p.what}: {p.why}")}' for p in problems[:_N_PROBLEMS]),
-        *([f'{_INDENT}and {more} more'] if more > 0 else []),
+def _predictor_rows(
+    result: Result, cells_of: Callable[[PredictorResult], Sequence[Cell]]
+) -> tuple[Row, ...]:
+    return tuple(
+        Row(name, tuple(cells_of(found)))
+        for name, found in result.predictors.items()
+    )
+
+
+def _part_table(result: Result, kind: str) -> Table:
+    """Give a row for each part, with columns for each predictor."""
+    headings = [(name, METRIC_TITLES[metric]) for name in result.predictors for metric in _OF_PART]
+    return Table(
+        title=PARTS[kind],
+        columns=(*headings, ('', 'frames')),
+        rows=tuple(
+            Row(part.removeprefix(f'{kind} '), _part_cells(result, part))
+            for part in part_names(result, kind)
+        ),
+    )
+
+
+def _part_cells(result: Result, part: str) -> tuple[Cell, ...]:
+    estimates = [
+        found.estimates.get(f'{part}/{metric}')
+        for found in result.predictors.values()
+        for metric in _OF_PART
     ]
-
-
-def aligned(rows: Sequence[Sequence[str]], gap: str = _INDENT) -> list[str]:
-    """Give rows of texts as lines: the first column to the left, the others to the right."""
-    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
-    return [
-        gap.join([
-            cells[0].ljust(widths[0]),
-            *(cell.rjust(width) for cell, width in zip(cells[1:], widths[1:], strict=True)),
-        ]).rstrip()
-        for cells in rows
-    ]
-
-
-def table_lines(table: Table) -> list[str]:
-    """Give a table as lines of plain text: intervals below their numbers, groups above."""
-    rows = [['', *(heading for _, heading in table.columns)]]
-    for row in table.rows:
-        rows.extend(_text_rows(row))
-    gap = min((_INDENT, ' '), key=lambda gap: _is_too_wide(aligned(rows, gap)))
-    groups = _group_line(table, rows, gap)
-    note = textwrap.wrap(table.note, _WIDTH - len(_INDENT))
-    return [
-        table.title,
-        *(_INDENT + line for line in [*groups, *aligned(rows, gap), *note]),
-    ]
-
-
-def _is_too_wide(lines: Sequence[str]) -> bool:
-    return max(map(len, lines)) + len(_INDENT) > _WIDTH
-
-
-def _text_rows(row: Row) -> Iterator[list[str]]:
-    """Give the numbers, and below them the intervals if there are any."""
-    yield [row.name, *(cell.text for cell in row.cells)]
-    if any(cell.interval for cell in row.cells):
-        yield ['', *(cell.interval for cell in row.cells)]
-
-
-def _group_line(table: Table, rows: Sequence[Sequence[str]], gap: str) -> list[str]:
-    """Give the names of the groups over their columns, if there are groups."""
-    name_width, *widths = (max(map(len, column)) + len(gap) for column in zip(*rows, strict=True))
-    line, place = ' ' * (name_width - len(gap)), 0
-    for group, span in table.groups():
-        width = sum(widths[place:place + span])
-        line += group[:width - len(gap)].rjust(width)
-        place += span
-    return [line.rstrip()] if place else []
-
-
-def table_markdown(table: Table) -> str:
-    """Give a table as Markdown."""
-    headings = [f'{group} {heading}'.strip() for group, heading in table.columns]
-    lines = [
-        f'## {_escaped(table.title)}',
-        '',
-        _markdown_row(['', *headings]),
-        '| --- |' + ' ---: |' * len(headings),
-        *(_markdown_row([row.name, *map(str, row.cells)]) for row in table.rows),
-    ]
-    return '\n'.join([*lines, '', _escaped(table.note)] if table.note else lines)
-
-
-def _markdown_row(cells: Sequence[str]) -> str:
-    return '| ' + ' | '.join(map(_escaped, cells)) + ' |'
-
-
-def _escaped(text: str) -> str:
-    """Give a text that Markdown shows as it is, on one line."""
-    return _one_line(text).replace('\\', '\\\\').replace('|', '\\|').replace('<', '&lt;')
-
-
-def _one_line(text: str) -> str:
-    return ' '.join(text.split())
+    n_frames = max((estimate.n_frames for estimate in estimates if estimate), default=0)
+    return (*map(estimate_cell, estimates), Cell(str(n_frames)))

@@ -13,9 +13,8 @@ from clip_depth_ros.evaluation.results.result import Problem
 from clip_depth_ros.evaluation.run.frame_record import FrameRecord
 from clip_depth_ros.evaluation.score.flicker import flicker, follows
 from clip_depth_ros.evaluation.score.prepare import valid_gt
-from clip_depth_ros.evaluation.score.protocol import EvaluationProtocol
-from clip_depth_ros.evaluation.score.score import FrameScore
-from clip_depth_ros.evaluation.score.scoring import score_frame
+from clip_depth_ros.evaluation.score.protocols import EvaluationProtocol
+from clip_depth_ros.evaluation.score.score import FrameScore, score_frame
 from clip_depth_ros.sources.samples import DepthSample
 from clip_depth_ros.types import DepthMap
 

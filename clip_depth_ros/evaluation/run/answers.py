@@ -10,9 +10,9 @@ from typing import Any, Protocol
 from clip_depth_ros.core.crops import KB_SIZE, WINDOWS
 from clip_depth_ros.core.image_plan import Size, Window
 from clip_depth_ros.errors import DataError, ImageError
-from clip_depth_ros.evaluation.score.flip_average import flip_averaged
-from clip_depth_ros.evaluation.score.protocol import EvaluationProtocol
-from clip_depth_ros.evaluation.score.resizing import resized
+from clip_depth_ros.evaluation.run.flip_average import flip_averaged
+from clip_depth_ros.evaluation.score.prepare import resized
+from clip_depth_ros.evaluation.score.protocols import EvaluationProtocol
 from clip_depth_ros.sources.samples import DepthSample
 from clip_depth_ros.types import Depth, DepthMap, DepthPredictor, Rgb
 import numpy as np

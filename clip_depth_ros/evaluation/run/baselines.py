@@ -13,7 +13,7 @@ from clip_depth_ros.core.image_plan import Size
 from clip_depth_ros.errors import DataError
 from clip_depth_ros.evaluation.run.reading import read_frames
 from clip_depth_ros.evaluation.score.prepare import valid_gt
-from clip_depth_ros.evaluation.score.protocol import EvaluationProtocol
+from clip_depth_ros.evaluation.score.protocols import EvaluationProtocol
 from clip_depth_ros.sources.samples import DepthSample, SampleSource
 from clip_depth_ros.types import Depth, DepthMap
 import numpy as np

@@ -22,9 +22,8 @@ from clip_depth_ros.evaluation.results.result import (
 from clip_depth_ros.evaluation.run.answered_frame import UNANSWERED
 from clip_depth_ros.evaluation.run.frame_record import FrameRecord
 from clip_depth_ros.evaluation.run.journal import read_journals
-from clip_depth_ros.evaluation.score.bootstrap import mean_intervals, Resampling
-from clip_depth_ros.evaluation.score.pooling import over_pixels
-from clip_depth_ros.evaluation.score.protocol import EvaluationProtocol
+from clip_depth_ros.evaluation.score.intervals import mean_intervals, over_pixels, Resampling
+from clip_depth_ros.evaluation.score.protocols import EvaluationProtocol
 from clip_depth_ros.evaluation.score.score import FrameScore
 import numpy as np
 from numpy.typing import NDArray

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 import json
 from typing import Any
 
-from clip_depth_ros.evaluation.results.plain import float_or_nan, plain
+from clip_depth_ros.evaluation.results.files import float_or_nan, plain
 from clip_depth_ros.evaluation.results.result import Problem
 from clip_depth_ros.evaluation.score.score import FrameScore
 

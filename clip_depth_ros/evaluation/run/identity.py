@@ -12,7 +12,7 @@ from typing import Any, Final
 
 from clip_depth_ros import __version__
 from clip_depth_ros.core.fingerprint import fingerprint
-from clip_depth_ros.evaluation.score.protocol import EvaluationProtocol
+from clip_depth_ros.evaluation.score.protocols import EvaluationProtocol
 from clip_depth_ros.sources.samples import SampleSource
 
 _VARIES: Final = {'device_memory_mb'}

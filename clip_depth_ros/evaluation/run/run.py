@@ -28,7 +28,7 @@ from clip_depth_ros.evaluation.run.answers import Answers
 from clip_depth_ros.evaluation.run.frame_team import FrameTeam, Line, Step
 from clip_depth_ros.evaluation.run.journal import Journal
 from clip_depth_ros.evaluation.run.shards import Shard
-from clip_depth_ros.evaluation.score.protocol import EvaluationProtocol
+from clip_depth_ros.evaluation.score.protocols import EvaluationProtocol
 from clip_depth_ros.sources.samples import DepthSample, SampleSource
 
 

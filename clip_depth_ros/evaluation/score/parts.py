@@ -19,7 +19,6 @@ from clip_depth_ros.core.image_plan import Size
 from clip_depth_ros.core.metric_sums import MetricSums
 from clip_depth_ros.core.metrics import GroupMetrics, metrics_of
 from clip_depth_ros.errors import DataError
-from clip_depth_ros.evaluation.score.score import DEPTH_RANGES_M
 from clip_depth_ros.sources.samples import Classes
 import numpy as np
 from numpy.typing import NDArray
@@ -30,6 +29,9 @@ REGIONS: Final = tuple(
     for column in ('left', 'centre', 'right')
 )
 """Thirds of the height and of the width of the whole image."""
+
+DEPTH_RANGES_M: Final = ((0.0, 10.0), (10.0, 20.0), (20.0, 40.0), (40.0, 80.0))
+"""True depth, metres: above the first, up to and including the second."""
 
 RANGES: Final = tuple(f'depth {near:g}-{far:g} m' for near, far in DEPTH_RANGES_M)
 

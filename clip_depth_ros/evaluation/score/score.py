@@ -1,36 +1,44 @@
 # Copyright 2026 The clip_depth_ros authors
 # SPDX-License-Identifier: Apache-2.0
 """
-What is known of one answer after it was compared with the truth: numbers by name.
+The one scorer: an answer compared with the truth, and every number that is known of it.
 
-``values`` are averaged over frames. Metrics are called ``<group>/<metric>``: the group is an
-alignment (``none``, ``median``, ``scale-shift``: all pixels that count) or a part of the pixels
-under the protocol's own alignment (``depth 0-10 m``, ``region top left``, ``class car``); the
-metrics are those of :class:`DepthMetrics` and ``log_bias``, the mean of ln pred - ln gt. Without a
-group: ``scale`` (median gt / median pred), ``coverage``, ``roughness``, ``lost_edges``, and, where
-the frame before is known, ``flicker``, ``flicker/n`` (points that it is of) and
-``flicker/estimated`` (1 where the camera's motion was estimated, 0 where it was recorded).
+A :class:`FrameScore` has numbers by name. ``values`` are averaged over frames. Metrics are called
+``<group>/<metric>``: the group is an alignment (``none``, ``median``, ``scale-shift``: all pixels
+that count) or a part of the pixels under the protocol's own alignment (``depth 0-10 m``,
+``region top left``, ``class car``); the metrics are those of :class:`DepthMetrics` and
+``log_bias``, the mean of ln pred - ln gt. Without a group: ``scale`` (median gt / median pred),
+``coverage``, ``roughness``, ``lost_edges``, and, where the frame before is known, ``flicker``,
+``flicker/n`` (how many points it is the mean of) and ``flicker/estimated`` (1 where the camera's
+motion was estimated, 0 where it was recorded).
 
 ``sums`` are added up over frames: histograms and curves, whose edges are the constants here.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, fields
-from typing import Final
+from typing import Any, Final
 
-from clip_depth_ros.core.metrics import DepthMetrics
+from clip_depth_ros.core.alignment import Alignment, fit_alignment
+from clip_depth_ros.core.image_plan import Size
+from clip_depth_ros.core.metric_sums import blocks, MetricSums, PixelErrors
+from clip_depth_ros.core.metrics import DepthMetrics, GroupMetrics, metrics_of
+from clip_depth_ros.evaluation.score.continuity import continuity
+from clip_depth_ros.evaluation.score.parts import Parts, parts_of
+from clip_depth_ros.evaluation.score.prepare import prepare, resized
+from clip_depth_ros.evaluation.score.protocols import EvaluationProtocol
+from clip_depth_ros.sources.samples import DepthSample
+from clip_depth_ros.types import DepthMap
 import numpy as np
+from numpy.typing import NDArray
 
 ALIGNMENTS: Final = ('none', 'median', 'scale-shift')
 
 METRICS: Final = tuple(f.name for f in fields(DepthMetrics) if f.name != 'n')
 
 _MORE_IS_BETTER: Final = {'delta1', 'delta2', 'delta3', 'coverage'}
-
-DEPTH_RANGES_M: Final = ((0.0, 10.0), (10.0, 20.0), (20.0, 40.0), (40.0, 80.0))
-"""True depth, metres: above the first, up to and with the second."""
 
 ERROR_EDGES: Final = tuple(np.linspace(-1, 1, 41).round(3).tolist())
 """Of ``error_histogram``: (pred - gt) / gt; what lies beyond counts in the outermost bins."""
@@ -63,3 +71,214 @@ class FrameScore:
 def is_more_better(name: str) -> bool:
     """Say whether more of a value is better."""
     return name.rpartition('/')[2] in _MORE_IS_BETTER
+
+
+Sums = dict[str, NDArray[np.float64]]
+
+
+def error_sums(errors: PixelErrors, log_gt: NDArray[np.float64]) -> Sums:
+    """
+    Give the histogram of relative errors, and errors over depth.
+
+    Parameters
+    ----------
+    errors : PixelErrors
+        Of N pixels.
+    log_gt : float64 (N,)
+        Natural log of their true depth in metres.
+
+    Returns
+    -------
+    dict of str to float64 array
+        ``error_histogram``: pixels by (pred - gt) / gt between ``ERROR_EDGES``; ``depth/n``,
+        ``depth/abs_rel``, ``depth/bias``: by true depth between ``DEPTH_EDGES_M``, the number of
+        pixels and the sums of |pred - gt| / gt and of (pred - gt) / gt.
+
+    """
+    in_error = _even_bins(errors.relative, ERROR_EDGES)
+    in_depth = _even_bins(log_gt, np.log(DEPTH_EDGES_M))
+    n_depths = len(DEPTH_EDGES_M) - 1
+    return {
+        'error_histogram': _sums(in_error, None, len(ERROR_EDGES) - 1),
+        'depth/n': _sums(in_depth, None, n_depths),
+        'depth/abs_rel': _sums(in_depth, np.abs(errors.relative), n_depths),
+        'depth/bias': _sums(in_depth, errors.relative, n_depths),
+    }
+
+
+def confidence_sums(errors: PixelErrors, confidence: NDArray[np.float32]) -> Sums:
+    """
+    Give how good depth is by how confident the predictor is.
+
+    Parameters
+    ----------
+    errors : PixelErrors
+        Of N pixels.
+    confidence : float32 (N,)
+        Of the same; NaN is left out.
+
+    Returns
+    -------
+    dict of str to float64 array
+        ``confidence/n``, ``confidence/abs_rel``, ``confidence/delta1``: between
+        ``CONFIDENCE_EDGES``, the number of pixels, the sum of |pred - gt| / gt, and the number of
+        pixels within 1.25.
+
+    """
+    known = np.isfinite(confidence)
+    bins = _even_bins(confidence[known].astype(np.float64), CONFIDENCE_EDGES)
+    n = len(CONFIDENCE_EDGES) - 1
+    return {
+        'confidence/n': _sums(bins, None, n),
+        'confidence/abs_rel': _sums(bins, np.abs(errors.relative[known]), n),
+        'confidence/delta1': _sums(bins, (errors.level[known] == 0).astype(np.float64), n),
+    }
+
+
+def _even_bins(values: NDArray[np.float64], edges: Any) -> NDArray[np.intp]:
+    """Give the bin of each value, edges evenly spaced; what lies beyond is in the outermost."""
+    n = len(edges) - 1
+    places = (values - edges[0]) * (n / (edges[-1] - edges[0]))
+    return np.asarray(np.clip(places, 0, n - 1), np.intp)
+
+
+def _sums(
+    bins: NDArray[np.intp], weights: NDArray[np.float64] | None, n: int
+) -> NDArray[np.float64]:
+    return np.bincount(bins, weights, n).astype(np.float64, copy=False)
+
+
+def score_frame(
+    answer: DepthMap, sample: DepthSample, protocol: EvaluationProtocol
+) -> FrameScore:
+    """
+    Compare an answer with the truth.
+
+    Parameters
+    ----------
+    answer : DepthMap
+        Of any size, for the whole image; see :func:`prepare` for what counts as an answer.
+    sample : DepthSample
+        The frame with its truth.
+    protocol : EvaluationProtocol
+        How.
+
+    Returns
+    -------
+    FrameScore
+        By the names that :mod:`clip_depth_ros.evaluation.score.score` explains.
+
+    Raises
+    ------
+    DataError
+        If no truth counts, or nothing is answered where it does; if a crop does not fit.
+
+    """
+    prepared = prepare(answer, sample, protocol)
+    size, places = Size(*prepared.gt.shape), np.flatnonzero(prepared.counted)
+    gt = prepared.gt.ravel()[places]
+    pixels = _Pixels(
+        pred=prepared.answer.ravel()[places],
+        gt=gt,
+        parts=parts_of(gt, places, size, sample.classes),
+        confidence=_confidence(answer, size, places),
+    )
+    fits = {name: fit_alignment(name, pixels.pred, gt) for name in ALIGNMENTS}
+    pieces = [_compare(pixels, block, fits, protocol) for block in blocks(len(places))]
+    log_gt, log_error = (
+        np.concatenate([getattr(piece, name) for piece in pieces])
+        for name in ('log_gt', 'log_error')
+    )
+    values = {
+        **_named(_by_group(pieces, pixels.parts, protocol)),
+        'scale': fits['median'].scale,
+        'coverage': prepared.coverage,
+        **continuity(log_error, log_gt, places, size),
+    }
+    sums = {
+        name: tuple(np.sum([piece.curves[name] for piece in pieces], axis=0).tolist())
+        for name in pieces[0].curves
+    }
+    return FrameScore(values, sums)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class _Pixels:
+    """The pixels that count, in rows one after the other, (N,) each."""
+
+    pred: NDArray[np.float32]
+    gt: NDArray[np.float32]
+    parts: Parts
+    confidence: NDArray[np.float32] | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class _Piece:
+    """What is known of some of them: sums, and logs for the comparison with neighbours."""
+
+    by_alignment: Mapping[str, MetricSums]
+    curves: Sums
+    log_gt: NDArray[np.float64]
+    log_error: NDArray[np.float64]
+
+
+def _compare(
+    pixels: _Pixels, block: slice, fits: Mapping[str, Alignment], protocol: EvaluationProtocol
+) -> _Piece:
+    """Compare some pixels; the sums of the protocol's own alignment are those of its cells."""
+    gt = pixels.gt[block].astype(np.float64)
+    log_gt = np.log(gt)
+    pred, limits_m = pixels.pred[block], (protocol.min_depth_m, protocol.depth_cap_m)
+    errors = {
+        name: PixelErrors.of(np.clip(fit.apply(pred), *limits_m), gt)
+        for name, fit in fits.items()
+    }
+    own = errors[protocol.alignment]
+    parts = pixels.parts
+    curves = error_sums(own, log_gt)
+    if pixels.confidence is not None:
+        curves.update(confidence_sums(own, pixels.confidence[block]))
+    return _Piece(
+        by_alignment={
+            name: MetricSums.of(each, parts.cells[block], parts.n_cells)
+            if each is own
+            else MetricSums.of(each)
+            for name, each in errors.items()
+        },
+        curves=curves,
+        log_gt=log_gt,
+        log_error=own.log,
+    )
+
+
+def _by_group(
+    pieces: Sequence[_Piece], parts: Parts, protocol: EvaluationProtocol
+) -> dict[str, GroupMetrics | None]:
+    """Give the metrics of all pixels under each alignment, then those of the parts."""
+    totals = {
+        name: MetricSums.total([piece.by_alignment[name] for piece in pieces])
+        for name in ALIGNMENTS
+    }
+    whole = {
+        name: metrics_of(sums.merged(np.zeros(len(sums.n), np.intp), 1))[0]
+        for name, sums in totals.items()
+    }
+    return {**whole, **parts.metrics(totals[protocol.alignment])}
+
+
+def _named(groups: Mapping[str, GroupMetrics | None]) -> dict[str, float]:
+    """Give the metrics of groups as ``<group>/<metric>``."""
+    return {
+        f'{group}/{name}': float(getattr(metrics, name))
+        for group, metrics in groups.items()
+        if metrics
+        for name in (*METRICS, 'n', 'log_bias')
+    }
+
+
+def _confidence(
+    answer: DepthMap, size: Size, places: NDArray[np.intp]
+) -> NDArray[np.float32] | None:
+    if answer.confidence is None:
+        return None
+    return resized(answer.confidence, size, 'nearest').ravel()[places]

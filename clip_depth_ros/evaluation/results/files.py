@@ -1,24 +1,27 @@
 # Copyright 2026 The clip_depth_ros authors
 # SPDX-License-Identifier: Apache-2.0
 """
-A result as a JSON file: everything of it, frame by frame, to be read by people and programs.
+A result as files: JSON with everything in it, and CSV with every frame's numbers.
 
-Each column of the frames is one line. JSON has no NaN: it is null. Numbers read back as the same.
+JSON is for people and programs: each column of the frames is one line. JSON has no NaN: it is
+null. Numbers read back as the same. CSV has one line for each frame and predictor.
 """
 
 from __future__ import annotations
 
 from array import array
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
+import csv
 from dataclasses import asdict
+import io
 import json
+import math
 import os
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Final
 
 from clip_depth_ros.core.files import atomic_path
 from clip_depth_ros.errors import DataError
-from clip_depth_ros.evaluation.results.plain import float_or_nan, plain
 from clip_depth_ros.evaluation.results.result import (
     Estimate,
     FORMAT,
@@ -27,7 +30,26 @@ from clip_depth_ros.evaluation.results.result import (
     Problem,
     Result,
 )
+import numpy as np
 from pydantic import BaseModel, ConfigDict, Field, model_validator, ValidationError
+
+
+def plain(value: Any) -> Any:
+    """Give mappings, sequences and numbers, also numpy's, as JSON can have them."""
+    if isinstance(value, (float, np.floating)):
+        number = float(value)
+        return number if math.isfinite(number) else None
+    if isinstance(value, Mapping):
+        return {name: plain(each) for name, each in value.items()}
+    if isinstance(value, (Sequence, array)) and not isinstance(value, str):
+        return [plain(each) for each in value]
+    return value
+
+
+def float_or_nan(value: float | None) -> float:
+    """Give back the number that :func:`plain` made null, as NaN."""
+    return math.nan if value is None else float(value)
+
 
 _Number = Annotated[float, Field(allow_inf_nan=False)] | None
 """What is no number is null."""
@@ -240,3 +262,44 @@ def _foreign(path: str | os.PathLike[str], why: str) -> str:
         f'{str(path)!r} is not a result of this version of clip-depth evaluate ({FORMAT!r}): '
         f'{why}; name the JSON file that it wrote'
     )
+
+
+_COLUMNS: Final = ('index', 'recording', 'name', 'stamp_ns', 'predictor')
+
+
+def frames_csv(result: Result) -> Iterator[str]:
+    """
+    Give the lines of a CSV file, each with its end.
+
+    The first is a comment with the protocol, the second names the columns: which frame, whose
+    answer, then every value that any predictor has. What is not known is empty.
+    """
+    yield f'# {" ".join(result.title.split())}\n'
+    frames = result.frames
+    names = list(dict.fromkeys(name for values in frames.values.values() for name in values))
+    yield _line([*_COLUMNS, *names])
+    for place in range(len(frames.names)):
+        for predictor, values in frames.values.items():
+            numbers = (_number(values, name, place) for name in names)
+            yield _line([*_frame(frames, place), predictor, *numbers])
+
+
+def _frame(frames: FrameTable, place: int) -> list[str]:
+    stamp_ns = frames.stamps_ns[place]
+    return [
+        str(frames.indices[place]),
+        frames.recordings[place],
+        frames.names[place],
+        '' if stamp_ns is None else str(stamp_ns),
+    ]
+
+
+def _number(values: Mapping[str, Sequence[float]], name: str, place: int) -> str:
+    value = values[name][place] if name in values else math.nan
+    return '' if math.isnan(value) else repr(float(value))
+
+
+def _line(cells: Sequence[str]) -> str:
+    text = io.StringIO()
+    csv.writer(text, lineterminator='\n').writerow(cells)
+    return text.getvalue()

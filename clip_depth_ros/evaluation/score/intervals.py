@@ -4,18 +4,23 @@
 How far a mean over frames may be off: percentile bootstrap 95 % intervals.
 
 Frames are drawn again and again, as many as there are, with replacement; the interval holds the
-middle 95 % of the means of these draws (Efron 1979). Frames next to each other look alike: blocks
-of them may be drawn together, which gives wider, more honest intervals for films (Kunsch 1989;
-blocks here do not overlap, our choice).
+middle 95 % of the means of these draws (Efron 1979). Frames next to each other look alike, so
+blocks of them may be drawn together, which gives wider, more honest intervals for films (Kunsch
+1989; blocks here do not overlap, our choice).
+
+:func:`over_pixels` turns metrics of images into those over all pixels together: an image weighs as
+many pixels as it has that count, and roots are taken last. All that this needs is in the values of
+the images, so they can be resampled like any other mean.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, NamedTuple
 
 from clip_depth_ros.errors import ConfigError
+from clip_depth_ros.evaluation.score.score import METRICS
 import numpy as np
 from numpy.typing import NDArray
 
@@ -182,3 +187,85 @@ def _ratio(sums: Columns, totals: Columns) -> Columns:
 def _without_empty(means: Columns) -> Columns:
     """Give 0 for columns that are never known, of which numpy would warn."""
     return np.where(np.isnan(means).all(axis=0), 0.0, means)
+
+
+_SQUARED: Final = ('rmse', 'rmse_log')
+"""Roots of mean squares."""
+
+
+def over_pixels(
+    values: Columns,
+    names: Sequence[str],
+    resampling: Resampling,
+    recordings: Sequence[str] | None = None,
+) -> Intervals:
+    """
+    Give the metrics over all pixels together, with intervals over images.
+
+    Parameters
+    ----------
+    values : float64 (N, V)
+        By image.
+    names : sequence of str
+        Of the columns. Those that are no metrics of a group of pixels are means over images.
+    resampling : Resampling
+        How images are drawn.
+    recordings : sequence of str, optional
+        Of each image.
+
+    """
+    pooled = _pooled(names)
+    summed, weights = values.copy(), np.ones_like(values)
+    for each in pooled:
+        weights[:, each.column] = values[:, each.n]
+        summed[:, each.column] = _to_sum(values, each)
+
+    def finish(means: Columns) -> Columns:
+        finished: Columns = means.copy()
+        for each in pooled:
+            finished[..., each.column] = _from_sum(means, each)
+        return finished
+
+    return mean_intervals(
+        summed, resampling, weights=weights, finish=finish, recordings=recordings
+    )
+
+
+class _Pooled(NamedTuple):
+    """A column with a metric of a group of pixels, and what else of the group it needs."""
+
+    metric: str
+    column: int
+    n: int
+    log_bias: int
+
+
+def _pooled(names: Sequence[str]) -> list[_Pooled]:
+    place = {name: column for column, name in enumerate(names)}
+    parted = [(name, *name.rpartition('/')) for name in names]
+    return [
+        _Pooled(metric, place[name], place[f'{group}/n'], place[f'{group}/log_bias'])
+        for name, group, _, metric in parted
+        if metric in (*METRICS, 'log_bias')
+    ]
+
+
+def _to_sum(values: Columns, each: _Pooled) -> Columns:
+    """Give what can be added up over pixels: means, and means of squares."""
+    column = values[:, each.column]
+    if each.metric in _SQUARED:
+        return np.square(column)
+    if each.metric == 'silog':
+        # mean d^2 = variance + (mean d)^2
+        return np.square(column / 100) + np.square(values[:, each.log_bias])
+    return column
+
+
+def _from_sum(means: Columns, each: _Pooled) -> Columns:
+    """Undo :func:`_to_sum` for means (..., V)."""
+    mean = means[..., each.column]
+    if each.metric in _SQUARED:
+        return np.sqrt(mean)
+    if each.metric == 'silog':
+        return 100 * np.sqrt(np.maximum(mean - np.square(means[..., each.log_bias]), 0))
+    return mean
