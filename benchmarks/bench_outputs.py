@@ -13,9 +13,8 @@ from collections.abc import Callable
 import statistics
 import time
 
-from clip_depth_ros.core.cloud import CloudBuilder, pinhole_rays
-from clip_depth_ros.core.color import colorize
-from clip_depth_ros.core.depth_encoding import mark_range
+from clip_depth_ros.core.clouds import CloudBuilder, pinhole_rays
+from clip_depth_ros.core.depth_images import colorize, mark_range
 from clip_depth_ros.ros.node.images import decode_image, depth_message, rgb_message
 from clip_depth_ros.ros.node.outputs import cloud_message
 from clip_depth_ros.types import Intrinsics

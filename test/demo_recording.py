@@ -12,7 +12,7 @@ from typing import Any
 from clip_depth_ros.bags.messages import camera_info_message, header, image_message
 from clip_depth_ros.bags.topics import CAMERA_FRAME, CAMERA_INFO, IMAGE, TRUE_DEPTH
 from clip_depth_ros.bags.writer import BagWriter
-from clip_depth_ros.core.cloud import CloudBuilder
+from clip_depth_ros.core.clouds import CloudBuilder
 from clip_depth_ros.demo.methods import DemoMethod, DIAGNOSTICS
 from clip_depth_ros.demo.plan import DemoPlan
 from clip_depth_ros.settings.node import NodeSettings

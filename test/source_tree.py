@@ -20,7 +20,7 @@ SUB_ROOMS = {
 
 
 class Import(NamedTuple):
-    """One imported module, such as ``clip_depth_ros.core.bins``, and where."""
+    """One imported module, such as ``clip_depth_ros.core.patches``, and where."""
 
     module: str
     file: Path

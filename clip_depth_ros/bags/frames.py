@@ -10,12 +10,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from clip_depth_ros.bags.by_stamp import ByStamp
-from clip_depth_ros.bags.frame_topics import BagTopics
 from clip_depth_ros.bags.index import BagIndex
 from clip_depth_ros.bags.places import Pair, paired, Place
-from clip_depth_ros.bags.topics import TF_STATIC
+from clip_depth_ros.bags.topics import BagTopics, TF_STATIC
 from clip_depth_ros.core.frame_names import numbered
+from clip_depth_ros.core.stamps import ByStamp
 from clip_depth_ros.core.transforms import Matrix4
 from clip_depth_ros.errors import CalibrationError, RecordingError
 

@@ -11,13 +11,13 @@ from typing import Any, Generic, TypeVar
 
 from clip_depth_ros.bags import topics
 from clip_depth_ros.bags.damage import Damage, readable_messages
-from clip_depth_ros.bags.frame_topics import BagTopics
+from clip_depth_ros.bags.message_types import TRANSFORMS_TYPE
 from clip_depth_ros.bags.places import Place, place_of
-from clip_depth_ros.bags.poses import PoseTree
+from clip_depth_ros.bags.poses import PoseTree, TransformTree
 from clip_depth_ros.bags.reader import BagReader
 from clip_depth_ros.bags.recorded_camera import recorded_camera, RecordedCamera
-from clip_depth_ros.bags.recorded_data import header_of, TRANSFORMS
-from clip_depth_ros.bags.tf_tree import TransformTree
+from clip_depth_ros.bags.recorded_data import header_of
+from clip_depth_ros.bags.topics import BagTopics
 from clip_depth_ros.errors import DataError
 from clip_depth_ros.types import RecordedMessage
 
@@ -123,7 +123,7 @@ def index_bag(bag: BagReader, used: BagTopics, *, allow_damage: bool = False) ->
 def _wanted(bag: BagReader, used: BagTopics) -> set[str]:
     there = bag.topics
     wanted = {used.image, used.depth, used.camera_info, used.class_ids, topics.TF_STATIC}
-    if topics.TF in there and there[topics.TF].msgtypes == (TRANSFORMS,):
+    if topics.TF in there and there[topics.TF].msgtypes == (TRANSFORMS_TYPE,):
         wanted.add(topics.TF)
     return wanted & there.keys()
 

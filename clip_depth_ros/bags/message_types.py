@@ -7,6 +7,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 import functools
 import sys
+from typing import Final
 
 from clip_depth_ros.errors import RecordingError
 from rosbags.convert.converter import (
@@ -25,14 +26,16 @@ else:
 
 ToCdr = Callable[[bytes], bytes]
 
+IMAGE_TYPE: Final = 'sensor_msgs/msg/Image'
+COMPRESSED_IMAGE_TYPE: Final = 'sensor_msgs/msg/CompressedImage'
+CAMERA_INFO_TYPE: Final = 'sensor_msgs/msg/CameraInfo'
+CLOUD_TYPE: Final = 'sensor_msgs/msg/PointCloud2'
+TRANSFORMS_TYPE: Final = 'tf2_msgs/msg/TFMessage'
+
 _HEADER = 'std_msgs/msg/Header'
 _IDL_SEPARATOR = '=' * 80 + '\nIDL: '
 _NEVER_CHANGED = frozenset({
-    'sensor_msgs/msg/CameraInfo',
-    'sensor_msgs/msg/CompressedImage',
-    'sensor_msgs/msg/Image',
-    'sensor_msgs/msg/PointCloud2',
-    'tf2_msgs/msg/TFMessage',
+    IMAGE_TYPE, COMPRESSED_IMAGE_TYPE, CAMERA_INFO_TYPE, CLOUD_TYPE, TRANSFORMS_TYPE,
 })
 """Alike in all distributions of ROS 2, so a definition that differs can only be damaged."""
 

@@ -20,8 +20,7 @@ from io import BytesIO
 from pathlib import Path
 
 from clip_depth_ros.bags.message_types import BagTypes, normalized_msgtype
-from clip_depth_ros.bags.recording_files import check_is_recording, REPAIR
-from clip_depth_ros.bags.windows import QuickReader
+from clip_depth_ros.bags.storage import check_is_recording, QuickReader, REPAIR
 from clip_depth_ros.errors import ClipDepthError, RecordingError, TopicError
 from clip_depth_ros.types import RecordedMessage
 from rosbags.interfaces import Connection, ConnectionExtRosbag2, QosDurability

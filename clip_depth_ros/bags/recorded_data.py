@@ -7,8 +7,7 @@ from __future__ import annotations
 import struct
 from typing import Any, Final, NamedTuple
 
-from clip_depth_ros.core.color import colorize
-from clip_depth_ros.core.depth_encoding import decode_depth
+from clip_depth_ros.core.depth_images import colorize, decode_depth
 from clip_depth_ros.core.images import decode_plain, DEPTH_ENCODINGS, ImageBuffer, LAYOUTS
 from clip_depth_ros.errors import DataError, ImageError, RecordingError
 from clip_depth_ros.types import RecordedMessage, Rgb
@@ -16,12 +15,6 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 from rosbags.image import message_to_cvimage
-
-IMAGE: Final = 'sensor_msgs/msg/Image'
-COMPRESSED_IMAGE: Final = 'sensor_msgs/msg/CompressedImage'
-CAMERA_INFO: Final = 'sensor_msgs/msg/CameraInfo'
-CLOUD: Final = 'sensor_msgs/msg/PointCloud2'
-TRANSFORMS: Final = 'tf2_msgs/msg/TFMessage'
 
 _SHOWN_M: Final = (0.0, 80.0)
 """What the colours of depth reach over where it is shown as a picture."""

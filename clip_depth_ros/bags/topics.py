@@ -1,10 +1,24 @@
 # Copyright 2026 The clip_depth_ros authors
 # SPDX-License-Identifier: Apache-2.0
-"""Names of topics and frames in the recordings that are made here."""
+"""Names of topics, here and in recordings of others, and which of them frames are made of."""
 
 from __future__ import annotations
 
+from collections.abc import Collection, Mapping
+from contextlib import suppress
+from dataclasses import dataclass
 from typing import Final
+
+from clip_depth_ros.bags.damage import Damage, readable_messages
+from clip_depth_ros.bags.message_types import (
+    CAMERA_INFO_TYPE,
+    CLOUD_TYPE,
+    COMPRESSED_IMAGE_TYPE,
+    IMAGE_TYPE,
+)
+from clip_depth_ros.bags.reader import BagReader
+from clip_depth_ros.core.images import DEPTH_ENCODINGS
+from clip_depth_ros.errors import ConfigError, RecordingError, TopicError
 
 IMAGE: Final = '/camera/image_rect_color'
 CAMERA_INFO: Final = '/camera/camera_info'
@@ -25,3 +39,283 @@ LIDAR_FRAME: Final = 'velodyne'
 """x forward, y left, z up (REP 103)."""
 
 WORLD_FRAME: Final = 'world'
+
+
+PRESETS: Final[Mapping[str, Mapping[str, str]]] = {
+    # What `clip-depth bag` writes: from the synthetic drive with true depth and classes, from
+    # KITTI folders with the LiDAR alone.
+    'ours': {
+        'image_topic': IMAGE,
+        'camera_info_topic': CAMERA_INFO,
+        'depth_topic': TRUE_DEPTH,
+        'lidar_topic': CLOUD,
+        'class_topic': TRUE_CLASS_IDS,
+    },
+    'kitti2bag': {
+        'image_topic': '/kitti/camera_color_left/image_raw',
+        'camera_info_topic': '/kitti/camera_color_left/camera_info',
+        'lidar_topic': '/kitti/velo/pointcloud',
+    },
+    'kitti_to_ros2bag': {
+        'image_topic': '/kitti/camera/color/left/image_raw',
+        'camera_info_topic': '/kitti/camera/color/left/camera_info',
+        'lidar_topic': '/kitti/velo',
+    },
+}
+"""Topics by the settings that name them."""
+
+_OPTIONAL: Final = ('depth_topic', 'class_topic')
+"""Not every recording of a preset has them."""
+
+_DEPTHS: Final = frozenset(('depth_topic', 'lidar_topic'))
+
+
+def topic_preset(bag: BagReader, name: str) -> Mapping[str, str]:
+    """
+    Give the topics that a preset names.
+
+    Parameters
+    ----------
+    bag : BagReader
+        Open.
+    name : str
+        ``none``: no topics; ``auto``: the preset whose image or true depth is in the recording,
+        less what the recording has not; the name of a preset: all of it but depth and classes
+        that are not there, so that a camera or LiDAR that is missing gets noticed.
+
+    Returns
+    -------
+    mapping
+        From ``image_topic``, ``camera_info_topic``, ``depth_topic``, ``lidar_topic`` and
+        ``class_topic`` to topics. Where there is true depth, no LiDAR.
+
+    Raises
+    ------
+    ConfigError
+        If there is no such preset.
+
+    """
+    there = bag.topics.keys()
+    if name == 'none':
+        return {}
+    if name == 'auto':
+        preset = PRESETS.get(_recognised(there), {})
+        wanted = {key: topic for key, topic in preset.items() if topic in there}
+    elif name in PRESETS:
+        wanted = {
+            key: topic
+            for key, topic in PRESETS[name].items()
+            if topic in there or key not in _OPTIONAL
+        }
+    else:
+        raise ConfigError(f'topics should be auto, none or one of {[*PRESETS]}, got {name!r}')
+    if 'depth_topic' in wanted:
+        wanted.pop('lidar_topic', None)
+    return wanted
+
+
+def with_preset(bag: BagReader, name: str, named: Mapping[str, str]) -> dict[str, str]:
+    """
+    Complete topics by those of a preset.
+
+    Parameters
+    ----------
+    bag : BagReader
+        Open.
+    name : str
+        See :func:`topic_preset`.
+    named : mapping
+        From settings to topics, or to nothing where none is named. Those that are named win:
+        another camera goes without the preset's camera_info, another depth without its LiDAR.
+
+    """
+    chosen = {key: topic for key, topic in named.items() if topic}
+    preset = dict(topic_preset(bag, name))
+    if chosen.get('image_topic', preset.get('image_topic')) != preset.get('image_topic'):
+        preset.pop('camera_info_topic', None)
+    if not chosen.keys().isdisjoint(_DEPTHS):
+        preset = {key: topic for key, topic in preset.items() if key not in _DEPTHS}
+    return {**named, **preset, **chosen}
+
+
+def _recognised(there: Collection[str]) -> str:
+    """Give the preset whose image or true depth is there, empty if that is none of them."""
+    for name, preset in PRESETS.items():
+        if preset['image_topic'] in there or preset.get('depth_topic') in there:
+            return name
+    return ''
+
+
+_GREY: Final = ('mono8', 'mono16', '8UC1')
+
+
+@dataclass(frozen=True, slots=True)
+class BagTopics:
+    """
+    The topics that frames are made of.
+
+    Attributes
+    ----------
+    image, depth : str
+        Pictures, and depth images or clouds; no depth where it lies beside the recording.
+    camera_info, class_ids : str
+        Empty: there is none.
+    is_lidar : bool
+        Whether ``depth`` holds clouds.
+
+    """
+
+    image: str
+    depth: str
+    camera_info: str
+    is_lidar: bool
+    class_ids: str = ''
+
+
+def choose_topics(
+    bag: BagReader,
+    *,
+    image_topic: str,
+    camera_info_topic: str,
+    depth_topic: str,
+    lidar_topic: str,
+    class_topic: str,
+    pred_topics: Collection[str] = (),
+    has_depth: bool = True,
+    image_may_be_depth: bool = False,
+) -> BagTopics:
+    """
+    Complete topics that are not named.
+
+    Parameters
+    ----------
+    bag : BagReader
+        Open.
+    image_topic, camera_info_topic, depth_topic, lidar_topic : str
+        Empty ones are found: the only colour camera, the camera_info beside it, the only cloud.
+        Without a depth topic the LiDAR is used, or the only depth images if there is none.
+    class_topic : str
+        Images of class ids; empty: none.
+    pred_topics : collection of str
+        What other nodes have made of the camera's images: not the camera, if there is another.
+    has_depth : bool
+        Whether depth is to come from the recording at all.
+    image_may_be_depth : bool
+        Whether depth images may stand for the camera's, where they are named so or it has none.
+
+    Raises
+    ------
+    TopicError
+        If a topic is missing or of another type, or there are several to choose from.
+
+    """
+    is_lidar = has_depth and not depth_topic and bool(lidar_topic or _of_type(bag, {CLOUD_TYPE}))
+    depth = ''
+    if has_depth:
+        depth = _cloud_topic(bag, lidar_topic) if is_lidar else _depth_topic(bag, depth_topic)
+    stand_in = depth if image_may_be_depth and not is_lidar else ''
+    image = (
+        check_topic(bag, image_topic, {IMAGE_TYPE, COMPRESSED_IMAGE_TYPE})
+        if image_topic
+        else _only_camera(
+            bag, class_topic, pred_topics, stand_in, may_be_depth=image_may_be_depth
+        )
+    )
+    if image == depth != stand_in:
+        raise TopicError(
+            f'{image!r} cannot be both the camera and its depth: name another image_topic or '
+            f'depth_topic. All topics of {str(bag.path)!r}: {sorted(bag.topics)}'
+        )
+    info = check_topic(bag, camera_info_topic, {CAMERA_INFO_TYPE}) if camera_info_topic else ''
+    return BagTopics(
+        image=image,
+        depth=depth,
+        camera_info=info or _info_beside(bag, image),
+        is_lidar=is_lidar,
+        class_ids=check_topic(bag, class_topic, {IMAGE_TYPE}) if class_topic else '',
+    )
+
+
+def check_topic(bag: BagReader, topic: str, msgtypes: set[str]) -> str:
+    """
+    Give a topic that is there, of one of these types.
+
+    Raises
+    ------
+    TopicError
+        If it is not; the message lists what is.
+
+    """
+    there = bag.topics
+    if topic not in there:
+        raise TopicError(f'no topic {topic!r} in {str(bag.path)!r}; it has {sorted(there)}')
+    if there[topic].msgtype not in msgtypes:
+        raise TopicError(
+            f'topic {topic!r} of {str(bag.path)!r} should be {" or ".join(sorted(msgtypes))}, is '
+            f'{there[topic].msgtype}'
+        )
+    return topic
+
+
+def _of_type(bag: BagReader, msgtypes: set[str]) -> list[str]:
+    return [name for name, topic in bag.topics.items() if msgtypes & {*topic.msgtypes}]
+
+
+def _only(bag: BagReader, found: list[str], what: str, setting: str) -> str:
+    if len(found) != 1:
+        raise TopicError(
+            f'{str(bag.path)!r} has {len(found)} topics that could be {what}: {found}; name one '
+            f'with {setting}. All topics: {sorted(bag.topics)}'
+        )
+    return found[0]
+
+
+def _cloud_topic(bag: BagReader, lidar: str) -> str:
+    if lidar:
+        return check_topic(bag, lidar, {CLOUD_TYPE})
+    return _only(bag, _of_type(bag, {CLOUD_TYPE}), 'the LiDAR', 'lidar_topic (or a depth_topic)')
+
+
+def _depth_topic(bag: BagReader, depth: str) -> str:
+    if depth:
+        return check_topic(bag, depth, {IMAGE_TYPE})
+    images = _of_type(bag, {IMAGE_TYPE})
+    found = [topic for topic in images if encoding_of(bag, topic) in DEPTH_ENCODINGS]
+    return _only(bag, found, 'depth (and no LiDAR)', 'depth_topic')
+
+
+def _only_camera(
+    bag: BagReader,
+    class_topic: str,
+    pred_topics: Collection[str],
+    stand_in: str,
+    *,
+    may_be_depth: bool,
+) -> str:
+    """Give the only colour camera, or the only grey one where there is no colour."""
+    there = [t for t in _of_type(bag, {IMAGE_TYPE, COMPRESSED_IMAGE_TYPE}) if t != class_topic]
+    encodings = {topic: encoding_of(bag, topic) for topic in there}
+    pictures = [topic for topic in there if encodings[topic] not in DEPTH_ENCODINGS]
+    cameras = [topic for topic in pictures if topic not in pred_topics] or pictures
+    if not cameras and may_be_depth:
+        return stand_in or _only(bag, there, 'the camera', 'image_topic')
+    colour = [topic for topic in cameras if encodings[topic] not in _GREY]
+    return _only(bag, colour or cameras, 'the camera', 'image_topic')
+
+
+def encoding_of(bag: BagReader, topic: str) -> str:
+    """Give the encoding of the first image of a topic that can be read; empty: it has none."""
+    for message in readable_messages(bag, [topic], Damage()):
+        with suppress(RecordingError):
+            return str(getattr(bag.decode(message), 'encoding', ''))
+    return ''
+
+
+def _info_beside(bag: BagReader, image_topic: str) -> str:
+    """Give the camera_info in the image's namespace, else the only one there is."""
+    infos = _of_type(bag, {CAMERA_INFO_TYPE})
+    name = image_topic
+    while name := name.rpartition('/')[0]:
+        if f'{name}/camera_info' in infos:
+            return f'{name}/camera_info'
+    return infos[0] if len(infos) == 1 else ''

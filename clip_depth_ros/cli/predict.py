@@ -124,7 +124,7 @@ def _cropped(rgb: Rgb, crop: Window | None) -> Rgb:
 
 
 def _results(answer: DepthMap, settings: PredictorSettings) -> dict[str, bytes]:
-    from clip_depth_ros.core.color import colorize
+    from clip_depth_ros.core.depth_images import colorize
     import cv2
 
     near_m, far_m = _color_range_m(settings)

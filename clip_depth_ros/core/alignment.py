@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from typing import Any, Final, NamedTuple
 
-from clip_depth_ros.core.metric_sums import blocks
+from clip_depth_ros.core.metrics import blocks
 from clip_depth_ros.errors import DataError
 import numpy as np
 from numpy.typing import NDArray

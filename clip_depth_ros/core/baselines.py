@@ -7,7 +7,7 @@ from __future__ import annotations
 from typing import Final
 
 from clip_depth_ros.core.image_plan import Size
-from clip_depth_ros.core.upsample import upsample
+from clip_depth_ros.core.patches import upsample
 from clip_depth_ros.errors import DataError
 from clip_depth_ros.types import Depth
 import numpy as np

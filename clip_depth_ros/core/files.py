@@ -1,16 +1,19 @@
 # Copyright 2026 The clip_depth_ros authors
 # SPDX-License-Identifier: Apache-2.0
-"""Files that are written wholly or not at all."""
+"""Files: written as a whole or not at all, compared unread, opened by each process alone."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, suppress
 import errno
+import hashlib
 import os
 from pathlib import Path
 import secrets
 import shutil
+from typing import Any, Generic, TypeVar
+import weakref
 
 from clip_depth_ros.errors import ClipDepthError, OutputError
 
@@ -116,3 +119,76 @@ def _remove(path: Path) -> None:
         shutil.rmtree(path, ignore_errors=True)
     else:
         path.unlink(missing_ok=True)
+
+
+def fingerprint(files: Iterable[Path]) -> str:
+    """
+    Give a text that is another where files are: SHA-256 of their paths, sizes and times of change.
+
+    Parameters
+    ----------
+    files : iterable of Path
+        In any order; a file that is not there counts as such.
+
+    """
+    listing = '\n'.join(sorted(map(_facts, files)))
+    return hashlib.sha256(os.fsencode(listing)).hexdigest()
+
+
+def _facts(path: Path) -> str:
+    try:
+        status = path.stat()
+    except OSError:
+        return f'{path}\0missing'
+    return f'{path}\0{status.st_size}\0{status.st_mtime_ns}'
+
+
+Opened = TypeVar('Opened')
+
+
+class PerProcess(Generic[Opened]):
+    """
+    Something that each process opens for itself, when it first needs it.
+
+    Processes that are forked share the position in a file that was open before: one would read
+    what another has asked for. Libraries (HDF5, SQLite) break in other ways.
+
+    Parameters
+    ----------
+    open_it : callable
+        Opens it; must be picklable if this is.
+    close_it : callable
+        Closes it; is called at the latest when this object goes.
+
+    """
+
+    def __init__(
+        self, open_it: Callable[[], Opened], close_it: Callable[[Opened], None]
+    ) -> None:
+        self._open_it, self._close_it = open_it, close_it
+        self._opened: tuple[int, Opened, weakref.finalize[..., Any]] | None = None
+
+    def get(self) -> Opened:
+        """Give what is open in this process."""
+        pid = os.getpid()
+        if self._opened is None or self._opened[0] != pid:
+            value = self._open_it()
+            closing = weakref.finalize(self, _close_in, pid, self._close_it, value)
+            self._opened = (pid, value, closing)
+        return self._opened[1]
+
+    def close(self) -> None:
+        """Close it in this process; it is opened again when needed."""
+        if self._opened is not None:
+            self._opened[2]()
+            self._opened = None
+
+    def __getstate__(self) -> dict[str, Any]:
+        """Leave what is open behind."""
+        return {**self.__dict__, '_opened': None}
+
+
+def _close_in(pid: int, close_it: Callable[[Any], None], value: object) -> None:
+    """Close what this process opened; its parent's is the parent's to close."""
+    if os.getpid() == pid:
+        close_it(value)

@@ -1,6 +1,6 @@
 # Copyright 2026 The clip_depth_ros authors
 # SPDX-License-Identifier: Apache-2.0
-"""The geometry between a camera image and what a network sees, as a value that applies itself."""
+"""From a camera image to the pixels that a network sees, as a value that applies itself."""
 
 from __future__ import annotations
 
@@ -9,8 +9,7 @@ from dataclasses import dataclass
 import math
 from typing import Any, NamedTuple
 
-from clip_depth_ros.errors import CalibrationError, ConfigError, ImageError
-from clip_depth_ros.types import Depth, Intrinsics
+from clip_depth_ros.errors import ConfigError, ImageError
 import numpy as np
 from numpy.typing import NDArray
 
@@ -31,23 +30,14 @@ class Window(NamedTuple):
     height: int
 
 
-class Padding(NamedTuple):
-    """Pixels added at each side."""
-
-    left: int = 0
-    top: int = 0
-    right: int = 0
-    bottom: int = 0
-
-
-Resize = Callable[[NDArray[Any], Size], NDArray[Any]]
-"""Resamples an array (H, W) or (H, W, C) to a size; pixel (0, 0) is centred at (0, 0)."""
+Resize = Callable[[NDArray[Any], Size], NDArray[np.uint8]]
+"""Resamples an image (H, W, 3) to a size; pixel (0, 0) is centred at (0, 0)."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ImagePlan:
     """
-    Crop, then resize, then pad, then flip left-right; build one with :func:`plan_image`.
+    Crop, then resize; build one with :func:`plan_image`.
 
     Attributes
     ----------
@@ -55,30 +45,19 @@ class ImagePlan:
         Size of the image the plan is for.
     crop : Window
         Part of the image that is kept.
-    resized : Size
-        Size the crop is resampled to.
-    padding : Padding
-        Added around the resized crop: black in images, NaN in depth.
-    flip : bool
-        Whether left and right are exchanged at the end.
+    size : Size
+        Size of the result, to which the crop is resampled.
 
     Raises
     ------
     ConfigError
-        If the crop does not lie in the image, a size is not positive or a padding negative.
-
-    Notes
-    -----
-    Convention: the centre of pixel (0, 0) is at (0, 0). Resizing by s moves the principal point
-    to ``(cx + 0.5) * s - 0.5``, flipping to ``W - 1 - cx``. Depth along z does not change.
+        If the crop does not lie in the image, or a size is not positive.
 
     """
 
     source: Size
     crop: Window
-    resized: Size
-    padding: Padding
-    flip: bool
+    size: Size
 
     def __post_init__(self) -> None:
         x, y, width, height = self.crop
@@ -88,21 +67,12 @@ class ImagePlan:
                 f'a crop must lie within the image of {_text(self.source)} pixels, '
                 f'got x={x}, y={y}, width={width}, height={height}'
             )
-        if min(self.resized) <= 0 or min(self.padding) < 0:
-            raise ConfigError(
-                f'a plan needs a positive size and no negative padding, got {self.resized} and '
-                f'{self.padding}'
-            )
-
-    @property
-    def size(self) -> Size:
-        """Size of the result."""
-        left, top, right, bottom = self.padding
-        return Size(self.resized.height + top + bottom, self.resized.width + left + right)
+        if min(self.size) <= 0:
+            raise ConfigError(f'a plan needs a positive size, got {self.size}')
 
     def apply_to_image(self, image: NDArray[Any], resize: Resize) -> NDArray[Any]:
         """
-        Give the planned view of an image (H, W) or (H, W, C); it may share memory with it.
+        Return the planned view of an image (H, W, 3); it may share memory with it.
 
         Raises
         ------
@@ -110,98 +80,22 @@ class ImagePlan:
             If the image is not of the size that the plan is for.
 
         """
-        return self._forward(image, resize, 0)
-
-    def apply_to_depth(self, depth_m: Depth, resize: Resize) -> Depth:
-        """Give the planned view of a depth image; what was padded is NaN, unknown."""
-        return self._forward(depth_m, resize, np.nan)
-
-    def restore_depth(self, depth_m: Depth, resize: Resize) -> Depth:
-        """
-        Bring depth of the planned size back onto the image; what was cropped away is NaN.
-
-        Raises
-        ------
-        ImageError
-            If the depth is not of the planned size.
-
-        """
-        _check_size(depth_m, self.size)
-        unflipped = depth_m[:, ::-1] if self.flip else depth_m
-        left, top = self.padding.left, self.padding.top
-        inner = unflipped[top:top + self.resized.height, left:left + self.resized.width]
-        x, y, width, height = self.crop
-        if self.resized != (height, width):
-            inner = resize(inner, Size(height, width))
-        restored = np.full(self.source, np.nan, depth_m.dtype)
-        restored[y:y + height, x:x + width] = inner
-        return restored
-
-    def apply_to_intrinsics(self, intrinsics: Intrinsics) -> Intrinsics:
-        """
-        Give the intrinsics of the planned view.
-
-        Raises
-        ------
-        CalibrationError
-            If the intrinsics belong to another size than the plan.
-
-        """
-        _check_intrinsics(intrinsics, self.source)
-        resized = intrinsics.cropped(*self.crop).scaled_to(self.resized.width, self.resized.height)
-        height, width = self.size
-        padded = resized.cropped(-self.padding.left, -self.padding.top, width, height)
-        return padded.flipped() if self.flip else padded
-
-    def restore_intrinsics(self, intrinsics: Intrinsics) -> Intrinsics:
-        """
-        Give the intrinsics of the image from those of the planned view.
-
-        Raises
-        ------
-        CalibrationError
-            If the intrinsics belong to another size than the planned view.
-
-        """
-        _check_intrinsics(intrinsics, self.size)
-        unflipped = intrinsics.flipped() if self.flip else intrinsics
-        left, top = self.padding.left, self.padding.top
-        inner = unflipped.cropped(left, top, self.resized.width, self.resized.height)
-        x, y, width, height = self.crop
-        cropped = inner.scaled_to(width, height)
-        return cropped.cropped(-x, -y, self.source.width, self.source.height)
-
-    def _forward(self, array: NDArray[Any], resize: Resize, fill: float) -> NDArray[Any]:
-        _check_size(array, self.source)
-        x, y, width, height = self.crop
-        view = array[y:y + height, x:x + width]
-        if self.resized != (height, width):
-            view = resize(view, self.resized)
-        if any(self.padding):
-            left, top, right, bottom = self.padding
-            channels = ((0, 0),) * (array.ndim - 2)
-            view = np.pad(
-                view, ((top, bottom), (left, right), *channels), constant_values=fill
+        if image.shape[:2] != self.source:
+            raise ImageError(
+                f'this plan is for {_text(self.source)} pixels, got shape {image.shape}'
             )
-        return view[:, ::-1] if self.flip else view
+        x, y, width, height = self.crop
+        view = image[y:y + height, x:x + width]
+        return view if self.size == (height, width) else resize(view, self.size)
 
 
 def plan_image(
-    source: Size,
-    *,
-    crop: Window | None = None,
-    resized: Size | None = None,
-    padding: Padding | None = None,
-    flip: bool = False,
+    source: Size, *, crop: Window | None = None, size: Size | None = None
 ) -> ImagePlan:
-    """Give a plan; what is not named changes nothing."""
+    """Return a plan; what is not named changes nothing."""
     window = crop or Window(0, 0, source.width, source.height)
     return ImagePlan(
-        source=source,
-        crop=window,
-        resized=resized or Size(window.height, window.width),
-        padding=padding or Padding(),
-        flip=flip,
+        source=source, crop=window, size=size or Size(window.height, window.width)
     )
 
 
@@ -229,7 +123,7 @@ def plan_patches(source: Size, requested: Size, stride: Size) -> ImagePlan:
     height, width = (
         max(1, math.floor((wanted or own) / patch + 0.5)) * patch for wanted, own, patch in sides
     )
-    return plan_image(source, resized=Size(height, width))
+    return plan_image(source, size=Size(height, width))
 
 
 def plan_centre_crop(source: Size, target: Size) -> ImagePlan:
@@ -238,20 +132,7 @@ def plan_centre_crop(source: Size, target: Size) -> ImagePlan:
     height = min(source.height, max(1, round(target.height * scale)))
     width = min(source.width, max(1, round(target.width * scale)))
     window = Window((source.width - width) // 2, (source.height - height) // 2, width, height)
-    return plan_image(source, crop=window, resized=target)
-
-
-def _check_size(array: NDArray[Any], size: Size) -> None:
-    if array.shape[:2] != size:
-        raise ImageError(f'this plan is for {_text(size)} pixels, got shape {array.shape}')
-
-
-def _check_intrinsics(intrinsics: Intrinsics, size: Size) -> None:
-    if (intrinsics.height, intrinsics.width) != size:
-        raise CalibrationError(
-            f'this plan is for {_text(size)} pixels, got intrinsics of '
-            f'{intrinsics.width}x{intrinsics.height}'
-        )
+    return plan_image(source, crop=window, size=target)
 
 
 def _text(size: Size) -> str:

@@ -138,3 +138,23 @@ def decode_plain(image: ImageBuffer) -> Rgb:
     if layout.channels == (0, 1, 2):
         return np.ascontiguousarray(pixels[..., :3])
     return np.ascontiguousarray(pixels[..., 2::-1])
+
+
+def check_rgb(rgb: Rgb) -> None:
+    """
+    Refuse what is not an image, uint8 (H, W, 3) of at least one pixel.
+
+    Raises
+    ------
+    ImageError
+        Naming the type or the shape that came.
+
+    """
+    if not isinstance(rgb, np.ndarray) or rgb.dtype != np.uint8:
+        kind = rgb.dtype if isinstance(rgb, np.ndarray) else type(rgb).__name__
+        raise ImageError(f'an image must be a uint8 array (H, W, 3) RGB, got {kind}')
+    if rgb.ndim != 3 or rgb.shape[2] != 3 or 0 in rgb.shape:
+        raise ImageError(
+            f'an image must be a uint8 array (H, W, 3) RGB of at least one pixel, got shape '
+            f'{rgb.shape}'
+        )

@@ -12,7 +12,7 @@ from typing import Any, TYPE_CHECKING
 from clip_depth_ros.bags.messages import stamp_ns_of
 from clip_depth_ros.bags.reader import BagReader
 from clip_depth_ros.bags.topics import TRUE_DEPTH
-from clip_depth_ros.core.depth_encoding import decode_depth
+from clip_depth_ros.core.depth_images import decode_depth
 from clip_depth_ros.core.images import decode_plain, ImageBuffer
 from clip_depth_ros.demo.facts import cloud_points
 from clip_depth_ros.types import Depth, Rgb

@@ -8,8 +8,8 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final, TYPE_CHECKING
 
+from clip_depth_ros.core.clouds import ply_bytes
 from clip_depth_ros.core.files import atomic_write_bytes
-from clip_depth_ros.core.ply import ply_bytes
 from clip_depth_ros.demo.figures import Pictures
 from clip_depth_ros.demo.frames import DemoFrame, read_frames
 from clip_depth_ros.demo.methods import NEXT_STEPS

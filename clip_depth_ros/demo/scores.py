@@ -17,7 +17,7 @@ from typing import Any, Final
 
 from clip_depth_ros.bags.messages import stamp_ns_of
 from clip_depth_ros.bags.reader import BagReader
-from clip_depth_ros.core.depth_encoding import decode_depth
+from clip_depth_ros.core.depth_images import decode_depth
 from clip_depth_ros.core.images import ImageBuffer
 from clip_depth_ros.core.metrics import DepthMetrics, mean_metrics
 from clip_depth_ros.demo.errors import (

@@ -7,9 +7,9 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final
 
-from clip_depth_ros.core.depth_encoding import mark_range
+from clip_depth_ros.core.depth_images import mark_range
 from clip_depth_ros.core.image_plan import ImagePlan, plan_patches, Size
-from clip_depth_ros.core.rgb import check_rgb
+from clip_depth_ros.core.images import check_rgb
 from clip_depth_ros.errors import ClipDepthError
 from clip_depth_ros.model.backbone import Backbone
 from clip_depth_ros.settings.predictor import PredictorSettings

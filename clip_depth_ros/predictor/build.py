@@ -15,7 +15,7 @@ from pathlib import Path
 import time
 from typing import Literal
 
-from clip_depth_ros.core.rgb import check_rgb
+from clip_depth_ros.core.images import check_rgb
 from clip_depth_ros.errors import WeightsError
 from clip_depth_ros.settings.installation import assets_dir, BUNDLED_CLIP2DEPTH
 from clip_depth_ros.settings.predictor import BUNDLED, PredictorSettings, TINY

@@ -6,9 +6,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from clip_depth_ros.core.bins import bin_confidence, expected_depth
 from clip_depth_ros.core.image_plan import plan_centre_crop, Size
-from clip_depth_ros.core.upsample import upsample
+from clip_depth_ros.core.patches import bin_confidence, expected_depth, upsample
 from clip_depth_ros.model.backbone import Backbone, build_backbone
 from clip_depth_ros.model.depthclip import (
     bin_probabilities,

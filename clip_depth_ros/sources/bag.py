@@ -8,8 +8,6 @@ from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 from typing import Literal
 
-from clip_depth_ros.bags.by_stamp import n_repeated
-from clip_depth_ros.bags.frame_topics import choose_topics
 from clip_depth_ros.bags.frames import (
     annotated_pairs,
     complete_frames,
@@ -18,13 +16,18 @@ from clip_depth_ros.bags.frames import (
     unique_names,
 )
 from clip_depth_ros.bags.index import BagIndex, index_bag
-from clip_depth_ros.bags.matching import Matching
-from clip_depth_ros.bags.places import depth_once, open_per_process, Pair, stamp_gap_max_s
+from clip_depth_ros.bags.places import (
+    depth_once,
+    Matching,
+    open_per_process,
+    Pair,
+    stamp_gap_max_s,
+)
 from clip_depth_ros.bags.reader import BagReader
-from clip_depth_ros.bags.recording_files import files_of_recording
-from clip_depth_ros.bags.topic_presets import with_preset
-from clip_depth_ros.bags.topics import TRUE_DEPTH
+from clip_depth_ros.bags.storage import files_of_recording
+from clip_depth_ros.bags.topics import choose_topics, TRUE_DEPTH, with_preset
 from clip_depth_ros.core.projection import LidarPixel, LidarValue
+from clip_depth_ros.core.stamps import n_repeated
 from clip_depth_ros.core.transforms import Matrix4
 from clip_depth_ros.errors import CalibrationError, ConfigError
 from clip_depth_ros.sources.frame_reader import FrameReader, named_in_errors

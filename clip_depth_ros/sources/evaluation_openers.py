@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final, Protocol
 
-from clip_depth_ros.bags.matching import Matching
+from clip_depth_ros.bags.places import Matching
 from clip_depth_ros.core.projection import LidarPixel, LidarValue
 from clip_depth_ros.errors import ConfigError
 from clip_depth_ros.settings.evaluation import SourceSettings

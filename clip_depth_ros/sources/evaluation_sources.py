@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final
 
-from clip_depth_ros.bags.matching import notes_on
+from clip_depth_ros.bags.places import notes_on
 from clip_depth_ros.core.frame_names import labels_of, numbered
 from clip_depth_ros.core.projection import LidarPixel, LidarValue
 from clip_depth_ros.errors import ConfigError, DataError

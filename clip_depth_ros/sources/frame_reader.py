@@ -10,15 +10,14 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final
 
-from clip_depth_ros.bags.frame_topics import BagTopics
 from clip_depth_ros.bags.frames import BagFrame
 from clip_depth_ros.bags.index import History
 from clip_depth_ros.bags.places import message_at
 from clip_depth_ros.bags.reader import BagReader
 from clip_depth_ros.bags.recorded_camera import RecordedCamera
 from clip_depth_ros.bags.recorded_data import class_ids_of, points_of, rgb_of
-from clip_depth_ros.bags.topics import TRUE_CLASS_IDS
-from clip_depth_ros.core.depth_encoding import decode_depth
+from clip_depth_ros.bags.topics import BagTopics, TRUE_CLASS_IDS
+from clip_depth_ros.core.depth_images import decode_depth
 from clip_depth_ros.core.image_plan import Size
 from clip_depth_ros.core.images import ImageBuffer
 from clip_depth_ros.core.projection import (

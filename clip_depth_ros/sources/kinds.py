@@ -9,7 +9,7 @@ from pathlib import Path
 import re
 from typing import Final
 
-from clip_depth_ros.bags.recording_files import is_rosbag2_folder, RECORDING_SUFFIXES
+from clip_depth_ros.bags.storage import is_rosbag2_folder, RECORDING_SUFFIXES
 from clip_depth_ros.errors import ConfigError, RecordingError
 from clip_depth_ros.sources.kitti import object_splits, raw_drives
 from clip_depth_ros.sources.kitti_selection import selection_dir

@@ -10,7 +10,7 @@ from itertools import permutations
 import os.path
 from pathlib import Path
 
-from clip_depth_ros.bags.recording_files import files_of_recording
+from clip_depth_ros.bags.storage import files_of_recording
 from clip_depth_ros.errors import ConfigError
 from clip_depth_ros.sources.kinds import seeds_of
 

@@ -17,7 +17,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any, Final
 
-from clip_depth_ros.bags.per_process import PerProcess
+from clip_depth_ros.core.files import PerProcess
 from clip_depth_ros.errors import RecordingError
 from clip_depth_ros.sources.depth_files import MM_PER_METRE, read_depth_png, read_rgb, sample_of
 from clip_depth_ros.sources.nyu_pairs import found_pairs, listed_pairs

@@ -24,7 +24,7 @@ from pathlib import Path, PurePosixPath
 import re
 from typing import Final
 
-from clip_depth_ros.core.fingerprint import fingerprint
+from clip_depth_ros.core.files import fingerprint
 from clip_depth_ros.errors import ConfigError, DataError, RecordingError
 from clip_depth_ros.sources.depth_files import read_depth
 from clip_depth_ros.sources.path_patterns import natural

@@ -8,15 +8,15 @@ from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from pathlib import Path
 
-from clip_depth_ros.bags.by_stamp import ByStamp
 from clip_depth_ros.bags.damage import Damage, readable_messages
-from clip_depth_ros.bags.frame_topics import check_topic, encoding_of
-from clip_depth_ros.bags.per_process import PerProcess
+from clip_depth_ros.bags.message_types import IMAGE_TYPE
 from clip_depth_ros.bags.places import message_at, open_per_process, Place, place_of
 from clip_depth_ros.bags.reader import BagReader
-from clip_depth_ros.bags.recorded_data import IMAGE
-from clip_depth_ros.core.depth_encoding import decode_depth
+from clip_depth_ros.bags.topics import check_topic, encoding_of
+from clip_depth_ros.core.depth_images import decode_depth
+from clip_depth_ros.core.files import PerProcess
 from clip_depth_ros.core.images import DEPTH_ENCODINGS, ImageBuffer
+from clip_depth_ros.core.stamps import ByStamp
 from clip_depth_ros.errors import DataError, RecordingError, TopicError
 from clip_depth_ros.sources.frame_reader import named_in_errors
 from clip_depth_ros.sources.samples import DepthSample
@@ -87,7 +87,7 @@ class RecordedDepth:
             )
         bag = self._bag(sample.recording)
         if sample.recording not in self._by_stamp:
-            check_topic(bag, self._topic, {IMAGE})
+            check_topic(bag, self._topic, {IMAGE_TYPE})
             self._by_stamp[sample.recording] = ByStamp(_readable_places(bag, self._topic))
         nearest = self._by_stamp[sample.recording].nearest(
             sample.stamp_ns, sample.received_ns or 0
@@ -125,7 +125,7 @@ def _check_is_somewhere(topic: str, paths: Mapping[str, Path]) -> None:
     for path in paths.values():
         try:
             with BagReader(path) as bag:
-                check_topic(bag, topic, {IMAGE})
+                check_topic(bag, topic, {IMAGE_TYPE})
                 encoding = encoding_of(bag, topic)
                 if encoding and encoding not in DEPTH_ENCODINGS:
                     raise TopicError(_no_depth(topic, encoding))

@@ -21,8 +21,8 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import Final
 
-from clip_depth_ros.bags.by_stamp import ByStamp, gap_max_s, n_repeated, once_each
-from clip_depth_ros.bags.matching import Matching
+from clip_depth_ros.bags.places import Matching
+from clip_depth_ros.core.stamps import ByStamp, gap_max_s, n_repeated, once_each
 from clip_depth_ros.core.transforms import check_rigid, Matrix4, matrix_from
 from clip_depth_ros.errors import CalibrationError, ConfigError, RecordingError
 from clip_depth_ros.sources.depth_files import read_depth_png, read_rgb, sample_of

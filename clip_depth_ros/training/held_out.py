@@ -22,7 +22,7 @@ from clip_depth_ros.core.metrics import (
     mean_metrics,
     valid_pixels,
 )
-from clip_depth_ros.core.upsample import upsample
+from clip_depth_ros.core.patches import upsample
 from clip_depth_ros.training.captions import Vocabulary
 from clip_depth_ros.types import Depth, DepthPredictor
 from clip_depth_ros.world.rendered_streets import Frames

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Final, NamedTuple
 
-from clip_depth_ros.core.color import colorize
+from clip_depth_ros.core.depth_images import colorize
 from clip_depth_ros.core.files import atomic_write_bytes
 from clip_depth_ros.types import Depth, Rgb
 import cv2

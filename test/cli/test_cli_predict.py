@@ -7,7 +7,7 @@ import subprocess
 import sys
 
 from clip_depth_ros.cli.main import main
-from clip_depth_ros.core.color import colorize
+from clip_depth_ros.core.depth_images import colorize
 from clip_depth_ros.predictor.build import build_predictor
 from clip_depth_ros.settings.predictor import PredictorSettings
 import cv2

@@ -8,13 +8,14 @@ from dataclasses import asdict, fields, replace
 import math
 
 from clip_depth_ros.core import metrics as of_metrics
-from clip_depth_ros.core.metric_sums import MetricSums, PixelErrors
 from clip_depth_ros.core.metrics import (
     clamp_depth,
     depth_metrics,
     DepthMetrics,
     GroupMetrics,
     mean_metrics,
+    MetricSums,
+    PixelErrors,
     valid_pixels,
 )
 from clip_depth_ros.errors import DataError

@@ -6,7 +6,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from clip_depth_ros.core.cloud import CloudBuilder, pinhole_rays
+from clip_depth_ros.core.clouds import CloudBuilder, pinhole_rays
 from clip_depth_ros.core.image_plan import Size
 from clip_depth_ros.core.projection import project, projection_matrix, sparse_depth
 from clip_depth_ros.errors import CalibrationError, DataError

@@ -9,8 +9,7 @@ from dataclasses import asdict
 import math
 from pathlib import Path
 
-from clip_depth_ros.core.metric_sums import MetricSums, PixelErrors
-from clip_depth_ros.core.metrics import metrics_of
+from clip_depth_ros.core.metrics import metrics_of, MetricSums, PixelErrors
 from clip_depth_ros.errors import OutputError
 from clip_depth_ros.evaluation.results.result import Problem, Result
 from clip_depth_ros.evaluation.run.collect import collect

@@ -9,7 +9,7 @@ and text transformer (Radford et al. 2021) and DepthCLIP's steps (Zhang et al. 2
 code with the package or with open_clip's models; only the byte pair encoding is open_clip's.
 """
 
-from clip_depth_ros.core.bins import expected_depth
+from clip_depth_ros.core.patches import expected_depth
 from clip_depth_ros.model.depthclip import bin_probabilities
 from clip_depth_ros.model.prompts import prompt_embeddings
 from clip_depth_ros.settings.predictor import BINS_M, DEPTH_WORDS

@@ -34,11 +34,11 @@ from clip_depth_ros.bags.messages import (
     tf_message,
 )
 from clip_depth_ros.bags.places import Pair, paired, Place
+from clip_depth_ros.bags.poses import TransformTree
 from clip_depth_ros.bags.recorded_camera import recorded_camera
 from clip_depth_ros.bags.recorded_data import header_of, points_of, rgb_of
-from clip_depth_ros.bags.tf_tree import TransformTree
 from clip_depth_ros.bags.writer import recorded, write_recording
-from clip_depth_ros.core.color import colorize
+from clip_depth_ros.core.depth_images import colorize
 from clip_depth_ros.core.image_plan import Size
 from clip_depth_ros.core.projection import projection_matrix, sparse_depth
 from clip_depth_ros.errors import (

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final
 
-from clip_depth_ros.core.cloud import pinhole_rays, Rays
+from clip_depth_ros.core.clouds import pinhole_rays, Rays
 from clip_depth_ros.evaluation.report.panels import image_at
 from clip_depth_ros.evaluation.report.report_frames import ReportFrame
 from clip_depth_ros.types import Depth, Rgb

@@ -11,7 +11,7 @@ import re
 from typing import Any, Final
 
 from clip_depth_ros import __version__
-from clip_depth_ros.core.fingerprint import fingerprint
+from clip_depth_ros.core.files import fingerprint
 from clip_depth_ros.evaluation.score.protocols import EvaluationProtocol
 from clip_depth_ros.sources.samples import SampleSource
 

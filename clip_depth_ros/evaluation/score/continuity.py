@@ -21,7 +21,7 @@ from collections.abc import Iterator
 from typing import Any, Final
 
 from clip_depth_ros.core.image_plan import Size
-from clip_depth_ros.core.metric_sums import blocks
+from clip_depth_ros.core.metrics import blocks
 import numpy as np
 from numpy.typing import NDArray
 

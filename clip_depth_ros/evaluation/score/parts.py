@@ -16,8 +16,7 @@ import math
 from typing import Any, Final
 
 from clip_depth_ros.core.image_plan import Size
-from clip_depth_ros.core.metric_sums import MetricSums
-from clip_depth_ros.core.metrics import GroupMetrics, metrics_of
+from clip_depth_ros.core.metrics import GroupMetrics, metrics_of, MetricSums
 from clip_depth_ros.errors import DataError
 from clip_depth_ros.sources.samples import Classes
 import numpy as np

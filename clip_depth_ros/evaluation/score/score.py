@@ -23,8 +23,14 @@ from typing import Any, Final
 
 from clip_depth_ros.core.alignment import Alignment, fit_alignment
 from clip_depth_ros.core.image_plan import Size
-from clip_depth_ros.core.metric_sums import blocks, MetricSums, PixelErrors
-from clip_depth_ros.core.metrics import DepthMetrics, GroupMetrics, metrics_of
+from clip_depth_ros.core.metrics import (
+    blocks,
+    DepthMetrics,
+    GroupMetrics,
+    metrics_of,
+    MetricSums,
+    PixelErrors,
+)
 from clip_depth_ros.evaluation.score.continuity import continuity
 from clip_depth_ros.evaluation.score.parts import Parts, parts_of
 from clip_depth_ros.evaluation.score.prepare import prepare, resized

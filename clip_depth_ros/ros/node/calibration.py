@@ -15,7 +15,7 @@ import copy
 from dataclasses import dataclass
 from typing import Final, Literal
 
-from clip_depth_ros.core.cloud import pinhole_rays, Rays
+from clip_depth_ros.core.clouds import pinhole_rays, Rays
 from clip_depth_ros.errors import CalibrationError
 from clip_depth_ros.types import Intrinsics
 import cv2

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 import os
 from pathlib import Path
 
-from clip_depth_ros.core.statistics import Statistics
+from clip_depth_ros.ros.node.statistics import Statistics
 from diagnostic_msgs.msg import DiagnosticStatus, KeyValue
 
 STALE_AFTER_S = 2.0

@@ -7,7 +7,7 @@ from __future__ import annotations
 import array
 from typing import Any, Final
 
-from clip_depth_ros.core.depth_encoding import encode_depth
+from clip_depth_ros.core.depth_images import encode_depth
 from clip_depth_ros.core.images import decode_plain, DEPTH_ENCODINGS, ImageBuffer, LAYOUTS
 from clip_depth_ros.errors import ImageError, MissingDependencyError
 from clip_depth_ros.types import Depth, Rgb

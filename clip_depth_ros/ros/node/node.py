@@ -16,7 +16,6 @@ import sys
 import time
 from typing import Any, Final, TypeAlias
 
-from clip_depth_ros.core.statistics import Statistics
 from clip_depth_ros.errors import ClipDepthError, ConfigError
 from clip_depth_ros.ros.node.diagnostics import Health, status_of
 from clip_depth_ros.ros.node.inputs import Inputs
@@ -33,6 +32,7 @@ from clip_depth_ros.ros.node.parameters import (
 )
 from clip_depth_ros.ros.node.pipeline import Arrival, Pipeline
 from clip_depth_ros.ros.node.qos import qos_overrides
+from clip_depth_ros.ros.node.statistics import Statistics
 from clip_depth_ros.ros.node.worker import LatestWorker
 from clip_depth_ros.settings.node import NodeSettings
 from clip_depth_ros.settings.predictor import PredictorSettings

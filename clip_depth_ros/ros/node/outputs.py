@@ -8,8 +8,8 @@ from dataclasses import dataclass
 import sys
 from typing import Any, Final
 
-from clip_depth_ros.core.cloud import CloudBuilder
-from clip_depth_ros.core.color import colorize
+from clip_depth_ros.core.clouds import CloudBuilder
+from clip_depth_ros.core.depth_images import colorize
 from clip_depth_ros.ros.node.calibration import Camera, scaled_info
 from clip_depth_ros.ros.node.images import as_bytes, depth_message, rgb_message
 from clip_depth_ros.ros.node.qos import policy_name, qos_overrides

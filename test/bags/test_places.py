@@ -4,7 +4,7 @@
 
 from __future__ import annotations
 
-from clip_depth_ros.bags.matching import Matching, notes_on
+from clip_depth_ros.bags.places import Matching, notes_on
 import pytest
 
 

@@ -2,9 +2,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """From probabilities over depth bins to depth, and from the patch grid to the image."""
 
-from clip_depth_ros.core.bins import bin_confidence, expected_depth
 from clip_depth_ros.core.image_plan import Size
-from clip_depth_ros.core.upsample import upsample
+from clip_depth_ros.core.patches import bin_confidence, expected_depth, upsample
 from clip_depth_ros.errors import ConfigError
 from hypothesis import given, strategies as st
 from hypothesis.extra.numpy import arrays

@@ -11,7 +11,7 @@ from bag_drives import CAMERA, lidar_drive, RGB, static, T_CAMERA_LIDAR
 from bag_files import write_ros1, write_ros2
 from clip_depth_ros.bags import topics
 from clip_depth_ros.bags.reader import BagReader
-from clip_depth_ros.bags.topic_presets import PRESETS, topic_preset, with_preset
+from clip_depth_ros.bags.topics import PRESETS, topic_preset, with_preset
 from clip_depth_ros.bags.writer import write_recording
 from clip_depth_ros.errors import ConfigError, TopicError
 from clip_depth_ros.sources.bag import BagSource

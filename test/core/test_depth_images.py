@@ -1,0 +1,147 @@
+# Copyright 2026 The clip_depth_ros authors
+# SPDX-License-Identifier: Apache-2.0
+"""Depth encodings: REP 118 metres and millimetres, REP 117 marks; depth in colours."""
+
+from __future__ import annotations
+
+from typing import get_args
+
+from clip_depth_ros.core.depth_images import (
+    colorize,
+    ColorMap,
+    decode_depth,
+    encode_depth,
+    mark_range,
+)
+from clip_depth_ros.core.images import ImageBuffer
+from clip_depth_ros.errors import ConfigError, ImageError
+from clip_depth_ros.settings.base import setting_specs
+from clip_depth_ros.settings.node import NodeSettings
+from hypothesis import given, strategies as st
+import numpy as np
+import pytest
+
+MARKS = np.array([[np.nan, np.inf, -np.inf]], np.float32)
+
+
+def through(depth_m: np.ndarray, encoding: str) -> np.ndarray:
+    samples = encode_depth(depth_m, encoding)
+    height, width = samples.shape
+    return decode_depth(
+        ImageBuffer(samples.tobytes(), height, width, samples.strides[0], encoding)
+    )
+
+
+def test_32fc1_keeps_metres_and_marks_as_they_are():
+    depth_m = np.concatenate([MARKS, [[0.5, 12.34, 80.0]]]).astype(np.float32)
+    assert np.array_equal(through(depth_m, '32FC1'), depth_m, equal_nan=True)
+
+
+@pytest.mark.parametrize(('metres', 'millimetres'), [
+    (1.0, 1000), (0.0014, 1), (0.0004, 0), (65.535, 65535), (65.536, 0), (200.0, 0), (0.0, 0),
+    (-3.0, 0), (np.nan, 0), (np.inf, 0), (-np.inf, 0),
+])
+def test_16uc1_is_millimetres_and_zero_for_all_it_cannot_hold(metres, millimetres):
+    assert encode_depth(np.array([[metres]], np.float32), '16UC1').tolist() == [[millimetres]]
+
+
+@given(st.floats(0.001, 65.5))
+def test_16uc1_is_right_to_half_a_millimetre(metres):
+    back = through(np.array([[metres]], np.float32), '16UC1')
+    assert abs(float(back[0, 0]) - metres) <= 0.0005 + 1e-5
+
+
+def test_16_bit_zeros_come_back_as_unknown():
+    assert np.isnan(through(MARKS, '16UC1')).all()
+
+
+@pytest.mark.parametrize('encoding', ['mono16', '64FC1', ''])
+def test_other_encodings_are_refused_both_ways(encoding):
+    with pytest.raises(ImageError, match="must be '32FC1' or '16UC1'"):
+        encode_depth(MARKS, encoding)
+    with pytest.raises(ImageError, match="must be '32FC1' or '16UC1'"):
+        decode_depth(ImageBuffer(bytes(4), 1, 1, 4, encoding))
+
+
+def test_range_marks_keep_the_ends_and_the_unknown():
+    depth_m = np.array([[0.9, 1.0, 5.0, 10.0, 10.1, np.nan, np.inf]], np.float32)
+    marked = mark_range(depth_m, min_depth_m=1.0, max_depth_m=10.0)
+    expected = np.array([[-np.inf, 1.0, 5.0, 10.0, np.inf, np.nan, np.inf]], np.float32)
+    assert np.array_equal(marked, expected, equal_nan=True)
+    assert marked.dtype == np.float32
+    assert depth_m[0, 0] == np.float32(0.9)
+
+
+def test_the_ends_of_the_range_are_inside_in_float32():
+    """0.1 is larger in float32 than in float64; it must not become too near."""
+    depth_m = np.array([[0.1, 1.1]], np.float32)
+    assert np.isfinite(mark_range(depth_m, min_depth_m=0.1, max_depth_m=1.1)).all()
+
+
+RANGE = {'near_m': 1.0, 'far_m': 3.0}
+
+
+def color(depth_m, color_map='turbo'):
+    """Give the colour of one depth."""
+    image = np.full((2, 3), depth_m, np.float32)
+    return colorize(image, color_map=color_map, **RANGE)[1, 2].tolist()
+
+
+@pytest.mark.parametrize(('depth_m', 'grey'), [
+    (1.0, 255), (3.0, 0), (2.0, 128), (0.2, 255), (99.0, 0), (-np.inf, 255), (np.inf, 0),
+])
+def test_grey_by_hand(depth_m, grey):
+    """Near is bright; beyond the range, infinities too, the ends' colours stay."""
+    assert color(depth_m, 'gray') == [grey] * 3
+
+
+def test_near_is_red_and_far_is_blue_in_turbo():
+    red, _, blue = color(1.3)
+    assert red > 200 > blue
+    red, _, blue = color(2.7)
+    assert blue > 200 > red
+
+
+@pytest.mark.parametrize('color_map', get_args(ColorMap))
+def test_unknown_is_black_and_leaves_the_rest_alone(color_map):
+    depth_m = np.array([[1.0, np.nan, 2.2]], np.float32)
+    colors = colorize(depth_m, color_map=color_map, **RANGE)
+
+    assert colors[0, 1].tolist() == [0, 0, 0]
+    assert colors[0, 2].tolist() == color(2.2, color_map)
+
+
+@given(st.lists(st.floats(width=32), min_size=1, max_size=50))
+def test_any_floats_give_colors(values):
+    colors = colorize(np.array([values], np.float32), color_map='viridis', **RANGE)
+
+    assert colors.dtype == np.uint8
+    assert colors.shape == (1, len(values), 3)
+
+
+def test_a_color_means_the_same_depth_in_every_frame():
+    alone = color(1.7)
+    among = colorize(np.array([[1.7, 50.0]], np.float32), color_map='turbo', **RANGE)
+
+    assert among[0, 0].tolist() == alone
+
+
+def test_the_input_is_left_alone():
+    depth_m = np.array([[1.0, np.nan]], np.float32)
+    colorize(depth_m, color_map='turbo', **RANGE)
+
+    np.testing.assert_array_equal(depth_m, [[1.0, np.nan]])
+
+
+def test_the_names_are_those_of_the_settings():
+    assert get_args(ColorMap) == setting_specs(NodeSettings)['color_map'].choices
+
+
+def test_a_range_that_is_none_is_refused():
+    with pytest.raises(ConfigError, match=r'near_m < far_m, got near_m=3, far_m=3'):
+        colorize(np.ones((1, 1), np.float32), near_m=3, far_m=3, color_map='turbo')
+
+
+def test_an_unknown_map_is_refused_with_the_known():
+    with pytest.raises(ConfigError, match=r"one of \['turbo', .*'gray'\], got 'rainbow'"):
+        colorize(np.ones((1, 1), np.float32), color_map='rainbow', **RANGE)
