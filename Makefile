@@ -27,7 +27,7 @@ demo: $(INSTALLED)
 	$(BIN)/clip-depth demo $(ARGS)
 
 weights: $(INSTALLED)
-	$(BIN)/clip-depth weights make $(ARGS)
+	$(BIN)/python -m weights $(ARGS)
 
 test: $(INSTALLED)
 	$(BIN)/python -m pytest $(ARGS)

@@ -40,7 +40,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     'evaluation/run': BASE | {'sources', 'bags', 'evaluation/score', 'evaluation/results'},
     'evaluation/report': BASE | {'evaluation/score', 'evaluation/results'},
     'evaluation/compare': BASE | {'evaluation/score', 'evaluation/results'},
-    'training': BASE | {'model', 'predictor', 'sources', 'world', 'evaluation/score'},
+    'training': BASE | {'model', 'predictor', 'sources', 'evaluation/score'},
     # A robot must not need a dataset reader to start.
     'ros/node': BASE | {'model', 'predictor'},
     'ros': BASE | {'ros/node'},
@@ -179,7 +179,7 @@ def test_launch_files_refer_to_the_package_by_name_only():
     assert wrong == []
 
 
-@pytest.mark.parametrize('folder', [PACKAGE, 'launch', 'config', 'rviz', 'test', '.ci'])
+@pytest.mark.parametrize('folder', [PACKAGE, 'weights', 'launch', 'config', 'rviz', 'test', '.ci'])
 def test_every_file_names_its_licence(folder: str):
     spdx = 'SPDX-License-Identifier: Apache-2.0'
     suffixes = ('.py', '.yaml', '.xml', '.rviz', *([''] if folder == '.ci' else []))

@@ -12,7 +12,7 @@ import pytest
 from source_tree import PACKAGE, ROOT
 import yaml
 
-CODE = [str(ROOT / name) for name in (PACKAGE, 'launch', 'test', 'setup.py')]
+CODE = [str(ROOT / name) for name in (PACKAGE, 'weights', 'launch', 'test', 'setup.py')]
 XML = ['package.xml', 'config/fastdds.xml']
 YAML = [
     path.relative_to(ROOT).as_posix()

@@ -24,7 +24,6 @@ COMMANDS = {
     'evaluate': 'how good depth is, on recordings and data sets, by a named protocol',
     'compare': 'whether one evaluated depth is really better than another',
     'train': 'train CLIP2Depth, or adapt it to your own camera',
-    'weights': 'make the bundled weights again, and prove how good they are',
     'settings': 'print every setting as YAML or as a table',
 }
 """Sub-commands and what they are for; each is the module ``clip_depth_ros.cli.<name>``."""

@@ -12,20 +12,20 @@ from typing import Any
 from clip_depth_ros.errors import DataError
 from clip_depth_ros.model.architecture import Architecture, find_architecture
 from clip_depth_ros.model.towers import VitTower
-from clip_depth_ros.training.captions import Vocabulary
-from clip_depth_ros.training.contrast import (
-    contrast_loss,
-    ContrastSettings,
-    encode_captions,
-    encode_patches,
-    train_contrast,
-)
 from clip_depth_ros.world.rendered_streets import Frames
 import numpy as np
 from open_clip.tokenizer import SimpleTokenizer
 import pytest
 import torch
 from torch.nn import functional
+from weights.captions import Vocabulary
+from weights.contrast import (
+    contrast_loss,
+    ContrastSettings,
+    encode_captions,
+    encode_patches,
+    train_contrast,
+)
 
 WORDS = Vocabulary(('sky', 'wall'), ('close', 'far'), (2.0, 20.0), ('This {} is {}', 'A {}: {}'))
 

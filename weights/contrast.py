@@ -20,7 +20,6 @@ from typing import Any, Final
 
 from clip_depth_ros.errors import DataError
 from clip_depth_ros.model.architecture import Architecture
-from clip_depth_ros.training.captions import patch_histograms, Vocabulary
 from clip_depth_ros.world.rendered_streets import Frames
 import numpy as np
 from numpy.typing import NDArray
@@ -28,6 +27,7 @@ from open_clip.tokenizer import SimpleTokenizer
 import torch
 from torch import nn, Tensor
 from torch.nn import functional
+from weights.captions import patch_histograms, Vocabulary
 
 _BLOCKS: Final = ((1, 2), (2, 1), (2, 2), (3, 2), (2, 4), (4, 4))
 """Sizes of blocks in patches; one is drawn for each step."""

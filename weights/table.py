@@ -23,11 +23,11 @@ from clip_depth_ros.core.metrics import (
     valid_pixels,
 )
 from clip_depth_ros.core.patches import upsample
-from clip_depth_ros.training.captions import Vocabulary
 from clip_depth_ros.types import Depth, DepthPredictor
 from clip_depth_ros.world.rendered_streets import Frames
 import numpy as np
 from numpy.typing import NDArray
+from weights.captions import Vocabulary
 
 MIN_DEPTH_M: Final = 1.0
 DEPTH_CAP_M: Final = 80.0

@@ -32,9 +32,17 @@ from clip_depth_ros.settings.predictor import DEPTH_WORDS, PredictorSettings, TI
 from clip_depth_ros.settings.training import TrainSettings
 from clip_depth_ros.sources.rendered import WorldSource
 from clip_depth_ros.sources.samples import SampleSource
-from clip_depth_ros.training.captions import Vocabulary
-from clip_depth_ros.training.contrast import ContrastSettings, train_contrast, used_tokens
-from clip_depth_ros.training.held_out import (
+from clip_depth_ros.training.loop import Progress, train
+from clip_depth_ros.training.run import run_folder
+from clip_depth_ros.world.drive import CLASS_NAMES
+from clip_depth_ros.world.rendered_streets import Frames, render_streets
+from clip_depth_ros.world.streets import Streets
+import numpy as np
+import safetensors.torch
+import torch
+from weights.captions import Vocabulary
+from weights.contrast import ContrastSettings, train_contrast, used_tokens
+from weights.table import (
     as_json,
     baseline_rows,
     DEPTH_CAP_M,
@@ -46,14 +54,6 @@ from clip_depth_ros.training.held_out import (
     seam_ratios,
     shuffled,
 )
-from clip_depth_ros.training.loop import Progress, train
-from clip_depth_ros.training.run import run_folder
-from clip_depth_ros.world.drive import CLASS_NAMES
-from clip_depth_ros.world.rendered_streets import Frames, render_streets
-from clip_depth_ros.world.streets import Streets
-import numpy as np
-import safetensors.torch
-import torch
 
 RESULTS: Final = 'tiny_results.json'
 TEMPERATURES: Final = (2.0, 2.5, 3.0, 3.5, 4.0, 4.5, 5.0, 5.5, 6.0, 7.0, 8.0)

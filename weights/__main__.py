@@ -3,30 +3,53 @@
 """
 Make the bundled weights again, and prove how good they are.
 
-Weights for trying everything on the synthetic drive: they know rendered streets and nothing else.
-make: the small CLIP, CLIP2Depth on it, and the table of the held-out streets. study: two more
-seeds and the ablations, added to the table. table: the table of weights made before.
+    python -m weights [make | study | table]
+
+These weights are for trying everything on the synthetic drive: they know rendered streets and
+nothing else. make: the small CLIP, CLIP2Depth on it, and the table of the held-out streets. study:
+two more seeds and the ablations, added to the table. table: the table of weights made before.
 """
 
 from __future__ import annotations
 
 import argparse
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+import json
 from pathlib import Path
+import sys
 from typing import Any
 
-DEFAULT_OUT_DIR = 'weights_output'
+from clip_depth_ros.cli.progress import ProgressBars
+from clip_depth_ros.core.files import atomic_write_bytes
+from clip_depth_ros.errors import ClipDepthError
+from clip_depth_ros.settings.installation import assets_dir
+from weights.recipe import check_bands, FULL, SHORT, Workshop
+from weights.table import table
 
 
-def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Add what ``clip-depth weights`` takes."""
-    parser.formatter_class = argparse.RawDescriptionHelpFormatter
+def main(argv: Sequence[str] | None = None) -> int:
+    """Make weights or their table, and return the exit code."""
+    args = _parser().parse_args(argv)
+    try:
+        _run(args)
+    except ClipDepthError as error:
+        print(f'weights: error: {error}', file=sys.stderr)
+        return 1
+    return 0
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog='python -m weights',
+        description=__doc__,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
     parser.add_argument(
         'what', nargs='?', choices=('make', 'study', 'table'), default='make',
         help='what to do (default: %(default)s)',
     )
     parser.add_argument(
-        '--out', type=Path, default=Path(DEFAULT_OUT_DIR), metavar='DIR',
+        '--out', type=Path, default=Path('weights_output'), metavar='DIR',
         help='folder of frames, runs and weights; what is there already is not made again '
         '(default: %(default)s)',
     )
@@ -42,13 +65,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         '--install', action='store_true',
         help='make these the weights that come with the package (in a checkout)',
     )
+    return parser
 
 
-def run(args: argparse.Namespace) -> int:
-    """Make weights or their table."""
-    from clip_depth_ros.cli.progress import ProgressBars
-    from clip_depth_ros.training.recipe import check_bands, FULL, SHORT, Workshop
-
+def _run(args: argparse.Namespace) -> None:
     recipe = SHORT if args.short else FULL
     with ProgressBars() as bars:
         workshop = Workshop(
@@ -69,14 +89,11 @@ def run(args: argparse.Namespace) -> int:
     for path in (workshop.clip_path, workshop.clip2depth_path, workshop.results_path):
         print(f'  {path}')
         if args.install:
-            _install(path)
-    return 0
+            atomic_write_bytes(assets_dir() / path.name, path.read_bytes())
 
 
-def _kept(workshop: Any) -> dict[str, Any]:
-    """Give results that were written before, if they are those of the weights that are there."""
-    import json
-
+def _kept(workshop: Workshop) -> dict[str, Any]:
+    """Return the results written before, if they are those of the weights that are there."""
     try:
         results = json.loads(workshop.results_path.read_bytes())
     except (OSError, ValueError):
@@ -85,16 +102,10 @@ def _kept(workshop: Any) -> dict[str, Any]:
 
 
 def _write(path: Path, results: Mapping[str, Any]) -> None:
-    import json
-
-    from clip_depth_ros.core.files import atomic_write_bytes
-
     atomic_write_bytes(path, (json.dumps(results, indent=1) + '\n').encode())
 
 
 def _show(results: Mapping[str, Any]) -> None:
-    from clip_depth_ros.training.held_out import table
-
     print(f'\n{results["protocol"]}\n\n{table(results["table"])}\n')
     print(f'DepthCLIP at temperature {results["temperature"]:g} (chosen on other streets)')
     for name, (rows, columns) in results['seam_ratios_rows_columns'].items():
@@ -107,8 +118,5 @@ def _show(results: Mapping[str, Any]) -> None:
     print()
 
 
-def _install(path: Path) -> None:
-    from clip_depth_ros.core.files import atomic_write_bytes
-    from clip_depth_ros.settings.installation import assets_dir
-
-    atomic_write_bytes(assets_dir() / path.name, path.read_bytes())
+if __name__ == '__main__':
+    sys.exit(main())

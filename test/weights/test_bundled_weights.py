@@ -16,12 +16,12 @@ from clip_depth_ros.settings.installation import (
     shared_file,
 )
 from clip_depth_ros.settings.predictor import PredictorSettings
-from clip_depth_ros.training.held_out import predict_all, score, seam_ratios
-from clip_depth_ros.training.recipe import check_bands, FULL, RESULTS
 from clip_depth_ros.world.drive import Drive
 from clip_depth_ros.world.rendered_streets import Frames
 import numpy as np
 import pytest
+from weights.recipe import check_bands, FULL, RESULTS
+from weights.table import predict_all, score, seam_ratios
 import yaml
 
 FILES = (BUNDLED_CLIP, BUNDLED_CLIP2DEPTH)

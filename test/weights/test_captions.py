@@ -4,10 +4,10 @@
 
 from __future__ import annotations
 
-from clip_depth_ros.training.captions import patch_histograms, Vocabulary, word_shares
 from hypothesis import given, strategies as st
 import numpy as np
 import pytest
+from weights.captions import patch_histograms, Vocabulary, word_shares
 
 WORDS = Vocabulary(('sky', 'road', 'car'), ('near', 'middle', 'far'), (1.0, 2.0, 6.0))
 

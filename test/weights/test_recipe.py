@@ -8,12 +8,17 @@ import dataclasses
 import json
 from pathlib import Path
 
-from clip_depth_ros.cli.main import main
 from clip_depth_ros.errors import DataError
-from clip_depth_ros.training import recipe as recipes
-from clip_depth_ros.training.captions import Vocabulary
-from clip_depth_ros.training.contrast import ContrastSettings
-from clip_depth_ros.training.held_out import (
+from clip_depth_ros.world.rendered_streets import Frames
+from clip_depth_ros.world.streets import Streets
+import numpy as np
+import pytest
+import safetensors
+from weights import __main__ as command
+from weights.captions import Vocabulary
+from weights.contrast import ContrastSettings
+from weights.recipe import check_bands, FULL, SHORT, VOCABULARY
+from weights.table import (
     baseline_rows,
     oracle,
     pixel_priors,
@@ -21,12 +26,6 @@ from clip_depth_ros.training.held_out import (
     seam_ratios,
     shuffled,
 )
-from clip_depth_ros.training.recipe import check_bands, FULL, SHORT
-from clip_depth_ros.world.rendered_streets import Frames
-from clip_depth_ros.world.streets import Streets
-import numpy as np
-import pytest
-import safetensors
 
 MINI = dataclasses.replace(
     FULL,
@@ -53,8 +52,8 @@ def _frames(depth_m) -> Frames:
 @pytest.mark.timeout(300)
 def test_the_whole_way_in_small(tmp_path: Path, monkeypatch, capsys):
     """Rendering, small CLIP, CLIP2Depth, table; what is there is not made again."""
-    monkeypatch.setattr(recipes, 'SHORT', MINI)
-    assert main(['weights', '--short', '--out', str(tmp_path), '--workers', '1']) == 0
+    monkeypatch.setattr(command, 'SHORT', MINI)
+    assert command.main(['--short', '--out', str(tmp_path), '--workers', '1']) == 0
     printed = capsys.readouterr().out
     results = json.loads((tmp_path / 'tiny_results.json').read_text())
 
@@ -65,14 +64,14 @@ def test_the_whole_way_in_small(tmp_path: Path, monkeypatch, capsys):
         assert 0 < results['table'][name]['abs_rel'] < 10
     with safetensors.safe_open(tmp_path / 'tiny_clip.safetensors', 'np') as file:
         assert json.loads(file.metadata()['vocabulary'])['words'] == list(
-            recipes.VOCABULARY.words
+            VOCABULARY.words
         )
         table = file.get_tensor('token_embedding.weight')
     assert table.dtype == np.float16
     assert 10 < np.any(table != 0, axis=1).sum() < 100  # only rows of words in captions
 
     before = (tmp_path / 'tiny_clip2depth.safetensors').stat().st_mtime_ns
-    assert main(['weights', 'table', '--short', '--out', str(tmp_path)]) == 0
+    assert command.main(['table', '--short', '--out', str(tmp_path)]) == 0
     assert (tmp_path / 'tiny_clip2depth.safetensors').stat().st_mtime_ns == before
     assert json.loads((tmp_path / 'tiny_results.json').read_text()) == results
 
