@@ -13,9 +13,9 @@ from clip_depth_ros.bags.messages import camera_info_message, header, image_mess
 from clip_depth_ros.bags.topics import CAMERA_FRAME, CAMERA_INFO, IMAGE, TRUE_DEPTH
 from clip_depth_ros.bags.writer import BagWriter
 from clip_depth_ros.core.clouds import CloudBuilder
-from clip_depth_ros.demo.methods import DemoMethod, DIAGNOSTICS
+from clip_depth_ros.demo.methods import DemoMethod
 from clip_depth_ros.demo.plan import DemoPlan
-from clip_depth_ros.settings.node import NodeSettings
+from clip_depth_ros.settings.node import DIAGNOSTICS, NodeSettings
 from clip_depth_ros.types import Depth, Intrinsics
 import numpy as np
 from rosbags.typesys.stores.ros2_jazzy import (

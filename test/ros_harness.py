@@ -12,7 +12,7 @@ import time
 from typing import Any
 
 from clip_depth_ros.ros.node.node import DepthNode
-from clip_depth_ros.ros.node.outputs import TOPICS
+from clip_depth_ros.settings.node import OUTPUTS
 from clip_depth_ros.types import DepthMap
 from diagnostic_msgs.msg import DiagnosticArray
 import numpy as np
@@ -24,6 +24,7 @@ from rclpy.node import Node
 from rclpy.parameter import Parameter
 from rclpy.qos import QoSProfile
 from rclpy.time import Time
+import sensor_msgs.msg
 from sensor_msgs.msg import CameraInfo, Image
 
 TIMEOUT_S = 10.0
@@ -78,7 +79,7 @@ class Harness:
     received: dict[str, list[Any]] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        self.received = {name: [] for name in (*TOPICS, 'diagnostics')}
+        self.received = {name: [] for name in (*OUTPUTS, 'diagnostics')}
         self._image = self.world.create_publisher(Image, 'image', 10)
         self._info = self.world.create_publisher(CameraInfo, 'camera_info', 10)
         self.world.create_subscription(
@@ -105,8 +106,9 @@ class Harness:
     def listen(self, *names: str, qos: QoSProfile | int = 10) -> None:
         """Subscribe to outputs and wait until the node knows."""
         for name in names:
-            msgtype, topic = TOPICS[name]
-            self.world.create_subscription(msgtype, topic, self.received[name].append, qos)
+            output = OUTPUTS[name]
+            msgtype = getattr(sensor_msgs.msg, output.msgtype.rpartition('/')[2])
+            self.world.create_subscription(msgtype, output.topic, self.received[name].append, qos)
         outputs = self.node._outputs
         assert outputs is not None
         self.wait_for(lambda: all(map(outputs.is_wanted, names)))

@@ -12,7 +12,8 @@ from typing import Any, TYPE_CHECKING
 
 from clip_depth_ros.bags.messages import stamp_ns_of
 from clip_depth_ros.bags.reader import BagReader
-from clip_depth_ros.demo.methods import DemoMethod, DIAGNOSTICS, OUTPUTS
+from clip_depth_ros.demo.methods import DemoMethod
+from clip_depth_ros.settings.node import DIAGNOSTICS, OUTPUTS
 from clip_depth_ros.types import RecordedMessage
 import numpy as np
 from numpy.typing import NDArray

@@ -11,20 +11,10 @@ from typing import Any, Final
 from clip_depth_ros.errors import WeightsError
 from clip_depth_ros.predictor.build import choose_method
 from clip_depth_ros.settings.installation import assets_dir, BUNDLED_CLIP
-from clip_depth_ros.settings.node import NodeSettings, read_parameters
+from clip_depth_ros.settings.node import NodeSettings, OUTPUTS, read_parameters
 
 TITLES: Final[Mapping[str, str]] = {'clip2depth': 'CLIP2Depth', 'depthclip': 'DepthCLIP'}
 """The methods by setting, with the names that people know; first the one that is trained."""
-
-OUTPUTS: Final[Mapping[str, tuple[str, str]]] = {
-    'depth': ('depth/image_rect', 'sensor_msgs/msg/Image'),
-    'info': ('depth/camera_info', 'sensor_msgs/msg/CameraInfo'),
-    'cloud': ('depth/points', 'sensor_msgs/msg/PointCloud2'),
-    'color': ('depth/image_color', 'sensor_msgs/msg/Image'),
-}
-"""What a depth node publishes: relative topic and type."""
-
-DIAGNOSTICS: Final = '/diagnostics'
 
 STREET: Final[Mapping[str, Any]] = {'bins': 'outdoor', 'min_depth_m': 1.0, 'max_depth_m': 80.0}
 """What suits a street, whatever the weights."""
@@ -85,12 +75,12 @@ class DemoMethod:
 
     def topic(self, output: str) -> str:
         """Give the topic of an output, by its name in ``OUTPUTS``."""
-        return f'{self.namespace}/{OUTPUTS[output][0]}'
+        return f'{self.namespace}/{OUTPUTS[output].topic}'
 
 
 def output_topics(namespace: str) -> dict[str, str]:
     """Give what a node in a namespace publishes: type by topic."""
-    return {f'{namespace}/{topic}': msgtype for topic, msgtype in OUTPUTS.values()}
+    return {f'{namespace}/{output.topic}': output.msgtype for output in OUTPUTS.values()}
 
 
 def demo_methods(given: Mapping[str, Any]) -> tuple[DemoMethod, ...]:

@@ -17,7 +17,7 @@ from clip_depth_ros.bags.reader import BagReader
 from clip_depth_ros.bags.topics import TF_STATIC
 from clip_depth_ros.bags.writer import BagWriter
 from clip_depth_ros.demo.facts import gather_facts, RecordingFacts
-from clip_depth_ros.demo.methods import DemoMethod, DIAGNOSTICS, output_topics, OUTPUTS
+from clip_depth_ros.demo.methods import DemoMethod, output_topics
 from clip_depth_ros.demo.plan import DemoPlan, DemoResult
 from clip_depth_ros.demo.processes import (
     isolated_environ,
@@ -28,6 +28,7 @@ from clip_depth_ros.demo.processes import (
 from clip_depth_ros.errors import ClipDepthError
 from clip_depth_ros.ros.dds import use_shipped_dds_profile
 from clip_depth_ros.ros.recording_session import RecordingSession
+from clip_depth_ros.settings.node import DIAGNOSTICS, OUTPUTS
 from tqdm import tqdm
 
 _START_TIMEOUT_S: Final = 180.0

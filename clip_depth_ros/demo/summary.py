@@ -8,7 +8,8 @@ from collections.abc import Mapping
 from typing import Any, TYPE_CHECKING
 
 from clip_depth_ros.demo.facts import MethodFacts, RecordingFacts
-from clip_depth_ros.demo.methods import DemoMethod, note_of, OUTPUTS
+from clip_depth_ros.demo.methods import DemoMethod, note_of
+from clip_depth_ros.settings.node import OUTPUTS
 import numpy as np
 
 if TYPE_CHECKING:

@@ -10,6 +10,7 @@ import time
 from typing import Final
 
 from clip_depth_ros.ros.recorder import Recorder, Sink
+from clip_depth_ros.settings.node import DIAGNOSTICS
 from diagnostic_msgs.msg import DiagnosticArray
 import rclpy
 from rclpy.context import Context
@@ -51,7 +52,7 @@ class RecordingSession:
         except BaseException:
             rclpy.shutdown(context=self._context)
             raise
-        self._node.create_subscription(DiagnosticArray, '/diagnostics', self._on_diagnostics, 10)
+        self._node.create_subscription(DiagnosticArray, DIAGNOSTICS, self._on_diagnostics, 10)
         self._executor = SingleThreadedExecutor(context=self._context)
         self._executor.add_node(self._node)
         return self

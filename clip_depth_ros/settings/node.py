@@ -1,17 +1,57 @@
 # Copyright 2026 The clip_depth_ros authors
 # SPDX-License-Identifier: Apache-2.0
-"""What the ROS node needs to know besides, and its parameter files."""
+"""The ROS node: its settings beside the predictor's, its parameter files, its outputs."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, Literal
+from types import MappingProxyType
+from typing import Any, Final, Literal, NamedTuple
 
 from clip_depth_ros.errors import ConfigError
 from clip_depth_ros.settings.base import read_settings, setting
 from clip_depth_ros.settings.installation import shared_file
 from clip_depth_ros.settings.predictor import PredictorSettings
 from pydantic import model_validator
+
+
+class Output(NamedTuple):
+    """A topic that the node publishes: relative name, type as ROS writes it, meaning."""
+
+    topic: str
+    msgtype: str
+    meaning: str
+
+
+OUTPUTS: Final[Mapping[str, Output]] = MappingProxyType({
+    'depth': Output(
+        'depth/image_rect', 'sensor_msgs/msg/Image',
+        '**metres** along the optical axis; NaN unknown, +Inf beyond range, -Inf too near. 16UC1: '
+        'millimetres, 0 invalid',
+    ),
+    'info': Output(
+        'depth/camera_info', 'sensor_msgs/msg/CameraInfo',
+        'same stamp and frame; scaled when depth is',
+    ),
+    'cloud': Output(
+        'depth/points', 'sensor_msgs/msg/PointCloud2',
+        'organised, optical frame, x y z rgb; NaN where depth is no number',
+    ),
+    'color': Output(
+        'depth/image_color', 'sensor_msgs/msg/Image',
+        'colour map over a fixed range, so that it does not flicker; near (and -Inf) is red, far '
+        '(and +Inf) blue, unknown black',
+    ),
+})
+"""
+What the node publishes for a frame, by the name used in code; listed here and nowhere else.
+
+The launch file repeats the topics and README's table all of it: tests compare them with this.
+"""
+
+DIAGNOSTICS: Final = '/diagnostics'
+"""Where the node says how it is, DiagnosticArray at 1 Hz in every state."""
 
 
 class NodeSettings(PredictorSettings):

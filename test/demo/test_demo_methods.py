@@ -7,13 +7,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from clip_depth_ros.demo import methods as module
-from clip_depth_ros.demo.methods import (
-    BUNDLED_NOTE,
-    demo_methods,
-    note_of,
-    OUTPUTS,
-    RANDOM_NOTE,
-)
+from clip_depth_ros.demo.methods import BUNDLED_NOTE, demo_methods, note_of, RANDOM_NOTE
 from clip_depth_ros.demo.processes import shared_cores
 from clip_depth_ros.errors import WeightsError
 from clip_depth_ros.settings.installation import BUNDLED_CLIP, BUNDLED_CLIP2DEPTH
@@ -98,14 +92,6 @@ def test_topics_are_those_of_a_node_in_the_namespace_of_its_method(assets: Path)
     trained = demo_methods({})[0]
     assert trained.node_name == '/clip2depth/depth_node'
     assert trained.topic('cloud') == '/clip2depth/depth/points'
-
-
-@pytest.mark.ros
-def test_outputs_are_those_of_the_node():
-    from clip_depth_ros.ros.node.outputs import TOPICS
-
-    said = {name: (topic, kind.__name__) for name, (kind, topic) in TOPICS.items()}
-    assert {name: (t, kind.rpartition('/')[2]) for name, (t, kind) in OUTPUTS.items()} == said
 
 
 @pytest.mark.parametrize(('n_processes', 'cores', 'threads'), [(2, 2, '1'), (2, 8, '4')])

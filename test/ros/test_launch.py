@@ -14,9 +14,10 @@ import contextlib
 import itertools
 import json
 from pathlib import Path
+import re
 from typing import Any, get_args
 
-from clip_depth_ros.settings.node import NodeSettings
+from clip_depth_ros.settings.node import DIAGNOSTICS, NodeSettings, OUTPUTS
 import pytest
 from source_tree import PACKAGE, ROOT
 import yaml
@@ -97,16 +98,30 @@ def test_parameters_not_given_override_nothing(name: str):
     assert ast.literal_eval(ARGUMENTS[name]['default_value']) == ''
 
 
-@pytest.mark.ros
 def test_what_is_written_twice_is_equal():
     """The launch file must not import the package, so it repeats a few names of it."""
     from clip_depth_ros.ros import dds
-    from clip_depth_ros.ros.node.outputs import TOPICS
 
     assert constant('PACKAGE') == PACKAGE
     assert constant('DDS_VARIABLES') == dds.PROFILE_VARIABLES
     assert constant('FAST_DDS_2_DISTROS') == dds.FAST_DDS_2_DISTROS
-    assert set(constant('OUTPUTS')) == {topic for _, topic in TOPICS.values()}
+    assert set(constant('OUTPUTS')) == {output.topic for output in OUTPUTS.values()}
+
+
+def test_the_readme_and_rviz_know_the_outputs_of_the_node():
+    readme = (ROOT / 'README.md').read_text(encoding='utf-8')
+    rows = [line.strip('| ').split(' | ') for line in readme.splitlines() if '| out |' in line]
+    said = [(topic.strip('`'), kind.split()[0], meaning) for _, topic, kind, meaning in rows]
+    outputs = [
+        (output.topic, output.msgtype.rpartition('/')[2], output.meaning)
+        for output in OUTPUTS.values()
+    ]
+    assert said[:-1] == outputs, "README.md's table of topics does not fit settings/node.OUTPUTS"
+    assert said[-1][0] == DIAGNOSTICS
+    rviz = (ROOT / 'rviz' / 'clip_depth.rviz').read_text(encoding='utf-8')
+    shown = set(re.findall(r'Value: /(depth/\w+)', rviz))
+    assert shown
+    assert shown <= {output.topic for output in OUTPUTS.values()}
 
 
 @pytest.fixture

@@ -34,7 +34,7 @@ from clip_depth_ros.ros.node.pipeline import Arrival, Pipeline
 from clip_depth_ros.ros.node.qos import qos_overrides
 from clip_depth_ros.ros.node.statistics import Statistics
 from clip_depth_ros.ros.node.worker import LatestWorker
-from clip_depth_ros.settings.node import NodeSettings
+from clip_depth_ros.settings.node import DIAGNOSTICS, NodeSettings
 from clip_depth_ros.settings.predictor import PredictorSettings
 from clip_depth_ros.types import DepthPredictor
 from diagnostic_msgs.msg import DiagnosticArray
@@ -128,7 +128,7 @@ class DepthNode(LifecycleNode):
         self.add_on_set_parameters_callback(self._on_set_parameters)
         # A plain publisher and a steady clock: diagnostics flow in every state, paused or not.
         self._diagnostics = self.create_publisher(
-            DiagnosticArray, '/diagnostics', 1, qos_overriding_options=qos_overrides()
+            DiagnosticArray, DIAGNOSTICS, 1, qos_overriding_options=qos_overrides()
         )
         self.create_timer(
             DIAGNOSTICS_PERIOD_S,

@@ -13,7 +13,7 @@ from clip_depth_ros.core.depth_images import colorize
 from clip_depth_ros.ros.node.calibration import Camera, scaled_info
 from clip_depth_ros.ros.node.images import as_bytes, depth_message, rgb_message
 from clip_depth_ros.ros.node.qos import policy_name, qos_overrides
-from clip_depth_ros.settings.node import NodeSettings
+from clip_depth_ros.settings.node import NodeSettings, OUTPUTS
 from clip_depth_ros.types import Depth, Rgb
 import cv2
 import numpy as np
@@ -31,13 +31,12 @@ try:
 except ImportError:  # Humble keeps it elsewhere
     from rclpy.qos_event import PublisherEventCallbacks
 
-TOPICS: Final = {
-    'depth': (Image, 'depth/image_rect'),
-    'info': (CameraInfo, 'depth/camera_info'),
-    'cloud': (PointCloud2, 'depth/points'),
-    'color': (Image, 'depth/image_color'),
+_MESSAGES: Final = {
+    'sensor_msgs/msg/Image': Image,
+    'sensor_msgs/msg/CameraInfo': CameraInfo,
+    'sensor_msgs/msg/PointCloud2': PointCloud2,
 }
-"""Outputs: message type and relative topic name."""
+"""Classes of the types that ``OUTPUTS`` names."""
 
 _NEEDS_CAMERA: Final = ('info', 'cloud')
 
@@ -74,8 +73,8 @@ class Outputs:
         self._node = node
         self._publishers: dict[str, Any] = {}
         try:
-            for name, (msgtype, topic) in TOPICS.items():
-                self._publishers[name] = self._advertise(msgtype, topic)
+            for name, output in OUTPUTS.items():
+                self._publishers[name] = self._advertise(_MESSAGES[output.msgtype], output.topic)
         except BaseException:
             self.destroy()
             raise
@@ -138,7 +137,7 @@ class Outputs:
             self._publishers['cloud'].publish(cloud)
 
     def is_wanted(self, name: str) -> bool:
-        """Say whether anybody subscribes to an output, by its name in ``TOPICS``."""
+        """Say whether anybody subscribes to an output, by its name in ``OUTPUTS``."""
         return int(self._publishers[name].get_subscription_count()) > 0
 
     def _advertise(self, msgtype: type, topic: str) -> Any:
