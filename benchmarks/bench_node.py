@@ -18,7 +18,7 @@ import sys
 import time
 from typing import Any
 
-from clip_depth_ros.predictor.build import ConstantPredictor
+from clip_depth_ros.predictor.constant import ConstantPredictor
 from clip_depth_ros.ros.dds import use_shipped_dds_profile
 from clip_depth_ros.ros.node.images import rgb_message
 import numpy as np

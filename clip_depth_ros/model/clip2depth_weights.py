@@ -17,7 +17,6 @@ from clip_depth_ros.model.backbone import Backbone
 from clip_depth_ros.model.clip2depth import build_clip2depth, Clip2Depth
 from clip_depth_ros.model.states import misfits, not_finite, some
 from clip_depth_ros.settings.clip2depth import Clip2DepthSettings
-from clip_depth_ros.settings.installation import assets_dir, BUNDLED_CLIP2DEPTH
 import safetensors
 import safetensors.torch
 import torch
@@ -229,12 +228,6 @@ def load_state(model: nn.Module, state: Mapping[str, Tensor], what: str) -> None
     if wrong := misfits(state, model.state_dict()):
         raise WeightsError(f'{what} do not fit: {some(wrong)}')
     model.load_state_dict(dict(state))
-
-
-def bundled_clip2depth() -> Path | None:
-    """Give the file of the bundled weights, which go with the bundled CLIP, if it is there."""
-    path = assets_dir() / BUNDLED_CLIP2DEPTH
-    return path if path.is_file() else None
 
 
 def _read(path: Path) -> tuple[dict[str, str], dict[str, Tensor]]:

@@ -1,19 +1,28 @@
 # Copyright 2026 The clip_depth_ros authors
 # SPDX-License-Identifier: Apache-2.0
-"""What the predictors on a frozen CLIP have in common: sizes, groups, ranges, sharing, memory."""
+"""
+From an image to a depth map, with a frozen CLIP: everything but the method itself.
+
+Read :meth:`ClipPredictor.predict_batch` and what follows it from top to bottom: images are
+checked, grouped by size, resized to whole patches, answered by the method (``depthclip.py`` or
+``clip2depth.py``), and marked where the answer leaves the range that the settings allow.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+import abc
+from collections.abc import Mapping, Sequence
+import dataclasses
 from typing import Any, Final
 
 from clip_depth_ros.core.depth_images import mark_range
-from clip_depth_ros.core.image_plan import ImagePlan, plan_patches, Size
+from clip_depth_ros.core.image_plan import plan_patches, Size
 from clip_depth_ros.core.images import check_rgb
 from clip_depth_ros.errors import ClipDepthError
-from clip_depth_ros.model.backbone import Backbone
+from clip_depth_ros.model.backbone import Backbone, build_backbone
+from clip_depth_ros.model.devices import explain_out_of_memory, this_machine
 from clip_depth_ros.settings.predictor import PredictorSettings
-from clip_depth_ros.types import Depth, DepthMap, DepthPredictor, Rgb
+from clip_depth_ros.types import DepthMap, DepthPredictor, Rgb
 import cv2
 import numpy as np
 from numpy.typing import NDArray
@@ -23,25 +32,39 @@ _OF_BACKBONE: Final = ('backbone', 'pretrained', 'clip_weights', 'device', 'prec
 """Settings that decide which frozen CLIP is built."""
 
 
-class BackboneHolder:
+class ClipPredictor(abc.ABC):
     """
-    The part of a predictor that holds a frozen CLIP, until it is closed.
+    Metric depth of images of any size by a method that stands on a frozen CLIP.
 
-    Attributes
+    Build one with :func:`clip_depth_ros.predictor.build.build_predictor`. One thread at a time
+    may call it.
+
+    Parameters
     ----------
     settings : PredictorSettings
-        What the predictor was built from.
+        What it is built from.
+    backbone : Backbone
+        The frozen CLIP; another predictor may share it.
+    requested : Size
+        Height and width of the network's input, pixels, before rounding to whole patches; 0 means
+        that of the image.
+    why : str
+        Why this method, for reports.
 
     """
 
-    def __init__(self, settings: PredictorSettings, backbone: Backbone) -> None:
+    def __init__(
+        self, settings: PredictorSettings, backbone: Backbone, requested: Size, why: str
+    ) -> None:
         self.settings = settings
+        self.requested = requested
+        self.why = why
         self._backbone: Backbone | None = backbone
 
     @property
     def backbone(self) -> Backbone:
         """
-        Give the frozen CLIP.
+        The frozen CLIP.
 
         Raises
         ------
@@ -50,101 +73,155 @@ class BackboneHolder:
 
         """
         if self._backbone is None:
-            raise closed_error()
+            raise ClipDepthError('this predictor was closed: build another')
         return self._backbone
 
-    def has_backbone_of(self, settings: PredictorSettings) -> bool:
-        """Say whether its frozen CLIP, if still there, is the one these settings would build."""
-        return self._backbone is not None and all(
-            getattr(self.settings, name) == getattr(settings, name) for name in _OF_BACKBONE
-        )
+    def predict(self, rgb: Rgb) -> DepthMap:
+        """
+        Return the depth of one image.
+
+        Parameters
+        ----------
+        rgb : uint8 (H, W, 3)
+            Red first; any size.
+
+        Returns
+        -------
+        DepthMap
+            ``depth_m`` at the size of the image times ``depth_scale``: finite and within what the
+            method can answer, but -Inf and +Inf outside of min_depth_m to max_depth_m. The class
+            of the method says what else there is.
+
+        Raises
+        ------
+        ImageError
+            If it is not a uint8 array (H, W, 3).
+        DeviceError
+            If the memory of the device is too small for it.
+        ClipDepthError
+            If the predictor was closed.
+
+        """
+        return self.predict_batch([rgb])[0]
+
+    def predict_batch(self, rgbs: Sequence[Rgb]) -> list[DepthMap]:
+        """
+        Return the depth of several images, in their order; equal sizes share a forward pass.
+
+        A batch answers the same as its images one by one.
+        """
+        for rgb in rgbs:
+            check_rgb(rgb)
+        scenes = self._recognise(rgbs)
+        groups: dict[tuple[int, ...], list[int]] = {}
+        for index, rgb in enumerate(rgbs):
+            groups.setdefault(rgb.shape, []).append(index)
+        answers: dict[int, DepthMap] = {}
+        for indices in groups.values():
+            group = self._predict_group([rgbs[i] for i in indices], [scenes[i] for i in indices])
+            answers.update(zip(indices, group, strict=True))
+        return [answers[index] for index in range(len(rgbs))]
+
+    def _recognise(self, rgbs: Sequence[Rgb]) -> Sequence[str | None]:
+        """Return the scene that each image shows; None where the method recognises none."""
+        return [None] * len(rgbs)
+
+    def _predict_group(
+        self, rgbs: Sequence[Rgb], scenes: Sequence[str | None]
+    ) -> list[DepthMap]:
+        """Return the depth of images of one size."""
+        height, width = rgbs[0].shape[:2]
+        plan = plan_patches(Size(height, width), self.requested, self.backbone.tower.stride)
+        batch = np.stack([plan.apply_to_image(rgb, resize_rgb) for rgb in rgbs])
+        work = f'{len(batch)} image(s) of {batch.shape[2]}x{batch.shape[1]} pixels'
+        scale = self.settings.depth_scale
+        size = Size(max(1, round(height * scale)), max(1, round(width * scale)))
+        with explain_out_of_memory(self.backbone.device, work):
+            answers = self._answer(batch, size, scenes)
+        return [self._within_range(answer) for answer in answers]
+
+    @abc.abstractmethod
+    def _answer(
+        self, batch: NDArray[np.uint8], size: Size, scenes: Sequence[str | None]
+    ) -> list[DepthMap]:
+        """
+        Return what the method sees in images, before anything is marked as out of range.
+
+        Parameters
+        ----------
+        batch : uint8 (B, height, width, 3)
+            Images of whole patches, red first.
+        size : Size
+            Height and width of the depth that is wanted, pixels.
+        scenes : sequence of B str or None
+            What :meth:`_recognise` said of each image.
+
+        """
+
+    @abc.abstractmethod
+    def _answer_range_m(self, scene: str | None) -> tuple[float, float]:
+        """Return the nearest and farthest depth that the method can answer in a scene, metres."""
+
+    def _within_range(self, answer: DepthMap) -> DepthMap:
+        """Take off what rounding adds to the method's range; mark what is out of the settings'."""
+        nearest, farthest = map(np.float32, self._answer_range_m(answer.scene))
+        depth_m = np.clip(answer.depth_m, nearest, farthest, out=answer.depth_m)
+        low, high = self.settings.min_depth_m, self.settings.max_depth_m
+        if nearest >= np.float32(low) and farthest <= np.float32(high):
+            return answer
+        marked = mark_range(depth_m, min_depth_m=low, max_depth_m=high)
+        return dataclasses.replace(answer, depth_m=marked)
+
+    def describe(self) -> Mapping[str, str]:
+        """Return what an operator or a report should know: method, backbone, weights, device."""
+        backbone, description = self.backbone, self._describe()
+        described = {
+            'method': description.pop('method'),
+            'backbone': backbone.name,
+            'weights': backbone.weights,
+            'device': backbone.device,
+            'precision': backbone.precision,
+            **description,
+            'flip': 'on' if self.settings.flip else 'off',
+        }
+        if backbone.device.startswith('cuda'):
+            megabytes = torch.cuda.memory_allocated(backbone.device) / 1e6
+            described['device_memory_mb'] = f'{megabytes:.0f}'
+        return described
+
+    @abc.abstractmethod
+    def _describe(self) -> dict[str, str]:
+        """Return what is particular to the method; ``method`` is its name and why it was taken."""
+
+    def reset(self) -> None:
+        """Forget what earlier images left behind; nothing, unless the method says otherwise."""
 
     def close(self) -> None:
-        """Give memory back, on the device too, unless another predictor shares the CLIP."""
+        """Give memory back, on the device too, unless another predictor shares it."""
         self._backbone = None
         if torch.cuda.is_initialized():  # type: ignore[no-untyped-call]
             torch.cuda.empty_cache()
 
+    def has_backbone_of(self, settings: PredictorSettings) -> bool:
+        """Return whether its CLIP, if still there, is the one that these settings would build."""
+        return self._backbone is not None and all(
+            getattr(self.settings, name) == getattr(settings, name) for name in _OF_BACKBONE
+        )
 
-def closed_error() -> ClipDepthError:
-    """Give the error that a predictor was used after it was closed."""
-    return ClipDepthError('this predictor was closed: build another')
 
-
-def whole_backbone(
+def shared_backbone(
     previous: DepthPredictor | None, settings: PredictorSettings
 ) -> Backbone | None:
-    """Give the CLIP of a previous predictor if it is the one wanted, text tower and all."""
-    if not isinstance(previous, BackboneHolder) or not previous.has_backbone_of(settings):
+    """Return the CLIP of a previous predictor if it is the one wanted, text tower and all."""
+    if not isinstance(previous, ClipPredictor) or not previous.has_backbone_of(settings):
         return None
     return None if previous.backbone.is_trimmed else previous.backbone
 
 
-def predict_in_groups(
-    rgbs: Sequence[Rgb], predict_group: Callable[[list[int]], Sequence[DepthMap]]
-) -> list[DepthMap]:
-    """
-    Give the answers for images of several sizes, in their order; equal sizes go together.
-
-    Parameters
-    ----------
-    rgbs : sequence of uint8 (H, W, 3)
-        Images; they were checked.
-    predict_group : callable
-        Gives the answers for the images at some indices, which are of one size.
-
-    """
-    groups: dict[tuple[int, ...], list[int]] = {}
-    for index, rgb in enumerate(rgbs):
-        groups.setdefault(rgb.shape, []).append(index)
-    answers: dict[int, DepthMap] = {}
-    for indices in groups.values():
-        answers.update(zip(indices, predict_group(indices), strict=True))
-    return [answers[index] for index in range(len(rgbs))]
-
-
-def check_all(rgbs: Sequence[Rgb]) -> None:
-    """
-    Refuse a batch with anything in it that is no image, before any work.
-
-    Raises
-    ------
-    ImageError
-        Naming the type or the shape that came.
-
-    """
-    for rgb in rgbs:
-        check_rgb(rgb)
-
-
-def network_input(
-    rgbs: Sequence[Rgb], requested: Size, stride: Size
-) -> tuple[ImagePlan, NDArray[np.uint8]]:
-    """
-    Give the plan for images of one size and the batch that follows from it.
-
-    Parameters
-    ----------
-    rgbs : sequence of uint8 (H, W, 3)
-        Images of one size, at least one.
-    requested : Size
-        Height and width for the network, pixels; 0 means that of the image.
-    stride : Size
-        Pixels of one patch.
-
-    Returns
-    -------
-    ImagePlan, uint8 (B, height, width, 3)
-        Height and width are whole patches.
-
-    """
-    plan = plan_patches(Size(*rgbs[0].shape[:2]), requested, stride)
-    return plan, np.stack([plan.apply_to_image(rgb, resize_rgb) for rgb in rgbs])
-
-
-def work_on(batch: NDArray[np.uint8]) -> str:
-    """Say in words what a batch asks of the device, for errors."""
-    return f'{len(batch)} image(s) of {batch.shape[2]}x{batch.shape[1]} pixels'
+def new_backbone(settings: PredictorSettings) -> Backbone:
+    """Build the frozen CLIP of the settings on this machine; raises as ``build_backbone`` does."""
+    device, precision = this_machine(settings.device, settings.precision)
+    return build_backbone(settings, device, precision)
 
 
 def resize_rgb(image: NDArray[Any], size: Size) -> NDArray[Any]:
@@ -152,54 +229,3 @@ def resize_rgb(image: NDArray[Any], size: Size) -> NDArray[Any]:
     shrinks = size.height * size.width < image.shape[0] * image.shape[1]
     interpolation = cv2.INTER_AREA if shrinks else cv2.INTER_LINEAR
     return cv2.resize(image, (size.width, size.height), interpolation=interpolation)
-
-
-def depth_size(rgb: Rgb, settings: PredictorSettings) -> Size:
-    """Give the size of the depth for an image: its own times ``depth_scale``."""
-    return Size(*(max(1, round(side * settings.depth_scale)) for side in rgb.shape[:2]))
-
-
-def within_range(
-    depth_m: Depth, nearest_m: float, farthest_m: float, settings: PredictorSettings
-) -> Depth:
-    """
-    Take off what rounding adds to a method's own range, then mark what is out of the settings'.
-
-    Parameters
-    ----------
-    depth_m : float32 (H, W)
-        Metres; it is changed.
-    nearest_m, farthest_m : float
-        What the method can answer, metres.
-    settings : PredictorSettings
-        min_depth_m and max_depth_m are used.
-
-    Returns
-    -------
-    float32 (H, W)
-        -Inf where nearer than min_depth_m, +Inf where farther than max_depth_m.
-
-    """
-    nearest, farthest = np.float32(nearest_m), np.float32(farthest_m)
-    np.clip(depth_m, nearest, farthest, out=depth_m)
-    low, high = settings.min_depth_m, settings.max_depth_m
-    if nearest >= np.float32(low) and farthest <= np.float32(high):
-        return depth_m
-    return mark_range(depth_m, min_depth_m=low, max_depth_m=high)
-
-
-def describe_backbone(backbone: Backbone) -> Mapping[str, str]:
-    """Give what an operator should know of the frozen CLIP."""
-    return {
-        'backbone': backbone.name,
-        'weights': backbone.weights,
-        'device': backbone.device,
-        'precision': backbone.precision,
-    }
-
-
-def device_memory(device: str) -> Mapping[str, str]:
-    """Give what torch holds on a cuda device now; nothing on the cpu."""
-    if not device.startswith('cuda'):
-        return {}
-    return {'device_memory_mb': f'{torch.cuda.memory_allocated(device) / 1e6:.0f}'}

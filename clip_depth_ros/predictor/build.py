@@ -8,19 +8,15 @@ Importing this module is cheap; PyTorch is loaded when a predictor is built.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 import os
 from pathlib import Path
-import time
 from typing import Literal
 
-from clip_depth_ros.core.images import check_rgb
 from clip_depth_ros.errors import WeightsError
 from clip_depth_ros.settings.installation import assets_dir, BUNDLED_CLIP2DEPTH
 from clip_depth_ros.settings.predictor import BUNDLED, PredictorSettings, TINY
-from clip_depth_ros.types import DepthMap, DepthPredictor, Rgb
-import numpy as np
+from clip_depth_ros.types import DepthPredictor
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,13 +42,17 @@ class MethodChoice:
 
 def choose_method(settings: PredictorSettings) -> MethodChoice:
     """
-    Give the method that the settings lead to, and why.
+    Return the method that the settings lead to, and why.
+
+    All that can be said of settings before PyTorch is loaded.
 
     Raises
     ------
     WeightsError
         If clip2depth is asked for and no weights are named or bundled for the backbone; the
         message says how to get them.
+    ConfigError
+        If the settings turn out to mean depthclip, and its words and bins do not go together.
 
     """
     if settings.method == 'depthclip':
@@ -69,6 +69,9 @@ def choose_method(settings: PredictorSettings) -> MethodChoice:
         return MethodChoice('clip2depth', why, bundled)
     if not is_auto:
         raise _no_weights(settings, bundled)
+    if settings.means_clip2depth():
+        # Nothing is bundled, so words and bins matter after all: checked now.
+        settings.changed(method='depthclip')
     return MethodChoice(
         'depthclip', 'auto: no trained CLIP2Depth weights are named or bundled for this backbone'
     )
@@ -126,54 +129,4 @@ def build_predictor(
         )
     from clip_depth_ros.predictor.depthclip import build_depthclip_predictor
 
-    if settings.means_clip2depth():
-        # Nothing is bundled, so words and bins matter after all: checked now.
-        settings.changed(method='depthclip')
     return build_depthclip_predictor(settings, previous, why=choice.why)
-
-
-class ConstantPredictor:
-    """
-    A predictor that answers the same depth everywhere: for tests, and for trying ROS wiring.
-
-    Parameters
-    ----------
-    depth_m : float
-        The answer, metres; NaN and infinities are allowed.
-    delay_s : float
-        How long each image takes, seconds.
-
-    """
-
-    def __init__(self, depth_m: float, delay_s: float = 0.0) -> None:
-        self.depth_m = depth_m
-        self.delay_s = delay_s
-
-    def predict(self, rgb: Rgb) -> DepthMap:
-        """
-        Give the constant at the size of the image.
-
-        Raises
-        ------
-        ImageError
-            If it is not a uint8 array (H, W, 3).
-
-        """
-        return self.predict_batch([rgb])[0]
-
-    def predict_batch(self, rgbs: Sequence[Rgb]) -> list[DepthMap]:
-        """Give the constant at the size of each image."""
-        for rgb in rgbs:
-            check_rgb(rgb)
-        time.sleep(self.delay_s * len(rgbs))
-        return [DepthMap(np.full(rgb.shape[:2], self.depth_m, np.float32)) for rgb in rgbs]
-
-    def describe(self) -> Mapping[str, str]:
-        """Say what this is."""
-        return {'method': f'constant {self.depth_m} m: does not see depth', 'device': 'cpu'}
-
-    def reset(self) -> None:
-        """Do nothing: there is no past to forget."""
-
-    def close(self) -> None:
-        """Do nothing: there is nothing to give back."""

@@ -1,6 +1,6 @@
 # Copyright 2026 The clip_depth_ros authors
 # SPDX-License-Identifier: Apache-2.0
-"""CLIP2Depth behind the predictor's seam: trained weights, input size, range and sharing."""
+"""The method CLIP2Depth: a trained decoder on the blocks of a frozen CLIP."""
 
 from __future__ import annotations
 
@@ -9,31 +9,19 @@ from pathlib import Path
 from typing import Final
 
 from clip_depth_ros.core.image_plan import Size
-from clip_depth_ros.errors import ConfigError
+from clip_depth_ros.errors import ClipDepthError, ConfigError
 from clip_depth_ros.model.architecture import find_architecture
-from clip_depth_ros.model.backbone import Backbone, build_backbone
+from clip_depth_ros.model.backbone import Backbone
 from clip_depth_ros.model.clip2depth import Clip2Depth
 from clip_depth_ros.model.clip2depth_weights import (
     Clip2DepthFile,
     load_clip2depth,
     read_clip2depth,
 )
-from clip_depth_ros.model.devices import explain_out_of_memory, full_float32, this_machine
-from clip_depth_ros.predictor.base import (
-    BackboneHolder,
-    check_all,
-    closed_error,
-    depth_size,
-    describe_backbone,
-    device_memory,
-    network_input,
-    predict_in_groups,
-    whole_backbone,
-    within_range,
-    work_on,
-)
+from clip_depth_ros.model.devices import explain_out_of_memory, full_float32
+from clip_depth_ros.predictor.base import ClipPredictor, new_backbone, shared_backbone
 from clip_depth_ros.settings.predictor import PredictorSettings
-from clip_depth_ros.types import Depth, DepthMap, DepthPredictor, Rgb
+from clip_depth_ros.types import Depth, DepthMap, DepthPredictor
 import cv2
 import numpy as np
 from numpy.typing import NDArray
@@ -74,14 +62,18 @@ def build_clip2depth_predictor(
         If the device or precision is not there, or its memory is too small.
 
     """
-    if isinstance(previous, Clip2DepthPredictor) and previous.serves(settings, weights_path):
+    if (
+        isinstance(previous, Clip2DepthPredictor)
+        and previous.file.path == weights_path
+        and previous.has_backbone_of(settings)
+    ):
         return Clip2DepthPredictor(
             settings, previous.backbone, previous.model, previous.file, why=why
         )
     file = read_clip2depth(weights_path)
     _check_transformer(settings)
-    shared = whole_backbone(previous, settings)
-    backbone = shared or _new_backbone(settings)
+    shared = shared_backbone(previous, settings)
+    backbone = shared or new_backbone(settings)
     with explain_out_of_memory(backbone.device, 'the CLIP2Depth decoder'):
         model = load_clip2depth(file, backbone)
         model.freeze_condition(backbone)
@@ -90,21 +82,16 @@ def build_clip2depth_predictor(
     return Clip2DepthPredictor(settings, backbone, model, file, why=why)
 
 
-class Clip2DepthPredictor(BackboneHolder):
+class Clip2DepthPredictor(ClipPredictor):
     """
-    Metric depth of images of any size by a trained decoder on a frozen CLIP.
+    Metric depth by a trained decoder; it answers within the range that it was trained for.
+
+    There is no grid and no confidence. An answer depends on its image alone.
 
     Attributes
     ----------
-    settings : PredictorSettings
-        What it was built from.
     file : Clip2DepthFile
         Where the trained part is from.
-
-    Notes
-    -----
-    Build it with :func:`clip_depth_ros.predictor.build.build_predictor`. An answer depends on its
-    image alone. One thread at a time may call it.
 
     """
 
@@ -117,15 +104,18 @@ class Clip2DepthPredictor(BackboneHolder):
         *,
         why: str = 'as set',
     ) -> None:
-        super().__init__(settings, backbone)
+        requested = Size(
+            settings.input_height_px or file.settings.input_height_px,
+            settings.input_width_px or file.settings.input_width_px,
+        )
+        super().__init__(settings, backbone, requested, why)
         self.file = file
         self._model: Clip2Depth | None = model
-        self._why = why
 
     @property
     def model(self) -> Clip2Depth:
         """
-        Give the trained part, its condition computed once.
+        The trained part, its condition computed once.
 
         Raises
         ------
@@ -134,120 +124,53 @@ class Clip2DepthPredictor(BackboneHolder):
 
         """
         if self._model is None:
-            raise closed_error()
+            raise ClipDepthError('this predictor was closed: build another')
         return self._model
-
-    def serves(self, settings: PredictorSettings, weights_path: Path) -> bool:
-        """Say whether its network, if still there, is the one these settings would build."""
-        return self.file.path == weights_path and self.has_backbone_of(settings)
-
-    def predict(self, rgb: Rgb) -> DepthMap:
-        """
-        Give the depth of one image.
-
-        Parameters
-        ----------
-        rgb : uint8 (H, W, 3)
-            Red first; any size.
-
-        Returns
-        -------
-        DepthMap
-            ``depth_m`` at the size of the image times ``depth_scale``: finite, within the range
-            it was trained for, but -Inf and +Inf outside of min_depth_m to max_depth_m. There is
-            no grid and no confidence.
-
-        Raises
-        ------
-        ImageError
-            If it is not a uint8 array (H, W, 3).
-        DeviceError
-            If the memory of the device is too small for it.
-
-        """
-        return self.predict_batch([rgb])[0]
-
-    def predict_batch(self, rgbs: Sequence[Rgb]) -> list[DepthMap]:
-        """Give the depth of several images, in their order; equal sizes share a forward pass."""
-        check_all(rgbs)
-        return predict_in_groups(
-            rgbs, lambda group: self._predict_group([rgbs[i] for i in group])
-        )
-
-    def describe(self) -> Mapping[str, str]:
-        """Give what an operator or a report should know."""
-        settings, backbone, trained = self.settings, self.backbone, self.file.settings
-        requested = self._requested()
-        return {
-            'method': f'clip2depth, trained ({self._why})',
-            **describe_backbone(backbone),
-            'clip2depth_weights': str(self.file),
-            'trained_on': str(self.file.provenance.get('data', 'not said')),
-            'trained_metrics': _headline(self.file.metrics),
-            'trained_protocol': str(self.file.provenance.get('protocol', 'not said')),
-            'trained_size': _size_text(trained.input_width_px, trained.input_height_px),
-            'trained_range_m': f'{trained.min_depth_m:g} to {trained.max_depth_m:g}',
-            'input_size': _size_text(requested.width, requested.height),
-            'condition': trained.condition,
-            'head': f'{trained.head}, {trained.output}',
-            'flip': 'on' if settings.flip else 'off',
-            **device_memory(backbone.device),
-        }
-
-    def reset(self) -> None:
-        """Do nothing: an answer depends on its image alone."""
 
     def close(self) -> None:
         """Give memory back, on the device too, unless another predictor shares it."""
         self._model = None
         super().close()
 
-    def _requested(self) -> Size:
-        """Give the wanted input size: the settings', else that of training; 0: the image's."""
-        settings, trained = self.settings, self.file.settings
-        return Size(
-            settings.input_height_px or trained.input_height_px,
-            settings.input_width_px or trained.input_width_px,
-        )
-
-    def _predict_group(self, rgbs: Sequence[Rgb]) -> list[DepthMap]:
-        """Give the depth of images of one size."""
-        size, trained = depth_size(rgbs[0], self.settings), self.file.settings
-        return [
-            DepthMap(
-                within_range(
-                    _resize_depth(depth_m, size),
-                    trained.min_depth_m,
-                    trained.max_depth_m,
-                    self.settings,
-                )
-            )
-            for depth_m in self._depth_m(rgbs)
-        ]
-
-    def _depth_m(self, rgbs: Sequence[Rgb]) -> NDArray[np.float32]:
-        """Give depth at the size of the network's input, float32 (B, height, width)."""
-        backbone = self.backbone
-        plan, batch = network_input(rgbs, self._requested(), backbone.tower.stride)
-        if self.settings.flip:
-            batch = np.concatenate([batch, batch[:, :, ::-1]])
-        with explain_out_of_memory(backbone.device, work_on(batch)):
-            depth_m = self._forward(batch, plan.size)
+    def _answer(
+        self, batch: NDArray[np.uint8], size: Size, scenes: Sequence[str | None]
+    ) -> list[DepthMap]:
         if not self.settings.flip:
-            return depth_m
-        # Our choice: the mean of the depths, as DepthCLIP's released code has it.
-        straight, flipped = depth_m[: len(rgbs)], depth_m[len(rgbs):, :, ::-1]
-        mean_m: NDArray[np.float32] = (straight + flipped) * np.float32(0.5)
-        return mean_m
+            depth_m = self._forward(batch)
+        else:
+            both = self._forward(np.concatenate([batch, batch[:, :, ::-1]]))
+            # Our choice: the mean of the depths, as DepthCLIP's released code has it.
+            straight, flipped = both[: len(batch)], both[len(batch):, :, ::-1]
+            depth_m = (straight + flipped) * np.float32(0.5)
+        return [DepthMap(_resize_depth(each, size)) for each in depth_m]
 
     @torch.inference_mode()
-    def _forward(self, batch: NDArray[np.uint8], size: Size) -> NDArray[np.float32]:
+    def _forward(self, batch: NDArray[np.uint8]) -> NDArray[np.float32]:
+        """Return depth at the size of the network's input, float32 (B, height, width)."""
         backbone, trained = self.backbone, self.file.settings
-        grid = backbone.grid(size.height, size.width)
+        grid = backbone.grid(*batch.shape[1:3])
         with full_float32(backbone.device, backbone.precision):
             taps = backbone.taps(batch, trained.taps, trained.pixels)
             answer: NDArray[np.float32] = self.model(taps, grid).float().cpu().numpy()
         return answer
+
+    def _answer_range_m(self, scene: str | None) -> tuple[float, float]:
+        return self.file.settings.min_depth_m, self.file.settings.max_depth_m
+
+    def _describe(self) -> dict[str, str]:
+        trained = self.file.settings
+        return {
+            'method': f'clip2depth, trained ({self.why})',
+            'clip2depth_weights': str(self.file),
+            'trained_on': str(self.file.provenance.get('data', 'not said')),
+            'trained_metrics': _headline(self.file.metrics),
+            'trained_protocol': str(self.file.provenance.get('protocol', 'not said')),
+            'trained_size': _size_text(trained.input_width_px, trained.input_height_px),
+            'trained_range_m': f'{trained.min_depth_m:g} to {trained.max_depth_m:g}',
+            'input_size': _size_text(self.requested.width, self.requested.height),
+            'condition': trained.condition,
+            'head': f'{trained.head}, {trained.output}',
+        }
 
 
 def _check_transformer(settings: PredictorSettings) -> None:
@@ -262,11 +185,6 @@ def _check_transformer(settings: PredictorSettings) -> None:
         )
 
 
-def _new_backbone(settings: PredictorSettings) -> Backbone:
-    device, precision = this_machine(settings.device, settings.precision)
-    return build_backbone(settings, device, precision)
-
-
 def _resize_depth(depth_m: Depth, size: Size) -> Depth:
     """
     Resample depth, bilinear between pixel centres: float32 (H, W) to (height, width), a new array.
@@ -279,11 +197,11 @@ def _resize_depth(depth_m: Depth, size: Size) -> Depth:
 
 
 def _size_text(width: int, height: int) -> str:
-    """Give width x height, pixels; a side of 0 is any, that of the image."""
+    """Return width x height, pixels; a side of 0 is any, that of the image."""
     return f'{width or "any"}x{height or "any"}'
 
 
 def _headline(metrics: Mapping[str, float]) -> str:
-    """Give the metrics that papers compare by, in one line, to three digits."""
+    """Return the metrics that papers compare by, in one line, to three digits."""
     named = [f'{name} {metrics[name]:.3g}' for name in _HEADLINE if name in metrics]
     return ', '.join(named) or 'not said'

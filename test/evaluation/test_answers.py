@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from clip_depth_ros.errors import DataError, ImageError
 from clip_depth_ros.evaluation.run.answers import ImageAnswers, RecordedAnswers
 from clip_depth_ros.evaluation.score.protocols import EvaluationProtocol
-from clip_depth_ros.predictor.build import ConstantPredictor
+from clip_depth_ros.predictor.constant import ConstantPredictor
 from clip_depth_ros.sources.samples import DepthSample
 from clip_depth_ros.types import DepthMap, Rgb
 import numpy as np

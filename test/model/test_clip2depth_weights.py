@@ -12,7 +12,6 @@ from clip_depth_ros.model import clip2depth_weights
 from clip_depth_ros.model.backbone import build_backbone
 from clip_depth_ros.model.clip2depth import build_clip2depth
 from clip_depth_ros.model.clip2depth_weights import (
-    bundled_clip2depth,
     load_clip2depth,
     read_clip2depth,
     save_clip2depth,
@@ -335,12 +334,3 @@ class TestFit:
         shallow, _ = small_backbone(tmp_path, SMALL_VIT)
         with pytest.raises(WeightsError, match='were trained on backbone'):
             load_clip2depth(read_clip2depth(saved), shallow)
-
-
-def test_the_bundled_file_is_given_if_it_is_there(tmp_path, monkeypatch):
-    monkeypatch.setattr(clip2depth_weights, 'assets_dir', lambda: tmp_path)
-    assert bundled_clip2depth() is None
-
-    path = tmp_path / 'tiny_clip2depth.safetensors'
-    path.touch()
-    assert bundled_clip2depth() == path

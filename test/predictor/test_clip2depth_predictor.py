@@ -273,7 +273,7 @@ class TestMemory:
             raise torch.OutOfMemoryError('CUDA out of memory')
 
         monkeypatch.setattr(predictor.backbone, 'taps', too_much)
-        with pytest.raises(DeviceError, match=r'2 image\(s\) of 48x32 pixels: lower input_width'):
+        with pytest.raises(DeviceError, match=r'1 image\(s\) of 48x32 pixels: lower input_width'):
             predictor.predict(blobs(64, 48))
 
 

@@ -10,7 +10,8 @@ import weakref
 
 from clip_depth_ros.errors import ClipDepthError, ConfigError, DeviceError, ImageError
 from clip_depth_ros.model.text import TextEncoder
-from clip_depth_ros.predictor.build import build_predictor, ConstantPredictor
+from clip_depth_ros.predictor.build import build_predictor
+from clip_depth_ros.predictor.constant import ConstantPredictor
 from clip_depth_ros.settings.predictor import PredictorSettings
 import numpy as np
 import pytest
