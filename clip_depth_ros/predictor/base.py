@@ -193,7 +193,7 @@ class ClipPredictor(abc.ABC):
     def _describe(self) -> dict[str, str]:
         """Return what is particular to the method; ``method`` is its name and why it was taken."""
 
-    def reset(self) -> None:
+    def reset(self) -> None:  # noqa: B027
         """Forget what earlier images left behind; nothing, unless the method says otherwise."""
 
     def close(self) -> None:

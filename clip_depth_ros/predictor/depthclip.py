@@ -46,9 +46,9 @@ class DepthClipPredictor(ClipPredictor):
     """
     Zero-shot metric depth; it answers within the bins in force.
 
-    ``grid_depth_m`` holds one depth for each patch, always finite. ``confidence`` is 1 - entropy of
-    the bin probabilities / its maximum: how decided, not how right. Apart from the scene memory,
-    an answer depends on its image alone.
+    ``grid_depth_m`` holds one depth for each patch, always finite. ``confidence`` is 1 - entropy
+    of the bin probabilities / its maximum: how decided, not how right. Apart from the scene
+    memory, an answer depends on its image alone.
 
     Attributes
     ----------
