@@ -64,7 +64,7 @@ class ClipPredictor(abc.ABC):
     @property
     def backbone(self) -> Backbone:
         """
-        The frozen CLIP.
+        Return the frozen CLIP.
 
         Raises
         ------

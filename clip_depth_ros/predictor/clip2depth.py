@@ -115,7 +115,7 @@ class Clip2DepthPredictor(ClipPredictor):
     @property
     def model(self) -> Clip2Depth:
         """
-        The trained part, its condition computed once.
+        Return the trained part, its condition computed once.
 
         Raises
         ------
