@@ -73,6 +73,11 @@ class FrameScore:
     values: Mapping[str, float]
     sums: Mapping[str, tuple[float, ...]] = field(default_factory=dict)
 
+    def metrics(self, group: str = 'none') -> DepthMetrics:
+        """Return the metrics of a group of pixels: by default of all that count, as answered."""
+        numbers = {name: self.values[f'{group}/{name}'] for name in METRICS}
+        return DepthMetrics(**numbers, n=int(self.values[f'{group}/n']))
+
 
 def is_more_better(name: str) -> bool:
     """Say whether more of a value is better."""
@@ -155,7 +160,11 @@ def _sums(
 
 
 def score_frame(
-    answer: DepthMap, sample: DepthSample, protocol: EvaluationProtocol
+    answer: DepthMap,
+    sample: DepthSample,
+    protocol: EvaluationProtocol,
+    *,
+    details: bool = True,
 ) -> FrameScore:
     """
     Compare an answer with the truth.
@@ -168,6 +177,9 @@ def score_frame(
         The frame with its truth.
     protocol : EvaluationProtocol
         How.
+    details : bool
+        False leaves out all but the coverage and the metrics of all pixels under the protocol's
+        own alignment, in a quarter of the time or less.
 
     Returns
     -------
@@ -182,9 +194,12 @@ def score_frame(
     """
     prepared = prepare(answer, sample, protocol)
     size, places = Size(*prepared.gt.shape), np.flatnonzero(prepared.counted)
-    gt = prepared.gt.ravel()[places]
+    gt, pred = prepared.gt.ravel()[places], prepared.answer.ravel()[places]
+    if not details:
+        whole = _whole(pred, gt, protocol)
+        return FrameScore({**_named({protocol.alignment: whole}), 'coverage': prepared.coverage})
     pixels = _Pixels(
-        pred=prepared.answer.ravel()[places],
+        pred=pred,
         gt=gt,
         parts=parts_of(gt, places, size, sample.classes),
         confidence=_confidence(answer, size, places),
@@ -234,10 +249,8 @@ def _compare(
     """Compare some pixels; the sums of the protocol's own alignment are those of its cells."""
     gt = pixels.gt[block].astype(np.float64)
     log_gt = np.log(gt)
-    pred, limits_m = pixels.pred[block], (protocol.min_depth_m, protocol.depth_cap_m)
     errors = {
-        name: PixelErrors.of(np.clip(fit.apply(pred), *limits_m), gt)
-        for name, fit in fits.items()
+        name: _errors(pixels.pred[block], gt, fit, protocol) for name, fit in fits.items()
     }
     own = errors[protocol.alignment]
     parts = pixels.parts
@@ -255,6 +268,29 @@ def _compare(
         log_gt=log_gt,
         log_error=own.log,
     )
+
+
+def _whole(
+    pred: NDArray[np.float32], gt: NDArray[np.float32], protocol: EvaluationProtocol
+) -> GroupMetrics | None:
+    """Return the metrics of all pixels under the protocol's own alignment."""
+    fit = fit_alignment(protocol.alignment, pred, gt)
+    each = [
+        MetricSums.of(_errors(pred[block], gt[block].astype(np.float64), fit, protocol))
+        for block in blocks(len(gt))
+    ]
+    return metrics_of(MetricSums.total(each))[0]
+
+
+def _errors(
+    pred: NDArray[np.float32],
+    gt: NDArray[np.float64],
+    fit: Alignment,
+    protocol: EvaluationProtocol,
+) -> PixelErrors:
+    """Return the errors of answers that are aligned first and clamped then."""
+    aligned = fit.apply(pred)
+    return PixelErrors.of(np.clip(aligned, protocol.min_depth_m, protocol.depth_cap_m), gt)
 
 
 def _by_group(
