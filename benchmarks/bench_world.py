@@ -13,10 +13,10 @@ from collections.abc import Callable
 import statistics
 import time
 
+from clip_depth_ros.world.camera import render
 from clip_depth_ros.world.drive import Drive
 from clip_depth_ros.world.lidar import KITTI_T_CAM_LIDAR, LidarModel, scan
 from clip_depth_ros.world.rays import CameraRays
-from clip_depth_ros.world.render import render
 from clip_depth_ros.world.scene import cast
 import numpy as np
 
@@ -42,12 +42,12 @@ def main() -> None:
 
 
 def frames(drives: list[Drive], *, lidar: bool) -> list[Callable[[], object]]:
-    """Give one call for each drive that renders its frame 5."""
+    """Return one call for each drive that renders its frame 5."""
     return [lambda drive=drive: drive.frame(5, lidar=lidar) for drive in drives]
 
 
 def steps() -> dict[str, list[Callable[[], object]]]:
-    """Give the steps of a frame, each as calls on every drive."""
+    """Return the steps of a frame, each as calls on every drive."""
     calls: dict[str, list[Callable[[], object]]] = {
         'what stands where': [],
         'casting the camera': [],
@@ -57,20 +57,20 @@ def steps() -> dict[str, list[Callable[[], object]]]:
     for drive in map(Drive, SEEDS):
         scene, pose = drive.scene(5), drive.pose(5)
         rays, turn = CameraRays(drive.intrinsics, pose), pose @ KITTI_T_CAM_LIDAR
-        dice = np.random.default_rng(0)
+        rng = np.random.default_rng(0)
         calls['what stands where'].append(lambda drive=drive: drive.scene(5))
         calls['casting the camera'].append(lambda scene=scene, rays=rays: cast(scene, rays))
         calls['camera, casting and painting'].append(
-            lambda scene=scene, rays=rays, dice=dice: render(scene, rays, dice)
+            lambda scene=scene, rays=rays, rng=rng: render(scene, rays, rng)
         )
         calls['LiDAR'].append(
-            lambda scene=scene, turn=turn, dice=dice: scan(LidarModel(), scene, turn, dice)
+            lambda scene=scene, turn=turn, rng=rng: scan(LidarModel(), scene, turn, rng)
         )
     return calls
 
 
 def median_ms(calls: list[Callable[[], object]]) -> float:
-    """Give the median time of a call, the calls in turn, three rounds."""
+    """Return the median time of a call, the calls in turn, three rounds."""
     times = []
     for call in calls * 3:
         began = time.perf_counter()

@@ -35,8 +35,7 @@ from clip_depth_ros.sources.samples import SampleSource
 from clip_depth_ros.training.loop import Progress, train
 from clip_depth_ros.training.run import run_folder
 from clip_depth_ros.world.drive import CLASS_NAMES
-from clip_depth_ros.world.rendered_streets import Frames, render_streets
-from clip_depth_ros.world.streets import Streets
+from clip_depth_ros.world.rendered_streets import Frames, render_streets, Streets
 import numpy as np
 import safetensors.torch
 import torch

@@ -26,7 +26,7 @@ from clip_depth_ros.sources.samples import SampleSource
 from clip_depth_ros.sources.training_sources import read_extrinsics
 from clip_depth_ros.sources.tum import TUM_TOLERANCE_S, TumSource
 from clip_depth_ros.world.drive import Drive
-from clip_depth_ros.world.streets import Streets
+from clip_depth_ros.world.rendered_streets import Streets
 
 
 class NamedSource(SampleSource, Protocol):

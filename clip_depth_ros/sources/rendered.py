@@ -11,8 +11,7 @@ from typing import Any
 from clip_depth_ros.sources.samples import Classes, DepthSample
 from clip_depth_ros.types import Depth, Rgb
 from clip_depth_ros.world.drive import CLASS_NAMES, Drive
-from clip_depth_ros.world.rendered_streets import Frames, open_frames, VERSION
-from clip_depth_ros.world.streets import Streets
+from clip_depth_ros.world.rendered_streets import Frames, open_frames, Streets, VERSION
 import numpy as np
 from numpy.typing import NDArray
 

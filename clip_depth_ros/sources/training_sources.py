@@ -17,8 +17,7 @@ from clip_depth_ros.sources.kitti_raw import KittiSource
 from clip_depth_ros.sources.nyu import open_nyu
 from clip_depth_ros.sources.rendered import WorldSource
 from clip_depth_ros.sources.samples import SampleSource, Subset
-from clip_depth_ros.world.rendered_streets import render_streets
-from clip_depth_ros.world.streets import Streets
+from clip_depth_ros.world.rendered_streets import render_streets, Streets
 import numpy as np
 
 Sources = tuple[SampleSource, SampleSource]

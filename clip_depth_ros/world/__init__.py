@@ -3,8 +3,8 @@
 """
 The synthetic drive: a procedural street, rendered with exact depth; start at ``drive``.
 
-From the bottom: ``things`` (classes), ``shapes`` and ``solids`` (what a ray meets), ``rays`` and
-``trace`` (casting); ``street``, ``motion``, ``prefabs``, ``movers``, ``blocks``, ``frontages``,
-``kerbside`` and ``traffic`` (what stands or moves where); ``light``, ``noise``, ``surface`` and
-``paint*`` (looks); ``scene``, ``render`` and ``lidar`` (one cast for both sensors).
+From the bottom: ``things`` (classes, solids), ``rays`` and ``casting`` (what a ray meets);
+``street``, ``prefabs``, ``roadside`` and ``traffic`` (what is, stands and moves where);
+``patterns`` and ``paint`` (looks); ``scene``, ``camera`` and ``lidar`` (one cast for both
+sensors); ``drive``; ``rendered_streets`` (frames of many streets, kept in files).
 """

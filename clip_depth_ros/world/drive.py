@@ -3,7 +3,7 @@
 """
 The synthetic drive: a procedural street seen by a moving camera and a LiDAR, with exact depth.
 
-``render_drive(seed, n_frames)`` gives the frames in order; ``Drive(seed).frame(i)`` gives any
+``render_drive(seed, n_frames)`` yields frames in order; ``Drive(seed).frame(i)`` returns any
 frame on its own. A seed fixes the street, the weather, the traffic and the drive; the same seed
 gives the same bytes in every process with the same NumPy on the same kind of processor. Nothing
 here is real: textures are noise, people are made of a few solids.
@@ -16,19 +16,15 @@ from dataclasses import dataclass
 
 from clip_depth_ros.errors import ConfigError
 from clip_depth_ros.types import Depth, Intrinsics, Rgb
-from clip_depth_ros.world.blocks import block_things
+from clip_depth_ros.world.camera import FAR_M, kitti_like, render
 from clip_depth_ros.world.lidar import KITTI_T_CAM_LIDAR, LidarModel, scan
-from clip_depth_ros.world.light import Light, light_of
-from clip_depth_ros.world.motion import kitti_like, Motion, motion_of
-from clip_depth_ros.world.paint_ground import ground_look_of, GroundLook
 from clip_depth_ros.world.prefabs import library
 from clip_depth_ros.world.rays import CameraRays
-from clip_depth_ros.world.render import FAR_M, render
-from clip_depth_ros.world.scene import Scene
-from clip_depth_ros.world.shapes import assemble, Placed
-from clip_depth_ros.world.street import Street, street_of
-from clip_depth_ros.world.things import CLASS_NAMES
-from clip_depth_ros.world.traffic import moving_things
+from clip_depth_ros.world.roadside import block_things
+from clip_depth_ros.world.scene import Light, light_of, Scene
+from clip_depth_ros.world.street import ground_look_of, GroundLook, Street, street_of
+from clip_depth_ros.world.things import assemble, CLASS_NAMES, Placed
+from clip_depth_ros.world.traffic import Motion, motion_of, moving_things
 import numpy as np
 from numpy.typing import NDArray
 
@@ -82,7 +78,7 @@ class SyntheticFrame:
 
 class Drive:
     """
-    An endless drive; any frame can be had at once, in any order, with the same result.
+    An endless drive: any frame can be rendered directly, in any order, with the same result.
 
     Parameters
     ----------
@@ -114,16 +110,11 @@ class Drive:
         start_ns: int = START_NS,
         lidar: LidarModel | None = None,
     ) -> None:
-        _check('seed', seed, _is_whole(seed) and seed >= 0, 'a whole number of 0 or more')
+        for name, number in (('seed', seed), ('start_ns', start_ns)):
+            _check(name, number, _is_whole(number) and number >= 0, 'a whole number of 0 or more')
         for name, side in (('width', width), ('height', height)):
             _check(name, side, _is_whole(side) and 16 <= side <= 4096, '16 to 4096 whole pixels')
         _check('rate_hz', rate_hz, 0 < rate_hz <= 1000, 'above 0 and at most 1000')
-        _check(
-            'start_ns',
-            start_ns,
-            _is_whole(start_ns) and start_ns >= 0,
-            'a whole number of 0 or more',
-        )
         self.seed, self.rate_hz, self.start_ns = int(seed), float(rate_hz), int(start_ns)
         self.intrinsics = kitti_like(width, height)
         self.lidar = lidar or LidarModel()
@@ -151,11 +142,11 @@ class Drive:
 
         """
         T_world_cam, scene = self.pose(index), self.scene(index)
-        view = render(scene, CameraRays(self.intrinsics, T_world_cam), self._dice(12, index))
+        view = render(scene, CameraRays(self.intrinsics, T_world_cam), self._rng(12, index))
         points = np.zeros((0, 4), np.float32)
         if lidar:
             T_world_lidar = np.einsum('ij,jk->ik', T_world_cam, KITTI_T_CAM_LIDAR)
-            points = scan(self.lidar, scene, T_world_lidar, self._dice(13, index))
+            points = scan(self.lidar, scene, T_world_lidar, self._rng(13, index))
         return SyntheticFrame(
             rgb=view.rgb,
             depth_m=view.depth_m,
@@ -168,17 +159,17 @@ class Drive:
         )
 
     def stamp_ns(self, index: int) -> int:
-        """Give when a frame is taken."""
+        """Return when a frame is taken, nanoseconds."""
         return self.start_ns + round(index * 1e9 / self.rate_hz)
 
     def pose(self, index: int) -> NDArray[np.float64]:
-        """Give T_world_cam of a frame, float64 (4, 4)."""
+        """Return T_world_cam of a frame, float64 (4, 4)."""
         _check('index', index, _is_whole(index) and index >= 0, 'a frame number of 0 or more')
         return np.asarray(self.motion.camera(self.street, index / self.rate_hz), np.float64)
 
     def scene(self, index: int) -> Scene:
-        """Give the world around the camera at the moment of a frame."""
-        _check('index', index, _is_whole(index) and index >= 0, 'a frame number of 0 or more')
+        """Return the world around the camera at the moment of a frame."""
+        eye = self.pose(index)[:2, 3]
         time_s = index / self.rate_hz
         here = self.motion.travelled_m(time_s)
         stretch = (here - _BEHIND_M, here + FAR_M + _BEYOND_M)
@@ -190,19 +181,18 @@ class Drive:
             if stretch[0] < thing.x < stretch[1]
         ]
         moving = moving_things(self.street, self.motion, self.seed, time_s, stretch)
-        eye = self.pose(index)[:2, 3]
         shapes = assemble(library(), [*standing, *moving], eye)
         return Scene(shapes, self.street, self.look, self.light, cloud_drift_m=3.0 * time_s)
 
     def _block(self, block: int) -> list[Placed]:
-        """Give what stands in a block, kept while the drive is near it."""
+        """Return what stands in a block; kept while the drive is near it."""
         if block not in self._blocks:
             while len(self._blocks) >= _BLOCKS_KEPT:
                 self._blocks.pop(next(iter(self._blocks)))
             self._blocks[block] = block_things(self.street, self.seed, block)
         return self._blocks[block]
 
-    def _dice(self, purpose: int, index: int) -> np.random.Generator:
+    def _rng(self, purpose: int, index: int) -> np.random.Generator:
         return np.random.default_rng((self.seed, purpose, index))
 
 
@@ -240,7 +230,7 @@ def render_drive(
     drive = Drive(
         seed, width=width, height=height, rate_hz=rate_hz, start_ns=start_ns, lidar=lidar
     )
-    return (drive.frame(index) for index in range(n_frames))
+    return map(drive.frame, range(n_frames))
 
 
 def _is_whole(value: object) -> bool:

@@ -13,11 +13,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from clip_depth_ros.errors import ConfigError
+from clip_depth_ros.world.casting import NOTHING, surface_at
 from clip_depth_ros.world.rays import SpinningRays
 from clip_depth_ros.world.scene import cast, Scene
-from clip_depth_ros.world.surface import surface_at
 from clip_depth_ros.world.things import Floats, Ints, Thing
-from clip_depth_ros.world.trace import NOTHING
 import numpy as np
 from numpy.typing import NDArray
 
@@ -76,7 +75,7 @@ class LidarModel:
                 raise ConfigError(f'a LiDAR needs {claim}, got {self}')
 
     def rays(self, T_world_lidar: Floats) -> SpinningRays:
-        """Give the beams of one turn at a pose; a full turn does not repeat its first column."""
+        """Return the beams of one turn at a pose; a full turn does not repeat its first column."""
         first, last = self.azimuths_deg
         count = int(np.floor((last - first) / self.azimuth_step_deg + 1e-9)) + 1
         count -= count > 1 and last - first == 360
@@ -158,7 +157,7 @@ _REFLECTANCE = {
 
 
 def _intensity(scene: Scene, rays: SpinningRays, t: Floats, shape: Ints, ranges: Floats) -> Floats:
-    """Give reflectance by class and colour, times the cosine at which the beam falls."""
+    """Return reflectance by class and colour, times the cosine at which the beam falls."""
     x, y, z = rays.columns[:, None] + rays.rows[:, :, None]
     length = np.sqrt(x * x + y * y + z * z)
     intensity = np.where(np.isfinite(t), -z / length * _REFLECTANCE[Thing.ROAD], 0.0)
@@ -173,6 +172,6 @@ def _intensity(scene: Scene, rays: SpinningRays, t: Floats, shape: Ints, ranges:
     )
     cosine = np.abs((surface.normal * reach).sum(0)) / ranges[solid]
     table = np.array([_REFLECTANCE[thing] for thing in Thing])
-    bright = scene.shapes.primary[surface.row].mean(1)
+    bright = surface.colour.mean(1)
     intensity[solid] = table[scene.shapes.thing[surface.row]] * cosine * (0.5 + bright)
     return np.clip(intensity, 0, 1)

@@ -1,7 +1,7 @@
 # Copyright 2026 The clip_depth_ros authors
 # SPDX-License-Identifier: Apache-2.0
 """
-What stands in the street, as lists of solids: trees, houses, street furniture; and all prefabs.
+The prefabs, as lists of solids: what moves in the street, and what stands in it.
 
 Everything stands on the ground at its own origin and faces x. Houses and hedges are built to
 unit size and scaled when placed; the rest is life-size.
@@ -11,10 +11,22 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from functools import lru_cache, partial
+from itertools import product
 
-from clip_depth_ros.world.movers import movers
-from clip_depth_ros.world.shapes import Part, part_table, PartTable
-from clip_depth_ros.world.things import Material, Rgb01, Solid, Thing, Tint
+from clip_depth_ros.world.things import (
+    Material,
+    Part,
+    part_table,
+    PartTable,
+    Rgb01,
+    Solid,
+    Thing,
+    Tint,
+)
+import numpy as np
+
+N_STEPS = 8
+"""A walking person is drawn in this many phases of the stride."""
 
 _BLACK: Rgb01 = (0.08, 0.08, 0.09)
 _METAL: Rgb01 = (0.42, 0.44, 0.46)
@@ -25,8 +37,122 @@ _BOX, _TAPER, _BALL, _ROUND = Solid.BOX, Solid.TAPER, Solid.ELLIPSOID, Solid.CYL
 
 @lru_cache(maxsize=1)
 def library() -> PartTable:
-    """Give all prefabs, taken apart; the same for every seed."""
-    return part_table({**movers(), **_trees(), **_buildings(), **_furniture()})
+    """
+    Return all prefabs by name, taken apart; the same for every seed.
+
+    People are named ``pedestrian_0`` to ``pedestrian_7``, by the phase of their stride.
+    """
+    walkers = {f'pedestrian_{i}': _pedestrian(2 * np.pi * i / N_STEPS) for i in range(N_STEPS)}
+    return part_table({**_vehicles(), **walkers, **_trees(), **_buildings(), **_furniture()})
+
+
+def _vehicles() -> Mapping[str, Sequence[Part]]:
+    return {
+        'sedan': _car(4.5, 1.78, (0.26, 0.84, 1.42), (-1.75, 1.0), (-1.05, 0.2)),
+        'hatchback': _car(3.9, 1.74, (0.26, 0.86, 1.48), (-1.86, 0.95), (-1.45, 0.15)),
+        'estate': _car(4.6, 1.80, (0.26, 0.84, 1.46), (-2.2, 1.0), (-1.9, 0.15)),
+        'suv': _car(4.5, 1.90, (0.32, 1.00, 1.72), (-2.15, 1.05), (-1.8, 0.3), wheel_m=0.38),
+        'van': _car(4.9, 1.94, (0.30, 1.05, 2.02), (-2.4, 1.9), (-2.35, 0.85), wheel_m=0.35),
+        'truck': _truck(),
+    }
+
+
+def _car(
+    length: float,
+    width: float,
+    levels: tuple[float, float, float],
+    belt: tuple[float, float],
+    roof: tuple[float, float],
+    wheel_m: float = 0.32,
+) -> list[Part]:
+    """
+    Build a car of a body, a cabin and four wheels.
+
+    Parameters
+    ----------
+    length, width : float
+        Metres.
+    levels : tuple of 3 floats
+        Heights of the floor, of the window line and of the roof.
+    belt, roof : (rear, front)
+        Ends of the cabin along x at the window line and at the roof.
+    wheel_m : float
+        Radius of a wheel.
+
+    """
+    floor, line, top = levels
+    middle, reach = (belt[0] + belt[1]) / 2, (belt[1] - belt[0]) / 2
+    shear = ((roof[0] + roof[1]) / 2 - middle) / 2
+    part = partial(Part, _TAPER, Thing.CAR, tint=Tint.PRIMARY)
+    body = part(
+        Material.CAR_BODY,
+        centre=(0, 0, (floor + line) / 2),
+        half=(length / 2, width / 2, (line - floor) / 2),
+        taper=(0.04, 0.07),
+    )
+    cabin = part(
+        Material.CAR_CABIN,
+        centre=(middle + shear, 0, (line + top) / 2),
+        half=(reach, width / 2 * 0.93, (top - line) / 2),
+        taper=(1 - (roof[1] - roof[0]) / 2 / reach, 0.2),
+        shear_m=shear,
+    )
+    wheels = _wheels(Thing.CAR, (-0.29 * length, 0.30 * length), width / 2 - 0.1, wheel_m)
+    return [body, cabin, *wheels]
+
+
+def _wheels(thing: Thing, at_x: Sequence[float], y: float, radius: float) -> list[Part]:
+    wheel = partial(Part, _ROUND, thing, Material.WHEEL, colour=_BLACK, axis='y', visible_m=55)
+    half = (radius, radius, 0.11)
+    return [wheel((x, side * y, radius), half) for x, side in product(at_x, (-1, 1))]
+
+
+def _truck() -> list[Part]:
+    box = partial(Part, _BOX, Thing.TRUCK)
+    cab = partial(Part, _TAPER, Thing.TRUCK, tint=Tint.PRIMARY)
+    return [
+        box(Material.PLANKS, (-1.1, 0, 2.05), (2.9, 1.22, 1.2), tint=Tint.SECONDARY),
+        cab(Material.CAR_BODY, (2.85, 0, 1.15), (0.95, 1.15, 0.7), taper=(0.02, 0.02)),
+        cab(Material.CAR_CABIN, (2.8, 0, 2.3), (0.9, 1.12, 0.45), taper=(0.15, 0.06)),
+        box(Material.MATTE, (-1.0, 0, 0.7), (2.9, 0.9, 0.15), colour=_BLACK),
+        *_wheels(Thing.TRUCK, (-2.9, -1.9, 2.7), 1.0, 0.46),
+    ]
+
+
+def _pedestrian(phase: float) -> list[Part]:
+    """Build a person in mid-stride; arms swing against the legs."""
+    part = partial(Part, _BALL, Thing.PEDESTRIAN, Material.MATTE, tint=Tint.PRIMARY)
+    swing = 0.42 * float(np.sin(phase))
+    legs = [
+        _limb((0, 0.10 * side, 0.88), 0.88, 0.082, side * swing, Tint.SECONDARY)
+        for side in (-1, 1)
+    ]
+    arms = [
+        _limb((0, 0.25 * side, 1.42), 0.62, 0.052, -side * swing, Tint.PRIMARY)._replace(
+            visible_m=45
+        )
+        for side in (-1, 1)
+    ]
+    trunk = part((0, 0, 1.16), (0.15, 0.225, 0.36))
+    shoulders = part((0, 0, 1.37), (0.12, 0.245, 0.12))
+    head = Part(
+        _BALL,
+        Thing.PEDESTRIAN,
+        Material.HEAD,
+        (0.02, 0, 1.62),
+        (0.115, 0.1, 0.135),
+        colour=(0.80, 0.62, 0.50),
+    )
+    return [trunk, shoulders, head, *legs, *arms]
+
+
+def _limb(
+    joint: tuple[float, float, float], length: float, radius: float, swing: float, tint: Tint
+) -> Part:
+    x, y, z = joint
+    centre = (x - float(np.sin(swing)) * length / 2, y, z - float(np.cos(swing)) * length / 2)
+    limb = partial(Part, _ROUND, Thing.PEDESTRIAN, Material.MATTE)
+    return limb(centre, (radius, radius, length / 2), tint=tint, pitch_rad=swing)
 
 
 def _trees() -> Mapping[str, Sequence[Part]]:
@@ -67,14 +193,8 @@ def _trees() -> Mapping[str, Sequence[Part]]:
 
 
 def _trunk(radius: float, height: float) -> Part:
-    return Part(
-        _ROUND,
-        Thing.TREE,
-        Material.BARK,
-        (0, 0, height / 2),
-        (radius, radius, height / 2),
-        tint=Tint.SECONDARY,
-    )
+    trunk = partial(Part, _ROUND, Thing.TREE, Material.BARK, tint=Tint.SECONDARY)
+    return trunk((0, 0, height / 2), (radius, radius, height / 2))
 
 
 def _buildings() -> Mapping[str, Sequence[Part]]:
@@ -82,6 +202,8 @@ def _buildings() -> Mapping[str, Sequence[Part]]:
     wall = partial(Part, _BOX, Thing.BUILDING, Material.FACADE, tint=Tint.PRIMARY)
     ledge = partial(Part, _BOX, Thing.BUILDING, Material.MATTE, tint=Tint.SECONDARY)
     roof = partial(Part, _TAPER, Thing.BUILDING, Material.ROOF, tint=Tint.SECONDARY)
+    fence = partial(Part, _BOX, Thing.FENCE, Material.PLANKS, tint=Tint.PRIMARY)
+    hedge = partial(Part, _BOX, Thing.HEDGE, Material.LEAVES, tint=Tint.PRIMARY)
     return {
         'block': [wall((0, 0, 0.48), (0.5, 0.5, 0.48)), ledge((0, 0, 0.975), (0.5, 0.52, 0.025))],
         'stepped_block': [
@@ -97,48 +219,34 @@ def _buildings() -> Mapping[str, Sequence[Part]]:
             roof((0, 0, 0.81), (0.55, 0.57, 0.15), taper=(0.5, 1)),
         ],
         'chimney': [ledge((0, 0, 0.5), (0.5, 0.5, 0.5), tint=Tint.PRIMARY)],
-        'fence': [
-            Part(
-                _BOX, Thing.FENCE, Material.PLANKS, (0, 0, 0.5), (0.5, 0.5, 0.5), tint=Tint.PRIMARY
-            )
-        ],
-        'hedge': [
-            Part(
-                _BOX, Thing.HEDGE, Material.LEAVES, (0, 0, 0.5), (0.5, 0.5, 0.5), tint=Tint.PRIMARY
-            )
-        ],
+        'fence': [fence((0, 0, 0.5), (0.5, 0.5, 0.5))],
+        'hedge': [hedge((0, 0, 0.5), (0.5, 0.5, 0.5))],
     }
 
 
 def _furniture() -> Mapping[str, Sequence[Part]]:
     pole = partial(Part, _ROUND, Thing.POLE, Material.MATTE, colour=_METAL)
     box = partial(Part, _BOX, Thing.POLE, Material.MATTE)
-    plate = partial(Part, _ROUND, Thing.SIGN, Material.SIGN_PLATE, tint=Tint.PRIMARY, axis='x')
-    lamp = [
-        pole((0, 0, 3.2), (0.085, 0.085, 3.2)),
-        box((0, -0.9, 6.4), (0.05, 0.9, 0.05), colour=_METAL),
-        box((0, -1.7, 6.33), (0.12, 0.3, 0.06), colour=_LAMP),
-    ]
-    light = Part(
-        _BOX, Thing.SIGN, Material.SIGNAL, (-0.16, 0, 3.0), (0.14, 0.16, 0.45), colour=_BLACK
-    )
+    disc = partial(Part, _ROUND, Thing.SIGN, Material.SIGN_PLATE, tint=Tint.PRIMARY, axis='x')
+    board = partial(Part, _BOX, Thing.SIGN, Material.SIGN_PLATE, tint=Tint.PRIMARY)
+    light = partial(Part, _BOX, Thing.SIGN, Material.SIGNAL, colour=_BLACK)
     return {
-        'lamp_post': lamp,
+        'lamp_post': [
+            pole((0, 0, 3.2), (0.085, 0.085, 3.2)),
+            box((0, -0.9, 6.4), (0.05, 0.9, 0.05), colour=_METAL),
+            box((0, -1.7, 6.33), (0.12, 0.3, 0.06), colour=_LAMP),
+        ],
         'round_sign': [
             pole((0, 0, 1.25), (0.04, 0.04, 1.25)),
-            plate((-0.06, 0, 2.25), (0.34, 0.34, 0.02)),
+            disc((-0.06, 0, 2.25), (0.34, 0.34, 0.02)),
         ],
         'board_sign': [
             pole((0, 0, 1.3), (0.05, 0.05, 1.3)),
-            Part(
-                _BOX,
-                Thing.SIGN,
-                Material.SIGN_PLATE,
-                (-0.07, 0, 2.3),
-                (0.02, 0.45, 0.32),
-                tint=Tint.PRIMARY,
-            ),
+            board((-0.07, 0, 2.3), (0.02, 0.45, 0.32)),
         ],
-        'traffic_light': [pole((0, 0, 1.75), (0.06, 0.06, 1.75)), light],
+        'traffic_light': [
+            pole((0, 0, 1.75), (0.06, 0.06, 1.75)),
+            light((-0.16, 0, 3.0), (0.14, 0.16, 0.45)),
+        ],
         'bollard': [pole((0, 0, 0.45), (0.08, 0.08, 0.45))],
     }

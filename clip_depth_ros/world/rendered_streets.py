@@ -1,12 +1,12 @@
 # Copyright 2026 The clip_depth_ros authors
 # SPDX-License-Identifier: Apache-2.0
-"""Synthetic streets rendered once and kept: written by several processes, mapped into memory."""
+"""Frames of many synthetic streets, rendered once: written by processes, mapped into memory."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from concurrent.futures import ProcessPoolExecutor
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 import json
 import multiprocessing
 from pathlib import Path
@@ -16,12 +16,71 @@ from typing import Any, Final
 from clip_depth_ros.core.files import atomic_path
 from clip_depth_ros.errors import DataError, OutputError
 from clip_depth_ros.world.drive import Drive
-from clip_depth_ros.world.streets import Streets
 import numpy as np
 from numpy.typing import NDArray
 
+_FIRST_FRAME: Final = 7
+_FRAME_STEP: Final = 53
+
+
+@dataclass(frozen=True, slots=True)
+class Streets:
+    """
+    Which frames of which synthetic streets: their numbers, seeds and times.
+
+    Attributes
+    ----------
+    first_seed, n_seeds : int
+        The streets.
+    frames_per_seed : int
+        Frames of each.
+    width, height : int
+        Image size, pixels.
+    frame_step : int
+        Steps of 0.1 s between frames; by default 5.3 s, so that they show different stretches of
+        a street; 1 makes them a film.
+
+    """
+
+    first_seed: int
+    n_seeds: int
+    frames_per_seed: int
+    width: int = 320
+    height: int = 96
+    frame_step: int = _FRAME_STEP
+
+    def __len__(self) -> int:
+        return self.n_seeds * self.frames_per_seed
+
+    @property
+    def seeds(self) -> range:
+        """Seeds of the streets."""
+        return range(self.first_seed, self.first_seed + self.n_seeds)
+
+    @property
+    def shape(self) -> tuple[int, int, int]:
+        """(frames, height, width)."""
+        return (len(self), self.height, self.width)
+
+    def frame_of(self, index: int) -> tuple[int, int]:
+        """Return the seed, and the number within its drive, of a frame."""
+        street, number = divmod(index, self.frames_per_seed)
+        return self.first_seed + street, _FIRST_FRAME + self.frame_step * number
+
+    def facts(self) -> dict[str, int]:
+        """
+        Return all fields by name; the step only where it is not the default.
+
+        So frames and tokens that were stored before the step was a choice are still found.
+        """
+        facts = asdict(self)
+        if self.frame_step == _FRAME_STEP:
+            del facts['frame_step']
+        return facts
+
+
 VERSION: Final = 1
-"""Of the rendered streets; one more whenever the same seed looks different."""
+"""Version of the rendered streets: raised whenever the same seed looks different."""
 
 _ARRAYS: Final = {'rgb': np.uint8, 'depth_m': np.float16, 'class_ids': np.uint8}
 _PER_TASK: Final = 8
@@ -30,7 +89,7 @@ _PER_TASK: Final = 8
 @dataclass(frozen=True, slots=True)
 class Frames:
     """
-    Frames of a world that knows what is in them.
+    Rendered frames with the truth about them.
 
     Attributes
     ----------
@@ -47,7 +106,7 @@ class Frames:
     class_ids: NDArray[np.uint8]
 
     def __len__(self) -> int:
-        """Give the number of frames."""
+        """Return the number of frames."""
         return len(self.rgb)
 
 
@@ -72,7 +131,7 @@ def render_streets(
     n_workers : int
         Processes that render.
     on_frames : callable
-        Is told how many frames were rendered since the last call.
+        Called with the number of frames rendered since the last call.
 
     Returns
     -------
@@ -141,16 +200,12 @@ def _open_array(folder: Path, name: str, streets: Streets) -> NDArray[Any]:
 
 
 def _rendered_in_parts(streets: Streets, n_workers: int) -> Iterator[tuple[int, Frames]]:
-    """Give the number of the first frame and the frames, some streets at a time."""
+    """Yield the number of the first frame, and the frames, of some streets at a time."""
     parts = [
-        replace(
-            streets, first_seed=first, n_seeds=min(_PER_TASK, streets.seeds.stop - first)
-        )
+        replace(streets, first_seed=first, n_seeds=min(_PER_TASK, streets.seeds.stop - first))
         for first in streets.seeds[::_PER_TASK]
     ]
-    firsts = [
-        (part.first_seed - streets.first_seed) * streets.frames_per_seed for part in parts
-    ]
+    firsts = [(part.first_seed - streets.first_seed) * streets.frames_per_seed for part in parts]
     if n_workers <= 1:
         yield from zip(firsts, map(_render, parts), strict=True)
         return
@@ -187,12 +242,12 @@ def _check_replaceable(folder: Path) -> None:
     """Refuse a folder that holds anything but rendered frames: it would be removed."""
     if folder.is_dir() and any(folder.iterdir()) and not (folder / 'streets.json').is_file():
         raise OutputError(
-            f'{str(folder)!r} holds something else than rendered frames: name another folder'
+            f'{str(folder)!r} holds something other than rendered frames: name another folder'
         )
 
 
 def _is_rendered(folder: Path, streets: Streets) -> bool:
-    """Say whether a folder holds these streets, and perhaps more after them."""
+    """Return whether a folder holds these streets, and perhaps more after them."""
     try:
         manifest = json.loads((folder / 'streets.json').read_bytes())
         n_there = int(manifest['n_seeds'])

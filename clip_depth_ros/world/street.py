@@ -1,7 +1,7 @@
 # Copyright 2026 The clip_depth_ros authors
 # SPDX-License-Identifier: Apache-2.0
 """
-The street of one seed: its course, its cross-section, and the ground that rays meet.
+The street of one seed: course, cross-section, and its ground (where rays meet it, how it looks).
 
 World frame: x along the street, y left, z up; the carriageway lies at z = 0, everything beyond
 the kerbs at ``KERB_M``. The middle of the street is y = f(x), a sum of two slow sines. Points
@@ -13,8 +13,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import NamedTuple
 
+from clip_depth_ros.world.patterns import band, clouds, grain, mix, stripes
 from clip_depth_ros.world.rays import RayGrid
-from clip_depth_ros.world.things import Bools, Floats
+from clip_depth_ros.world.things import Bools, Floats, Ints, Thing
 import numpy as np
 
 KERB_M = 0.12
@@ -80,7 +81,7 @@ class Street:
 
     def course(self, dx: Floats | float, x0: float = 0.0) -> tuple[Floats, Floats]:
         """
-        Give y and slope dy/dx of the middle line at x = x0 + dx.
+        Return y and slope dy/dx of the middle line at x = x0 + dx.
 
         The large ``x0`` is folded into the phases in float64, so that float32 ``dx`` suffice.
         """
@@ -91,22 +92,22 @@ class Street:
         return y, slope
 
     def kerb_offsets(self) -> tuple[float, float]:
-        """Give d of the left kerb and of the right one (negative)."""
+        """Return d of the left kerb and of the right one (negative)."""
         left, right = self.parking_m
         return self.lane_m + left, -(self.lane_m + right)
 
     def pose(self, s: float, d: float) -> tuple[float, float, float]:
-        """Give x, y and yaw (direction of the street) at (s, d)."""
+        """Return x, y and yaw (direction of the street) at (s, d)."""
         y, slope = self.course(np.float64(s))
         yaw = float(np.arctan(slope))
         return s - d * float(np.sin(yaw)), float(y) + d * float(np.cos(yaw)), yaw
 
     def block_of(self, s: float) -> int:
-        """Give the number of the block, crossing street first, that holds ``s``."""
+        """Return the number of the block, crossing street first, that holds ``s``."""
         return int(np.floor((s - self.first_crossing_m) / self.block_m))
 
     def block_start(self, block: int) -> float:
-        """Give where along x a block's crossing street begins."""
+        """Return where along x a block's crossing street begins."""
         return self.first_crossing_m + block * self.block_m
 
 
@@ -158,7 +159,7 @@ def ground_hits(street: Street, rays: RayGrid) -> GroundHits:
 def _meet(
     street: Street, origin: Floats, direction: tuple[Floats, Floats, Floats]
 ) -> tuple[Floats, Floats, Floats]:
-    """Give t, x - origin x along the street, and d, for rays that fall; float32 (M,)."""
+    """Return t, x - origin x along the street, and d, for rays that fall; float32 (M,)."""
     x, y, z = direction
     t = np.float32(KERB_M - origin[2]) / z
     dx, d = _offset(street, origin, t * x, t * y)
@@ -198,7 +199,7 @@ def _kerb_face(
 
 
 def _offset(street: Street, origin: Floats, dx: Floats, dy: Floats) -> tuple[Floats, Floats]:
-    """Give s - origin x and d of points given relative to the rays' origin."""
+    """Return s - origin x and d of points given relative to the rays' origin."""
     course, slope = street.course(dx, float(origin[0]))
     off = dy + np.float32(origin[1]) - course
     steep = 1 / (1 + slope * slope)
@@ -213,3 +214,150 @@ def _within_kerbs(street: Street, d: Floats) -> Bools:
 
 def _parking(rng: np.random.Generator) -> float:
     return float(rng.choice([0.0, 2.1, 2.4]))
+
+
+_KERB_STONE_M = 0.18
+_ZEBRA_M = (1.5, 4.5)  # before a crossing street begins
+_WHITE = (0.62, 0.62, 0.58)
+
+
+class GroundLook(NamedTuple):
+    """
+    Wear and colours of the ground of one drive; colours linear.
+
+    Attributes
+    ----------
+    asphalt, slabs, grass : float32 (3,)
+    wear : float
+        Share of the paint that traffic has taken off, in [0, 1].
+    slab_m : float
+        Side of the sidewalk's slabs.
+    has_zebra, has_edge_lines : bool
+
+    """
+
+    asphalt: Floats
+    slabs: Floats
+    grass: Floats
+    wear: float
+    slab_m: float
+    has_zebra: bool
+    has_edge_lines: bool
+
+
+def ground_look_of(seed: int) -> GroundLook:
+    """Draw the ground's look of a seed."""
+    rng = np.random.default_rng((seed, 11))
+    grey, warm = rng.uniform(0.07, 0.18), rng.uniform(-0.05, 0.05)
+    stone = rng.uniform(0.18, 0.38)
+    red = rng.uniform(0.0, 0.35)
+    return GroundLook(
+        asphalt=np.array([grey * (1 + warm), grey, grey * (1 - warm)], np.float32),
+        slabs=np.array([stone, stone * (1 - red / 2), stone * (1 - red)], np.float32),
+        grass=np.array([rng.uniform(0.07, 0.2), rng.uniform(0.14, 0.22), 0.04], np.float32),
+        wear=float(rng.uniform(0.0, 0.6)),
+        slab_m=float(rng.choice([0.5, 0.75, 1.0])),
+        has_zebra=bool(rng.random() < 0.7),
+        has_edge_lines=bool(rng.random() < 0.6),
+    )
+
+
+def ground_things(street: Street, s: Floats, d: Floats) -> Ints:
+    """Return what the ground is at points (s since the last crossing began, d): class ids (M,)."""
+    left, right = street.kerb_offsets()
+    beyond = np.maximum(d - left, right - d)
+    walk = np.where(d > 0, np.float32(street.walk_m[0]), np.float32(street.walk_m[1]))
+    side_street = (s < CROSSING_M) & (beyond > walk * 0.4)
+    thing = np.where(beyond < walk, Thing.SIDEWALK, Thing.GRASS)
+    return np.where((beyond < -1e-4) | side_street, Thing.ROAD, thing)
+
+
+def ground_colour(
+    street: Street, look: GroundLook, s: Floats, d: Floats, foot: tuple[Floats, Floats]
+) -> Floats:
+    """
+    Paint the ground.
+
+    Parameters
+    ----------
+    street : Street
+        The cross-section.
+    look : GroundLook
+        Colours and wear.
+    s, d : float32 (M,)
+        Metres since the last crossing street began, and to the left of the middle.
+    foot : (along, across)
+        Size of a pixel on the ground, float32 (M,) each, metres.
+
+    Returns
+    -------
+    float32 (M, 3)
+        Linear colour.
+
+    """
+    thing = ground_things(street, s, d)
+    colour = np.empty((len(s), 3), np.float32)
+    for kind, paint in ((Thing.ROAD, _road), (Thing.SIDEWALK, _slabs), (Thing.GRASS, _grass)):
+        which = np.flatnonzero(thing == kind)
+        colour[which] = paint(street, look, s[which], d[which], (foot[0][which], foot[1][which]))
+    left, right = street.kerb_offsets()
+    stone = band(np.maximum(d - left, right - d), -0.02, _KERB_STONE_M, foot[1])
+    joint = stripes(s, 0, 0.03, foot[0])
+    return mix(colour, (0.30, 0.30, 0.29), stone * (1 - 0.5 * joint) * (thing != Thing.GRASS))
+
+
+def _road(
+    street: Street, look: GroundLook, s: Floats, d: Floats, foot: tuple[Floats, Floats]
+) -> Floats:
+    """Paint asphalt with patches and wheel tracks, and the white lines on it."""
+    near = np.clip(1 - foot[0] * 4, 0, 1)
+    tracks = np.cos(2 * np.pi * np.abs(d) / np.float32(street.lane_m) * 2)
+    shade = 1 + 0.16 * clouds(s / 3, d / 3) + 0.08 * clouds(s / 25, d) + 0.05 * tracks
+    shade = shade + 0.22 * near * grain(s * 25, d * 25)
+    patch = np.clip(clouds(s / 14 + 3, d / 4) * 8 - 3.2, 0, 1)
+    colour = look.asphalt * (shade * (1 - 0.3 * patch))[:, None]
+    worn = 1 - look.wear * np.clip(0.5 + clouds(s / 2, d * 2), 0, 1)
+    return mix(colour, _WHITE, np.clip(_markings(street, look, s, d, foot), 0, 1) * worn)
+
+
+def _markings(
+    street: Street, look: GroundLook, s: Floats, d: Floats, foot: tuple[Floats, Floats]
+) -> Floats:
+    """Return coverage by white paint."""
+    along, across = foot
+    lane = np.float32(street.lane_m)
+    open_road = band(s, CROSSING_M + 1, street.block_m - _ZEBRA_M[1] - 1, along)
+    lines: Floats = band(d, -0.07, 0.07, across) * stripes(s / DASH_M, 0.0, 0.4, along / DASH_M)
+    if look.has_edge_lines:
+        lines = lines + band(np.abs(d), lane - 0.22, lane - 0.08, across)
+    lines = lines * open_road
+    if look.has_zebra:
+        where = band(s, street.block_m - _ZEBRA_M[1], street.block_m - _ZEBRA_M[0], along)
+        lines = lines + where * stripes(d, 0.0, 0.5, across) * (np.abs(d) < lane)
+    stop = street.block_m - _ZEBRA_M[1] - 1.0
+    lines = lines + band(s, stop - 0.4, stop, along) * (d < 0) * (d > -lane)
+    return np.asarray(lines)
+
+
+def _slabs(
+    street: Street, look: GroundLook, s: Floats, d: Floats, foot: tuple[Floats, Floats]
+) -> Floats:
+    side = np.float32(look.slab_m)
+    row = np.floor(s / side)
+    slab = grain(row, d / side) * np.clip(1 - foot[0] / side, 0, 1)
+    joints = np.maximum(
+        stripes(s / side, 0, 0.05, foot[0] / side), stripes(d / side, 0, 0.05, foot[1] / side)
+    )
+    shade = 1 + 0.10 * slab + 0.12 * clouds(s / 4, d / 4) - 0.3 * joints
+    colour: Floats = look.slabs * shade[:, None]
+    return colour
+
+
+def _grass(
+    street: Street, look: GroundLook, s: Floats, d: Floats, foot: tuple[Floats, Floats]
+) -> Floats:
+    near = np.clip(1 - foot[0] * 3, 0, 1)
+    tufts = clouds(s / 2, d / 2)
+    shade = 1 + 0.35 * tufts + 0.2 * clouds(s / 9, d / 9) + 0.35 * near * grain(s * 12, d * 12)
+    dry = np.clip(clouds(s / 7, d / 7 + 9) * 3 - 1.2, 0, 1)
+    return mix(look.grass * shade[:, None], (0.24, 0.20, 0.10), 0.6 * dry)

@@ -1,39 +1,129 @@
 # Copyright 2026 The clip_depth_ros authors
 # SPDX-License-Identifier: Apache-2.0
 """
-What moves in the street at a moment: cars in both lanes and people on the sidewalks.
+What moves in the street: the camera's own car, cars in both lanes, people on the sidewalks.
 
-Each stream is a row of slots that move at one speed; who fills slot j follows from the seed and
-j alone. So any moment of any drive can be built without the moments before it.
+All of it is in closed form of time. Each stream is a row of slots that move at one speed; who
+fills slot j follows from the seed and j alone. So any moment of any drive can be built without
+the moments before it.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+import itertools
 
-from clip_depth_ros.world.kerbside import car, CAR_COLOURS
-from clip_depth_ros.world.motion import Motion
-from clip_depth_ros.world.movers import N_STEPS
-from clip_depth_ros.world.shapes import Placed
+from clip_depth_ros.world.prefabs import N_STEPS
 from clip_depth_ros.world.street import KERB_M, Street
-from clip_depth_ros.world.things import Rgb01
+from clip_depth_ros.world.things import Floats, Placed, Rgb01
 import numpy as np
 
+CAMERA_HEIGHT_M = 1.65
+"""Height of KITTI's cameras above the road (Geiger et al., IJRR 2013, figure 3)."""
+
+_CAR_KINDS = ('sedan', 'hatchback', 'estate', 'suv', 'van')
+_CAR_COLOURS: tuple[Rgb01, ...] = (
+    (0.92, 0.92, 0.92), (0.75, 0.76, 0.78), (0.52, 0.54, 0.56), (0.16, 0.17, 0.19),
+    (0.30, 0.33, 0.38), (0.72, 0.12, 0.12), (0.14, 0.28, 0.58), (0.55, 0.70, 0.80),
+    (0.16, 0.36, 0.24), (0.86, 0.70, 0.22), (0.62, 0.52, 0.42), (0.80, 0.40, 0.14),
+)
 _STRIDE_M = 1.45  # two steps
 _CLOTHES: tuple[Rgb01, ...] = (
-    *CAR_COLOURS,
-    (0.85, 0.80, 0.70),
-    (0.55, 0.22, 0.45),
-    (0.20, 0.50, 0.52),
-    (0.90, 0.85, 0.20),
+    *_CAR_COLOURS,
+    (0.85, 0.80, 0.70), (0.55, 0.22, 0.45), (0.20, 0.50, 0.52), (0.90, 0.85, 0.20),
 )
 _TROUSERS: tuple[Rgb01, ...] = (
-    (0.16, 0.18, 0.28),
-    (0.12, 0.12, 0.13),
-    (0.48, 0.42, 0.34),
-    (0.34, 0.36, 0.40),
+    (0.16, 0.18, 0.28), (0.12, 0.12, 0.13), (0.48, 0.42, 0.34), (0.34, 0.36, 0.40),
 )
+
+
+@dataclass(frozen=True, slots=True)
+class Motion:
+    """
+    The drive of one seed.
+
+    Attributes
+    ----------
+    speed_m_per_s : float
+        Mean speed; the speed swings about it by ``surge`` (share) every ``surge_s`` seconds.
+    phases : tuple of 4 floats
+        Of surge, sway, pitch and roll, radians.
+    sway_m : float
+        Amplitude of the drift about the middle of the lane, every ``sway_s`` seconds.
+    pitch_rad, roll_rad : float
+        Amplitudes of the shakes.
+    mount_pitch_rad : float
+        Constant tilt of the camera; positive looks down.
+
+    """
+
+    speed_m_per_s: float
+    surge: float
+    surge_s: float
+    phases: tuple[float, float, float, float]
+    sway_m: float
+    sway_s: float
+    pitch_rad: float
+    roll_rad: float
+    mount_pitch_rad: float
+
+    def travelled_m(self, time_s: float) -> float:
+        """Return the metres along the street since time 0: the integral of the speed."""
+        w = 2 * np.pi / self.surge_s
+        swing = (np.cos(self.phases[0]) - np.cos(w * time_s + self.phases[0])) / w
+        return float(self.speed_m_per_s * (time_s + self.surge * swing))
+
+    def camera(self, street: Street, time_s: float) -> Floats:
+        """Return T_world_cam at a time, float64 (4, 4), in the right-hand lane of the street."""
+        s = self.travelled_m(time_s)
+        w = 2 * np.pi / self.sway_s
+        sway = self.sway_m * np.sin(w * time_s + self.phases[1])
+        drift = self.sway_m * w * np.cos(w * time_s + self.phases[1]) / self.speed_m_per_s
+        x, y, yaw = street.pose(s, float(-street.lane_m / 2 + sway))
+        pitch = self.mount_pitch_rad + self.pitch_rad * np.sin(9.1 * time_s + self.phases[2])
+        roll = self.roll_rad * np.sin(5.3 * time_s + self.phases[3])
+        return camera_pose((x, y, CAMERA_HEIGHT_M), yaw + float(drift), float(pitch), float(roll))
+
+
+def motion_of(seed: int) -> Motion:
+    """Draw the drive of a seed: 5 to 14 m/s."""
+    rng = np.random.default_rng((seed, 3))
+    surge = float(rng.uniform(0.0, 0.15))
+    a, b, c, d = rng.uniform(0, 2 * np.pi, 4).tolist()
+    return Motion(
+        speed_m_per_s=float(rng.uniform(5 / (1 - surge), 14 / (1 + surge))),
+        surge=surge,
+        surge_s=float(rng.uniform(8, 20)),
+        phases=(a, b, c, d),
+        sway_m=float(rng.uniform(0.05, 0.3)),
+        sway_s=float(rng.uniform(6, 14)),
+        pitch_rad=float(np.radians(rng.uniform(0.05, 0.3))),
+        roll_rad=float(np.radians(rng.uniform(0.05, 0.4))),
+        mount_pitch_rad=float(np.radians(rng.uniform(-1.0, 1.0))),
+    )
+
+
+def camera_pose(
+    position: tuple[float, float, float], yaw: float, pitch: float = 0.0, roll: float = 0.0
+) -> Floats:
+    """
+    Return T_world_cam of a camera that looks along x when all angles are 0.
+
+    Angles in radians: ``yaw`` to the left, ``pitch`` down, ``roll`` clockwise as the camera sees
+    forward; applied in this order about the moving axes.
+    """
+    cy, sy, cp, sp = np.cos(yaw), np.sin(yaw), np.cos(pitch), np.sin(pitch)
+    cr, sr = np.cos(roll), np.sin(roll)
+    forward = np.array([cy * cp, sy * cp, -sp])
+    left = np.array([-sy, cy, 0.0])
+    up = np.array([cy * sp, sy * sp, cp])
+    pose = np.eye(4)
+    pose[:3, 0] = -(cr * left + sr * up)
+    pose[:3, 1] = -(cr * up - sr * left)
+    pose[:3, 2] = forward
+    pose[:3, 3] = position
+    return pose
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +138,7 @@ class _Stream:
     def within(
         self, begin_s: float, end_s: float, time_s: float
     ) -> Iterator[tuple[float, np.random.Generator]]:
-        """Give s and the own dice of each filled slot in a stretch."""
+        """Return s of each filled slot in a stretch, and a generator of its own."""
         shift = self.speed * time_s
         first = int(np.floor((begin_s - shift) / self.gap_m)) - 1
         for j in range(first, int(np.ceil((end_s - shift) / self.gap_m)) + 1):
@@ -61,17 +151,14 @@ class _Stream:
 def moving_things(
     street: Street, motion: Motion, seed: int, time_s: float, stretch: tuple[float, float]
 ) -> list[Placed]:
-    """Give all that moves between two values of s at a time."""
-    return [
+    """Return all that moves between two values of s at a time."""
+    things = [
         *_oncoming(street, seed, time_s, stretch),
         *_ahead(street, motion, seed, time_s, stretch),
-        *(
-            person
-            for side in (-1, 1)
-            for way in (-1, 1)
-            for person in _walkers(street, seed, side, way, time_s, stretch)
-        ),
     ]
+    for side, way in itertools.product((-1, 1), repeat=2):
+        things += _walkers(street, seed, side, way, time_s, stretch)
+    return things
 
 
 def _oncoming(
@@ -79,8 +166,8 @@ def _oncoming(
 ) -> Iterator[Placed]:
     rng = np.random.default_rng((seed, 6))
     stream = _Stream((seed, 7), -rng.uniform(7, 13), rng.uniform(19, 45), rng.uniform(0.3, 0.9))
-    for s, dice in stream.within(*stretch, time_s):
-        yield _vehicle(dice, street, s, street.lane_m / 2 + dice.uniform(-0.2, 0.2), np.pi)
+    for s, own in stream.within(*stretch, time_s):
+        yield _vehicle(own, street, s, street.lane_m / 2 + own.uniform(-0.2, 0.2), np.pi)
 
 
 def _ahead(
@@ -96,7 +183,7 @@ def _ahead(
         swing = min(4.0, gap / 8) * np.sin(rng.uniform(0.2, 0.5) * time_s + rng.uniform(0, 6.28))
         s = travelled + gap + float(swing)
         d = -street.lane_m / 2 + float(rng.uniform(-0.25, 0.25))
-        vehicle = _vehicle(rng, street, s, d, 0.0)  # drawn even out of reach: dice stay in step
+        vehicle = _vehicle(rng, street, s, d, 0.0)  # drawn even out of reach: numbers stay in step
         if s < stretch[1]:
             yield vehicle
         gap += rng.uniform(16, 40)
@@ -118,23 +205,29 @@ def _walkers(
     )
     kerb = abs(street.kerb_offsets()[0 if side > 0 else 1])
     walk = street.walk_m[0 if side > 0 else 1]
-    for s, dice in stream.within(*stretch, time_s):
-        share = dice.uniform(0.5, 0.64) if way > 0 else dice.uniform(0.7, 0.86)
+    for s, own in stream.within(*stretch, time_s):
+        share = own.uniform(0.5, 0.64) if way > 0 else own.uniform(0.7, 0.86)
         x, y, yaw = street.pose(s, side * (kerb + walk * share))
-        phase = int(np.floor(N_STEPS * (speed * way * time_s / _STRIDE_M + dice.random())))
-        size = float(dice.uniform(0.86, 1.1)) if dice.random() > 0.12 else 0.68
+        phase = int(np.floor(N_STEPS * (speed * way * time_s / _STRIDE_M + own.random())))
+        size = float(own.uniform(0.86, 1.1)) if own.random() > 0.12 else 0.68
         yield Placed(
             f'pedestrian_{phase % N_STEPS}',
-            x,
-            y,
-            KERB_M,
-            yaw + (0.0 if way > 0 else np.pi),
-            (size, size, size),
-            _pick(dice, _CLOTHES),
-            _pick(dice, _TROUSERS),
-            (float(dice.random()), 0.0, 0.0, 0.0),
+            *(x, y, KERB_M, yaw + (0.0 if way > 0 else np.pi)),
+            scale=(size, size, size),
+            primary=_pick(own, _CLOTHES),
+            secondary=_pick(own, _TROUSERS),
+            style=(float(own.random()), 0.0, 0.0, 0.0),
         )
 
 
 def _pick(rng: np.random.Generator, choices: tuple[Rgb01, ...]) -> Rgb01:
     return choices[int(rng.integers(len(choices)))]
+
+
+def car(rng: np.random.Generator, street: Street, s: float, d: float, *, turn: float) -> Placed:
+    """Return a car of some kind and colour at (s, d)."""
+    x, y, yaw = street.pose(s, d)
+    colour = _pick(rng, _CAR_COLOURS)
+    size = float(rng.uniform(0.96, 1.05))
+    kind = _CAR_KINDS[int(rng.choice(len(_CAR_KINDS), p=(0.27, 0.27, 0.17, 0.19, 0.10)))]
+    return Placed(kind, x, y, 0.0, yaw + turn, (size, size, size), colour, (0.8, 0.8, 0.8))

@@ -14,8 +14,7 @@ from clip_depth_ros.errors import DataError, OutputError
 from clip_depth_ros.sources.rendered import WorldSource
 from clip_depth_ros.sources.samples import check_source, DepthSample
 from clip_depth_ros.world.drive import Drive
-from clip_depth_ros.world.rendered_streets import open_frames, render_streets
-from clip_depth_ros.world.streets import Streets
+from clip_depth_ros.world.rendered_streets import open_frames, render_streets, Streets
 import numpy as np
 import pytest
 
@@ -241,7 +240,7 @@ class TestKept:
         with pytest.raises(OutputError) as error:
             render_streets(STREETS, tmp_path / 'train')
         assert str(error.value) == (
-            f'{str(tmp_path / "train")!r} holds something else than rendered frames: name '
+            f'{str(tmp_path / "train")!r} holds something other than rendered frames: name '
             'another folder'
         )
         assert entries(tmp_path / 'train') == {'mine.png': b'precious'}

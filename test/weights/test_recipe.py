@@ -9,8 +9,7 @@ import json
 from pathlib import Path
 
 from clip_depth_ros.errors import DataError
-from clip_depth_ros.world.rendered_streets import Frames
-from clip_depth_ros.world.streets import Streets
+from clip_depth_ros.world.rendered_streets import Frames, Streets
 import numpy as np
 import pytest
 import safetensors

@@ -13,6 +13,7 @@ import subprocess
 import sys
 
 from clip_depth_ros.errors import ConfigError
+from clip_depth_ros.world.camera import FAR_M
 from clip_depth_ros.world.drive import (
     CLASS_NAMES,
     Drive,
@@ -21,7 +22,6 @@ from clip_depth_ros.world.drive import (
     SyntheticFrame,
 )
 from clip_depth_ros.world.lidar import LidarModel
-from clip_depth_ros.world.render import FAR_M
 from clip_depth_ros.world.scene import cast
 import numpy as np
 import pytest
@@ -33,7 +33,7 @@ IDS = {name: number for number, name in CLASS_NAMES.items()}
 
 @pytest.fixture(scope='module')
 def frames() -> list[SyntheticFrame]:
-    """Give three frames of each of a few drives, 3 seconds apart."""
+    """Return three frames of each of a few drives, 3 seconds apart."""
     return [Drive(seed).frame(index) for seed in SEEDS for index in (0, 30, 60)]
 
 
@@ -223,7 +223,7 @@ def test_odd_sizes_render(size):
 
 
 def digest(frame: SyntheticFrame) -> str:
-    """Give a hash over all bytes of a frame."""
+    """Return a hash over all bytes of a frame."""
     parts = (frame.rgb, frame.depth_m, frame.class_ids, frame.lidar_points, frame.T_world_cam)
     return hashlib.sha256(b''.join(part.tobytes() for part in parts)).hexdigest()
 
@@ -245,7 +245,7 @@ class _AimedRays:
 
 
 def _seen_towards(drive: Drive, index: int, points: np.ndarray) -> np.ndarray:
-    """Give t of the first surface on the way from a frame's camera to world points (N, 3)."""
+    """Return t of the first surface on the way from a frame's camera to world points (N, 3)."""
     origin = drive.pose(index)[:3, 3]
     scene, t = drive.scene(index), []
     ahead = points[(points - origin) @ drive.pose(index)[:3, 2] > 1.0]
@@ -265,13 +265,13 @@ def _world_points(frame: SyntheticFrame) -> np.ndarray:
 
 
 def _in_camera(frame: SyntheticFrame) -> np.ndarray:
-    """Give the LiDAR's points in the camera, (N, 3)."""
+    """Return the LiDAR's points in the camera, (N, 3)."""
     xyz = frame.lidar_points[:, :3].astype(float)
     return xyz @ frame.T_cam_lidar[:3, :3].T + frame.T_cam_lidar[:3, 3]
 
 
 def _share_on_depth_image(frame: SyntheticFrame) -> float:
-    """Give the share of returns in view that agree with the depths around their pixel."""
+    """Return the share of returns in view that agree with the depths around their pixel."""
     k, points = frame.intrinsics, _in_camera(frame)
     points = points[points[:, 2] > 1.0]
     u = np.rint(k.fx * points[:, 0] / points[:, 2] + k.cx).astype(int)

@@ -5,14 +5,23 @@
 from __future__ import annotations
 
 from clip_depth_ros.types import Intrinsics
+from clip_depth_ros.world.camera import kitti_like
+from clip_depth_ros.world.casting import ground_shadow, nearest_hits, NOTHING
 from clip_depth_ros.world.drive import Drive
 from clip_depth_ros.world.lidar import KITTI_T_CAM_LIDAR, LidarModel
-from clip_depth_ros.world.motion import camera_pose, kitti_like
 from clip_depth_ros.world.rays import CameraRays, NEAR_M, SpinningRays
-from clip_depth_ros.world.shapes import assemble, Part, part_table, Placed, Shapes
 from clip_depth_ros.world.street import ground_hits, KERB_M, Street
-from clip_depth_ros.world.things import Material, Solid, Thing
-from clip_depth_ros.world.trace import ground_shadow, nearest_hits, NOTHING
+from clip_depth_ros.world.things import (
+    assemble,
+    Material,
+    Part,
+    part_table,
+    Placed,
+    Shapes,
+    Solid,
+    Thing,
+)
+from clip_depth_ros.world.traffic import camera_pose
 from hypothesis import given, strategies as st
 import numpy as np
 import pytest
@@ -170,12 +179,12 @@ def _solid(solid, *, x, z=HEIGHT_M, scale=(1.0, 1.0, 1.0), taper=(0.0, 0.0)) -> 
 
 
 def _directions(rays: CameraRays | SpinningRays) -> np.ndarray:
-    """Give world directions, float64 (H, W, 3)."""
+    """Return world directions, float64 (H, W, 3)."""
     return np.moveaxis(rays.columns[:, None, :] + rays.rows[:, :, None], 0, -1)
 
 
 def _oracle_t(rays: CameraRays | SpinningRays, shapes: Shapes) -> np.ndarray:
-    """Give the least t > NEAR_M at which rays enter a solid, by half-spaces and quadratics."""
+    """Return the least t > NEAR_M at which rays enter a solid, by half-spaces and quadratics."""
     directions = _directions(rays)
     nearest = np.full(directions.shape[:2], np.inf)
     for solid, maps, taper in zip(shapes.solid, shapes.to_unit, shapes.taper, strict=True):

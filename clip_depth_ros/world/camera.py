@@ -1,22 +1,24 @@
 # Copyright 2026 The clip_depth_ros authors
 # SPDX-License-Identifier: Apache-2.0
-"""From a scene and a camera to a picture with exact depth and classes."""
+"""The camera: KITTI's, and how it turns a scene into a picture with exact depth and classes."""
 
 from __future__ import annotations
 
 from typing import NamedTuple
 
-from clip_depth_ros.types import Depth, Rgb
-from clip_depth_ros.world.light import developed, Light, sky, through_air
+from clip_depth_ros.types import Depth, Intrinsics, Rgb
+from clip_depth_ros.world.casting import (
+    ground_shadow,
+    NOTHING,
+    points_in_shadow,
+    Surface,
+    surface_at,
+)
 from clip_depth_ros.world.paint import painted
-from clip_depth_ros.world.paint_ground import ground_colour, ground_things
 from clip_depth_ros.world.rays import CameraRays
-from clip_depth_ros.world.scene import cast, Scene
-from clip_depth_ros.world.shapes import Shapes
-from clip_depth_ros.world.street import GroundHits, KERB_M
-from clip_depth_ros.world.surface import Surface, surface_at
-from clip_depth_ros.world.things import Bools, Floats, Ints, Thing
-from clip_depth_ros.world.trace import ground_shadow, NOTHING, points_in_shadow
+from clip_depth_ros.world.scene import cast, Light, Scene, sky, through_air
+from clip_depth_ros.world.street import ground_colour, ground_things, GroundHits, KERB_M
+from clip_depth_ros.world.things import Bools, Floats, Ints, Shapes, Thing
 import numpy as np
 from numpy.typing import NDArray
 
@@ -25,6 +27,25 @@ FAR_M = 140.0
 
 _SHADOWS_M = 75.0  # things further away cast none that could be told from the haze
 _TALL_M = 2.4  # half height from which a building can shade whole things
+_KITTI_FOCAL, _KITTI_CX, _KITTI_CY, _KITTI_W, _KITTI_H = 721.5377, 609.5593, 172.854, 1242, 375
+
+
+def kitti_like(width: int, height: int) -> Intrinsics:
+    """
+    Return KITTI's camera (fx / width = 721.5 / 1242) with square pixels at another size.
+
+    The principal point keeps its share of the width and height, so other aspect ratios see more
+    or less above and below, and the horizon stays at the same share of the height.
+    """
+    focal = _KITTI_FOCAL * width / _KITTI_W
+    return Intrinsics(
+        fx=focal,
+        fy=focal,
+        cx=(_KITTI_CX + 0.5) * width / _KITTI_W - 0.5,
+        cy=(_KITTI_CY + 0.5) * height / _KITTI_H - 0.5,
+        width=width,
+        height=height,
+    )
 
 
 class View(NamedTuple):
@@ -58,7 +79,7 @@ def render(scene: Scene, rays: CameraRays, rng: np.random.Generator) -> View:
         solid=np.flatnonzero(seen & (shape != NOTHING)),
     )
     colour = _linear_colour(scene, rays, pixels, depth, shape, ground)
-    rgb = developed(scene.light, _smoothed(colour.reshape(*depth.shape, 3), shape), rng)
+    rgb = _developed(scene.light, _smoothed(colour.reshape(*depth.shape, 3), shape), rng)
     classes = np.full(depth.size, Thing.SKY, np.uint8)
     classes[pixels.ground] = ground_things(
         scene.street, ground.s.ravel()[pixels.ground], ground.d.ravel()[pixels.ground]
@@ -83,7 +104,7 @@ def _linear_colour(
     shape: Ints,
     ground: GroundHits,
 ) -> Floats:
-    """Give the light that reaches each pixel, float32 (H * W, 3)."""
+    """Return the light that reaches each pixel, float32 (H * W, 3)."""
     colour = np.empty((depth.size, 3), np.float32)
     colour[pixels.sky] = sky(scene.light, _directions(rays, pixels.sky), scene.cloud_drift_m)
     on_ground = _lit_ground(scene, rays, pixels.ground, depth, ground)
@@ -103,7 +124,7 @@ def _linear_colour(
 
 
 def _directions(rays: CameraRays, pixels: Ints) -> Floats:
-    """Give the world directions of pixels' rays, float32 (3, M)."""
+    """Return the world directions of pixels' rays, float32 (3, M)."""
     row, column = np.divmod(pixels, rays.intrinsics.width)
     return rays.columns.astype(np.float32)[:, column] + rays.rows.astype(np.float32)[:, row]
 
@@ -126,13 +147,13 @@ def _lit_ground(
     bare.flat[pixels] = z
     dark = ground_shadow(rays, bare, _casters(scene, rays), light.to_sun, KERB_M).ravel()[pixels]
     sun = light.sun_rgb * np.float32(light.to_sun[2])
-    under_sky = 1 - np.float32(0.35 if light.sun_rgb.any() else light.shadow) * dark
+    under_sky = 1 - np.float32(0.35 if light.sun_rgb.any() else 0.45) * dark
     lit: Floats = colour * (light.ambient_rgb * under_sky[:, None] + sun * ~dark[:, None])
     return lit
 
 
 def _casters(scene: Scene, rays: CameraRays) -> Shapes:
-    """Give the solids whose shadows are worth casting: near, and not a detail."""
+    """Return the solids whose shadows are worth casting: near, and not a detail."""
     middle = scene.shapes.from_unit[:, :, 3]
     distance = np.hypot(*(middle[:, :2] - rays.origin_m[:2]).T)
     size = scene.shapes.half_m.max(1)
@@ -158,7 +179,7 @@ def _lit_solids(scene: Scene, surface: Surface, directions: Floats) -> Floats:
 
 
 def _mirrored_sky(light: Light, normal: Floats, directions: Floats) -> Floats:
-    """Give what a mirror would show: sky above the horizon, a dim street below, (M, 3)."""
+    """Return what a mirror would show: sky above the horizon, a dim street below, (M, 3)."""
     incoming = directions / np.sqrt((directions * directions).sum(0))
     slope = (incoming * normal).sum(0)
     up = incoming[2] - 2 * slope * normal[2]
@@ -170,7 +191,7 @@ def _mirrored_sky(light: Light, normal: Floats, directions: Floats) -> Floats:
 
 
 def _things_in_shade(scene: Scene) -> Bools:
-    """Say which things stand wholly in the shadow of a building; one point decides for each."""
+    """Return which things stand wholly in the shadow of a building; one point decides for each."""
     shapes = scene.shapes
     n_things = int(shapes.placed.max(initial=-1)) + 1
     tall = (shapes.thing == Thing.BUILDING) & (shapes.half_m[:, 2] > _TALL_M) & (shapes.solid == 0)
@@ -200,3 +221,12 @@ def _smoothed(colour: Floats, shape: Ints) -> Floats:
     soft: Floats = colour.copy()
     soft[i, j] = colour[i, j] * np.float32(0.56) + around * np.float32(0.11)
     return soft
+
+
+def _developed(light: Light, colour: Floats, rng: np.random.Generator) -> Rgb:
+    """Turn linear colour (H, W, 3) into uint8 as a camera would: gain, shoulder, gamma, noise."""
+    exposed = 1 - np.exp(colour * (light.cast_rgb * np.float32(-1.5 * light.exposure)))
+    steps = np.sqrt(np.maximum(exposed, 0)) * np.float32(255)
+    steps += rng.standard_normal(colour.shape, np.float32) * np.float32(light.noise)
+    rgb: Rgb = np.clip(np.rint(steps), 0, 255).astype(np.uint8)
+    return rgb

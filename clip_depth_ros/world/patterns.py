@@ -1,7 +1,7 @@
 # Copyright 2026 The clip_depth_ros authors
 # SPDX-License-Identifier: Apache-2.0
 """
-Patterns to paint with: grain, clouds, stripes and chance per cell.
+Patterns to paint with: grain, clouds, stripes, and a random number for each cell.
 
 Stripes are box-filtered over the footprint of a pixel, so lines and windows fade into their
 mean with distance instead of flickering.
@@ -18,17 +18,17 @@ _SIDE = 256  # texels of a noise tile, a power of two
 
 
 def grain(u: Floats, v: Floats) -> Floats:
-    """Give white noise per unit cell of (u, v), float32 in [-1, 1]."""
+    """Return white noise per unit cell of (u, v), float32 in [-1, 1]."""
     return _tiles()[0][_texel(v), _texel(u)]
 
 
 def clouds(u: Floats, v: Floats) -> Floats:
-    """Give smooth fractal noise with features of about 1 unit of (u, v), float32 in [-1, 1]."""
+    """Return smooth fractal noise with features of about 1 unit of (u, v), float32 in [-1, 1]."""
     return _tiles()[1][_texel(v * 16), _texel(u * 16)]
 
 
 def band(x: Floats, low: Floats | float, high: Floats | float, width: Floats | float) -> Floats:
-    """Give the share of a footprint of ``width`` around x that lies in [low, high]."""
+    """Return the share of a footprint of ``width`` around x that lies in [low, high]."""
     sharp = 1 / np.maximum(width, 1e-4)
     filled: Floats = np.clip((x - low) * sharp + 0.5, 0, 1) - np.clip(
         (x - high) * sharp + 0.5, 0, 1
@@ -37,7 +37,7 @@ def band(x: Floats, low: Floats | float, high: Floats | float, width: Floats | f
 
 
 def stripes(x: Floats, low: float, high: float, width: Floats | float) -> Floats:
-    """Give ``band`` of x repeated with period 1, fading into its mean where it gets fine."""
+    """Return ``band`` of x repeated with period 1, fading into its mean where it gets fine."""
     near = band(np.mod(x, 1), low, high, width)
     fine = np.clip(width, 0, 1)
     striped: Floats = near + (high - low - near) * fine
@@ -45,7 +45,7 @@ def stripes(x: Floats, low: float, high: float, width: Floats | float) -> Floats
 
 
 def chance(i: Floats, j: Floats, salt: int) -> Floats:
-    """Give a fixed random number in [0, 1) for each pair of whole numbers, float32."""
+    """Return a fixed random number in [0, 1) for each pair of whole numbers, float32."""
     mixed = _bits(i) * np.uint32(374761393) + _bits(j) * np.uint32(668265263)
     mixed = mixed + np.uint32(salt * 2246822519 % 2**32)
     mixed = (mixed ^ (mixed >> np.uint32(13))) * np.uint32(1274126177)
@@ -62,7 +62,7 @@ def mix(a: Floats, b: Floats | tuple[float, float, float], share: Floats) -> Flo
 
 @lru_cache(maxsize=1)
 def _tiles() -> tuple[Floats, Floats]:
-    """Give the white and the fractal tile; the same for every seed of the world."""
+    """Return the white and the fractal tile; the same for every seed of the world."""
     rng = np.random.default_rng(2026)
     white = rng.uniform(-1, 1, (_SIDE, _SIDE)).astype(np.float32)
     smooth = np.zeros((_SIDE, _SIDE), np.float32)
