@@ -9,7 +9,7 @@ from typing import Any
 
 from clip_depth_ros.core.image_plan import Size
 from clip_depth_ros.core.projection import projection_matrix, sparse_depth
-from clip_depth_ros.evaluation.report.report_frames import (
+from clip_depth_ros.evaluation.report.frames import (
     frame_caption,
     report_frames,
     ReportFrame,
@@ -48,7 +48,7 @@ _PARTS = {
 
 
 def hand_made_result(**changes: Any) -> Result:
-    """Give two predictors over two of three frames, with round numbers."""
+    """Return two predictors over two of three frames, with round numbers."""
     values: dict[str, Any] = {
         'title': TITLE,
         'protocol': {'name': 'plain', 'alignment': 'none'},
@@ -89,7 +89,7 @@ def _predictor(abs_rel: float) -> PredictorResult:
 
 
 def drive_result(n_frames: int = 200, n_problems: int = 3) -> Result:
-    """Give a result of two recordings with three predictors and everything a report can show."""
+    """Return a result of two recordings with three predictors and everything a report can show."""
     values = {
         name: _values(typical, n_frames, seed) for seed, (name, typical) in
         enumerate(PREDICTORS.items())
@@ -116,7 +116,7 @@ def drive_result(n_frames: int = 200, n_problems: int = 3) -> Result:
 
 
 def drive_frames(result: Result, size: Size, *, is_sparse: bool = False) -> list[ReportFrame]:
-    """Give the frames that a report of the drive shows, rendered."""
+    """Return the frames that a report of the drive shows, rendered."""
     drive = Drive(7, width=size.width, height=size.height)
     return [
         _drive_frame(drive, 53 * index, frame_caption(result, kind, index), is_sparse)
@@ -132,12 +132,12 @@ def _drive_frame(drive: Drive, index: int, caption: str, is_sparse: bool) -> Rep
         P = projection_matrix(frame.intrinsics, frame.T_cam_lidar)
         seen = sparse_depth(frame.lidar_points, P, Size(*gt.shape))
         gt = np.where((seen > 0) & (seen < 80), seen, np.nan)
-    dice = np.random.default_rng(index)
-    noise = cv2.resize(dice.normal(0, 0.15, (6, 12)), gt.shape[::-1])
+    rng = np.random.default_rng(index)
+    noise = cv2.resize(rng.normal(0, 0.15, (6, 12)), gt.shape[::-1])
     preds = {
         'ours': cv2.GaussianBlur(exact, (0, 0), 3) * np.exp(noise),
         'constant': np.full(gt.shape, 12.0),
-        'random': dice.uniform(1, 80, gt.shape),
+        'random': rng.uniform(1, 80, gt.shape),
     }
     return ReportFrame(
         caption=caption, rgb=frame.rgb, gt_m=gt.astype(np.float32),
@@ -147,10 +147,10 @@ def _drive_frame(drive: Drive, index: int, caption: str, is_sparse: bool) -> Rep
 
 
 def _values(typical: float, n_frames: int, seed: int) -> dict[str, list[float]]:
-    """Give a predictor's values by frame: an error that wanders, all else in proportion."""
-    dice = np.random.default_rng(seed)
-    smooth = np.convolve(dice.normal(0, 1, n_frames + 29), np.full(30, 1 / 30), 'valid')
-    wander = 1.5 * smooth + dice.normal(0, 0.15, n_frames)
+    """Return a predictor's values by frame: an error that wanders, all else in proportion."""
+    rng = np.random.default_rng(seed)
+    smooth = np.convolve(rng.normal(0, 1, n_frames + 29), np.full(30, 1 / 30), 'valid')
+    wander = 1.5 * smooth + rng.normal(0, 0.15, n_frames)
     abs_rel = typical * np.exp(wander - wander.mean())
     values = {
         f'{part}/{metric}': (factor * abs_rel * share if share > 0 else
@@ -160,7 +160,7 @@ def _values(typical: float, n_frames: int, seed: int) -> dict[str, list[float]]:
     }
     return {
         **values,
-        'scale': np.exp(wander / 2 + dice.normal(0, 0.03, n_frames)).tolist(),
+        'scale': np.exp(wander / 2 + rng.normal(0, 0.03, n_frames)).tolist(),
         'coverage': np.full(n_frames, 0.993).tolist(),
         'flicker': (0.02 * abs_rel).tolist(),
         'roughness': (0.1 * abs_rel).tolist(),

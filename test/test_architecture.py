@@ -182,7 +182,9 @@ def test_launch_files_refer_to_the_package_by_name_only():
 @pytest.mark.parametrize('folder', [PACKAGE, 'weights', 'launch', 'config', 'rviz', 'test', '.ci'])
 def test_every_file_names_its_licence(folder: str):
     spdx = 'SPDX-License-Identifier: Apache-2.0'
-    suffixes = ('.py', '.yaml', '.xml', '.rviz', *([''] if folder == '.ci' else []))
+    suffixes = {'.py', '.css', '.html', '.yaml', '.xml', '.rviz'}
+    if folder == '.ci':
+        suffixes.add('')
     files = [
         path
         for path in (ROOT / folder).rglob('*')

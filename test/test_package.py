@@ -73,7 +73,7 @@ NOT_FOREIGN = {*sys.stdlib_module_names, 'compression', PACKAGE}
 
 
 def foreign_modules() -> set[str]:
-    """Give what the package imports from elsewhere, as the keys of the tables above."""
+    """Return what the package imports from elsewhere, as the keys of the tables above."""
     imports = [imported for file in python_files(PACKAGE_DIR) for imported in imports_of(file)]
     named = {'.'.join(imported.module.split('.')[:2]) for imported in imports}
     foreign = {name if name in PIP else name.partition('.')[0] for name in named}
@@ -81,13 +81,13 @@ def foreign_modules() -> set[str]:
 
 
 def requirements(section: str, option: str) -> set[str]:
-    """Give the names of the distributions that an option of setup.cfg lists."""
+    """Return the names of the distributions that an option of setup.cfg lists."""
     lines = SETUP[section][option].splitlines()
     return {re.split(r'[\[<>=!~ ;]', line)[0] for line in lines if line and line[0] != '#'}
 
 
 def dependencies(tag: str) -> set[str]:
-    """Give the rosdep keys of one kind of dependency."""
+    """Return the rosdep keys of one kind of dependency."""
     return {element.text or '' for element in MANIFEST.iter(tag)}
 
 
@@ -212,6 +212,18 @@ def test_a_missing_shared_file_is_named():
 
 def test_assets_travel_inside_the_package():
     assert installation.assets_dir() == PACKAGE_DIR / 'assets'
+
+
+def test_every_data_file_of_the_package_is_installed():
+    """A template that is only in the checkout would be missed by those who installed."""
+    patterns = SETUP['options.package_data'][PACKAGE].split(',')
+    installed = {path for pattern in patterns for path in PACKAGE_DIR.glob(pattern.strip())}
+    there = {
+        path for path in PACKAGE_DIR.rglob('*')
+        if path.is_file() and path.suffix not in ('.py', '.pyc')
+    }
+    assert {path.suffix for path in there} >= {'.css', '.html', '.safetensors'}
+    assert there == installed
 
 
 def copied_package(folder: Path) -> Path:

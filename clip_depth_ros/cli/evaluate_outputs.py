@@ -13,12 +13,12 @@ from typing import Final
 from clip_depth_ros.cli.evaluate_answers import Evaluated
 from clip_depth_ros.core.files import atomic_path, atomic_write_bytes
 from clip_depth_ros.errors import DataError
-from clip_depth_ros.evaluation.report.report import write_report
-from clip_depth_ros.evaluation.report.report_frames import (
+from clip_depth_ros.evaluation.report.frames import (
     frame_caption,
     report_frames,
     ReportFrame,
 )
+from clip_depth_ros.evaluation.report.page import write_report
 from clip_depth_ros.evaluation.results.files import frames_csv, write_result
 from clip_depth_ros.evaluation.results.result import Result
 from clip_depth_ros.evaluation.results.tables import is_baseline

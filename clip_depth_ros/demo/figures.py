@@ -10,9 +10,8 @@ from typing import Any, Final
 
 from clip_depth_ros.demo.errors import error_within
 from clip_depth_ros.demo.frames import DemoFrame
-from clip_depth_ros.evaluation.report.cloud_view import draw_cloud, Extent
-from clip_depth_ros.evaluation.report.colors import PictureColors
-from clip_depth_ros.evaluation.report.panels import mean_abs
+from clip_depth_ros.evaluation.report.clouds import draw_cloud, Extent
+from clip_depth_ros.evaluation.report.panels import mean_abs, PictureColors
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure, SubFigure
 import numpy as np

@@ -15,7 +15,7 @@ from clip_depth_ros.demo.frames import DemoFrame, read_frames
 from clip_depth_ros.demo.methods import NEXT_STEPS
 from clip_depth_ros.demo.report import Page, report_html
 from clip_depth_ros.demo.words import metric_rows, NO_TRUTH, protocol_of, sentence_of
-from clip_depth_ros.evaluation.report.page import Picture
+from clip_depth_ros.evaluation.report.drawing import Picture
 
 if TYPE_CHECKING:
     from clip_depth_ros.demo.plan import DemoPlan

@@ -11,18 +11,21 @@ import re
 
 from clip_depth_ros.core.image_plan import Size
 from clip_depth_ros.errors import OutputError
-from clip_depth_ros.evaluation.report.cloud_view import extent_of, frame_clouds
-from clip_depth_ros.evaluation.report.colors import line_styles, PictureColors, tile_colors
-from clip_depth_ros.evaluation.report.findings import findings
-from clip_depth_ros.evaluation.report.panels import dotted, frame_panels, relative_error
-from clip_depth_ros.evaluation.report.region_tiles import region_tiles
-from clip_depth_ros.evaluation.report.report import report_html, write_report
-from clip_depth_ros.evaluation.report.report_frames import (
+from clip_depth_ros.evaluation.report.clouds import extent_of, frame_clouds
+from clip_depth_ros.evaluation.report.drawing import line_styles
+from clip_depth_ros.evaluation.report.findings import findings, region_tiles, tile_colors
+from clip_depth_ros.evaluation.report.frames import (
     frame_caption,
     report_frames,
     ReportFrame,
 )
-from clip_depth_ros.evaluation.report.report_pictures import shown_frame
+from clip_depth_ros.evaluation.report.page import report_html, write_report
+from clip_depth_ros.evaluation.report.panels import (
+    dotted,
+    PictureColors,
+    relative_error,
+    shown_frame,
+)
 from clip_depth_ros.evaluation.report.timelines import running_median
 from clip_depth_ros.evaluation.results.result import (
     Estimate,
@@ -51,7 +54,7 @@ def page(drive: Result) -> str:
 
 
 def by_abs_rel(*values: float) -> Result:
-    """Give a result whose frames 10, 11, ... have these errors."""
+    """Return a result whose frames 10, 11, ... have these errors."""
     n = len(values)
     frames = FrameTable(
         indices=range(10, 10 + n), names=[f'f{i}' for i in range(n)], recordings=['r'] * n,
@@ -200,8 +203,8 @@ def test_errors_are_signed_and_unknown_where_the_truth_is():
 
 def test_panels_are_image_truth_and_for_each_predictor_depth_and_error():
     gt = np.full((8, 8), 10, np.float32)
-    panels = frame_panels(flat_frame(gt, ours=1.1 * gt), PictureColors(1, 80))
-    assert [panel.caption for panel in panels] == [
+    panels = shown_frame(flat_frame(gt, ours=1.1 * gt), PictureColors(1, 80)).pictures
+    assert [panel.title for panel in panels] == [
         'image', 'ground truth', 'ours: prediction', 'ours: error, abs_rel 0.100',
     ]
 

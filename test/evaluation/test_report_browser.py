@@ -10,7 +10,7 @@ import shutil
 import subprocess
 
 from clip_depth_ros.core.image_plan import Size
-from clip_depth_ros.evaluation.report.report import report_html
+from clip_depth_ros.evaluation.report.page import report_html
 from made_up_results import drive_frames, drive_result
 import pytest
 
@@ -42,7 +42,7 @@ window.addEventListener('load', () => {
 
 
 def seen_by_chromium(page: str, folder: Path, width: int) -> str:
-    """Give what a copy of the page with two scripts says of itself."""
+    """Return what a copy of the page with two scripts says about itself."""
     path = folder / 'report.html'
     watched = page.replace('<head>', f'<head>{WATCH}', 1).replace('</body>', f'{COUNT}</body>')
     path.write_text(watched)

@@ -1,20 +1,19 @@
 # Copyright 2026 The clip_depth_ros authors
 # SPDX-License-Identifier: Apache-2.0
-"""The curves of a report over all frames: means, error over depth, histogram, confidence."""
+"""The curves over all frames: means, error over depth, histogram of errors, confidence."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from typing import Any, Final
 
-from clip_depth_ros.evaluation.report.colors import line_styles
-from clip_depth_ros.evaluation.report.page import Picture
-from clip_depth_ros.evaluation.report.svg import (
+from clip_depth_ros.evaluation.report.drawing import (
     Canvas,
     INK,
+    line_styles,
     literal,
-    looks,
     PERCENT,
+    Picture,
     plain_log,
     svg_picture,
 )
@@ -39,7 +38,7 @@ from numpy.typing import NDArray
 Floats = NDArray[np.float64]
 
 _SMALLEST_SHARE: Final = 1e-4
-"""Bins with less of the pixels say nothing."""
+"""Bins that hold a smaller share of the pixels are not drawn."""
 
 _TWO_AND_SHARE: Final = {'width_ratios': (2, 2, 1.2)}
 _ROW_IN: Final = 0.36
@@ -87,7 +86,7 @@ def _draw_means(axes: Axes, result: Result, metric: str) -> None:
 
 
 def error_over_depth(result: Result) -> Picture | None:
-    """Draw abs_rel and bias over true depth, and how much of the truth is where."""
+    """Draw abs_rel and bias over true depth, and how the truth is spread over depth."""
     known = {name: found for name, found in result.predictors.items() if 'depth/n' in found.sums}
     if not known:
         return None
@@ -97,7 +96,7 @@ def error_over_depth(result: Result) -> Picture | None:
         all_axes: Any = figure.subplots(1, 3, gridspec_kw=_TWO_AND_SHARE)
         for name, found in known.items():
             for axes, curve in zip(all_axes, ('abs_rel', 'bias'), strict=False):
-                axes.plot(*_depth_curve(found, curve), **looks(styles[name]))
+                axes.plot(*_depth_curve(found, curve), **styles[name].keywords())
         _draw_share(all_axes[2], next(iter(known.values())))
         _label_depth_axes(*all_axes)
         _frame_bias(all_axes[1], result)
@@ -112,7 +111,7 @@ def error_over_depth(result: Result) -> Picture | None:
 
 
 def _depth_curve(found: PredictorResult, curve: str) -> tuple[Floats, Floats]:
-    """Give centres of bins, metres, and means there; NaN where there is too little."""
+    """Return the centres of bins, metres, and the means there; NaN where pixels are too few."""
     n, total = (np.asarray(found.sums[f'depth/{name}']) for name in ('n', curve))
     return _centres(DEPTH_EDGES_M, is_log=True), _means_of(n, total)
 
@@ -129,7 +128,7 @@ def _label_depth_axes(over_depth: Axes, bias: Axes, share: Axes) -> None:
 
 
 def _frame_bias(axes: Axes, result: Result) -> None:
-    """Fit the frame to the predictors in question, not to the baselines."""
+    """Fit the axis to the predictors in question, not to the baselines."""
     loud = [
         _depth_curve(found, 'bias')[1]
         for name, found in result.predictors.items()
@@ -160,7 +159,7 @@ def error_histogram(result: Result) -> Picture | None:
     def draw(figure: Canvas) -> None:
         axes = figure.subplots()
         for name, share in shares.items():
-            axes.stairs(share, ERROR_EDGES, **looks(styles[name]))
+            axes.stairs(share, ERROR_EDGES, **styles[name].keywords())
         axes.axvline(0, color='#8a95a1', linewidth=1)
         axes.set_xlabel('(pred - gt) / gt;  left: too near,  right: too far')
         axes.xaxis.set_major_formatter(PERCENT)
@@ -177,7 +176,7 @@ def error_histogram(result: Result) -> Picture | None:
 
 
 def confidence_curves(result: Result) -> Picture | None:
-    """Draw error over confidence for those who give one."""
+    """Draw error over confidence, for predictors that give one."""
     known = {
         name: found
         for name, found in result.predictors.items()
@@ -195,8 +194,8 @@ def confidence_curves(result: Result) -> Picture | None:
             for axes, curve in zip(all_axes, ('abs_rel', 'delta1'), strict=False):
                 total = np.asarray(found.sums[f'confidence/{curve}'])
                 axes.plot(centres, _means_of(n, total), marker='o', markersize=4,
-                          **looks(styles[name]))
-            all_axes[2].stairs(_shares(n), CONFIDENCE_EDGES, **looks(styles[name]))
+                          **styles[name].keywords())
+            all_axes[2].stairs(_shares(n), CONFIDENCE_EDGES, **styles[name].keywords())
         _label_confidence_axes(all_axes)
 
     return svg_picture(
@@ -224,7 +223,7 @@ def _shares(counts: Sequence[float] | Floats) -> Floats:
 
 
 def _means_of(n: Floats, total: Floats) -> Floats:
-    """Give total / n; NaN where there is too little of all."""
+    """Return total / n; NaN where n is too small a share of all."""
     is_enough = n > max(n.sum() * _SMALLEST_SHARE, 0)
     means = np.full(len(n), np.nan)
     np.divide(total, n, out=means, where=is_enough)

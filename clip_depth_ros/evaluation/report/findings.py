@@ -1,23 +1,41 @@
 # Copyright 2026 The clip_depth_ros authors
 # SPDX-License-Identifier: Apache-2.0
-"""What a result says of its first predictor in sentences: against others, and where it fails."""
+"""What a result shows: sentences about its first predictor, and image regions as tiles."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import dataclass
 import math
+from typing import Final
 
 from clip_depth_ros.evaluation.results.result import Estimate, PredictorResult, Result
 from clip_depth_ros.evaluation.results.tables import (
+    is_baseline,
     number,
     own_alignment,
     part_names,
     PARTS,
 )
+from matplotlib import colormaps
+from matplotlib.colors import to_hex
+
+_TILE_COLORS: Final = 'YlOrRd'
+
+
+@dataclass(frozen=True, slots=True)
+class Tile:
+    """A region of the image: its name, its metrics as text, the colours of tile and text."""
+
+    name: str
+    abs_rel: str
+    delta1: str
+    color: str
+    ink: str
 
 
 def findings(result: Result) -> list[str]:
-    """Give the sentences; only what the intervals allow."""
+    """Return sentences about the first predictor; they claim only what the intervals allow."""
     if not result.predictors:
         return []
     name, first = next(iter(result.predictors.items()))
@@ -41,7 +59,7 @@ def _against_others(result: Result, name: str, metric: str) -> Iterator[str]:
 
 
 def _relation(ours: Estimate, theirs: Estimate) -> str:
-    """Say less, more, or no difference shown, by the intervals."""
+    """Say less, more, or no difference shown, judged by the intervals."""
     if not (ours.low <= ours.high and theirs.low <= theirs.high):
         return 'too few frames to tell it from'
     if ours.high < theirs.low or ours.low > theirs.high:
@@ -51,7 +69,7 @@ def _relation(ours: Estimate, theirs: Estimate) -> str:
 
 
 def _weakest_parts(result: Result, first: PredictorResult) -> Iterator[str]:
-    """Name the part of each kind with the largest error."""
+    """Name the part of each kind that has the largest error."""
     worst = []
     for kind in PARTS:
         errors = {
@@ -81,3 +99,44 @@ def _coverage(first: PredictorResult) -> Iterator[str]:
     coverage = first.estimates.get('coverage')
     if coverage is not None and coverage.mean < 0.9995:
         yield f'{100 * (1 - coverage.mean):.1f} % of the pixels with ground truth have no answer.'
+
+
+def region_tiles(result: Result) -> dict[str, list[list[Tile]]]:
+    """
+    Return abs_rel by image region as rows of tiles in the regions' places, by predictor.
+
+    The strongest colour stands for the largest error of the predictors that are not baselines.
+    """
+    places = [part.split()[1:] for part in part_names(result, 'region')]
+    rows, columns = (list(dict.fromkeys(place[i] for place in places)) for i in (0, -1))
+    regions = [[f'region {row} {column}' for column in columns] for row in rows]
+    errors = [
+        _mean(found, f'{region}/abs_rel')
+        for name, found in result.predictors.items() if not is_baseline(result, name)
+        for row in regions
+        for region in row
+    ]
+    most = max(filter(math.isfinite, errors), default=1.0)
+    return {
+        name: [[_tile(found, region, most) for region in row] for row in regions]
+        for name, found in result.predictors.items()
+        if regions
+    }
+
+
+def tile_colors(share: float) -> tuple[str, str]:
+    """Return the colours of a tile and of the text on it; 0 is light, 1 is strong."""
+    red, green, blue, _ = colormaps[_TILE_COLORS](0.05 + 0.75 * min(max(share, 0.0), 1.0))
+    is_light = 0.299 * red + 0.587 * green + 0.114 * blue > 0.5
+    return to_hex((red, green, blue)), '#1d2733' if is_light else '#ffffff'
+
+
+def _tile(found: PredictorResult, region: str, most: float) -> Tile:
+    abs_rel, delta1 = (_mean(found, f'{region}/{metric}') for metric in ('abs_rel', 'delta1'))
+    is_known = most > 0 and math.isfinite(abs_rel)
+    color, ink = tile_colors(abs_rel / most if is_known else 0.0)
+    return Tile(region.partition(' ')[2], number(abs_rel), number(delta1), color, ink)
+
+
+def _mean(found: PredictorResult, name: str) -> float:
+    return found.estimates[name].mean if name in found.estimates else math.nan

@@ -1,97 +1,184 @@
 # Copyright 2026 The clip_depth_ros authors
 # SPDX-License-Identifier: Apache-2.0
-"""What all pages share: one file without network or script, their look, pictures inside."""
+"""
+The report: one page that shows how good an evaluated predictor is, and where it fails.
+
+Words, order and look of the page are in ``templates/``.
+"""
 
 from __future__ import annotations
 
-import base64
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Any, Final
 
+from clip_depth_ros.core.files import atomic_write_bytes
+from clip_depth_ros.evaluation.report.clouds import cloud_pictures
+from clip_depth_ros.evaluation.report.figures import (
+    confidence_curves,
+    error_histogram,
+    error_over_depth,
+    means,
+)
+from clip_depth_ros.evaluation.report.findings import findings, region_tiles
+from clip_depth_ros.evaluation.report.frames import ReportFrame
+from clip_depth_ros.evaluation.report.panels import color_bars, PictureColors, shown_frame
+from clip_depth_ros.evaluation.report.timelines import error_by_frame, scale_by_frame
+from clip_depth_ros.evaluation.results.result import Result
+from clip_depth_ros.evaluation.results.tables import (
+    behaviour_table,
+    estimate_cell,
+    HEADLINE,
+    is_baseline,
+    metric_tables,
+    METRIC_TITLES,
+    own_alignment,
+    part_tables,
+    UNKNOWN,
+)
+from clip_depth_ros.evaluation.results.text import heading_lines
 import jinja2
 
-_CSS: Final = """
-body { font: 16px/1.5 system-ui, sans-serif; margin: 2rem auto; max-width: 84rem; padding: 0 1rem;
-       color: #1d2733; background: #fff; }
-h1 { font-size: 1.5rem; margin-bottom: .2rem; }
-h2 { font-size: 1.15rem; margin: 2rem 0 .5rem; }
-p, ul { max-width: 60rem; }
-p.lead { font-size: 1.1rem; }
-p.problem { background: #fde2e0; border-left: 4px solid #c62828; padding: .6rem 1rem; }
-div.note { background: #fff4d6; border-left: 4px solid #e0a100; padding: .6rem 1rem;
-           max-width: 58rem; }
-div.note p { margin: .2rem 0; }
-div.note ul { margin: .3rem 0; }
-.small { color: #52606d; font-size: .92rem; }
-code { font: .9em ui-monospace, monospace; background: #0001; padding: .1rem .3rem;
-       border-radius: 3px; }
-img { width: 100%; height: auto; }
-div.scroll { overflow-x: auto; }
-table { border-collapse: collapse; }
-th, td { text-align: left; padding: .25rem 1.5rem .25rem 0; border-bottom: 1px solid #e8edf2;
-         vertical-align: top; overflow-wrap: anywhere; }
-th { font-weight: 500; color: #52606d; }
-table.numbers td { text-align: right; font-variant-numeric: tabular-nums; white-space: nowrap; }
-table.numbers th:not(:first-child) { text-align: right; }
-table.numbers tr.method > * { color: #1d2733; font-weight: 600; }
-summary { cursor: pointer; color: #52606d; }
-"""
+_TEMPLATES: Final = Path(__file__).parent / 'templates'
 
-_PAGE: Final = """<!doctype html>
-<html lang="en"><head><meta charset="utf-8"><title>{{ title }}</title>
-<meta name="viewport" content="width=device-width, initial-scale=1">
-<style>{{ css|safe }}</style></head><body>
-{{ body|safe }}
-</body></html>
-"""
+_N_OPEN: Final = 20
+"""Problems beyond these are folded."""
+
+_COLOR_RATIO: Final = 100.0
+"""Colours never span more: an evaluation may allow depth from a millimetre on."""
 
 
-@dataclass(frozen=True, slots=True)
-class Picture:
+def write_report(
+    result: Result, frames: Sequence[ReportFrame], path: Path, *, near_m: float, far_m: float
+) -> None:
     """
-    A picture with its words.
-
-    Attributes
-    ----------
-    title, caption : str
-        Heading; what is to be seen, also for those who cannot see it.
-    data : bytes
-        PNG, or SVG.
-    mime : str
-        Which of both.
-
-    """
-
-    title: str
-    caption: str
-    data: bytes
-    mime: str = 'image/png'
-
-    @property
-    def url(self) -> str:
-        """Give a URL that holds the picture itself."""
-        return f'data:{self.mime};base64,{base64.b64encode(self.data).decode("ascii")}'
-
-
-def page_html(title: str, template: str, values: Mapping[str, Any], css: str = '') -> str:
-    """
-    Give a page; every text is escaped.
+    Write a result as one HTML file that needs no network and no script.
 
     Parameters
     ----------
-    title : str
-        Of the window.
+    result : Result
+        Of at least one predictor.
+    frames : sequence of ReportFrame
+        The frames that :func:`report_frames` names, in its order: the last, which is the worst,
+        is shown as a cloud too.
+    path : Path
+        The file.
+    near_m, far_m : float
+        Ends of the colours of depth, metres.
+
+    Raises
+    ------
+    OutputError
+        If the file cannot be written.
+
+    """
+    atomic_write_bytes(path, report_html(result, frames, near_m=near_m, far_m=far_m).encode())
+
+
+def report_html(
+    result: Result, frames: Sequence[ReportFrame], *, near_m: float, far_m: float
+) -> str:
+    """Return the page that :func:`write_report` writes."""
+    values = report_values(result, frames, near_m=near_m, far_m=far_m)
+    return page_html('report.html', values)
+
+
+def report_values(
+    result: Result, frames: Sequence[ReportFrame], *, near_m: float, far_m: float
+) -> dict[str, Any]:
+    """Return what the template ``report.html`` names; arguments as :func:`write_report` has."""
+    colors = PictureColors(max(near_m, far_m / _COLOR_RATIO), far_m)
+    return {
+        **_headline(result),
+        **_curves(result),
+        **_tables(result),
+        'frames': [shown_frame(frame, colors) for frame in frames],
+        'bars': color_bars(colors) if frames else None,
+        'clouds': cloud_pictures(frames[-1]) if frames else [],
+        **_facts(result),
+    }
+
+
+def page_html(template: str, values: Mapping[str, Any], *folders: Path) -> str:
+    """
+    Return a page; every text is escaped.
+
+    Parameters
+    ----------
     template : str
-        Of the body, Jinja2.
+        File name of a Jinja2 template.
     values : mapping
         What the template names; one that is missing is an error.
-    css : str
-        Rules of this page, after those of all.
+    *folders : Path
+        Where to look for templates before looking among those of the report.
 
     """
     environment = jinja2.Environment(
-        autoescape=True, undefined=jinja2.StrictUndefined, trim_blocks=True, lstrip_blocks=True
+        loader=jinja2.FileSystemLoader([*folders, _TEMPLATES]),
+        autoescape=True, undefined=jinja2.StrictUndefined, trim_blocks=True, lstrip_blocks=True,
     )
-    body = environment.from_string(template).render(values)
-    return environment.from_string(_PAGE).render(title=title, css=_CSS + css, body=body)
+    return environment.get_template(template).render(values)
+
+
+def _headline(result: Result) -> dict[str, Any]:
+    name, first = next(iter(result.predictors.items()))
+    title, *notes, used = heading_lines(result)
+    own = own_alignment(result)
+    return {
+        'first': name,
+        'of_source': f' on {result.source["name"]}' if result.source.get('name') else '',
+        'title': title,
+        'notes': notes,
+        'used': used,
+        'keys': [
+            {
+                'name': METRIC_TITLES[metric],
+                'cell': estimate_cell(first.estimates.get(f'{own}/{metric}'), has_interval=True),
+            }
+            for metric in HEADLINE
+        ],
+        'findings': findings(result),
+        'quiet': [other for other in result.predictors if is_baseline(result, other)],
+    }
+
+
+def _curves(result: Result) -> dict[str, Any]:
+    return {
+        'means': means(result),
+        'over_depth': error_over_depth(result),
+        'histogram': error_histogram(result),
+        'by_frame': error_by_frame(result),
+        'scale_by_frame': scale_by_frame(result),
+        'confidence': confidence_curves(result),
+    }
+
+
+def _tables(result: Result) -> dict[str, Any]:
+    parts = part_tables(result)
+    return {
+        'metric_tables': metric_tables(result),
+        'behaviour': behaviour_table(result),
+        # Regions are shown as tiles.
+        'parts': [parts[kind] for kind in ('depth', 'class') if kind in parts],
+        'tiles': region_tiles(result),
+    }
+
+
+def _facts(result: Result) -> dict[str, Any]:
+    return {
+        'predictors': [*result.predictors],
+        'predictor_facts': _predictor_facts(result),
+        'protocol': result.protocol,
+        'source': result.source,
+        'settings': result.settings,
+        'versions': result.versions,
+        'problems': result.problems,
+        'n_open': _N_OPEN,
+    }
+
+
+def _predictor_facts(result: Result) -> Mapping[str, Sequence[str]]:
+    """Return what predictors say about themselves: by fact, one text for each predictor."""
+    said = [found.describe for found in result.predictors.values()]
+    facts = dict.fromkeys(fact for describe in said for fact in describe)
+    return {fact: [describe.get(fact, UNKNOWN) for describe in said] for fact in facts}

@@ -1,68 +1,132 @@
 # Copyright 2026 The clip_depth_ros authors
 # SPDX-License-Identifier: Apache-2.0
-"""The pictures of one frame: image beside truth, each answer beside its error."""
+"""The panels of one frame: image beside truth, each answer beside its error."""
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from clip_depth_ros.evaluation.report.colors import PictureColors
-from clip_depth_ros.evaluation.report.report_frames import ReportFrame
+from clip_depth_ros.evaluation.report.drawing import Canvas, Picture, svg_picture
+from clip_depth_ros.evaluation.report.frames import ReportFrame
 from clip_depth_ros.types import Depth, Rgb
 import cv2
+from matplotlib import colormaps
+from matplotlib.axes import Axes
+from matplotlib.cm import ScalarMappable
+from matplotlib.colors import Colormap, LogNorm, Normalize
+from matplotlib.figure import Figure, SubFigure
+from matplotlib.ticker import NullFormatter, PercentFormatter
 import numpy as np
 from numpy.typing import NDArray
 
+_DEPTH_COLORS: Final = 'turbo_r'
+"""Near is red, far is blue."""
+
+_ERROR_COLORS: Final = 'RdBu'
+"""Too near is red, too far is blue."""
+
+_ERROR_SPAN: Final = 0.5
+"""The error colours end at this share of the true depth."""
+
+_NO_VALUE: Final = '#b9c0c7'
+_TICKS_M: Final = (0.1, 0.2, 0.5, 1, 2, 3, 5, 10, 20, 40, 80)
+
+_WIDE: Final = 1.9
+"""Images with a greater ratio of width to height are shown two in a row."""
+
 _SPARSE: Final = 0.3
-"""Truth that covers less of the image is drawn as dots."""
+"""Truth that covers a smaller share of the image is drawn as dots."""
 
 _GREY: Final = (0.3, 100)
-"""Factor and offset of the grey below dots: neither white nor dark ones may drown in it."""
+"""Factor and offset of the grey below the dots: both light and dark dots must stand out."""
 
 _WIDTH_PX: Final = 720
 _DOT_PX: Final = 1.5
 
 
+class PictureColors:
+    """
+    Turns depth and errors into colours, and draws which colour means what.
+
+    Parameters
+    ----------
+    near_m, far_m : float
+        Ends of the colours of depth, metres; depth beyond has the end's colour.
+
+    """
+
+    def __init__(self, near_m: float, far_m: float) -> None:
+        self.near_m, self.far_m = near_m, far_m
+        # Evenly in log depth: on a street, half of what is seen lies within the first 20 m.
+        self._depth = ScalarMappable(LogNorm(near_m, far_m), _with_grey(_DEPTH_COLORS))
+        self._error = ScalarMappable(
+            Normalize(-_ERROR_SPAN, _ERROR_SPAN), _with_grey(_ERROR_COLORS)
+        )
+
+    def of_depth(self, depth_m: Depth) -> Rgb:
+        """Return depth in colours, uint8 (H, W, 3); NaN is grey."""
+        return _colored(self._depth, np.clip(depth_m, self.near_m, self.far_m))
+
+    def of_error(self, error: Depth) -> Rgb:
+        """Return the signed relative error in colours, uint8 (H, W, 3); NaN is grey."""
+        return _colored(self._error, error)
+
+    def draw_depth_bar(self, figure: Figure | SubFigure, axes: Axes, label: str) -> None:
+        """Draw the colours of depth with their metres."""
+        bar = figure.colorbar(self._depth, cax=axes, orientation='horizontal')
+        ticks = [m for m in _TICKS_M if self.near_m <= m <= self.far_m]
+        bar.set_ticks(ticks, labels=[f'{tick:g}' for tick in ticks])
+        axes.xaxis.set_minor_formatter(NullFormatter())
+        bar.set_label(label, fontsize=9)
+
+    def draw_error_bar(self, figure: Figure | SubFigure, axes: Axes, label: str) -> None:
+        """Draw the colours of errors with their percentages."""
+        bar = figure.colorbar(
+            self._error, cax=axes, orientation='horizontal', extend='both',
+            format=PercentFormatter(1.0),
+        )
+        bar.set_label(label, fontsize=9)
+
+
 @dataclass(frozen=True, slots=True)
-class Panel:
-    """One picture with its words: uint8 (H, W, 3)."""
+class ShownFrame:
+    """The panels of a frame: image and truth, then depth and error of each predictor."""
 
     caption: str
-    rgb: Rgb
-
-    def png(self) -> bytes:
-        """Give it as PNG, not wider than a page shows it."""
-        height, width = self.rgb.shape[:2]
-        scale = min(1.0, _WIDTH_PX / width)
-        size = (round(width * scale), max(1, round(height * scale)))
-        shown = cv2.resize(self.rgb, size, interpolation=cv2.INTER_AREA)
-        _, png = cv2.imencode('.png', shown[..., ::-1])
-        return png.tobytes()
+    pictures: Sequence[Picture]
+    is_wide: bool
 
 
-def frame_panels(frame: ReportFrame, colors: PictureColors) -> list[Panel]:
-    """Give image, truth, and for each predictor its depth and its error, in this order."""
-    rgb = image_at(frame.rgb, frame.gt_m.shape)
-    is_sparse = bool(np.isfinite(frame.gt_m).mean() < _SPARSE)
-
-    def on_truth(in_colors: Rgb) -> Rgb:
-        return dotted(rgb, in_colors, frame.gt_m) if is_sparse else in_colors
-
-    panels = [
-        Panel('image', rgb),
-        Panel('ground truth', on_truth(colors.of_depth(frame.gt_m))),
+def shown_frame(frame: ReportFrame, colors: PictureColors) -> ShownFrame:
+    """Return the panels of a frame."""
+    height, width = frame.gt_m.shape
+    pictures = [
+        Picture(title, f'{frame.caption}: {title}', _png(pixels))
+        for title, pixels in _panels(frame, colors)
     ]
-    for name, pred_m in frame.preds.items():
-        error = relative_error(pred_m, frame.gt_m)
-        panels.append(Panel(f'{name}: prediction', colors.of_depth(pred_m)))
-        words = f'{name}: error, abs_rel {mean_abs(error):.3f}'
-        panels.append(Panel(words, on_truth(colors.of_error(error))))
-    return panels
+    return ShownFrame(frame.caption, pictures, width > _WIDE * height)
+
+
+def color_bars(colors: PictureColors) -> Picture:
+    """Draw which colour stands for which depth, and for which error."""
+    def draw(figure: Canvas) -> None:
+        depth, error = figure.subplots(1, 2)
+        colors.draw_depth_bar(figure, depth, 'depth in metres, log scale; grey: not known')
+        colors.draw_error_bar(
+            figure, error, 'error, (pred - gt) / gt; red: too near, blue: too far'
+        )
+
+    caption = (
+        'Colours of depth and of errors. Where the ground truth is sparse it is drawn as dots '
+        'over the image in grey.'
+    )
+    return svg_picture('Colours', caption, draw, height_in=0.75, width_in=9.0)
 
 
 def relative_error(pred_m: Depth, gt_m: Depth) -> Depth:
-    """Give (pred - gt) / gt, float32 (H, W); NaN where either is not finite."""
+    """Return (pred - gt) / gt, float32 (H, W); NaN where either is not finite."""
     known = np.isfinite(pred_m) & np.isfinite(gt_m)
     error = np.full(gt_m.shape, np.nan, np.float32)
     error[known] = (pred_m[known] - gt_m[known]) / gt_m[known]
@@ -70,13 +134,13 @@ def relative_error(pred_m: Depth, gt_m: Depth) -> Depth:
 
 
 def mean_abs(error: Depth) -> float:
-    """Give the mean of the absolute errors that are known; NaN without any."""
+    """Return the mean of the absolute errors that are known; NaN without any."""
     known = error[np.isfinite(error)]
     return float(np.abs(known).mean()) if known.size else float('nan')
 
 
 def image_at(rgb: Rgb, shape: tuple[int, ...]) -> Rgb:
-    """Give an image at the size of (H, W)."""
+    """Return an image resized to (H, W)."""
     if rgb.shape[:2] == shape[:2]:
         return rgb
     return np.asarray(cv2.resize(rgb, (shape[1], shape[0]), interpolation=cv2.INTER_AREA))
@@ -84,12 +148,12 @@ def image_at(rgb: Rgb, shape: tuple[int, ...]) -> Rgb:
 
 def dotted(rgb: Rgb, in_colors: Rgb, gt_m: Depth) -> Rgb:
     """
-    Give the image in grey with a dot of colour wherever there is truth; near ones on top.
+    Return the image in grey with a coloured dot wherever there is truth; near dots on top.
 
     Parameters
     ----------
     rgb, in_colors : uint8 (H, W, 3)
-        The image; the colours, of which those at a true depth are used.
+        The image; and the colours, of which those at pixels with a true depth are used.
     gt_m : float32 (H, W)
         NaN where there is none.
 
@@ -101,20 +165,47 @@ def dotted(rgb: Rgb, in_colors: Rgb, gt_m: Depth) -> Rgb:
     seen = np.repeat(in_colors[rows, columns], len(dots), axis=0)
     inside = (y >= 0) & (y < gt_m.shape[0]) & (x >= 0) & (x < gt_m.shape[1])
     shown = _in_grey(rgb)
-    # Of several colours for one pixel NumPy keeps the last: the nearest.
+    # Of several colours for one pixel NumPy keeps the last, which is the nearest.
     shown[y[inside], x[inside]] = seen[inside]
     return shown
 
 
+def _panels(frame: ReportFrame, colors: PictureColors) -> Iterator[tuple[str, Rgb]]:
+    """Yield titles and pixels, uint8 (H, W, 3), in the order of the page."""
+    rgb = image_at(frame.rgb, frame.gt_m.shape)
+    is_sparse = bool(np.isfinite(frame.gt_m).mean() < _SPARSE)
+
+    def on_truth(in_colors: Rgb) -> Rgb:
+        return dotted(rgb, in_colors, frame.gt_m) if is_sparse else in_colors
+
+    yield 'image', rgb
+    yield 'ground truth', on_truth(colors.of_depth(frame.gt_m))
+    for name, pred_m in frame.preds.items():
+        error = relative_error(pred_m, frame.gt_m)
+        yield f'{name}: prediction', colors.of_depth(pred_m)
+        title = f'{name}: error, abs_rel {mean_abs(error):.3f}'
+        yield title, on_truth(colors.of_error(error))
+
+
+def _png(rgb: Rgb) -> bytes:
+    """Return pixels as PNG, not wider than a page shows them."""
+    height, width = rgb.shape[:2]
+    scale = min(1.0, _WIDTH_PX / width)
+    size = (round(width * scale), max(1, round(height * scale)))
+    shown = cv2.resize(rgb, size, interpolation=cv2.INTER_AREA)
+    _, png = cv2.imencode('.png', shown[..., ::-1])
+    return png.tobytes()
+
+
 def _far_first(gt_m: Depth) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
-    """Give rows and columns of the known pixels, the farthest first."""
+    """Return rows and columns of the known pixels, the farthest first."""
     rows, columns = np.nonzero(np.isfinite(gt_m))
     order = np.argsort(-gt_m[rows, columns], kind='stable')
     return rows[order], columns[order]
 
 
 def _offsets(width: int) -> NDArray[np.intp]:
-    """Give the pixels of a dot about its centre, int (n, 2) rows and columns."""
+    """Return the pixels of a dot about its centre, int (n, 2): rows and columns."""
     radius = _DOT_PX * max(1.0, width / _WIDTH_PX)
     reach = int(radius)
     offsets = np.mgrid[-reach:reach + 1, -reach:reach + 1].reshape(2, -1).T.astype(np.intp)
@@ -126,3 +217,13 @@ def _in_grey(rgb: Rgb) -> Rgb:
     factor, offset = _GREY
     grey = cv2.cvtColor(rgb, cv2.COLOR_RGB2GRAY)[..., np.newaxis] * factor + offset
     return np.repeat(grey.astype(np.uint8), 3, axis=2)
+
+
+def _with_grey(name: str) -> Colormap:
+    """Return a colour map that shows unknown values in grey."""
+    return colormaps[name].with_extremes(bad=_NO_VALUE)
+
+
+def _colored(colors: ScalarMappable, values: Depth) -> Rgb:
+    rgba = colors.to_rgba(np.ma.masked_invalid(values), bytes=True)
+    return np.ascontiguousarray(rgba[..., :3])

@@ -1,6 +1,6 @@
 # Copyright 2026 The clip_depth_ros authors
 # SPDX-License-Identifier: Apache-2.0
-"""Values frame by frame, recordings side by side: where in a drive it fails, how scale wanders."""
+"""The curves over time: error and scale frame by frame, recordings side by side."""
 
 from __future__ import annotations
 
@@ -8,12 +8,12 @@ from collections.abc import Iterator
 from itertools import groupby
 from typing import Final
 
-from clip_depth_ros.evaluation.report.colors import line_styles, LineStyle
-from clip_depth_ros.evaluation.report.page import Picture
-from clip_depth_ros.evaluation.report.svg import (
+from clip_depth_ros.evaluation.report.drawing import (
     Canvas,
+    line_styles,
+    LineStyle,
     literal,
-    looks,
+    Picture,
     plain_log,
     SOFT,
     svg_picture,
@@ -28,10 +28,10 @@ from numpy.typing import NDArray
 Floats = NDArray[np.float64]
 
 _WINDOWS: Final = 25
-"""The running median looks at this part of the frames, or at five."""
+"""The running median spans the frames divided by this, but at least five."""
 
 _FEW: Final = 60
-"""So many frames are drawn as they are: a median of neighbours would hide them."""
+"""Up to this many frames are drawn as they are: a median of neighbours would hide them."""
 
 _LONGEST_NAME: Final = 36
 
@@ -47,7 +47,7 @@ def error_by_frame(result: Result) -> Picture | None:
 
 
 def scale_by_frame(result: Result) -> Picture | None:
-    """Draw the scale that each frame lacks."""
+    """Draw the factor by which each answer is too small."""
     return _timeline(
         result, 'scale', 'median gt / median pred',
         'Scale, frame by frame',
@@ -93,7 +93,7 @@ def _draw_curve(axes: Axes, curve: Floats, frames: FrameTable, style: LineStyle)
     for _, start, stop in _recordings(frames):
         places = start + np.flatnonzero(curve[start:stop] > 0)
         if places.size:
-            axes.plot(places, running_median(curve[places], window), **looks(style))
+            axes.plot(places, running_median(curve[places], window), **style.keywords())
 
 
 def _set_up(axes: Axes, frames: FrameTable, label: str) -> None:
@@ -113,14 +113,14 @@ def _set_up(axes: Axes, frames: FrameTable, label: str) -> None:
 
 def running_median(values: Floats, window: int) -> Floats:
     """
-    Give the median of each value's neighbourhood, float64 (n,).
+    Return the median of each value's neighbourhood, float64 (n,).
 
     Parameters
     ----------
     values : float64 (n,)
         Without NaN.
     window : int
-        How many values; at the ends there are fewer.
+        Size of a neighbourhood; at the ends it is smaller.
 
     """
     half = window // 2
@@ -130,7 +130,7 @@ def running_median(values: Floats, window: int) -> Floats:
 
 
 def _recordings(frames: FrameTable) -> Iterator[tuple[str, int, int]]:
-    """Give each recording with its first place and the one after its last."""
+    """Yield the name of each recording, its first place, and the place after its last."""
     start = 0
     for name, members in groupby(frames.recordings):
         stop = start + sum(1 for _ in members)
@@ -139,7 +139,7 @@ def _recordings(frames: FrameTable) -> Iterator[tuple[str, int, int]]:
 
 
 def _shortened(name: str, share: float) -> str:
-    """Give the end of a name that fits above its part of the axis; nothing where none does."""
+    """Return the end of a name that fits above its part of the axis; nothing if none fits."""
     longest = int(share * 4 * _LONGEST_NAME)
     if longest < 4:
         return ''

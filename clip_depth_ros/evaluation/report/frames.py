@@ -1,6 +1,6 @@
 # Copyright 2026 The clip_depth_ros authors
 # SPDX-License-Identifier: Apache-2.0
-"""Which frames a report shows: where the first predictor is at its best, typical, and worst."""
+"""The frames that a report shows: the first predictor's best, typical and worst."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ class ReportFrame:
     Attributes
     ----------
     caption : str
-        What it is; see :func:`frame_caption`.
+        See :func:`frame_caption`.
     rgb : uint8 (h, w, 3)
         The image.
     gt_m : float32 (H, W)
@@ -31,7 +31,7 @@ class ReportFrame:
         Depth by predictor at the size of the truth, after alignment and clamping; NaN where
         there is none.
     intrinsics : Intrinsics, optional
-        Of the image; without them there is no cloud.
+        Intrinsics of the image; without them there is no cloud.
 
     """
 
@@ -44,11 +44,11 @@ class ReportFrame:
 
 def report_frames(result: Result) -> list[tuple[str, int]]:
     """
-    Give the frames that a report shows: what each is, and its index in the source.
+    Return the frames that a report shows: ``best``, ``median`` or ``worst``, and the index.
 
-    Best, median and worst by the first predictor's abs_rel under the protocol's alignment: of two
-    frames best and worst, of one the worst, so that the last is always the worst; nothing where no
-    frame has a score.
+    They are chosen by the first predictor's abs_rel under the protocol's alignment. Of two frames
+    with a score these are the best and the worst, of one the worst: the last is always the worst.
+    The index is that in the source.
     """
     values = _abs_rel(result)
     order = np.argsort(values, kind='stable')[:np.count_nonzero(np.isfinite(values))]
@@ -60,7 +60,7 @@ def report_frames(result: Result) -> list[tuple[str, int]]:
 
 
 def frame_caption(result: Result, kind: str, index: int) -> str:
-    """Give the words for a frame that :func:`report_frames` names."""
+    """Return the caption of a frame that :func:`report_frames` names."""
     place = list(result.frames.indices).index(index)
     frames, abs_rel = result.frames, number(float(_abs_rel(result)[place]))
     name, recording = frames.names[place], frames.recordings[place]
@@ -70,7 +70,7 @@ def frame_caption(result: Result, kind: str, index: int) -> str:
 
 
 def _abs_rel(result: Result) -> NDArray[np.float64]:
-    """Give the first predictor's abs_rel by frame, float64 (n,); NaN where it has none."""
+    """Return the first predictor's abs_rel by frame, float64 (n,); NaN where it has none."""
     values = result.frames.values.get(next(iter(result.predictors), ''), {})
     missing = np.full(len(result.frames.names), np.nan)
     return np.asarray(values.get(f'{own_alignment(result)}/abs_rel', missing), np.float64)

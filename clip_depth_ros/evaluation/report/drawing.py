@@ -1,16 +1,22 @@
 # Copyright 2026 The clip_depth_ros authors
 # SPDX-License-Identifier: Apache-2.0
-"""Curves as SVG in one look: text in the reader's own font, the same bytes for the same data."""
+"""
+Pictures, and how curves look: SVG with text in the reader's own font.
+
+The same data make the same bytes.
+"""
 
 from __future__ import annotations
 
+import base64
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from io import BytesIO
 from typing import Any, Final
 import warnings
 
-from clip_depth_ros.evaluation.report.colors import LineStyle
-from clip_depth_ros.evaluation.report.page import Picture
+from clip_depth_ros.evaluation.results.result import Result
+from clip_depth_ros.evaluation.results.tables import is_baseline
 from matplotlib import rc_context
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure, SubFigure
@@ -25,17 +31,26 @@ INK: Final = '#1d2733'
 SOFT: Final = '#52606d'
 
 PERCENT: Final = FuncFormatter(lambda value, _: f'{100 * value:.3g} %')
-"""Of an axis of shares."""
+"""Labels of an axis that shows shares."""
 
 _WIDTH_IN: Final = 11.0
 _LEGEND_IN: Final = 0.3
-"""Height of a line of names."""
+"""Height of a line of the legend."""
 
 _HANDLE_IN, _LETTER_IN = 0.75, 0.08
-"""Width of a name in it: of its line, and of each letter."""
+"""Width of a name in the legend: of its line, and of each letter."""
 
 _NARROW, _BROAD = 5.0, 1000.0
-"""A logarithmic axis has even steps below the one ratio, only powers of ten above the other."""
+"""
+A logarithmic axis that spans less than the first ratio has even steps.
+
+One that spans more than the second shows only powers of ten.
+"""
+
+# Okabe and Ito's colours, which colour-blind people can tell apart; the strongest first.
+_LINES: Final = ('#0072b2', '#d55e00', '#009e73', '#cc79a7', '#e69f00', '#56b4e9')
+_QUIET_LINES: Final = {'constant': ('#5d6875', '--'), 'prior': ('#7d8894', '-.')}
+_OTHER_QUIET: Final = ('#98a2ad', ':')
 
 STYLE: Final = {
     'svg.fonttype': 'none', 'svg.hashsalt': 'clip_depth_ros',
@@ -45,6 +60,62 @@ STYLE: Final = {
     'axes.grid': True, 'grid.color': '#e3e8ee', 'grid.linewidth': 0.8, 'axes.axisbelow': True,
     'legend.frameon': False, 'legend.fontsize': 10.5,
 }
+
+
+@dataclass(frozen=True, slots=True)
+class Picture:
+    """
+    A picture with its words.
+
+    Attributes
+    ----------
+    title : str
+        Heading.
+    caption : str
+        What the picture shows, also for readers who cannot see it.
+    data : bytes
+        The PNG or SVG file.
+    mime : str
+        ``image/png`` or ``image/svg+xml``.
+
+    """
+
+    title: str
+    caption: str
+    data: bytes
+    mime: str = 'image/png'
+
+    @property
+    def url(self) -> str:
+        """Return a URL that holds the picture itself."""
+        return f'data:{self.mime};base64,{base64.b64encode(self.data).decode("ascii")}'
+
+
+@dataclass(frozen=True, slots=True)
+class LineStyle:
+    """How a predictor's lines look: colour, width in points, matplotlib's name of the dashes."""
+
+    color: str
+    width: float
+    dashes: str
+
+    def keywords(self) -> dict[str, Any]:
+        """Return the style as matplotlib's keywords."""
+        return {'color': self.color, 'linewidth': self.width, 'linestyle': self.dashes}
+
+
+def line_styles(result: Result) -> Mapping[str, LineStyle]:
+    """Return each predictor's style: the first is the strongest, baselines are grey and dashed."""
+    styles: dict[str, LineStyle] = {}
+    n_loud = 0
+    for name in result.predictors:
+        if is_baseline(result, name):
+            color, dashes = _QUIET_LINES.get(name, _OTHER_QUIET)
+            styles[name] = LineStyle(color, 1.3, dashes)
+            continue
+        styles[name] = LineStyle(_LINES[n_loud % len(_LINES)], 1.6 if n_loud else 2.4, '-')
+        n_loud += 1
+    return styles
 
 
 def svg_picture(
@@ -57,7 +128,7 @@ def svg_picture(
     legend: Mapping[str, LineStyle] | None = None,
 ) -> Picture:
     """
-    Give a picture of curves.
+    Return a picture of curves.
 
     Parameters
     ----------
@@ -66,14 +137,14 @@ def svg_picture(
     draw : callable
         Draws on a figure.
     height_in, width_in : float
-        Size in inches; a page is as wide as the default.
+        Size in inches; the default width is that of the page.
     legend : mapping of str to LineStyle, optional
-        Names with their looks, in a line above.
+        Styles by name, shown in a line above the curves.
 
     """
     svg = BytesIO()
     with rc_context(STYLE), warnings.catch_warnings():  # type: ignore[arg-type]
-        # Names of recordings may have letters that matplotlib's font lacks; the reader's has them.
+        # Names of recordings may have letters that matplotlib's font lacks but the reader's has.
         warnings.filterwarnings('ignore', 'Glyph')
         figure = Figure(figsize=(width_in, height_in), layout='constrained')
         draw(_below_legend(figure, legend) if legend else figure)
@@ -81,18 +152,13 @@ def svg_picture(
     return Picture(title, caption, svg.getvalue(), 'image/svg+xml')
 
 
-def looks(style: LineStyle) -> dict[str, Any]:
-    """Give a line's look as matplotlib's keywords."""
-    return {'color': style.color, 'linewidth': style.width, 'linestyle': style.dashes}
-
-
 def literal(text: str) -> str:
-    """Give a text that matplotlib shows as it is: dollars are no formula."""
+    """Return a text that matplotlib shows as it is: dollar signs do not start a formula."""
     return text.replace('$', r'\$')
 
 
 def plain_log(axes: Axes, which: str) -> None:
-    """Make an axis of drawn data logarithmic with numbers written out, if the data allow that."""
+    """Make an axis logarithmic, with plain numbers, if the data drawn on it allow that."""
     place = 'xy'.index(which)
     limits: Any = axes.dataLim
     least, most = limits.minpos[place], limits.max[place]
@@ -108,7 +174,7 @@ def plain_log(axes: Axes, which: str) -> None:
 
 
 def _below_legend(figure: Figure, legend: Mapping[str, LineStyle]) -> SubFigure:
-    """Draw names above, in as many lines as they need, and give what is below."""
+    """Draw the legend, in as many lines as it needs, and return the figure below it."""
     lengths_in = [_HANDLE_IN + _LETTER_IN * len(name) for name in legend]
     n_columns = max(1, min(len(legend), int(figure.get_figwidth() / max(lengths_in))))
     legend_in = _LEGEND_IN * -(-len(legend) // n_columns)
@@ -118,7 +184,7 @@ def _below_legend(figure: Figure, legend: Mapping[str, LineStyle]) -> SubFigure:
     above: SubFigure = parts[0]
     below: SubFigure = parts[1]
     handles = [
-        Line2D([], [], label=literal(name), **looks(style)) for name, style in legend.items()
+        Line2D([], [], label=literal(name), **style.keywords()) for name, style in legend.items()
     ]
     above.legend(handles=handles, loc='center left', ncol=n_columns)
     return below

@@ -1,18 +1,22 @@
 # Copyright 2026 The clip_depth_ros authors
 # SPDX-License-Identifier: Apache-2.0
-"""Point clouds as two orthographic views: from above and from the side."""
+"""Point clouds in two orthographic views: from above and from the side."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from io import BytesIO
 from typing import Final
 
 from clip_depth_ros.core.clouds import pinhole_rays, Rays
+from clip_depth_ros.evaluation.report.drawing import Picture, STYLE
+from clip_depth_ros.evaluation.report.frames import ReportFrame
 from clip_depth_ros.evaluation.report.panels import image_at
-from clip_depth_ros.evaluation.report.report_frames import ReportFrame
 from clip_depth_ros.types import Depth, Rgb
+from matplotlib import rc_context
 from matplotlib.axes import Axes
+from matplotlib.figure import Figure
 import numpy as np
 from numpy.typing import NDArray
 
@@ -25,11 +29,16 @@ Cloud = tuple[Points, NDArray[np.uint8]]
 _MOST_POINTS: Final = 100_000
 _FEW_POINTS: Final = 8_000
 
+_WIDTH_IN: Final = 7.0
+_MOST_HEIGHT_IN: Final = 10.0
+_DPI: Final = 130
+_LABELS_IN: Final = 0.35
+
 
 @dataclass(frozen=True, slots=True)
 class Extent:
     """
-    What the views show, metres.
+    The part of space that the views show, metres.
 
     Attributes
     ----------
@@ -51,7 +60,7 @@ class Extent:
 def draw_cloud(
     above: Axes, side: Axes, xyz_m: Points, rgb: NDArray[np.uint8], extent: Extent
 ) -> None:
-    """Draw a cloud, colours uint8 (N, 3), from above and from the side, at one scale each."""
+    """Draw a cloud with colours uint8 (N, 3) from above and from the side, each to scale."""
     is_shown = np.isfinite(xyz_m[:, 2])
     x, y, z = xyz_m[is_shown].T
     size = 1.0 if len(x) > _FEW_POINTS else 3.0
@@ -61,8 +70,25 @@ def draw_cloud(
     _set_up_view(side, 'up (m)', extent.far_m, (-extent.down_m, extent.up_m))
 
 
+def cloud_pictures(frame: ReportFrame) -> list[Picture]:
+    """Draw the truth and each answer as clouds at one scale; nothing without intrinsics."""
+    clouds = frame_clouds(frame)
+    if not clouds:
+        return []
+    extent = extent_of(next(iter(clouds.values())))
+    return [
+        Picture(
+            name,
+            f'{frame.caption}: {name}, from above (top) and from the side, in the colours of the '
+            'image.',
+            _cloud_png(cloud, extent),
+        )
+        for name, cloud in clouds.items()
+    ]
+
+
 def frame_clouds(frame: ReportFrame) -> Mapping[str, Cloud]:
-    """Give points and colours of the truth and of each answer; nothing without intrinsics."""
+    """Return the clouds of the truth and of each answer; nothing without intrinsics."""
     if frame.intrinsics is None:
         return {}
     height, width = frame.gt_m.shape
@@ -73,13 +99,13 @@ def frame_clouds(frame: ReportFrame) -> Mapping[str, Cloud]:
 
 
 def extent_of(cloud: Cloud) -> Extent:
-    """Give what views should show so that most of a cloud is within."""
+    """Return an extent that holds most of a cloud."""
     xyz_m, _ = cloud
     known = xyz_m[np.isfinite(xyz_m[:, 2])]
     if not known.size:
         return Extent(1.0, 1.0, 1.0, 1.0)
     far_m = 1.1 * float(np.percentile(known[:, 2], 99))
-    # What a side street lets one see must not make the rest small.
+    # A glimpse down a side street must not make the rest small.
     aside_m = min(1.1 * float(np.percentile(np.abs(known[:, 0]), 95)), 0.35 * far_m)
     up_m, down_m = (1.1 * float(np.percentile(sign * known[:, 1], 99)) for sign in (-1, 1))
     least_m = far_m / 20
@@ -90,10 +116,24 @@ def extent_of(cloud: Cloud) -> Extent:
 
 def _points(depth_m: Depth, rays: Rays, rgb: Rgb) -> Cloud:
     known = np.flatnonzero(np.isfinite(depth_m))
-    # By chance: every n-th of a regular grid makes patterns that are not there.
+    # A random choice: every n-th point of a regular grid would show patterns.
     kept = np.random.default_rng(0).permutation(known)[:_MOST_POINTS]
     z = depth_m.reshape(-1, 1)[kept]
     return np.hstack([rays.reshape(-1, 2)[kept] * z, z]), rgb.reshape(-1, 3)[kept]
+
+
+def _cloud_png(cloud: Cloud, extent: Extent) -> bytes:
+    heights_m = (2 * extent.aside_m, extent.down_m + extent.up_m)
+    per_m = _WIDTH_IN / extent.far_m
+    height_in = min(sum(heights_m) * per_m, _MOST_HEIGHT_IN) + 2 * _LABELS_IN
+    png = BytesIO()
+    with rc_context(STYLE):  # type: ignore[arg-type]
+        figure = Figure((_WIDTH_IN, height_in), dpi=_DPI, layout='constrained')
+        above, side = figure.subplots(2, 1, sharex=True, gridspec_kw={'height_ratios': heights_m})
+        draw_cloud(above, side, *cloud, extent)
+        above.set_xlabel('')
+        figure.savefig(png, format='png')
+    return png.getvalue()
 
 
 def _set_up_view(axes: Axes, label: str, far_m: float, upward_m: tuple[float, float]) -> None:
