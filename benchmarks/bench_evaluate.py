@@ -30,7 +30,8 @@ import time
 from clip_depth_ros.core.image_plan import Size
 from clip_depth_ros.errors import DataError
 from clip_depth_ros.evaluation.run.answers import Answers
-from clip_depth_ros.evaluation.run.run import evaluate_frames
+from clip_depth_ros.evaluation.run.evaluate import Evaluation
+from clip_depth_ros.evaluation.run.folder import fill_journal
 from clip_depth_ros.evaluation.score.protocols import EvaluationProtocol
 from clip_depth_ros.sources.samples import DepthSample, SampleSource, Subset
 from clip_depth_ros.types import DepthMap
@@ -53,14 +54,14 @@ class MadeUp:
         return self._n_frames
 
     def __getitem__(self, index: int) -> DepthSample:
-        """Give a frame of noise."""
-        dice = np.random.default_rng(index)
-        depth_m = dice.uniform(1, 79, self._size).astype(np.float32)
-        rgb = dice.integers(0, 255, (*self._size, 3), np.uint8)
+        """Return a frame of noise."""
+        rng = np.random.default_rng(index)
+        depth_m = rng.uniform(1, 79, self._size).astype(np.float32)
+        rgb = rng.integers(0, 255, (*self._size, 3), np.uint8)
         return DepthSample(f'frame {index}', rgb, depth_m, stamp_ns=index * 10**8)
 
     def describe(self) -> dict[str, str]:
-        """Give what decides the frames."""
+        """Return what decides the frames."""
         return {'frames': str(self._n_frames)}
 
 
@@ -71,12 +72,12 @@ class Pngs:
 
     def __init__(self, folder: Path, n_frames: int, size: Size) -> None:
         self._folder, self._n_frames = folder, n_frames
-        dice = np.random.default_rng(0)
+        rng = np.random.default_rng(0)
         rows = np.linspace(60, 3, size.height)[:, np.newaxis] * np.ones(size.width)
         for index in range(n_frames):
-            near = cv2.resize(dice.uniform(0, 40, (8, 24)), size[::-1])
-            shade = cv2.resize(dice.uniform(0, 255, (24, 72, 3)), size[::-1])
-            stored = (rows + near) * 256 * (dice.random(size) < 0.15)
+            near = cv2.resize(rng.uniform(0, 40, (8, 24)), size[::-1])
+            shade = cv2.resize(rng.uniform(0, 255, (24, 72, 3)), size[::-1])
+            stored = (rows + near) * 256 * (rng.random(size) < 0.15)
             cv2.imwrite(str(folder / f'{index}.rgb.png'), shade.astype(np.uint8))
             cv2.imwrite(str(folder / f'{index}.gt.png'), stored.astype(np.uint16))
 
@@ -91,7 +92,7 @@ class Pngs:
         return DepthSample(f'frame {index}', np.ascontiguousarray(bgr[..., ::-1]), target_m)
 
     def describe(self) -> dict[str, str]:
-        """Give what decides the frames."""
+        """Return what decides the frames."""
         return {'frames': str(self._n_frames)}
 
 
@@ -102,13 +103,13 @@ class Constantly:
         self._work = work
 
     def answer(self, samples: Sequence[DepthSample]) -> list[DepthMap | DataError]:
-        """Give the depth of each frame."""
+        """Return the depth of each frame."""
         for _ in samples:
             self._work()
         return [DepthMap(np.full(s.rgb.shape[:2], 20, np.float32)) for s in samples]
 
     def describe(self) -> dict[str, str]:
-        """Give what it is."""
+        """Return what it is."""
         return {'method': 'constant'}
 
     def close(self) -> None:
@@ -201,14 +202,15 @@ def evaluate(
     on_progress: Callable[[int, int], None] = lambda done, total: None,
 ) -> None:
     """Evaluate one predictor."""
-    evaluate_frames(
-        source, {'constant': answers}, PROTOCOL, out_dir=out_dir, identity={'bench': 1},
-        batch_size=args.batch_size, n_workers=args.workers, on_progress=on_progress,
+    evaluation = Evaluation(
+        source=source, answers={'constant': answers}, protocol=PROTOCOL,
+        batch_size=args.batch_size, n_workers=args.workers,
     )
+    fill_journal(evaluation, out_dir, {'bench': 1}, on_progress=on_progress)
 
 
 def _bare(source: SampleSource, answers: Constantly, args: argparse.Namespace) -> float:
-    """Give the frames per second of a predictor alone, always the same images."""
+    """Return the frames per second of a predictor alone, always the same images."""
     samples = [source[index] for index in range(args.batch_size)]
     n_batches = len(source) // args.batch_size
     began_s = time.perf_counter()
@@ -218,7 +220,7 @@ def _bare(source: SampleSource, answers: Constantly, args: argparse.Namespace) -
 
 
 def _products_in(wait_s: float, matrix: np.ndarray) -> int:
-    """Give how many matrix products take that long."""
+    """Return how many matrix products take that long."""
     began_s = time.perf_counter()
     for _ in range(20):
         matrix @ matrix
@@ -226,7 +228,7 @@ def _products_in(wait_s: float, matrix: np.ndarray) -> int:
 
 
 def _resident_mb() -> float:
-    """Give what this process and its workers hold."""
+    """Return what this process and its workers hold."""
     return sum(_held_mb(pid) for pid in (os.getpid(), *(p.pid for p in active_children())))
 
 

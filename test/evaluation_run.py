@@ -4,16 +4,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 import sys
 import time
 
 from clip_depth_ros.errors import DataError
-from clip_depth_ros.evaluation.run.answered_frame import Scoring
-from clip_depth_ros.evaluation.run.frame_record import FrameRecord
+from clip_depth_ros.evaluation.run.answers import Answers
+from clip_depth_ros.evaluation.run.evaluate import Evaluation
+from clip_depth_ros.evaluation.run.folder import fill_journal
+from clip_depth_ros.evaluation.run.frames import FrameRecord, Scoring
 from clip_depth_ros.evaluation.run.journal import read_journals
-from clip_depth_ros.evaluation.run.run import evaluate_frames
+from clip_depth_ros.evaluation.run.team import Shard
 from clip_depth_ros.evaluation.score.protocols import EvaluationProtocol
 from clip_depth_ros.evaluation.score.score import FrameScore
 from clip_depth_ros.sources.samples import DepthSample
@@ -104,14 +106,16 @@ SCORING = Scoring(score, flicker, follows)
 
 
 def evaluate(
-    out_dir: Path, source: Film, answers: SumOfBatch | None = None, **changes
+    out_dir: Path, source: Film, answers: Answers | Mapping[str, Answers] | None = None, *,
+    rank: int = 0, world_size: int = 1, batch_size: int = 4, n_workers: int = 2, **changes
 ) -> list[FrameRecord]:
-    """Evaluate and give what is in the journals then."""
-    keywords = {
-        'out_dir': out_dir, 'identity': IDENTITY, 'batch_size': 4, 'n_workers': 2,
-        'scoring': SCORING, **changes,
-    }
-    evaluate_frames(source, {'sum': answers or SumOfBatch()}, PLAIN, **keywords)
+    """Evaluate and return what is in the journals then."""
+    by_name = answers if isinstance(answers, Mapping) else {'sum': answers or SumOfBatch()}
+    evaluation = Evaluation(
+        source=source, answers=by_name, protocol=PLAIN, batch_size=batch_size, n_workers=n_workers
+    )
+    keywords = {'identity': IDENTITY, 'scoring': SCORING, **changes}
+    fill_journal(evaluation, out_dir, part=Shard(rank, world_size), **keywords)
     return [*read_journals(out_dir, IDENTITY)]
 
 

@@ -1,27 +1,23 @@
 # Copyright 2026 The clip_depth_ros authors
 # SPDX-License-Identifier: Apache-2.0
-"""From journals to a result: the same whoever wrote what, pooled as it is asked for."""
+"""From records of frames to a result: means, sums and problems, pooled as it is asked for."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 import math
-from pathlib import Path
 
 from clip_depth_ros.core.metrics import metrics_of, MetricSums, PixelErrors
-from clip_depth_ros.errors import OutputError
 from clip_depth_ros.evaluation.results.result import Problem, Result
+from clip_depth_ros.evaluation.run.baselines import Constant
 from clip_depth_ros.evaluation.run.collect import collect
-from clip_depth_ros.evaluation.run.frame_record import FrameRecord, to_line
-from clip_depth_ros.evaluation.run.journal import Journal
+from clip_depth_ros.evaluation.run.frames import FrameRecord
 from clip_depth_ros.evaluation.score.intervals import Resampling
 from clip_depth_ros.evaluation.score.protocols import EvaluationProtocol
 from clip_depth_ros.evaluation.score.score import FrameScore
 import numpy as np
 import pytest
-
-SAME = {'batch_size': 8}
 
 
 def record(index: int, *problems: Problem, **values: Mapping[str, float]) -> FrameRecord:
@@ -32,38 +28,30 @@ def record(index: int, *problems: Problem, **values: Mapping[str, float]) -> Fra
     return FrameRecord(index, f'frame {index}', 'drive', 100 * index, scores, problems)
 
 
-def write(out_dir: Path, *records: FrameRecord, rank: int = 0, world_size: int = 1) -> None:
-    with Journal(out_dir, SAME, rank=rank, world_size=world_size) as journal:
-        for each in records:
-            journal.add_line(each.index, to_line(each))
-
-
-def collected(out_dir: Path, n_frames: int, **changes) -> Result:
+def collected(*records: FrameRecord, predictors: Sequence[str] = ('ours',), **changes) -> Result:
     keywords = {
-        'identity': SAME, 'predictors': {'ours': {'method': 'm'}}, 'title': 'plain',
+        'answers': {name: Constant(1.0) for name in predictors}, 'title': 'plain',
         'protocol': EvaluationProtocol(), 'source': {}, 'settings': {}, 'versions': {},
-        'resampling': Resampling(200), **changes,
+        'resampling': Resampling(200), 'n_frames': len(records), **changes,
     }
-    return collect(out_dir, n_frames=n_frames, **keywords)
+    return collect(records, **keywords)
 
 
-def test_means_are_over_the_frames_that_have_a_value(tmp_path):
-    write(
-        tmp_path, record(0, ours={'a': 1.0, 'b': 5.0}), record(1, ours={'a': 2.0}),
+def test_means_are_over_the_frames_that_have_a_value():
+    estimates = collected(
+        record(0, ours={'a': 1.0, 'b': 5.0}), record(1, ours={'a': 2.0}),
         record(2, ours={'a': 6.0, 'b': 7.0}),
-    )
-    estimates = collected(tmp_path, 3).predictors['ours'].estimates
+    ).predictors['ours'].estimates
     assert (estimates['a'].mean, estimates['a'].n_frames) == (3.0, 3)
     assert (estimates['b'].mean, estimates['b'].n_frames) == (6.0, 2)
     assert 1.0 <= estimates['a'].low < 3.0 < estimates['a'].high <= 6.0
 
 
-def test_the_table_has_a_row_for_each_frame_with_any_score(tmp_path):
-    write(
-        tmp_path, record(0, ours={'a': 1.0}, rival={'a': 3.0}), record(1),
-        record(2, rival={'a': 4.0}),
+def test_the_table_has_a_row_for_each_frame_with_any_score():
+    result = collected(
+        record(0, ours={'a': 1.0}, rival={'a': 3.0}), record(1), record(2, rival={'a': 4.0}),
+        predictors=['ours', 'rival'],
     )
-    result = collected(tmp_path, 3, predictors={'ours': {}, 'rival': {}})
     assert [*result.frames.indices] == [0, 2]
     assert [*result.frames.names] == ['frame 0', 'frame 2']
     assert [*result.frames.stamps_ns] == [0, 200]
@@ -72,62 +60,45 @@ def test_the_table_has_a_row_for_each_frame_with_any_score(tmp_path):
     assert [each.n_frames for each in result.predictors.values()] == [1, 2]
 
 
-def test_predictors_come_in_the_order_they_were_asked_for(tmp_path):
-    write(tmp_path, record(0, ours={'a': 1.0}, constant={'a': 1.0}))
-    result = collected(tmp_path, 1, predictors={'constant': {}, 'ours': {}})
+def test_predictors_come_in_the_order_they_were_asked_for():
+    result = collected(
+        record(0, ours={'a': 1.0}, constant={'a': 1.0}), predictors=['constant', 'ours']
+    )
     assert [*result.predictors] == [*result.frames.values] == ['constant', 'ours']
 
 
-def test_names_keep_their_order_whatever_the_first_frame_lacks(tmp_path):
-    write(
-        tmp_path, record(0, ours={'near': 1.0, 'scale': 1.0}),
+def test_names_keep_their_order_whatever_the_first_frame_lacks():
+    result = collected(
+        record(0, ours={'near': 1.0, 'scale': 1.0}),
         record(1, ours={'near': 1.0, 'mid': 1.0, 'far': 1.0, 'scale': 1.0}),
     )
-    names = [*collected(tmp_path, 2).predictors['ours'].estimates]
+    names = [*result.predictors['ours'].estimates]
     assert names == ['near', 'mid', 'far', 'scale']
 
 
-def test_sums_are_added_up(tmp_path):
-    write(tmp_path, *(record(index, ours={'a': 1.0}) for index in range(3)))
-    sums = collected(tmp_path, 3).predictors['ours'].sums
+def test_sums_are_added_up():
+    result = collected(*(record(index, ours={'a': 1.0}) for index in range(3)))
+    sums = result.predictors['ours'].sums
     assert sums == {'n': (3.0, pytest.approx(0.3))}
 
 
-def test_problems_of_the_source_and_of_frames_are_all_there(tmp_path):
-    write(tmp_path, record(0, Problem('frame 0', 'is black'), ours={'a': 1.0}))
-    result = collected(tmp_path, 1, source_problems=[('b.bag', 'is cut off')])
+def test_problems_of_the_source_and_of_frames_are_all_there():
+    black = record(0, Problem('frame 0', 'is black'), ours={'a': 1.0})
+    result = collected(black, source_problems=[('b.bag', 'is cut off')])
     assert result.problems == [Problem('b.bag', 'is cut off'), Problem('frame 0', 'is black')]
 
 
-def test_frames_of_several_processes_give_what_one_gives(tmp_path):
-    values = np.random.default_rng(0).normal(size=10).tolist()
-    records = [record(index, ours={'a': value}) for index, value in enumerate(values)]
-    write(tmp_path / 'one', *records)
-    write(tmp_path / 'two', *records[5:], rank=0, world_size=2)
-    write(tmp_path / 'two', *records[:6], rank=1, world_size=2)
-    assert collected(tmp_path / 'one', 10) == collected(tmp_path / 'two', 10)
-
-
-def test_frames_that_nobody_wrote_are_missed(tmp_path):
-    write(tmp_path, record(0, ours={'a': 1.0}))
-    with pytest.raises(OutputError, match='2 of 3 frames are not in the journals'):
-        collected(tmp_path, 3)
-
-
-def test_without_any_score_nothing_is_estimated(tmp_path):
-    write(tmp_path, record(0, Problem('frame 0', 'is black')))
-    ours = collected(tmp_path, 1).predictors['ours']
+def test_without_any_score_nothing_is_estimated():
+    ours = collected(record(0, Problem('frame 0', 'is black'))).predictors['ours']
     assert (ours.n_frames, ours.estimates) == (0, {})
     assert math.isnan(ours.scale_spread)
 
 
-def test_the_spread_of_scales_is_that_of_their_logarithms(tmp_path):
-    write(tmp_path, *(
+def test_the_spread_of_scales_is_that_of_their_logarithms():
+    result = collected(*(
         record(index, ours={'scale': scale}) for index, scale in enumerate([1.0, math.e**0.2])
     ))
-    assert collected(tmp_path, 2).predictors['ours'].scale_spread == pytest.approx(
-        0.2 / math.sqrt(2)
-    )
+    assert result.predictors['ours'].scale_spread == pytest.approx(0.2 / math.sqrt(2))
 
 
 def frames_of_pixels() -> list[tuple[np.ndarray, np.ndarray]]:
@@ -141,24 +112,24 @@ def metrics(pred: np.ndarray, gt: np.ndarray) -> dict[str, float]:
     return {f'none/{name}': value for name, value in asdict(of_all).items()}
 
 
-def test_pooled_metrics_are_those_of_all_pixels_in_one_image(tmp_path):
+def test_pooled_metrics_are_those_of_all_pixels_in_one_image():
     frames = frames_of_pixels()
-    write(tmp_path, *(record(i, ours=metrics(*each)) for i, each in enumerate(frames)))
+    records = [record(i, ours=metrics(*each)) for i, each in enumerate(frames)]
     by_pixel = EvaluationProtocol(aggregation='pixel')
-    estimates = collected(tmp_path, 3, protocol=by_pixel).predictors['ours'].estimates
+    estimates = collected(*records, protocol=by_pixel).predictors['ours'].estimates
     expected = metrics(*map(np.concatenate, zip(*frames, strict=True)))
     del expected['none/n']
     assert {name: estimates[name].mean for name in expected} == pytest.approx(expected)
     assert all(estimates[name].low <= estimates[name].high for name in expected)
 
 
-def test_what_is_no_metric_of_pixels_stays_a_mean_over_images(tmp_path):
-    write(tmp_path, *(
+def test_what_is_no_metric_of_pixels_stays_a_mean_over_images():
+    records = [
         record(i, ours={'none/n': n, 'coverage': c, 'flicker': c, 'flicker/n': n})
         for i, (n, c) in enumerate([(10, 0.5), (1000, 1.0)])
-    ))
+    ]
     by_pixel = EvaluationProtocol(aggregation='pixel')
-    estimates = collected(tmp_path, 2, protocol=by_pixel).predictors['ours'].estimates
+    estimates = collected(*records, protocol=by_pixel).predictors['ours'].estimates
     assert {name: each.mean for name, each in estimates.items()} == {
         'none/n': 505.0, 'coverage': 0.75, 'flicker': 0.75, 'flicker/n': 505.0
     }

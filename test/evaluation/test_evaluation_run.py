@@ -15,14 +15,14 @@ import threading
 import time
 
 from clip_depth_ros.errors import ConfigError, OutputError
-from clip_depth_ros.evaluation.results.result import Problem
+from clip_depth_ros.evaluation.results.result import Problem, Result
 from clip_depth_ros.evaluation.run.baselines import UniformRandom
-from clip_depth_ros.evaluation.run.frame_record import FrameRecord, to_line
-from clip_depth_ros.evaluation.run.frame_team import Step
+from clip_depth_ros.evaluation.run.evaluate import evaluate as evaluate_in_memory, Evaluation
+from clip_depth_ros.evaluation.run.folder import evaluate_in_folder, shard_from, wait_for_all
+from clip_depth_ros.evaluation.run.frames import FrameRecord, SCORING as REAL_SCORING
 from clip_depth_ros.evaluation.run.identity import identity_of
-from clip_depth_ros.evaluation.run.journal import Journal, read_journals
-from clip_depth_ros.evaluation.run.run import evaluate_frames, frames_of, plan
-from clip_depth_ros.evaluation.run.shards import Shard, shard_from, wait_for_all
+from clip_depth_ros.evaluation.run.journal import Journal, to_line
+from clip_depth_ros.evaluation.run.team import frames_of, plan, Shard, Step
 from clip_depth_ros.evaluation.score.protocols import EvaluationProtocol
 from evaluation_run import evaluate, Film, IDENTITY, PLAIN, SCORING, SumOfBatch
 from hypothesis import given, strategies as st
@@ -135,13 +135,43 @@ class Stamped(Ramps):
         return dataclasses.replace(super().__getitem__(index), stamp_ns=10**8 * index)
 
 
+def in_folder(out_dir: Path, source: Film, **changes) -> Result | None:
+    evaluation = Evaluation(
+        source=source, answers={'random': UniformRandom(1.0, 80.0, 0)}, protocol=PLAIN,
+        batch_size=4,
+    )
+    return evaluate_in_folder(evaluation, out_dir, evaluation.identity(), **changes)
+
+
+def test_frames_of_several_processes_give_the_result_that_one_gives(tmp_path):
+    one = in_folder(tmp_path / 'one', Stamped(10))
+    assert in_folder(tmp_path / 'two', Stamped(10), part=Shard(1, 2)) is None
+    two = in_folder(tmp_path / 'two', Stamped(10), part=Shard(0, 2))
+    assert repr(two) == repr(one)  # NaN is not equal to itself
+
+
+def test_what_is_written_on_the_way_does_not_change_the_result(tmp_path):
+    random = {'random': UniformRandom(1.0, 80.0, 0)}
+    in_memory = evaluate_in_memory(Stamped(10), random, PLAIN, batch_size=4)
+    in_workers = evaluate_in_memory(Stamped(10), random, PLAIN, batch_size=4, n_workers=2)
+    assert repr(in_folder(tmp_path, Stamped(10))) == repr(in_memory) == repr(in_workers)
+
+
+def test_journals_that_vanish_at_the_end_are_missed(tmp_path):
+    def vanish(done: int, total: int) -> None:
+        if done == total:
+            forget(tmp_path, 2, 3)
+
+    with pytest.raises(OutputError, match='2 of 10 frames are not in the journals'):
+        in_folder(tmp_path, Stamped(10), on_waiting=vanish)
+
+
 def test_real_scores_do_not_know_of_interruptions_either(tmp_path):
     def run(out_dir: Path) -> list[FrameRecord]:
-        evaluate_frames(
-            Stamped(10), {'random': UniformRandom(1.0, 80.0, 0)}, PLAIN, out_dir=out_dir,
-            identity=IDENTITY, batch_size=3, n_workers=2,
+        return evaluate(
+            out_dir, Stamped(10), {'random': UniformRandom(1.0, 80.0, 0)}, batch_size=3,
+            scoring=REAL_SCORING,
         )
-        return [*read_journals(out_dir, IDENTITY)]
 
     whole = run(tmp_path)
     forget(tmp_path, 4, 5, 9)
@@ -166,21 +196,13 @@ def test_a_batch_of_which_no_frame_can_be_read_asks_nobody(tmp_path):
 
 def test_an_answer_that_is_missing_is_a_problem_of_that_predictor(tmp_path):
     answers = {'ours': SumOfBatch(), 'rival': SumOfBatch(fails_on=['frame 1'])}
-    evaluate_frames(
-        Film(2), answers, PLAIN, out_dir=tmp_path, identity=IDENTITY, batch_size=4, n_workers=1,
-        scoring=SCORING,
-    )
-    frame = evaluate(tmp_path, Film(2))[1]
+    frame = evaluate(tmp_path, Film(2), answers)[1]
     assert frame.scores['rival'].values == {'coverage': 0.0}
     assert frame.problems == [Problem('frame 1, rival', 'not recorded')]
 
 
 def test_a_frame_without_truth_is_one_problem_however_many_predictors(tmp_path):
-    evaluate_frames(
-        Film(14), {'ours': SumOfBatch(), 'rival': SumOfBatch()}, PLAIN, out_dir=tmp_path,
-        identity=IDENTITY, batch_size=4, n_workers=1, scoring=SCORING,
-    )
-    records = evaluate(tmp_path, Film(14))
+    records = evaluate(tmp_path, Film(14), {'ours': SumOfBatch(), 'rival': SumOfBatch()})
     assert problems(records) == [Problem('frame 13', 'no ground truth counts')]
 
 

@@ -5,7 +5,7 @@
 from __future__ import annotations
 
 from clip_depth_ros.errors import ImageError
-from clip_depth_ros.evaluation.run.flip_average import flip_averaged
+from clip_depth_ros.evaluation.run.answers import flip_averaged
 from clip_depth_ros.types import DepthMap
 import numpy as np
 import pytest

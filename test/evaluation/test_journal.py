@@ -10,13 +10,16 @@ from pathlib import Path
 
 from clip_depth_ros.errors import OutputError
 from clip_depth_ros.evaluation.results.result import Problem
-from clip_depth_ros.evaluation.run.frame_record import FrameRecord, from_line, to_line
+from clip_depth_ros.evaluation.run.frames import FrameRecord
 from clip_depth_ros.evaluation.run.journal import (
     forget_journal,
+    from_line,
     Journal,
     JournalWatch,
     read_journals,
+    to_line,
 )
+from clip_depth_ros.evaluation.run.team import Shard
 from clip_depth_ros.evaluation.score.score import FrameScore
 from hypothesis import given, strategies as st
 import numpy as np
@@ -33,9 +36,9 @@ def record(index: int, value: float = 0.5) -> FrameRecord:
 
 
 def write(out_dir: Path, *indices: int, rank: int = 0, world_size: int = 1, value: float = 0.5):
-    with Journal(out_dir, SAME, rank=rank, world_size=world_size) as journal:
+    with Journal(out_dir, SAME, Shard(rank, world_size)) as journal:
         for index in indices:
-            journal.add_line(index, to_line(record(index, value)))
+            journal.add(record(index, value))
 
 
 def written(out_dir: Path) -> list[int]:
@@ -69,7 +72,7 @@ def test_a_journal_has_one_line_on_what_it_is_of_and_one_for_each_frame(tmp_path
 
 def test_a_frame_is_in_the_file_as_soon_as_it_was_added(tmp_path):
     with Journal(tmp_path, SAME) as journal:
-        journal.add_line(4, to_line(record(4)))
+        journal.add(record(4))
         assert written(tmp_path) == [4]
 
 
@@ -134,9 +137,9 @@ def test_processes_that_start_together_by_force_leave_each_others_journals(tmp_p
     """Each removes its own old one: that of another may be a new one by now."""
     write(tmp_path, 0, rank=0, world_size=2)
     write(tmp_path, 1, rank=1, world_size=2)
-    with Journal(tmp_path, OTHER, rank=0, world_size=2, force=True) as first:
-        first.add_line(5, to_line(record(5)))
-        with Journal(tmp_path, OTHER, rank=1, world_size=2, force=True) as second:
+    with Journal(tmp_path, OTHER, Shard(0, 2), force=True) as first:
+        first.add(record(5))
+        with Journal(tmp_path, OTHER, Shard(1, 2), force=True) as second:
             assert second.done == {5}
     assert written(tmp_path) == []
 
@@ -150,8 +153,8 @@ def test_two_processes_do_not_write_one_journal(tmp_path):
 def test_what_is_being_written_is_not_removed_by_force(tmp_path, world_size):
     with Journal(tmp_path, SAME) as running:
         with pytest.raises(OutputError, match='another process is writing'):
-            Journal(tmp_path, OTHER, world_size=world_size, force=True)
-        running.add_line(3, to_line(record(3)))
+            Journal(tmp_path, OTHER, Shard(0, world_size), force=True)
+        running.add(record(3))
     assert written(tmp_path) == [3]
 
 

@@ -10,12 +10,12 @@ import subprocess
 import sys
 
 from clip_depth_ros.errors import OutputError
-from clip_depth_ros.evaluation.run.run_lock import run_lock
+from clip_depth_ros.evaluation.run.folder import run_lock
 import pytest
 
 HOLDS = """
 import sys, time
-from clip_depth_ros.evaluation.run.run_lock import run_lock
+from clip_depth_ros.evaluation.run.folder import run_lock
 with run_lock(sys.argv[1], 0):
     print('held', flush=True)
     time.sleep(60)
@@ -66,7 +66,7 @@ def test_a_lock_that_was_let_go_of_while_it_was_opened_is_not_taken_for_one(tmp_
     """The file is removed with the lock: who has opened it before must look again."""
     first = run_lock(tmp_path, 0)
     first.__enter__()
-    from clip_depth_ros.evaluation.run import run_lock as module
+    from clip_depth_ros.evaluation.run import journal as module
 
     flock = module.fcntl.flock
 

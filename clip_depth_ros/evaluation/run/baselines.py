@@ -4,14 +4,17 @@
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import closing
+from concurrent.futures import ThreadPoolExecutor
 import hashlib
+from itertools import islice
+import pickle
+import threading
 
 from clip_depth_ros.core.baselines import BestConstant, DepthSums, prior_at, prior_of
 from clip_depth_ros.core.image_plan import Size
 from clip_depth_ros.errors import DataError
-from clip_depth_ros.evaluation.run.reading import read_frames
 from clip_depth_ros.evaluation.score.prepare import valid_gt
 from clip_depth_ros.evaluation.score.protocols import EvaluationProtocol
 from clip_depth_ros.sources.samples import DepthSample, SampleSource
@@ -188,12 +191,20 @@ def fit_prior(source: SampleSource, protocol: EvaluationProtocol, n_workers: int
 def _truths(
     source: SampleSource, protocol: EvaluationProtocol, n_workers: int
 ) -> Iterator[tuple[Depth, NDArray[np.bool_]]]:
-    """Give the ground truth of each frame that can be read, with what counts of it."""
-    indices = range(len(source))
-    with closing(
-        read_frames(source, indices, n_workers=n_workers, n_ahead=2 * n_workers)
-    ) as frames:
-        for frame in frames:
+    """
+    Yield the ground truth of each frame that can be read, with what counts of it.
+
+    Frames are read ahead in threads, each with its own copy of the source: there is no predictor
+    yet that threads could disturb (see :mod:`clip_depth_ros.evaluation.run.workers`).
+    """
+    reader, left = _Reader(source), iter(range(len(source)))
+    pool = ThreadPoolExecutor(max(1, n_workers), 'read')
+    try:
+        ahead = islice(left, 2 * n_workers + 1)
+        reading = deque(pool.submit(reader.read, index) for index in ahead)
+        while reading:
+            frame = reading.popleft().result()
+            reading.extend(pool.submit(reader.read, index) for index in islice(left, 1))
             try:
                 if isinstance(frame, DataError):
                     raise frame
@@ -201,3 +212,23 @@ def _truths(
             except DataError:
                 continue  # the evaluation itself names it
             yield frame.target_m, counts
+    finally:
+        pool.shutdown(wait=False, cancel_futures=True)  # Ctrl-C ends at once
+
+
+class _Reader:
+    """Reads frames in any thread: files are not read by two threads at once."""
+
+    def __init__(self, source: SampleSource) -> None:
+        self._pickled = pickle.dumps(source)
+        self._local = threading.local()
+
+    def read(self, index: int) -> DepthSample | DataError:
+        """Return a frame, or why it cannot be read."""
+        if not hasattr(self._local, 'source'):
+            self._local.source = pickle.loads(self._pickled)
+        source: SampleSource = self._local.source
+        try:
+            return source[index]
+        except DataError as error:
+            return error

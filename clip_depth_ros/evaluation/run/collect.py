@@ -1,6 +1,6 @@
 # Copyright 2026 The clip_depth_ros authors
 # SPDX-License-Identifier: Apache-2.0
-"""From the journals of an evaluation to its result: columns, means, intervals."""
+"""From the records of frames to a result: columns, means, intervals."""
 
 from __future__ import annotations
 
@@ -8,10 +8,8 @@ from array import array
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import groupby
 import math
-import os
-from typing import Any, Final
+from typing import Final
 
-from clip_depth_ros.errors import OutputError
 from clip_depth_ros.evaluation.results.result import (
     Estimate,
     FrameTable,
@@ -19,9 +17,8 @@ from clip_depth_ros.evaluation.results.result import (
     Problem,
     Result,
 )
-from clip_depth_ros.evaluation.run.answered_frame import UNANSWERED
-from clip_depth_ros.evaluation.run.frame_record import FrameRecord
-from clip_depth_ros.evaluation.run.journal import read_journals
+from clip_depth_ros.evaluation.run.answers import Answers
+from clip_depth_ros.evaluation.run.frames import FrameRecord, UNANSWERED
 from clip_depth_ros.evaluation.score.intervals import mean_intervals, over_pixels, Resampling
 from clip_depth_ros.evaluation.score.protocols import EvaluationProtocol
 from clip_depth_ros.evaluation.score.score import FrameScore
@@ -33,10 +30,9 @@ _COLUMNS: Final = 40
 
 
 def collect(
-    out_dir: str | os.PathLike[str],
+    records: Iterable[FrameRecord],
     *,
-    identity: Mapping[str, Any],
-    predictors: Mapping[str, Mapping[str, str]],
+    answers: Mapping[str, Answers],
     title: str,
     protocol: EvaluationProtocol,
     source: Mapping[str, str],
@@ -47,16 +43,15 @@ def collect(
     resampling: Resampling,
 ) -> Result:
     """
-    Put together what all processes have written down.
+    Sum up what is known of each frame.
 
     Parameters
     ----------
-    out_dir : str or Path
-        Folder of the evaluation.
-    identity : mapping
-        Of the evaluation; other journals in the folder do not count.
-    predictors : mapping of str to mapping
-        What each says of itself, in the order of the tables.
+    records : iterable of FrameRecord
+        Of all frames, in their order.
+    answers : mapping of str to Answers
+        Predictors by name, in the order of the tables; they describe themselves when all frames
+        are there.
     title, source, settings, versions
         As :class:`Result` has them.
     protocol : EvaluationProtocol
@@ -68,24 +63,12 @@ def collect(
     resampling : Resampling
         For the intervals.
 
-    Raises
-    ------
-    OutputError
-        If frames are missing.
-
     """
-    table = _Table(predictors)
+    table = _Table(answers)
     problems = [Problem(what, why) for what, why in source_problems]
-    n_read = 0
-    for record in read_journals(out_dir, identity):
+    for record in records:
         table.add(record)
         problems += record.problems
-        n_read += 1
-    if n_read < n_frames:
-        raise OutputError(
-            f'{n_frames - n_read} of {n_frames} frames are not in the journals of '
-            f'{str(out_dir)!r}: start the evaluation again, it goes on from there'
-        )
     over_all = protocol.aggregation == 'pixel'
     return Result(
         title=title,
@@ -96,10 +79,8 @@ def collect(
         n_frames=n_frames,
         problems=problems,
         predictors={
-            name: _result(each, described, resampling, table.recordings, over_all)
-            for (name, described), each in zip(
-                predictors.items(), table.scores.values(), strict=True
-            )
+            name: _result(scores, answers[name].describe(), resampling, table.recordings, over_all)
+            for name, scores in table.scores.items()
         },
         frames=table.frames(),
     )
@@ -126,11 +107,11 @@ class _Scores:
         self.n_rows += 1
 
     def columns(self) -> dict[str, array[float]]:
-        """Give all columns, each as long as the table."""
+        """Return all columns, each as long as the table."""
         return {name: self._filled(name) for name in self._names}
 
     def _add_names(self, values: Mapping[str, float]) -> None:
-        """Put new names behind those that they come after."""
+        """Put new names after those that they follow in this frame."""
         if values.keys() <= self._columns.keys():
             return
         place = 0
@@ -168,7 +149,7 @@ class _Table:
             scores.add(record.scores.get(name))
 
     def frames(self) -> FrameTable:
-        """Give the table."""
+        """Return the table."""
         return FrameTable(
             indices=self._indices,
             names=self._names,
@@ -207,7 +188,7 @@ def _result(
 
 
 def _some_at_a_time(names: Sequence[str]) -> Iterator[list[str]]:
-    """Give names in lists that keep groups of pixels together: resampling needs memory."""
+    """Yield names in lists that keep groups of pixels together: resampling needs memory."""
     some: list[str] = []
     for _, group in groupby(names, key=lambda name: name.rpartition('/')[0]):
         some += group
@@ -219,7 +200,7 @@ def _some_at_a_time(names: Sequence[str]) -> Iterator[list[str]]:
 
 
 def _log_spread(scales: Sequence[float]) -> float:
-    """Give the standard deviation of ln of what is known (n - 1); NaN below two."""
+    """Return the standard deviation of ln of what is known (n - 1); NaN below two."""
     known = np.asarray(scales, np.float64)
     known = known[np.isfinite(known) & (known > 0)]
     return float(np.std(np.log(known), ddof=1)) if known.size > 1 else math.nan

@@ -1,6 +1,6 @@
 # Copyright 2026 The clip_depth_ros authors
 # SPDX-License-Identifier: Apache-2.0
-"""All that decides the numbers of an evaluation: only what agrees in it is put together."""
+"""All that decides the numbers of an evaluation: only frames that agree in it belong together."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from clip_depth_ros.evaluation.score.protocols import EvaluationProtocol
 from clip_depth_ros.sources.samples import SampleSource
 
 _VARIES: Final = {'device_memory_mb'}
-"""What predictors say of themselves that changes while they work."""
+"""What predictors say of themselves that changes as they work."""
 
 _LONGEST: Final = 80
 """Characters of a value that an error message shows."""
@@ -32,7 +32,7 @@ def identity_of(
     batch_size: int,
 ) -> dict[str, Any]:
     """
-    Give all that decides the numbers, as plain values.
+    Return all that decides the numbers, as plain values.
 
     Parameters
     ----------
@@ -59,7 +59,7 @@ def identity_of(
 
 
 def difference(there: Mapping[str, Any], here: Mapping[str, Any]) -> str:
-    """Say in what two identities differ; nothing if they do not."""
+    """Return in what two identities differ, in words; empty if they do not."""
     return '; '.join(islice(_differences(there, here, ''), _MOST))
 
 
@@ -72,7 +72,7 @@ def _steady(described: Mapping[str, str]) -> dict[str, str]:
 
 
 def _differences(there: Any, here: Any, name: str) -> Iterator[str]:
-    """Say what was and what is, for each plain value that differs."""
+    """Yield what was and what is, for each plain value that differs."""
     if isinstance(there, Mapping) and isinstance(here, Mapping):
         for key in {**there, **here}:
             below = f'{name}.{key}' if name else key

@@ -3,16 +3,21 @@
 """
 The journal: what is known of each frame, on disk as soon as it is known.
 
-``OUT/journal/<rank>-of-<world>.jsonl``, one for each process that shared the work, only ever
+``OUT/journal/<rank>-of-<world>.jsonl``, one for each process that shares the work, only ever
 appended to. Its first line says what decides the numbers (``identity``), each further line is one
 frame. A process that is killed at any moment leaves at most half a line, which is cut away when
-the work goes on. What is finished has no journal any more.
+the evaluation is resumed. What is finished has no journal any more.
+
+Plain files rather than a database: processes of several machines share a folder, and locks of
+databases do not hold on network file systems. Here each process appends to a file of its own, and
+reading needs no lock.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, ExitStack, suppress
+import fcntl
 import json
 import os
 from pathlib import Path
@@ -21,9 +26,12 @@ from typing import Any, BinaryIO, Final
 
 from clip_depth_ros.core.files import atomic_write_bytes, make_folder, remove_leftovers
 from clip_depth_ros.errors import OutputError
-from clip_depth_ros.evaluation.run.frame_record import FrameRecord, from_line, json_line
+from clip_depth_ros.evaluation.results.files import float_or_nan, plain
+from clip_depth_ros.evaluation.results.result import Problem
+from clip_depth_ros.evaluation.run.frames import FrameRecord
 from clip_depth_ros.evaluation.run.identity import difference
-from clip_depth_ros.evaluation.run.run_lock import lock
+from clip_depth_ros.evaluation.run.team import ALL, Shard
+from clip_depth_ros.evaluation.score.score import FrameScore
 
 FORMAT: Final = 'clip_depth_ros evaluation journal 1'
 
@@ -41,11 +49,11 @@ class Journal:
         Folder of the evaluation.
     identity : mapping
         All that decides the numbers; plain values, as JSON has them.
-    rank, world_size : int
+    part : Shard
         Which of how many processes this is.
     force : bool
-        Remove what another evaluation has left here, rather than refuse; not what is being
-        written just now.
+        Remove what another evaluation has left here, rather than refuse; but not what is being
+        written at the moment.
 
     Attributes
     ----------
@@ -64,12 +72,12 @@ class Journal:
         self,
         out_dir: str | os.PathLike[str],
         identity: Mapping[str, Any],
+        part: Shard = ALL,
         *,
-        rank: int = 0,
-        world_size: int = 1,
         force: bool = False,
     ) -> None:
-        self.path = make_folder(_folder(out_dir)) / f'{rank}-of-{world_size}.jsonl'
+        own_name = f'{part.rank}-of-{part.world_size}.jsonl'
+        self.path = make_folder(_folder(out_dir)) / own_name
         for path in _journals(out_dir):
             there = _identity_in(path)
             if there is not None and (differs := _difference(there, identity)):
@@ -79,15 +87,15 @@ class Journal:
                         'folder, or have it removed with --force'
                     )
                 # Other processes of this run replace their own; they may have done so just now.
-                if path == self.path or not path.name.endswith(f'-of-{world_size}.jsonl'):
+                if path == self.path or not path.name.endswith(f'-of-{part.world_size}.jsonl'):
                     _remove(path)
         self._file = _open_to_append(self.path, identity)
         self._synced_s = time.monotonic()
         self.done = {index for index, _, _ in _locations(out_dir, identity)}
 
-    def add_line(self, index: int, line: bytes) -> None:
+    def add(self, record: FrameRecord) -> None:
         """
-        Write down a frame that is a line already.
+        Write down a frame.
 
         It is safe if this process is killed; if power fails, after a second.
 
@@ -98,16 +106,16 @@ class Journal:
 
         """
         with _explained(self.path):
-            self._file.write(line)
+            self._file.write(to_line(record))
             self._file.flush()
             if time.monotonic() - self._synced_s > _SYNC_S:
                 os.fsync(self._file.fileno())
                 self._synced_s = time.monotonic()
-        self.done.add(index)
+        self.done.add(record.index)
 
     def close(self) -> None:
         """Let go of the file, when all of it is on the disk."""
-        with suppress(OSError):  # what could not be written was told by add_line
+        with suppress(OSError):  # what could not be written was reported by add
             os.fsync(self._file.fileno())
             self._file.close()
 
@@ -122,7 +130,7 @@ def read_journals(
     out_dir: str | os.PathLike[str], identity: Mapping[str, Any]
 ) -> Iterator[FrameRecord]:
     """
-    Give each frame that is in any journal of an evaluation once, in the order of their numbers.
+    Yield each frame that is in any journal of an evaluation once, in the order of their numbers.
 
     The order does not depend on who wrote which frame when, nor does anything added up in it.
     """
@@ -140,13 +148,13 @@ def read_journals(
 
 
 def has_journal(out_dir: str | os.PathLike[str]) -> bool:
-    """Say whether an evaluation there was begun and not finished."""
+    """Return whether an evaluation there was begun and not finished."""
     return bool(_journals(out_dir))
 
 
 def forget_journal(out_dir: str | os.PathLike[str]) -> None:
     """
-    Remove all journals, when an evaluation is finished: who starts it again wants it anew.
+    Remove all journals, when an evaluation is finished: started again, it begins anew.
 
     Processes that have written their last frame may still have theirs open.
 
@@ -184,7 +192,7 @@ class JournalWatch:
         self._indices: set[int] = set()
 
     def look(self) -> set[int]:
-        """Give all numbers so far; reads what is new."""
+        """Return all numbers so far; reads what is new."""
         for path in _journals(self._out_dir):
             if path not in self._read and not _is_of(path, self._identity):
                 continue
@@ -192,6 +200,72 @@ class JournalWatch:
                 self._indices.add(index)
                 self._read[path] = end
         return self._indices
+
+
+def to_line(record: FrameRecord) -> bytes:
+    """Return a frame as a line of JSON."""
+    return _json_line({
+        'index': record.index,
+        'name': record.name,
+        'recording': record.recording,
+        'stamp_ns': record.stamp_ns,
+        'scores': {
+            predictor: {'values': score.values, 'sums': score.sums}
+            for predictor, score in record.scores.items()
+        },
+        'problems': [[problem.what, problem.why] for problem in record.problems],
+    })
+
+
+def from_line(line: bytes) -> FrameRecord:
+    """Return the frame of a line."""
+    frame = json.loads(line)
+    return FrameRecord(
+        index=frame['index'],
+        name=frame['name'],
+        recording=frame['recording'],
+        stamp_ns=frame['stamp_ns'],
+        scores={
+            predictor: FrameScore(
+                {name: float_or_nan(value) for name, value in score['values'].items()},
+                {name: tuple(map(float_or_nan, each)) for name, each in score['sums'].items()},
+            )
+            for predictor, score in frame['scores'].items()
+        },
+        problems=[Problem(what, why) for what, why in frame['problems']],
+    )
+
+
+def lock(file: BinaryIO, path: Path, *, is_shared: bool = False) -> None:
+    """
+    Lock an open file until it is closed, at once or not at all.
+
+    A lock ends with its process, however that ends.
+
+    Parameters
+    ----------
+    file : file
+        The open file.
+    path : Path
+        Where it was opened.
+    is_shared : bool
+        Only keep out those that do not share: several may check that nobody writes.
+
+    Raises
+    ------
+    BlockingIOError
+        If another process has locked it.
+    FileNotFoundError
+        If it is not at ``path`` any more: a lock on it would keep nobody out.
+
+    """
+    fcntl.flock(file, (fcntl.LOCK_SH if is_shared else fcntl.LOCK_EX) | fcntl.LOCK_NB)
+    if not os.path.samestat(os.fstat(file.fileno()), path.stat()):
+        raise FileNotFoundError(f'{str(path)!r} was replaced')
+
+
+def _json_line(value: Any) -> bytes:
+    return json.dumps(plain(value), allow_nan=False, separators=(',', ':')).encode() + b'\n'
 
 
 def _folder(out_dir: str | os.PathLike[str]) -> Path:
@@ -205,7 +279,7 @@ def _journals(out_dir: str | os.PathLike[str]) -> list[Path]:
 def _locations(
     out_dir: str | os.PathLike[str], identity: Mapping[str, Any]
 ) -> Iterator[tuple[int, Path, int]]:
-    """Give number, file and place of each whole line about a frame."""
+    """Yield number, file and place of each whole line about a frame."""
     for path in _journals(out_dir):
         if _is_of(path, identity):
             for index, begin, _ in _frames_in(path, 0):
@@ -214,7 +288,7 @@ def _locations(
 
 def _frames_in(path: Path, begin: int) -> Iterator[tuple[int, int, int]]:
     """
-    Give number, begin and end of each line about a frame from a place on, bytes.
+    Yield number, begin and end of each line about a frame from a place on, bytes.
 
     What follows a line that is not whole, or was damaged by a loss of power, does not count.
     """
@@ -238,7 +312,7 @@ def _open_to_append(path: Path, identity: Mapping[str, Any]) -> BinaryIO:
     """Open a journal, a new one if there is none, behind its last whole line."""
     if _identity_in(path) is None:
         # Wholly or not at all: other processes read it.
-        atomic_write_bytes(path, json_line({'format': FORMAT, 'identity': identity}))
+        atomic_write_bytes(path, _json_line({'format': FORMAT, 'identity': identity}))
     with _explained(path):
         file = path.open('r+b')
         try:
@@ -278,19 +352,19 @@ def _explained(path: Path) -> Iterator[None]:
 
 
 def _is_of(path: Path, identity: Mapping[str, Any]) -> bool:
-    """Say whether a journal is of an evaluation."""
+    """Return whether a journal is of an evaluation."""
     there = _identity_in(path)
     return there is not None and not _difference(there, identity)
 
 
 def _difference(there: Mapping[str, Any], identity: Mapping[str, Any]) -> str:
-    """Say in what the identity in a journal is another one; nothing if it is not."""
-    return difference(there, json.loads(json_line(identity)))
+    """Return in what the identity in a journal is another one, in words; empty if it is not."""
+    return difference(there, json.loads(_json_line(identity)))
 
 
 def _identity_in(path: Path) -> Mapping[str, Any] | None:
     """
-    Give what a journal is of; None if it was just removed, or a loss of power left it empty.
+    Return what a journal is of; None if it was just removed, or a loss of power left it empty.
 
     Raises
     ------

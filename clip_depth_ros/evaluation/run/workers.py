@@ -98,6 +98,32 @@ class Worker:
         return reply
 
 
+class NoWorker:
+    """
+    Holds an object in this process and calls its methods at once, as :class:`Worker` does.
+
+    Parameters
+    ----------
+    build : callable
+        Makes the object.
+    parts : object
+        What ``build`` is given; they are not copied.
+
+    """
+
+    def __init__(self, build: Callable[..., object], *parts: object) -> None:
+        self._held = build(*parts)
+
+    def call(self, method: str, *arguments: object) -> Future[Any]:
+        """Call a method; what it raises, the future raises."""
+        future: Future[Any] = Future()
+        try:
+            future.set_result(getattr(self._held, method)(*arguments))
+        except Exception as error:
+            future.set_exception(error)
+        return future
+
+
 def _serve(connection: Connection) -> None:
     """Make an object, then call its methods, until the other end of the pipe is closed."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C goes to all; the first process decides

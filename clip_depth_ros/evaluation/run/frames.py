@@ -1,16 +1,15 @@
 # Copyright 2026 The clip_depth_ros authors
 # SPDX-License-Identifier: Apache-2.0
-"""One frame with everybody's answers for it, and what is written down of it."""
+"""One frame: with every predictor's answer, and what is kept of it once it has been compared."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Final, NamedTuple
 
 from clip_depth_ros.errors import DataError
 from clip_depth_ros.evaluation.results.result import Problem
-from clip_depth_ros.evaluation.run.frame_record import FrameRecord
 from clip_depth_ros.evaluation.score.flicker import flicker, follows
 from clip_depth_ros.evaluation.score.prepare import valid_gt
 from clip_depth_ros.evaluation.score.protocols import EvaluationProtocol
@@ -23,7 +22,7 @@ Answered = tuple[DepthSample, DepthMap]
 
 class Scoring(NamedTuple):
     """
-    How an answer becomes numbers; called in several threads at once.
+    How an answer becomes numbers; called in several processes at once.
 
     Attributes
     ----------
@@ -44,7 +43,7 @@ class Scoring(NamedTuple):
 SCORING: Final = Scoring(score_frame, flicker, follows)
 
 UNANSWERED: Final = FrameScore({'coverage': 0.0})
-"""Of an answer that is not there, or is nowhere where truth counts: that must not go unseen."""
+"""Of an answer that is missing, or has no depth wherever truth counts: that must show."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,6 +65,32 @@ class AnsweredFrame:
     index: int
     sample: DepthSample | DataError
     answers: Mapping[str, DepthMap | DataError] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class FrameRecord:
+    """
+    What is known of one frame.
+
+    Attributes
+    ----------
+    index : int
+        Its number in the source.
+    name, recording, stamp_ns
+        As :class:`DepthSample` has them.
+    scores : mapping of str to FrameScore
+        By predictor; those with a problem are left out.
+    problems : sequence of Problem
+        What could not be used.
+
+    """
+
+    index: int
+    name: str
+    recording: str = ''
+    stamp_ns: int | None = None
+    scores: Mapping[str, FrameScore] = field(default_factory=dict)
+    problems: Sequence[Problem] = ()
 
 
 def record_of(
@@ -114,7 +139,7 @@ def record_of(
 
 
 def _has_truth(sample: DepthSample, protocol: EvaluationProtocol) -> bool:
-    """Say whether any truth of a frame counts."""
+    """Return whether any truth of a frame counts."""
     try:
         return bool(valid_gt(sample.target_m, protocol).any())
     except DataError:  # a crop that does not fit
@@ -138,7 +163,7 @@ def _flicker(
 
 
 def _problems(name: str, failures: Mapping[str, str], n_predictors: int) -> list[Problem]:
-    """Say what failed: the frame, if it is the same for all predictors."""
+    """Return what failed: the frame alone, if the reason is the same for all predictors."""
     reasons = {*failures.values()}
     if len(failures) == n_predictors > 1 and len(reasons) == 1:
         return [Problem(name, *reasons)]
