@@ -15,6 +15,7 @@ from clip_depth_ros.ros.node.node import DepthNode
 from clip_depth_ros.settings.node import OUTPUTS
 from clip_depth_ros.types import DepthMap
 from diagnostic_msgs.msg import DiagnosticArray
+import lifecycle_msgs.srv
 import numpy as np
 from numpy.typing import NDArray
 import rclpy
@@ -85,6 +86,9 @@ class Harness:
         self.world.create_subscription(
             DiagnosticArray, '/diagnostics', self.received['diagnostics'].append, 10
         )
+        self._get_state = self.world.create_client(
+            lifecycle_msgs.srv.GetState, 'depth_node/get_state'
+        )
         self._executor = SingleThreadedExecutor(context=self.context)
         self._executor.add_node(self.node)
         self._executor.add_node(self.world)
@@ -135,6 +139,23 @@ class Harness:
         while not condition():
             assert time.monotonic() < deadline_s, 'timed out waiting'
             time.sleep(0.005)
+
+    def state(self) -> int:
+        """Return the lifecycle state as the node's own service tells it."""
+        request = lifecycle_msgs.srv.GetState.Request()
+        answer = self._get_state.call_async(request)
+        self.wait_for(answer.done)
+        return int(answer.result().current_state.id)
+
+    def diagnostics(self) -> dict[str, str]:
+        """Return the values of the newest diagnostics; empty before any."""
+        newest = self.received['diagnostics'][-1:]
+        return {value.key: value.value for array in newest for value in array.status[0].values}
+
+    def wait_for_diagnostics(self, name: str, start: str) -> str:
+        """Wait until a value of the diagnostics begins with a text, and return it."""
+        self.wait_for(lambda: self.diagnostics().get(name, '-').startswith(start))
+        return self.diagnostics()[name]
 
     def counts(self) -> dict[str, int]:
         """Give the node's counters."""

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
-from clip_depth_ros.ros.node.node import _build_predictor
+from clip_depth_ros.predictor.build import build_predictor
 from lifecycle_msgs.msg import State
 import numpy as np
 import pytest
@@ -47,7 +47,7 @@ def node_with(ros_domain: int, backbone: str) -> Iterator[StartNode]:
 
     def make(**parameters: Any) -> Harness:
         given = {'backbone': backbone, 'pretrained': 'random', 'device': 'cpu', **parameters}
-        made.append(ros_harness.make_harness(ros_domain, _build_predictor, **given))
+        made.append(ros_harness.make_harness(ros_domain, build_predictor, **given))
         return made[-1]
 
     yield make
@@ -83,7 +83,7 @@ def test_broken_weights_fail_to_configure_and_good_ones_go_on_in_the_same_proces
     harness = node_with(clip2depth_weights=str(broken))
 
     assert harness.node.trigger_configure() == FAILURE
-    assert harness.node._state_machine.current_state[0] == State.PRIMARY_STATE_UNCONFIGURED
+    assert harness.state() == State.PRIMARY_STATE_UNCONFIGURED
     assert 'broken.safetensors' in harness.node._health().transition_error
 
     assert harness.change(clip2depth_weights=str(good)).successful
@@ -163,3 +163,19 @@ def test_settings_that_matter_change_while_it_runs(node_with: StartNode, good: P
     assert harness.change(max_depth_m=middle, flip=True, temperature=1.0).successful
     after = depth_of_one_image(harness, 2 * SECOND)
     np.testing.assert_array_equal(np.isposinf(after), before > np.float32(middle))
+
+
+def test_a_change_that_only_clip_can_refuse_is_told_and_the_node_goes_on(node_with: StartNode):
+    """Whether a backbone is a ResNet shows when it is there: no setting says so."""
+    harness = node_with(method='depthclip')
+    assert harness.node.start()
+    before = depth_of_one_image(harness, SECOND)
+    assert harness.change(features='official', temperature=1.0).successful
+    told = harness.wait_for_diagnostics('parameters', 'not in force')
+    assert "features is 'auto' and not 'official'" in told
+    assert "set features='dense'" in harness.node._health().change_error
+    np.testing.assert_array_equal(depth_of_one_image(harness, 2 * SECOND), before)
+
+    assert harness.change(features='dense').successful
+    assert np.abs(depth_of_one_image(harness, 3 * SECOND) - before).max() > 1e-3
+    harness.wait_for_diagnostics('parameters', 'in force')

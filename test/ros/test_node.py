@@ -6,6 +6,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 import math
+import threading
 import time
 from typing import Any
 
@@ -54,10 +55,6 @@ def active(make: MakeHarness, *outputs: str, **kwargs: Any) -> Harness:
     harness.listen(*outputs)
     harness.wait_until_connected()
     return harness
-
-
-def state_of(harness: Harness) -> int:
-    return int(harness.node._state_machine.current_state[0])
 
 
 def stamps(messages: list[Any]) -> list[int]:
@@ -316,7 +313,7 @@ def test_a_camera_info_forgotten_while_depth_is_computed_is_used_all_the_same(ma
     harness.wait_for(lambda: harness.node._pipeline._infos.newest() is not None)
     harness.send(9 * SECOND, rgb_image())
     harness.wait_for(lambda: harness.counts().get('received') == 1)
-    harness.wait_for(lambda: harness.node._worker._newest is None)
+    harness.wait_for(lambda: not harness.node._predicting._worker._waiting)
     time.sleep(0.1)
     harness.send(1 * SECOND, info=camera_info())
     harness.wait_for(lambda: harness.node._pipeline._infos.find(9 * SECOND) is None)
@@ -382,11 +379,11 @@ def test_a_configure_that_fails_says_why_and_can_be_tried_again(make):
 
     harness = make(build)
     assert harness.node.trigger_configure() == FAILURE
-    assert state_of(harness) == State.PRIMARY_STATE_UNCONFIGURED
+    assert harness.state() == State.PRIMARY_STATE_UNCONFIGURED
     assert 'no weights at /nowhere' in harness.node._health().transition_error
     is_there = True
     assert harness.node.trigger_configure() == SUCCESS
-    assert state_of(harness) == State.PRIMARY_STATE_INACTIVE
+    assert harness.state() == State.PRIMARY_STATE_INACTIVE
 
 
 @pytest.mark.parametrize(('name', 'value'), [
@@ -405,7 +402,7 @@ def test_an_activate_that_fails_leaves_nothing_behind_and_can_be_tried_again(mak
     assert harness.node.trigger_configure() == SUCCESS
     assert harness.node.trigger_activate() == FAILURE
     harness.wait_for(lambda: harness._image.get_subscription_count() == 0)
-    assert harness.node._worker.join(5.0)
+    assert harness.node._pipeline is None
     assert harness.node.trigger_activate() == FAILURE
     assert harness.node.trigger_cleanup() == SUCCESS
 
@@ -542,7 +539,10 @@ def test_a_parameter_cannot_be_deleted(make, is_configured):
 def test_a_parameter_that_nobody_knows_is_reported(make, capfd):
     make(temprature=0.3)
     said = capfd.readouterr().err
-    assert "'temprature' is unknown here and has no effect; did you mean 'temperature'?" in said
+    assert "'temprature' is unknown here and has no effect; did you mean 'temperature'?" in said, (
+        "rclpy's Node._parameter_overrides is gone: ros/node/parameters.py asks it for the names "
+        'that were given from outside'
+    )
 
 
 def test_weights_may_be_switched_through_the_lifecycle_without_a_new_process(make):
@@ -560,6 +560,193 @@ def test_weights_may_be_switched_through_the_lifecycle_without_a_new_process(mak
     assert harness.change(backbone='tiny').successful
     assert harness.node.start()
     assert built == ['RN50-quickgelu', 'tiny']
+
+
+# --------------------------------------------------------------------------- building a change
+
+
+class Builder:
+    """Build fakes that answer the temperature as depth, behind a gate; note who does it."""
+
+    def __init__(self) -> None:
+        self.gate = threading.Event()
+        self.gate.set()
+        self.begun: list[float] = []
+        self.threads: set[int] = set()
+        self.predictors: list[FakePredictor] = []
+
+    def __call__(self, settings: Any, previous: Any) -> FakePredictor:
+        self.begun.append(settings.temperature)
+        self.threads.add(threading.get_ident())
+        assert self.gate.wait(ros_harness.TIMEOUT_S)
+        if settings.temperature > 50.0:
+            raise WeightsError('too hot to build')
+        self.predictors.append(Spied(settings.temperature, self.threads))
+        return self.predictors[-1]
+
+
+class Spied(FakePredictor):
+    """A fake that notes the threads that use it."""
+
+    def __init__(self, depth_m: float, threads: set[int]) -> None:
+        super().__init__(depth_m)
+        self._threads = threads
+
+    def predict(self, rgb: Any) -> Any:
+        self._threads.add(threading.get_ident())
+        return super().predict(rgb)
+
+    def describe(self) -> Any:
+        self._threads.add(threading.get_ident())
+        return super().describe()
+
+    def reset(self) -> None:
+        self._threads.add(threading.get_ident())
+        super().reset()
+
+
+def depth_after(harness: Harness, stamp_ns: int) -> float:
+    """Send an image and return its depth, which is the temperature in force."""
+    harness.send(stamp_ns, rgb_image())
+    harness.wait_for(lambda: stamp_ns in stamps(harness.received['depth']))
+    message = harness.received['depth'][stamps(harness.received['depth']).index(stamp_ns)]
+    return round(float(np.frombuffer(message.data, np.float32)[0]), 3)
+
+
+def test_a_change_is_answered_at_once_and_built_by_the_worker_alone(make):
+    builder = Builder()
+    harness = active(make, 'depth', build=builder)
+    assert builder.threads == {threading.get_ident()}  # configure, before there was a worker
+    builder.threads.clear()
+    builder.gate.clear()
+
+    assert harness.change(temperature=0.5).successful
+    harness.wait_for(lambda: builder.begun == [0.1, 0.5])
+    being_built = harness.wait_for_diagnostics('parameters', 'being built')
+    assert being_built == 'being built: temperature is 0.1 and not 0.5'
+    builder.gate.set()
+    assert depth_after(harness, SECOND) == 0.5
+    harness.send(SECOND // 2, rgb_image())  # time jumps back: the predictor is reset
+    harness.wait_for(lambda: builder.predictors[-1].n_resets == 1)
+    harness.wait_for_diagnostics('parameters', 'in force')
+    assert builder.threads == {harness.node._predicting._worker._thread.ident}
+
+
+def test_a_change_that_cannot_be_built_leaves_the_old_settings_in_force_and_is_told(make, capfd):
+    builder = Builder()
+    harness = active(make, 'depth', build=builder)
+    assert harness.change(temperature=99.0, cloud_stride=3).successful
+    told = harness.wait_for_diagnostics('parameters', 'not in force')
+    assert told == 'not in force: temperature is 0.1 and not 99.0, cloud_stride is 1 and not 3'
+    status = harness.received['diagnostics'][-1].status[0]
+    assert status.level == DiagnosticStatus.WARN
+    assert status.message.endswith('too hot to build')
+    assert harness.diagnostics()['last_error'] == 'too hot to build'
+    assert depth_after(harness, 1 * SECOND) == 0.1
+    assert 'changed parameters are not in force: too hot to build' in capfd.readouterr().err
+    assert harness.node.get_parameter('temperature').value == 99.0
+
+    assert harness.change(temperature=0.1).successful  # back to what is in force
+    harness.wait_for_diagnostics('parameters', 'in force')
+    assert harness.node._predicting.settings.cloud_stride == 3
+    assert harness.node._health().change_error == ''
+    assert depth_after(harness, 2 * SECOND) == 0.1
+
+
+def test_a_change_that_failed_may_be_asked_for_again(make):
+    builder = Builder()
+    harness = active(make, build=builder)
+    for n in (1, 2):
+        assert harness.change(temperature=99.0).successful
+        harness.wait_for(lambda n=n: builder.begun.count(99.0) == n)
+        harness.wait_for(lambda: harness.node._health().change_error)
+
+
+def test_of_rapid_changes_the_last_is_built_and_those_between_are_not(make):
+    builder = Builder()
+    harness = active(make, 'depth', build=builder)
+    builder.gate.clear()
+    assert harness.change(temperature=0.2).successful
+    harness.wait_for(lambda: builder.begun == [0.1, 0.2])
+    for temperature in (0.3, 0.4, 0.5):
+        assert harness.change(temperature=temperature).successful
+    builder.gate.set()
+    assert depth_after(harness, SECOND) == 0.5
+    assert builder.begun == [0.1, 0.2, 0.5]
+
+
+def test_a_change_taken_back_while_it_is_built_is_not_in_force(make):
+    builder = Builder()
+    harness = active(make, 'depth', build=builder)
+    builder.gate.clear()
+    assert harness.change(temperature=0.2).successful
+    harness.wait_for(lambda: builder.begun == [0.1, 0.2])
+    assert harness.change(temperature=0.1).successful
+    builder.gate.set()
+    assert depth_after(harness, SECOND) == 0.1
+
+
+def test_changes_while_images_stream_in_lose_no_frame_to_an_error(make):
+    builder = Builder()
+    harness = active(make, 'depth', build=builder)
+    for i in range(1, 41):
+        harness.send(i * SECOND, rgb_image())
+        if i % 4 == 0:
+            assert harness.change(temperature=i / 10).successful
+        time.sleep(0.005)
+    assert depth_after(harness, 41 * SECOND) == 4.0
+    assert harness.counts().get('failed', 0) == 0
+    rising = [float(np.frombuffer(m.data, np.float32)[0]) for m in harness.received['depth']]
+    assert rising == sorted(rising)
+
+
+@pytest.mark.parametrize('end', ['cleanup', 'shutdown', 'destroy'])
+def test_a_node_may_end_while_a_change_is_being_built(make, end):
+    builder = Builder()
+    harness = active(make, 'depth', build=builder)
+    builder.gate.clear()
+    assert harness.change(temperature=0.5).successful
+    harness.wait_for(lambda: builder.begun == [0.1, 0.5])
+    if end != 'shutdown':
+        assert harness.node.trigger_deactivate() == SUCCESS  # at once
+    threading.Timer(0.2, builder.gate.set).start()
+    if end == 'cleanup':
+        assert harness.node.trigger_cleanup() == SUCCESS
+        assert harness.node.start()
+    elif end == 'shutdown':
+        assert harness.node.trigger_shutdown() == SUCCESS
+    else:
+        harness.node._release()
+    assert builder.predictors[1].is_closed
+    assert harness.counts().get('failed', 0) == 0
+
+
+def test_a_cleanup_that_cannot_wait_any_longer_says_so_and_the_node_goes_on(make, monkeypatch):
+    import clip_depth_ros.ros.node.worker as worker
+
+    monkeypatch.setattr(worker, '_END_S', 0.05)
+    builder = Builder()
+    harness = active(make, 'depth', build=builder)
+    builder.gate.clear()
+    assert harness.change(temperature=0.5).successful
+    harness.wait_for(lambda: builder.begun == [0.1, 0.5])
+    assert harness.node.trigger_deactivate() == SUCCESS
+    assert harness.node.trigger_cleanup() == FAILURE
+    assert 'still being computed' in harness.node._health().transition_error
+    assert harness.node.trigger_activate() == FAILURE
+    builder.gate.set()
+    harness.wait_for(lambda: harness.node.trigger_activate() == SUCCESS)
+    assert depth_after(harness, SECOND) == 0.5
+
+
+def test_a_change_of_an_inactive_node_is_built_too(make):
+    builder = Builder()
+    harness = make(builder)
+    assert harness.node.trigger_configure() == SUCCESS
+    assert harness.change(temperature=99.0).successful
+    harness.wait_for(lambda: 'too hot' in harness.node._health().change_error)
+    assert harness.change(temperature=0.5).successful
+    harness.wait_for(lambda: harness.node._predicting.settings.temperature == 0.5)
 
 
 # --------------------------------------------------------------------------- QoS, diagnostics
@@ -669,4 +856,4 @@ def test_an_empty_list_from_the_command_line_means_the_preset(make):
     """``-p bins_m:=[]`` has no type and reaches rclpy as no value."""
     harness = make(bins_m=None, depth_words=[])
     assert harness.node.trigger_configure() == SUCCESS
-    assert harness.node._settings.bins_m == ()
+    assert harness.node._predicting.settings.bins_m == ()

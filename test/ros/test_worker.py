@@ -27,12 +27,12 @@ class Gated:
 
 def test_the_newest_item_is_worked_on_and_the_overtaken_one_is_reported():
     work = Gated()
-    worker = LatestWorker(work)
+    worker = LatestWorker(job=work)
     worker.start()
-    assert worker.submit(1) is False
+    assert worker.submit('job', 1) is False
     assert work.begun.acquire(timeout=TIMEOUT_S)
-    assert worker.submit(2) is False
-    assert worker.submit(3) is True
+    assert worker.submit('job', 2) is False
+    assert worker.submit('job', 3) is True
     work.gate.release(2)
     assert work.begun.acquire(timeout=TIMEOUT_S)
     worker_done = threading.Event()
@@ -45,12 +45,13 @@ def test_the_newest_item_is_worked_on_and_the_overtaken_one_is_reported():
 
 def test_stopping_discards_what_waits_and_lets_the_item_in_hand_finish():
     work = Gated()
-    worker = LatestWorker(work)
+    worker = LatestWorker(job=work)
     worker.start()
-    worker.submit(1)
+    worker.submit('job', 1)
     assert work.begun.acquire(timeout=TIMEOUT_S)
-    worker.submit(2)
-    assert worker.stop() is True
+    worker.submit('job', 2)
+    assert worker.discard('job') is True
+    worker.stop()
     assert worker.join(0.01) is False
     work.gate.release(2)
     assert worker.join(TIMEOUT_S) is True
@@ -58,9 +59,41 @@ def test_stopping_discards_what_waits_and_lets_the_item_in_hand_finish():
 
 
 def test_an_idle_worker_stops_at_once():
-    worker = LatestWorker(lambda item: None)
+    worker = LatestWorker(job=lambda item: None)
     worker.start()
-    assert worker.is_alive()
-    assert worker.stop() is False
+    assert worker.is_working()
+    assert worker.discard('job') is False
+    worker.stop()
     assert worker.join(TIMEOUT_S)
-    assert not worker.is_alive()
+    assert not worker.is_working()
+
+
+def test_the_more_urgent_kind_goes_first_and_each_kind_keeps_its_newest():
+    work = Gated()
+    done: list[str] = []
+    worker = LatestWorker(urgent=lambda text: done.append(text), job=work)
+    worker.start()
+    worker.submit('job', 1)
+    assert work.begun.acquire(timeout=TIMEOUT_S)
+    worker.submit('job', 2)
+    assert worker.submit('urgent', 'a') is False
+    assert worker.submit('urgent', 'b') is True
+    work.gate.release(1)
+    assert work.begun.acquire(timeout=TIMEOUT_S)  # the second job
+    assert done == ['b']
+    work.gate.release(1)
+    worker.stop()
+    assert worker.join(TIMEOUT_S)
+
+
+def test_what_waits_when_the_worker_is_stopped_is_not_done():
+    work = Gated()
+    worker = LatestWorker(job=work)
+    worker.start()
+    worker.submit('job', 1)
+    assert work.begun.acquire(timeout=TIMEOUT_S)
+    worker.submit('job', 2)
+    worker.stop()
+    work.gate.release(2)
+    assert worker.join(TIMEOUT_S)
+    assert work.done == [1]

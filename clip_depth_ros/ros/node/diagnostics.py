@@ -39,6 +39,10 @@ class Health:
         Why there is no cloud and no camera_info; empty if there is.
     transition_error : str
         Why the last transition failed; empty if it did not.
+    change_error : str
+        Why changed parameters are not in force; empty if they are, or are being built.
+    changes : str
+        Which settings in force differ from the parameters; empty if none do.
     image_error, image_error_age_s
         The newest error with an image and its age in seconds; empty if none.
     predictor : mapping
@@ -58,6 +62,8 @@ class Health:
     last_image_age_s: float | None
     camera_problem: str
     transition_error: str
+    change_error: str
+    changes: str
     image_error: str
     image_error_age_s: float
     image_topic: str
@@ -81,6 +87,9 @@ def _verdict(health: Health) -> tuple[bytes, str]:
     """Give the level and the sentence for the most urgent thing there is to say."""
     if health.transition_error:
         return DiagnosticStatus.ERROR, f'{health.state}: {health.transition_error}'
+    if health.change_error:
+        message = f'parameters are not in force ({health.changes}): {health.change_error}'
+        return DiagnosticStatus.WARN, message
     if health.state != 'active':
         return DiagnosticStatus.OK, f'{health.state}: not running'
     if health.last_image_age_s is None:
@@ -107,7 +116,8 @@ def _values(health: Health) -> dict[str, str]:
         'latency_p50_ms': f'{1e3 * statistics.percentile("latency_s", now_s, 50):.1f}',
         'latency_p95_ms': f'{1e3 * statistics.percentile("latency_s", now_s, 95):.1f}',
         'outputs_subscribed': ' '.join(health.listened),
-        'last_error': health.transition_error or health.image_error,
+        'last_error': health.transition_error or health.change_error or health.image_error,
+        'parameters': _parameters_text(health),
         'camera_problem': health.camera_problem,
         'memory_mb': f'{resident_memory_mb():.0f}',
     }
@@ -118,6 +128,13 @@ def _values(health: Health) -> dict[str, str]:
     if health.scene:
         values['scene'] = health.scene
     return {**values, **health.predictor}
+
+
+def _parameters_text(health: Health) -> str:
+    """Return whether the parameters are in force, and which are not."""
+    if not health.changes:
+        return 'in force'
+    return f'{"not in force" if health.change_error else "being built"}: {health.changes}'
 
 
 def resident_memory_mb() -> float:

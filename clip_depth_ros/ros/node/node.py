@@ -3,8 +3,9 @@
 """
 The depth node: camera topic in, metric depth and a point cloud out.
 
-Wiring only. Callbacks run on a single-threaded executor and merely hand over the newest image; one
-worker thread predicts and publishes, so that transitions and parameters answer during inference.
+Wiring only. Callbacks run on a single-threaded executor and merely hand over the newest image and
+the newest settings; one worker thread builds, predicts and publishes, so that transitions and
+parameters answer during inference.
 """
 
 from __future__ import annotations
@@ -17,28 +18,25 @@ import time
 from typing import Any, Final, TypeAlias
 
 from clip_depth_ros.errors import ClipDepthError, ConfigError
+from clip_depth_ros.predictor.build import build_predictor, choose_method
 from clip_depth_ros.ros.node.diagnostics import Health, status_of
 from clip_depth_ros.ros.node.inputs import Inputs
 from clip_depth_ros.ros.node.outputs import Outputs
 from clip_depth_ros.ros.node.parameters import (
-    accepted,
+    changes,
     check_each,
     declare_settings,
     read_settings,
     refuse_deleted,
     refuse_fixed,
-    refused,
     with_parameters,
 )
 from clip_depth_ros.ros.node.pipeline import Arrival, Pipeline
 from clip_depth_ros.ros.node.qos import qos_overrides
 from clip_depth_ros.ros.node.statistics import Statistics
-from clip_depth_ros.ros.node.worker import LatestWorker
-from clip_depth_ros.settings.node import DIAGNOSTICS, NodeSettings
-from clip_depth_ros.settings.predictor import PredictorSettings
-from clip_depth_ros.types import DepthPredictor
+from clip_depth_ros.ros.node.worker import BuildPredictor, PredictorWorker
+from clip_depth_ros.settings.node import DIAGNOSTICS
 from diagnostic_msgs.msg import DiagnosticArray
-import numpy as np
 from rcl_interfaces.msg import SetParametersResult
 import rclpy
 from rclpy.clock import (  # type: ignore[attr-defined]  # rclpy.clock_type came after Humble
@@ -54,44 +52,38 @@ from rclpy.lifecycle import LifecycleNode, LifecycleState, TransitionCallbackRet
 from rclpy.parameter import Parameter
 from sensor_msgs.msg import CameraInfo, CompressedImage, Image
 
-BuildPredictor: TypeAlias = Callable[
-    [PredictorSettings, 'DepthPredictor | None'], DepthPredictor
-]
-"""Makes a predictor from settings; may take over what it can from a previous one."""
-
 DIAGNOSTICS_PERIOD_S: Final = 1.0
-_WARM_UP_IMAGE: Final = np.zeros((96, 128, 3), np.uint8)
-_WORKER_END_S: Final = 30.0
 
+_STATE_AFTER: Final = {
+    'configure': 'inactive', 'activate': 'active', 'deactivate': 'inactive',
+    'cleanup': 'unconfigured', 'shutdown': 'finalized', 'error': 'unconfigured',
+}
+"""
+Lifecycle states by the transition that leads there when it succeeds.
 
-def _build_predictor(
-    settings: PredictorSettings, previous: DepthPredictor | None
-) -> DepthPredictor:
-    # Imported on the first configure: torch takes seconds, and the node should answer before.
-    from clip_depth_ros.predictor.build import build_predictor
-
-    predictor: DepthPredictor = build_predictor(settings, previous)
-    return predictor
+rclpy's nodes do not tell their own state but by a service, so it is followed here.
+"""
 
 
 Transition: TypeAlias = Callable[['DepthNode', LifecycleState], None]
 
 
 def _transition(work: Transition) -> Callable[[DepthNode, LifecycleState], Any]:
-    """Make a transition that logs why it failed and returns FAILURE; rclpy would say nothing."""
+    """Wrap a transition: log why it failed and return FAILURE; rclpy would say nothing."""
 
     @functools.wraps(work)
     def guarded(node: DepthNode, state: LifecycleState) -> TransitionCallbackReturn:
         name = work.__name__.removeprefix('on_')
+        failed = 'finalized' if name in ('shutdown', 'error') else state.label
         try:
             work(node, state)
         except ClipDepthError as error:
-            node.report_transition(f'{name} failed: {error}')
+            node.report_transition(failed, f'{name} failed: {error}')
         except Exception as error:
             # Whatever it is, the operator must be able to read it, correct it and try again.
-            node.report_transition(f'{name} failed: {type(error).__name__}: {error}')
+            node.report_transition(failed, f'{name} failed: {type(error).__name__}: {error}')
         else:
-            node.report_transition('')
+            node.report_transition(_STATE_AFTER[name])
             return TransitionCallbackReturn.SUCCESS
         return TransitionCallbackReturn.FAILURE
 
@@ -105,25 +97,24 @@ class DepthNode(LifecycleNode):
     Parameters
     ----------
     build_predictor : callable, optional
-        Makes the predictor on configure; the package's own by default.
+        Builds the predictors; the package's own by default, which loads PyTorch when it is called.
     **kwargs
         Passed to :class:`rclpy.lifecycle.LifecycleNode`.
 
     """
 
     def __init__(
-        self, *, build_predictor: BuildPredictor = _build_predictor, **kwargs: Any
+        self, *, build_predictor: BuildPredictor = build_predictor, **kwargs: Any
     ) -> None:
         super().__init__('depth_node', **kwargs)
         self._build_predictor = build_predictor
         self._startup_problems = declare_settings(self)
         self._statistics = Statistics()
-        self._settings: NodeSettings | None = None
-        self._predictor: DepthPredictor | None = None
-        self._pipeline: Pipeline | None = None
+        self._predicting: PredictorWorker | None = None
         self._outputs: Outputs | None = None
+        self._pipeline: Pipeline | None = None
         self._inputs: Inputs | None = None
-        self._worker: LatestWorker[Arrival] | None = None
+        self._state = 'unconfigured'
         self._transition_error = ''
         self.add_on_set_parameters_callback(self._on_set_parameters)
         # A plain publisher and a steady clock: diagnostics flow in every state, paused or not.
@@ -150,40 +141,29 @@ class DepthNode(LifecycleNode):
             raise ConfigError(
                 f'{problems}; the default is in force now: set the parameter and configure again'
             )
-        self._join_worker()
-        settings = read_settings(self)
-        predictor = self._build_predictor(settings, None)
+        predicting = PredictorWorker(
+            self._build_predictor, read_settings(self), self.get_logger()
+        )
         try:
-            predictor.predict(_WARM_UP_IMAGE)
             self._outputs = Outputs(self)
         except BaseException:
-            predictor.close()
+            predicting.close()
             raise
-        self._settings, self._predictor = settings, predictor
-        described = ', '.join(f'{key}: {value}' for key, value in predictor.describe().items())
+        self._predicting = predicting
+        predicting.start()
+        described = ', '.join(f'{key}: {value}' for key, value in predicting.described.items())
         self.get_logger().info(f'configured; {described}')
 
     @_transition
     def on_activate(self, state: LifecycleState) -> None:
-        """Subscribe to the camera and start the worker."""
-        assert self._settings
-        assert self._predictor
+        """Subscribe to the camera."""
+        assert self._predicting
         assert self._outputs
-        # The last frame before a deactivation may still be in hand.
-        self._join_worker()
-        self._pipeline = Pipeline(
-            self.get_logger(),
-            self._settings,
-            self._predictor,
-            self._outputs,
-            self._statistics,
-        )
-        self._worker = LatestWorker(self._pipeline.process)
-        self._worker.start()
+        self._predicting.start()
+        settings = self._predicting.settings
+        self._pipeline = Pipeline(self.get_logger(), settings, self._outputs, self._statistics)
         try:
-            self._inputs = Inputs(
-                self, self._settings.image_transport, self._on_image, self._on_info
-            )
+            self._inputs = Inputs(self, settings.image_transport, self._on_image, self._on_info)
             super().on_activate(state)
         except BaseException:
             self._stop()
@@ -227,9 +207,9 @@ class DepthNode(LifecycleNode):
             self._release()
         super().destroy_node()
 
-    def report_transition(self, error: str) -> None:
-        """Keep for diagnostics how the last transition went, and log what went wrong."""
-        self._transition_error = error
+    def report_transition(self, state: str, error: str = '') -> None:
+        """Keep for diagnostics where the last transition led, and log what went wrong."""
+        self._state, self._transition_error = state, error
         if error:
             self.get_logger().error(error)
 
@@ -239,35 +219,29 @@ class DepthNode(LifecycleNode):
             self._inputs = None
         if self._pipeline:
             self._pipeline.stop()
-        if self._worker and self._worker.stop():
+            self._pipeline = None
+        if self._predicting and self._predicting.discard():
             self._statistics.count('discarded')
 
     def _release(self) -> None:
-        self._join_worker()
+        if self._predicting:
+            self._predicting.join()
         # Let go first: whatever goes wrong in giving back, nobody uses them any more.
         outputs, self._outputs = self._outputs, None
-        predictor, self._predictor = self._predictor, None
-        self._settings = None
+        predicting, self._predicting = self._predicting, None
         if outputs:
             outputs.destroy()
-        if predictor:
-            predictor.close()
-
-    def _join_worker(self) -> None:
-        if self._worker and not self._worker.join(_WORKER_END_S):
-            raise ClipDepthError(
-                f'the frame in hand is still being computed after {_WORKER_END_S:.0f} s; '
-                'try again, or use a smaller input or a faster device'
-            )
-        self._worker = self._pipeline = None
+        if predicting:
+            predicting.close()
 
     # ------------------------------------------------------------------ callbacks
 
     def _on_image(self, message: Image | CompressedImage) -> None:
-        if self._pipeline is None or self._worker is None:
+        if self._pipeline is None or self._predicting is None:
             return
         arrival = Arrival(message, time.monotonic())
-        if self._pipeline.is_wanted(arrival) and self._worker.submit(arrival):
+        predict = functools.partial(self._pipeline.process, arrival)
+        if self._pipeline.is_wanted(arrival) and self._predicting.submit(predict):
             self._statistics.count('dropped')
 
     def _on_info(self, message: CameraInfo) -> None:
@@ -275,25 +249,24 @@ class DepthNode(LifecycleNode):
             self._pipeline.add_info(message)
 
     def _on_set_parameters(self, parameters: Sequence[Parameter[Any]]) -> SetParametersResult:
-        """Make a change take effect from the next frame, or refuse it with the reason."""
+        """
+        Refuse a change with the reason, or have it built and put in force before the next image.
+
+        What shows only while building is said in the log and in diagnostics; the settings from
+        before stay in force then, and the parameters hold what was asked for.
+        """
         try:
             refuse_deleted(parameters)
-            if self._settings is None:
+            if self._predicting is None:
                 check_each(parameters)
-                return accepted()
-            refuse_fixed(self._settings, parameters)
-            self._apply(with_parameters(self._settings, parameters))
+            else:
+                refuse_fixed(self._predicting.wanted, parameters)
+                settings = with_parameters(self._predicting.wanted, parameters)
+                choose_method(settings)
+                self._predicting.request(settings)
         except ClipDepthError as error:
-            return refused(error)
-        return accepted()
-
-    def _apply(self, settings: NodeSettings) -> None:
-        if settings == self._settings:
-            return
-        predictor = self._build_predictor(settings, self._predictor)
-        self._settings, self._predictor = settings, predictor
-        if self._pipeline:
-            self._pipeline.change(settings, predictor)
+            return SetParametersResult(successful=False, reason=str(error))
+        return SetParametersResult(successful=True)
 
     def _on_time_jump(self, jump: TimeJump) -> None:
         if jump.clock_change != ClockChange.ROS_TIME_NO_CHANGE:
@@ -309,21 +282,23 @@ class DepthNode(LifecycleNode):
 
     def _health(self) -> Health:
         now_s = time.monotonic()
-        pipeline = self._pipeline
+        pipeline, predicting = self._pipeline, self._predicting
         return Health(
             name=self.get_fully_qualified_name(),
-            state=self._state_machine.current_state[1],
+            state=self._state,
             statistics=self._statistics,
             now_s=now_s,
             listened=self._outputs.listened() if self._outputs else (),
             last_image_age_s=pipeline.last_image_age_s(now_s) if pipeline else None,
             camera_problem=pipeline.camera_problem() if pipeline else '',
             transition_error=self._transition_error,
+            change_error=predicting.error if predicting else '',
+            changes=changes(predicting.settings, predicting.wanted) if predicting else '',
             image_error=pipeline.last_error if pipeline else '',
             image_error_age_s=now_s - pipeline.last_error_s if pipeline else 0.0,
             image_topic=self._inputs.image_topic if self._inputs else 'image',
             scene=pipeline.scene if pipeline else '',
-            predictor=self._predictor.describe() if self._predictor else {},
+            predictor=predicting.described if predicting else {},
         )
 
 

@@ -49,20 +49,19 @@ class Pipeline:
     """
     What happens to an image, from activation to deactivation.
 
-    ``is_wanted``, ``add_info``, ``change``, ``reset`` and ``stop`` run on the executor's thread,
-    ``process`` on the worker's.
+    ``is_wanted``, ``add_info``, ``reset`` and ``stop`` run on the executor's thread, ``process``
+    on the worker's.
     """
 
     def __init__(
         self,
         logger: Any,
         settings: NodeSettings,
-        predictor: DepthPredictor,
         outputs: Outputs,
         statistics: Statistics,
     ) -> None:
         self._logger = logger
-        self._in_force = (settings, predictor)
+        self._settings = settings
         self._outputs = outputs
         self._statistics = statistics
         self._infos: StampMatcher[CameraInfo] = StampMatcher(
@@ -95,13 +94,6 @@ class Pipeline:
     def add_info(self, info: CameraInfo) -> None:
         """Keep a camera_info for matching."""
         self._infos.add(stamp_ns_of(info), info)
-
-    def change(self, settings: NodeSettings, predictor: DepthPredictor) -> None:
-        """Put settings and predictor in force from the next frame on."""
-        self._infos.configure(
-            mode=settings.sync_mode, tolerance_ns=_nanoseconds(settings.sync_tolerance_s)
-        )
-        self._in_force = (settings, predictor)
 
     def reset(self) -> None:
         """Forget matching and the predictor's memory: time jumped back."""
@@ -139,18 +131,26 @@ class Pipeline:
 
     # ------------------------------------------------------------------ worker's side
 
-    def process(self, arrival: Arrival) -> None:
+    def process(
+        self, arrival: Arrival, settings: NodeSettings, predictor: DepthPredictor
+    ) -> None:
         """Turn an image into published depth; whatever goes wrong is counted and logged."""
         try:
-            self._process(arrival)
+            self._process(arrival, settings, predictor)
         except ClipDepthError as error:
             self._fail(str(error))
         except Exception as error:
             # One bad frame must not end the node; the text goes to the log and to diagnostics.
             self._fail(f'{type(error).__name__}: {error}')
 
-    def _process(self, arrival: Arrival) -> None:
-        settings, predictor = self._in_force
+    def _process(
+        self, arrival: Arrival, settings: NodeSettings, predictor: DepthPredictor
+    ) -> None:
+        if settings != self._settings:
+            self._settings = settings
+            self._infos.configure(
+                mode=settings.sync_mode, tolerance_ns=_nanoseconds(settings.sync_tolerance_s)
+            )
         rgb = _decode(arrival.message)
         if self._must_reset:
             self._must_reset = False
