@@ -1,6 +1,6 @@
 # Copyright 2026 The clip_depth_ros authors
 # SPDX-License-Identifier: Apache-2.0
-"""Which CLIP to build: sizes and input convention, by name or from a file."""
+"""Which CLIP to build: sizes and input convention, by name or file, or told by its weights."""
 
 from __future__ import annotations
 
@@ -10,7 +10,8 @@ from dataclasses import dataclass
 import difflib
 import json
 from pathlib import Path
-from typing import Any, Final
+import re
+from typing import Any, Final, NamedTuple
 
 from clip_depth_ros.errors import ConfigError
 from clip_depth_ros.settings.installation import assets_dir
@@ -18,7 +19,7 @@ from clip_depth_ros.settings.predictor import TINY
 import open_clip
 from open_clip.pretrained import get_pretrained_cfg, list_pretrained_tags_by_model
 import torch
-from torch import nn
+from torch import nn, Tensor
 
 Rgb01 = tuple[float, float, float]
 """A number for red, green and blue each, on the scale where white is 1."""
@@ -27,7 +28,6 @@ CLIP_MEAN: Final[Rgb01] = open_clip.OPENAI_DATASET_MEAN
 CLIP_STD: Final[Rgb01] = open_clip.OPENAI_DATASET_STD
 IMAGENET_MEAN: Final[Rgb01] = open_clip.constants.IMAGENET_MEAN
 IMAGENET_STD: Final[Rgb01] = open_clip.constants.IMAGENET_STD
-
 _KEYS: Final = ('embed_dim', 'vision_cfg', 'text_cfg')
 _INITIAL_SEED: Final = 0
 
@@ -93,7 +93,7 @@ class Architecture:
 
 def find_architecture(name: str, tag: str = '') -> Architecture:
     """
-    Give the architecture of a name or file.
+    Return the architecture of a name or file.
 
     Parameters
     ----------
@@ -125,7 +125,7 @@ def find_architecture(name: str, tag: str = '') -> Architecture:
 
 
 def supported_names() -> list[str]:
-    """Give the names of open_clip's architectures that work here."""
+    """Return the names of open_clip's architectures that work here."""
     configs = {name: open_clip.get_model_config(name) for name in open_clip.list_models()}
     return [name for name, config in configs.items() if not _obstacle(config)]
 
@@ -180,7 +180,7 @@ def _three_numbers(name: str, key: str, value: Any) -> Rgb01:
 
 
 def _obstacle(config: Mapping[str, Any]) -> str:
-    """Say why an architecture cannot be used; empty when it can."""
+    """Return why an architecture cannot be used; empty when it can."""
     vision, text = config['vision_cfg'], config['text_cfg']
     if vision.get('timm_model_name'):
         return f'has an image tower of timm ({vision["timm_model_name"]})'
@@ -191,3 +191,51 @@ def _obstacle(config: Mapping[str, Any]) -> str:
     if text.get('hf_model_name'):
         return f'has a text tower of Hugging Face ({text["hf_model_name"]})'
     return ''
+
+
+class _Signature(NamedTuple):
+    """Shapes that tell CLIP models apart."""
+
+    first_convolution: tuple[int, ...]
+    image_positions: int
+    image_blocks: int
+    text_projection: tuple[int, ...]
+    vocabulary: int
+
+
+def fitting_backbones(state: Mapping[str, Tensor]) -> list[str]:
+    """Return the names of open_clip's architectures whose shapes these weights have."""
+    found = _signature_of_weights(state)
+    if found is None:
+        return []
+    configs = {name: open_clip.get_model_config(name) for name in supported_names()}
+    return [name for name, config in configs.items() if _signature_of_config(config) == found]
+
+
+def _signature_of_weights(state: Mapping[str, Tensor]) -> _Signature | None:
+    """Return the signature of a state dict; None if it is not one of a CLIP model."""
+    shapes = {name.removeprefix('text.'): tuple(t.shape) for name, t in state.items()}
+    positions = shapes.get('visual.positional_embedding') or shapes.get(
+        'visual.attnpool.positional_embedding'
+    )
+    first, projection = shapes.get('visual.conv1.weight'), shapes.get('text_projection')
+    vocabulary = shapes.get('token_embedding.weight')
+    if not (positions and first and projection and vocabulary):
+        return None
+    block = re.compile(r'visual\.(?:transformer\.resblocks|layer\d)\.\d+')
+    blocks = {found[0] for found in map(block.match, shapes) if found}
+    return _Signature(first, positions[0], len(blocks), projection, vocabulary[0])
+
+
+def _signature_of_config(config: Mapping[str, Any]) -> _Signature:
+    vision, text = config['vision_cfg'], config['text_cfg']
+    is_resnet = isinstance(vision['layers'], list)
+    patch = 32 if is_resnet else vision['patch_size']
+    width = vision['width']
+    return _Signature(
+        (width // 2, 3, 3, 3) if is_resnet else (width, 3, patch, patch),
+        (vision['image_size'] // patch) ** 2 + 1,
+        sum(vision['layers']) if is_resnet else vision['layers'],
+        (text['width'], config['embed_dim']),
+        text['vocab_size'],
+    )

@@ -16,11 +16,11 @@ from clip_depth_ros.model.architecture import (
     IMAGENET_STD,
     Rgb01,
 )
-from clip_depth_ros.model.backbone_weights import fill_weights, RANDOM
 from clip_depth_ros.model.devices import DTYPES, explain_out_of_memory, Precision
-from clip_depth_ros.model.states import hash_of_values
+from clip_depth_ros.model.pretrained import fill_weights, RANDOM
 from clip_depth_ros.model.text import TextEncoder, tokenizer_for
 from clip_depth_ros.model.towers import ImageTower, ResnetTower, VitTower
+from clip_depth_ros.model.weights import hash_of_values
 from clip_depth_ros.settings.predictor import PredictorSettings
 import numpy as np
 from numpy.typing import NDArray
@@ -85,7 +85,7 @@ class Backbone:
     @property
     def hash(self) -> str:  # noqa: A003, RUF100
         """
-        Give the SHA-256 of the weights as they were loaded, 64 hexadecimal digits.
+        Return the SHA-256 of the weights as they were loaded, 64 hexadecimal digits.
 
         What was trained on one CLIP is meaningless on another; this tells them apart, whatever
         file they came from and whatever arithmetic they compute in.
@@ -111,7 +111,7 @@ class Backbone:
     @property
     def text_tower(self) -> Any:
         """
-        Give open_clip's frozen text tower: its CLIP, or the TextTransformer in it.
+        Return open_clip's frozen text tower: its CLIP, or the TextTransformer in it.
 
         Raises
         ------
@@ -125,7 +125,7 @@ class Backbone:
     @property
     def vit(self) -> VitTower:
         """
-        Give the image tower as a vision transformer, which has blocks to read tokens from.
+        Return the image tower as a vision transformer, which has blocks to read tokens from.
 
         Raises
         ------
@@ -152,12 +152,12 @@ class Backbone:
 
     @property
     def logit_scale(self) -> float:
-        """Give what CLIP multiplies cosines with before a softmax (1 / its own temperature)."""
+        """Return what CLIP multiplies cosines with before a softmax (1 / its own temperature)."""
         return float(self._clip.logit_scale.exp())
 
     def pixels(self, rgbs: NDArray[np.uint8], mean: Rgb01, std: Rgb01) -> Tensor:
         """
-        Give the network's input, (B, 3, H, W) on the device, in its arithmetic.
+        Return the network's input, (B, 3, H, W) on the device, in its arithmetic.
 
         Parameters
         ----------
@@ -176,7 +176,7 @@ class Backbone:
         return pixels.to(self._dtype)
 
     def grid(self, height_px: int, width_px: int) -> Size:
-        """Give the patches per column and row of an image of whole patches."""
+        """Return the patches per column and row of an image of whole patches."""
         return Size(height_px // self.tower.stride.height, width_px // self.tower.stride.width)
 
     @torch.no_grad()
@@ -187,7 +187,7 @@ class Backbone:
         pixels: Literal['clip', 'imagenet'] = 'clip',
     ) -> list[Tensor]:
         """
-        Give the tokens behind some blocks of the image tower, in its arithmetic.
+        Return the tokens behind some blocks of the image tower, in its arithmetic.
 
         Parameters
         ----------
@@ -235,7 +235,7 @@ class Backbone:
 
     def image_embeddings(self, rgbs: NDArray[np.uint8]) -> Tensor:
         """
-        Give the unit vectors of whole images, float32 (B, embed_dim), at the native size.
+        Return the unit vectors of whole images, float32 (B, embed_dim), at the native size.
 
         Raises
         ------

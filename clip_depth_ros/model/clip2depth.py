@@ -11,13 +11,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 import math
-from typing import Final
+from typing import Any, Final
 
 from clip_depth_ros.core.image_plan import Size
-from clip_depth_ros.errors import ClipDepthError
+from clip_depth_ros.errors import ClipDepthError, ConfigError
 from clip_depth_ros.model.backbone import Backbone
 from clip_depth_ros.model.decoder import Decoder
-from clip_depth_ros.model.mirror import check_length, mirror_vector
 from clip_depth_ros.settings.clip2depth import Clip2DepthSettings
 import torch
 from torch import nn, Tensor
@@ -52,7 +51,7 @@ def build_clip2depth(settings: Clip2DepthSettings, backbone: Backbone) -> Clip2D
     tower, text = backbone.vit, backbone.text_tower
     tower.check_blocks(settings.taps)
     if settings.condition in ('mirror', 'fixed_mirror'):
-        check_length(text, settings.mirror_length + 2 * settings.mirror_framing)
+        _check_length(text, settings.mirror_length + 2 * settings.mirror_framing)
     text_width = text.positional_embedding.shape[1]
     return Clip2Depth(settings, tower.width, text_width, backbone.embed_dim, tower.stride)
 
@@ -120,7 +119,7 @@ class Clip2Depth(nn.Module):
 
     def condition_vector(self, backbone: Backbone) -> Tensor | None:
         """
-        Give what the frozen text tower makes of the condition, float32 (text_dim,).
+        Return what the frozen text tower makes of the condition, float32 (text_dim,).
 
         Gradients reach the mirror. None without a condition.
 
@@ -166,7 +165,7 @@ class Clip2Depth(nn.Module):
         self, taps: Sequence[Tensor], grid: Size, condition: Tensor | None = None
     ) -> Tensor:
         """
-        Give depth at each pixel of the network's input.
+        Return depth at each pixel of the network's input.
 
         Parameters
         ----------
@@ -192,7 +191,7 @@ class Clip2Depth(nn.Module):
         return to_metres(self.decoder(taps, grid, film), self.settings)
 
     def trainable_parameters(self) -> list[nn.Parameter]:
-        """Give the parameters that training changes, by the settings it was built with."""
+        """Return the parameters that training changes, by the settings it was built with."""
         return [parameter for parameter in self.parameters() if parameter.requires_grad]
 
     def _film_or_frozen(self, condition: Tensor | None) -> tuple[Tensor, Tensor]:
@@ -211,7 +210,7 @@ class Clip2Depth(nn.Module):
 
 def to_metres(logits: Tensor, settings: Clip2DepthSettings) -> Tensor:
     """
-    Give metres for the decoder's numbers (our choice; the paper is silent).
+    Return metres for the decoder's numbers (our choice; the paper is silent).
 
     Parameters
     ----------
@@ -234,7 +233,7 @@ def to_metres(logits: Tensor, settings: Clip2DepthSettings) -> Tensor:
 
 
 def _start(settings: Clip2DepthSettings) -> float:
-    """Give the number for the middle of the range in log depth: where training starts."""
+    """Return the number for the middle of the range in log depth: where training starts."""
     near_m, far_m = settings.min_depth_m, settings.max_depth_m
     beyond_m = math.sqrt(near_m * far_m) - near_m
     if settings.output == 'sigmoid':
@@ -254,3 +253,70 @@ def _near_constant(n_in: int, n_out: int, value: float) -> nn.Linear:
     nn.init.normal_(linear.weight, std=_FILM_STD)
     nn.init.constant_(linear.bias, value)
     return linear
+
+
+def mirror_vector(text_tower: Any, mirror: Tensor, frame: Tensor | None = None) -> Tensor:
+    """
+    Read a matrix as if it were the embeddings of words.
+
+    Parameters
+    ----------
+    text_tower : open_clip.CLIP or open_clip's TextTransformer
+        Frozen; gradients reach the mirror through it.
+    mirror : float (s, text_width)
+        One row in place of each word (the paper).
+    frame : float (2, text_width), optional
+        Embeddings of start and end of text to put around it (our choice: without).
+
+    Returns
+    -------
+    float32 (text_dim,)
+        Not brought to unit length (CLIPSeg's code does not either).
+
+    Raises
+    ------
+    ConfigError
+        If there are more rows than the text tower has positions.
+
+    Notes
+    -----
+    Our choice, as the paper is silent: positions 0 to s - 1 are added, the causal mask is kept and
+    the answer is that at the last position, the only one that sees every row under that mask.
+    open_clip pools by token ids, which a mirror does not have, so its parts are called here.
+
+    """
+    rows = mirror if frame is None else torch.cat([frame[:1], mirror, frame[1:]])
+    length = len(rows)
+    _check_length(text_tower, length)
+    dtype = text_tower.transformer.get_cast_dtype()
+    states = (rows + text_tower.positional_embedding[:length]).to(dtype).unsqueeze(0)
+    mask = text_tower.attn_mask
+    mask = None if mask is None else mask[:length, :length]
+    states = text_tower.transformer(states, attn_mask=mask)  # (1, s, text_width)
+    last = text_tower.ln_final(states[:, -1])
+    projection = text_tower.text_projection
+    if isinstance(projection, nn.Linear):
+        last = projection(last)
+    elif projection is not None:
+        last = last @ projection
+    vector: Tensor = last[0].float()
+    return vector
+
+
+def _check_length(text_tower: Any, length: int) -> None:
+    """
+    Make sure that the text tower has a position for each row.
+
+    Raises
+    ------
+    ConfigError
+        Naming both.
+
+    """
+    n_positions = len(text_tower.positional_embedding)
+    if length > n_positions:
+        raise ConfigError(
+            f'the text tower of this backbone reads {n_positions} rows, the mirror with its '
+            f'framing has {length}: lower mirror_length, or choose a backbone with a longer '
+            'context_length'
+        )

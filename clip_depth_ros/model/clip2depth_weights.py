@@ -15,7 +15,7 @@ from clip_depth_ros.core.files import atomic_write_bytes
 from clip_depth_ros.errors import ConfigError, WeightsError
 from clip_depth_ros.model.backbone import Backbone
 from clip_depth_ros.model.clip2depth import build_clip2depth, Clip2Depth
-from clip_depth_ros.model.states import misfits, not_finite, some
+from clip_depth_ros.model.weights import misfits, not_finite, some
 from clip_depth_ros.settings.clip2depth import Clip2DepthSettings
 import safetensors
 import safetensors.torch
@@ -250,7 +250,7 @@ def _read(path: Path) -> tuple[dict[str, str], dict[str, Tensor]]:
 
 
 def _digest(metadata: Mapping[str, str], state: Mapping[str, Tensor]) -> str:
-    """Give the SHA-256 over everything in the file but itself."""
+    """Return the SHA-256 over everything in the file but itself."""
     others = {name: text for name, text in metadata.items() if name != 'sha256'}
     digest = hashlib.sha256(json.dumps(others, sort_keys=True).encode())
     for name, tensor in sorted(state.items()):

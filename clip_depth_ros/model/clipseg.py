@@ -12,6 +12,7 @@ from typing import Any, Final
 from clip_depth_ros.errors import WeightsError
 from clip_depth_ros.model.clip2depth import Clip2Depth
 from clip_depth_ros.model.clip2depth_weights import load_state
+from clip_depth_ros.model.weights import first_line
 import safetensors.torch
 import torch
 from torch import Tensor
@@ -83,8 +84,10 @@ def _read(path: Path) -> Mapping[str, Tensor]:
         ) from error
     # The decoders raise nearly anything on damaged bytes.
     except Exception as error:
+        is_code = isinstance(error, pickle.UnpicklingError)
+        reason = 'it holds more than tensors' if is_code else first_line(error)
         raise WeightsError(
-            f'cannot read CLIPSeg weights {str(path)!r}: {_first_line(error)}; it must be '
+            f'cannot read CLIPSeg weights {str(path)!r}: {reason}; it must be '
             '.safetensors or a PyTorch state dict of plain tensors, and complete: fetch it again'
         ) from error
     if not isinstance(content, Mapping):
@@ -96,7 +99,7 @@ def _read(path: Path) -> Mapping[str, Tensor]:
 
 
 def _renamed(decoder: Mapping[str, Tensor]) -> dict[str, Tensor]:
-    """Give CLIPSeg's decoder by the names of :class:`Clip2Depth`."""
+    """Return CLIPSeg's decoder by the names of :class:`Clip2Depth`."""
     state: dict[str, Tensor] = {}
     for name, tensor in decoder.items():
         first, _, rest = name.partition('.')
@@ -113,7 +116,7 @@ def _renamed(decoder: Mapping[str, Tensor]) -> dict[str, Tensor]:
 
 
 def _of_block(decoder: Mapping[str, Tensor], index: str, part: str) -> dict[str, Tensor]:
-    """Give one parameter of a block; query, key and value are one in PyTorch's own layer."""
+    """Return one parameter of a block; query, key and value are one in PyTorch's own layer."""
     module, _, kind = part.rpartition('.')
     block, attention = f'{_PREFIX}blocks.{index}', f'layers.{index}.self_attn'
     if module in _BLOCK_NAMES:
@@ -130,9 +133,3 @@ def _is_used(name: str, model: Clip2Depth) -> bool:
     if name.startswith('film_'):
         return model.settings.condition != 'none'
     return not _stays(name, model)
-
-
-def _first_line(error: Exception) -> str:
-    if isinstance(error, pickle.UnpicklingError):
-        return 'it holds more than tensors'
-    return str(error).strip().partition('\n')[0]

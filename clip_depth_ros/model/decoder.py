@@ -61,7 +61,7 @@ class Decoder(nn.Module):
         self, taps: Sequence[Tensor], grid: Size, film: tuple[Tensor, Tensor] | None = None
     ) -> Tensor:
         """
-        Give one number for each pixel.
+        Return one number for each pixel.
 
         Parameters
         ----------
@@ -96,7 +96,7 @@ class Decoder(nn.Module):
 
     @property
     def last_bias(self) -> nn.Parameter:
-        """Give the bias of the last layer, (1,): what a decoder that knows nothing answers."""
+        """Return the bias of the last layer, (1,): what a decoder that knows nothing answers."""
         last = self.head if isinstance(self.head, nn.ConvTranspose2d) else self.head[-1]
         return last.get_parameter('bias')
 
@@ -143,7 +143,7 @@ def _two_steps(patch: Size) -> tuple[Size, Size]:
 
 
 def _near_root(pixels: int) -> int:
-    """Give the smallest divisor that is not below the square root."""
+    """Return the smallest divisor that is not below the square root."""
     return next(n for n in range(math.isqrt(pixels - 1) + 1, pixels + 1) if pixels % n == 0)
 
 

@@ -48,7 +48,7 @@ def check_official(channels: int, embed_dim: int) -> None:
 
 def resolve_features(requested: str, *, is_resnet: bool) -> Features:
     """
-    Give the feature mode: ``auto`` is official for ResNets and dense for the rest.
+    Return the feature mode: ``auto`` is official for ResNets and dense for the rest.
 
     Raises
     ------
@@ -74,7 +74,7 @@ def bin_probabilities(
     flip: bool,
 ) -> NDArray[np.float32]:
     """
-    Give the probability of each distance word at each patch.
+    Return the probability of each distance word at each patch.
 
     Parameters
     ----------
@@ -114,7 +114,7 @@ def bin_probabilities(
 
 def patch_features(backbone: Backbone, pixels: Tensor, features: Features) -> Tensor:
     """
-    Give one vector for each patch, float32 (B, embed_dim, grid_h, grid_w).
+    Return one vector for each patch, float32 (B, embed_dim, grid_h, grid_w).
 
     Parameters
     ----------
@@ -148,7 +148,7 @@ def _needs_resnet() -> ConfigError:
 
 
 def _convention(backbone: Backbone, features: Features) -> tuple[Rgb01, Rgb01]:
-    """Give pixel mean and std: the released code has ImageNet's, dense has CLIP's own."""
+    """Return pixel mean and std: the released code has ImageNet's, dense has CLIP's own."""
     if features == 'official':
         return IMAGENET_MEAN, IMAGENET_STD
     return backbone.mean, backbone.std

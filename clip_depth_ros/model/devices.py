@@ -18,7 +18,7 @@ DTYPES: Final = {'fp32': torch.float32, 'fp16': torch.float16, 'bf16': torch.bfl
 
 def resolve_device(requested: str, *, cuda_available: bool, device_count: int) -> str:
     """
-    Give the device to compute on.
+    Return the device to compute on.
 
     Parameters
     ----------
@@ -58,7 +58,7 @@ def resolve_device(requested: str, *, cuda_available: bool, device_count: int) -
 
 def resolve_precision(requested: str, *, device: str, bf16_supported: bool) -> Precision:
     """
-    Give the arithmetic of the network on a device.
+    Return the arithmetic of the network on a device.
 
     Parameters
     ----------
@@ -88,7 +88,7 @@ def resolve_precision(requested: str, *, device: str, bf16_supported: bool) -> P
 
 
 def this_machine(requested_device: str, requested_precision: str) -> tuple[str, Precision]:
-    """Give device and precision for the machine that this runs on."""
+    """Return device and precision for the machine that this runs on."""
     cuda = torch.cuda.is_available()
     device = resolve_device(
         requested_device, cuda_available=cuda, device_count=torch.cuda.device_count()

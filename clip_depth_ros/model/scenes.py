@@ -12,7 +12,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from clip_depth_ros.model.backbone import Backbone
-from clip_depth_ros.model.prompts import fill
+from clip_depth_ros.model.text import fill
 import numpy as np
 from numpy.typing import NDArray
 import torch
@@ -41,7 +41,7 @@ class SceneMemory:
 
     @property
     def probabilities(self) -> dict[str, float]:
-        """Give the running probability of each scene; empty before the first frame."""
+        """Return the running probability of each scene; empty before the first frame."""
         if self._running is None:
             return {}
         return dict(zip(self.names, self._running.tolist(), strict=True))
@@ -61,7 +61,7 @@ def scene_probabilities(
     backbone: Backbone, rgbs: NDArray[np.uint8], names: Sequence[str], template: str
 ) -> NDArray[np.float32]:
     """
-    Give the probability of each scene for each image, float32 (B, scenes).
+    Return the probability of each scene for each image, float32 (B, scenes).
 
     Parameters
     ----------

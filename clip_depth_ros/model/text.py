@@ -1,6 +1,6 @@
 # Copyright 2026 The clip_depth_ros authors
 # SPDX-License-Identifier: Apache-2.0
-"""Sentences to unit vectors; each sentence is encoded once and kept."""
+"""Sentences about distance, and sentences to vectors; each sentence is encoded once and kept."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any, Final, Protocol
 
 from clip_depth_ros.errors import ConfigError, MissingDependencyError, WeightsError
+from clip_depth_ros.model.weights import first_line
 from open_clip.tokenizer import DEFAULT_CONTEXT_LENGTH, HFTokenizer, SimpleTokenizer
 import torch
 from torch import Tensor
@@ -20,7 +21,7 @@ class Tokenizer(Protocol):
     """Sentences to token ids, int64 (N, context_length)."""
 
     def __call__(self, texts: list[str]) -> Tensor:
-        """Give the token ids of the sentences."""
+        """Return the token ids of the sentences."""
         ...
 
 
@@ -28,7 +29,7 @@ class TextTower(Protocol):
     """The part of a CLIP model that reads sentences."""
 
     def encode_text(self, text: Tensor) -> Tensor:
-        """Give vectors (N, embed_dim), not normalised, for token ids (N, context_length)."""
+        """Return vectors (N, embed_dim), not normalised, for token ids (N, context_length)."""
         ...
 
 
@@ -49,7 +50,7 @@ class TextEncoder:
     @torch.no_grad()
     def vector(self, sentence: str) -> Tensor:
         """
-        Give the vector of one sentence as the tower gives it, float32 (embed_dim,), not unit.
+        Return the vector of one sentence as the tower gives it, float32 (embed_dim,), not unit.
 
         Raises
         ------
@@ -61,7 +62,7 @@ class TextEncoder:
 
     def frame(self) -> Tensor:
         """
-        Give the embeddings of start and end of text, (2, text_width).
+        Return the embeddings of start and end of text, (2, text_width).
 
         Raises
         ------
@@ -82,7 +83,7 @@ class TextEncoder:
     @torch.inference_mode()
     def embed(self, sentences: Sequence[str]) -> Tensor:
         """
-        Give the unit vectors of sentences, float32 (N, embed_dim), on the device.
+        Return the unit vectors of sentences, float32 (N, embed_dim), on the device.
 
         Raises
         ------
@@ -112,12 +113,12 @@ class BpeTokenizer:
 
     @property
     def frame_ids(self) -> tuple[int, int]:
-        """Give the token ids of start and end of text."""
+        """Return the token ids of start and end of text."""
         return self._tokenizer.sot_token_id, self._tokenizer.eot_token_id
 
     def __call__(self, texts: list[str]) -> Tensor:
         """
-        Give the token ids, int64 (N, context_length).
+        Return the token ids, int64 (N, context_length).
 
         Raises
         ------
@@ -137,7 +138,7 @@ class BpeTokenizer:
 
 def tokenizer_for(text_config: Mapping[str, Any], *, allow_download: bool) -> Tokenizer:
     """
-    Give the tokenizer that an architecture was trained with.
+    Return the tokenizer that an architecture was trained with.
 
     Parameters
     ----------
@@ -173,10 +174,47 @@ def tokenizer_for(text_config: Mapping[str, Any], *, allow_download: bool) -> To
     except (OSError, ValueError) as error:
         raise WeightsError(
             f'the tokenizer {name!r} of the text tower is not in the local Hugging Face cache: '
-            f'set allow_download, or fetch it there ({_first_line(error)})'
+            f'set allow_download, or fetch it there ({first_line(error)})'
         ) from error
     return tokenizer
 
 
-def _first_line(error: Exception) -> str:
-    return str(error).strip().partition('\n')[0]
+GAP = '{}'
+
+
+def fill(template: str, *texts: str) -> str:
+    """
+    Put texts into the gaps ``{}`` of a template, in order.
+
+    The texts are taken as they are, braces included: no formatting language is evaluated.
+    """
+    parts = template.split(GAP)
+    return ''.join(part + text for part, text in zip(parts, (*texts, ''), strict=True))
+
+
+def sentences_about(
+    word: str, *, templates: Sequence[str], objects: Sequence[str]
+) -> list[str]:
+    """Return every template with every object and the word for distance in its gaps."""
+    return [fill(template, thing, word) for template in templates for thing in objects]
+
+
+@torch.inference_mode()
+def prompt_embeddings(
+    encoder: TextEncoder,
+    words: Sequence[str],
+    *,
+    templates: Sequence[str],
+    objects: Sequence[str],
+) -> Tensor:
+    """
+    Return one unit vector for each word for distance, float32 (K, embed_dim).
+
+    With several templates or objects, the unit vectors of a word's sentences are averaged and
+    brought back to unit length (the ensemble of the CLIP paper, Radford et al. 2021, section
+    3.1.4). The released DepthCLIP code has one template, ``This {} is {}``, and one object.
+    """
+    per_word = [sentences_about(word, templates=templates, objects=objects) for word in words]
+    vectors = encoder.embed([sentence for group in per_word for sentence in group])
+    groups = vectors.reshape(len(words), -1, vectors.shape[-1])  # (K, sentences, D)
+    return functional.normalize(groups.mean(dim=1), dim=-1)

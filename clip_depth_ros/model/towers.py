@@ -27,7 +27,7 @@ class ImageTower(Protocol):
     """Image size it was made for, in pixels."""
 
     def dense(self, pixels: Tensor) -> Tensor:
-        """Give (B, embed_dim, grid_h, grid_w) in CLIP's joint space from (B, 3, H, W)."""
+        """Return (B, embed_dim, grid_h, grid_w) in CLIP's joint space from (B, 3, H, W)."""
         ...
 
 
@@ -43,11 +43,11 @@ class ResnetTower:
 
     @property
     def channels(self) -> int:
-        """Give the number of channels of layer 4."""
+        """Return the number of channels of layer 4."""
         return int(self._visual.attnpool.v_proj.in_features)
 
     def layer4(self, pixels: Tensor) -> Tensor:
-        """Give the maps before the attention pool, (B, C, grid_h, grid_w)."""
+        """Return the maps before the attention pool, (B, C, grid_h, grid_w)."""
         maps: Tensor = self._visual.stem(pixels)
         for layer in ('layer1', 'layer2', 'layer3', 'layer4'):
             maps = getattr(self._visual, layer)(maps)
@@ -55,7 +55,7 @@ class ResnetTower:
 
     def dense(self, pixels: Tensor) -> Tensor:
         """
-        Give patches in CLIP's joint space, (B, embed_dim, grid_h, grid_w).
+        Return patches in CLIP's joint space, (B, embed_dim, grid_h, grid_w).
 
         Our choice: position embedding, value and output projection of the attention pool at each
         position, no attention across positions. If the pool attended to all positions equally,
@@ -82,17 +82,17 @@ class VitTower:
 
     @property
     def n_blocks(self) -> int:
-        """Give the number of blocks that are (still) there."""
+        """Return the number of blocks that are (still) there."""
         return len(self._visual.transformer.resblocks)
 
     @property
     def width(self) -> int:
-        """Give the number of channels of its tokens."""
+        """Return the number of channels of its tokens."""
         return int(self._visual.conv1.out_channels)
 
     def dense(self, pixels: Tensor) -> Tensor:
         """
-        Give patches in CLIP's joint space, (B, embed_dim, grid_h, grid_w).
+        Return patches in CLIP's joint space, (B, embed_dim, grid_h, grid_w).
 
         Our choice: each patch token goes through the final norm and the projection, as the class
         token does.
@@ -112,7 +112,7 @@ class VitTower:
 
     def taps(self, pixels: Tensor, blocks: Sequence[int]) -> list[Tensor]:
         """
-        Give the tokens behind some blocks, without the final norm.
+        Return the tokens behind some blocks, without the final norm.
 
         Parameters
         ----------
@@ -163,7 +163,7 @@ class VitTower:
         transformer.resblocks = transformer.resblocks[:block + 1]
 
     def _tokens(self, pixels: Tensor) -> tuple[Tensor, Size]:
-        """Give what the first block reads, (B, 1 + N, C), and the patch grid."""
+        """Return what the first block reads, (B, 1 + N, C), and the patch grid."""
         visual = self._visual
         maps = visual.conv1(pixels)  # (B, C, grid_h, grid_w)
         grid = Size(*maps.shape[-2:])
@@ -208,5 +208,5 @@ def _square(visual: Any) -> Size:
 
 
 def _as_maps(tokens: Tensor, grid: Size) -> Tensor:
-    """Give (B, C, grid_h, grid_w) from (B, N, C)."""
+    """Return (B, C, grid_h, grid_w) from (B, N, C)."""
     return tokens.transpose(1, 2).reshape(len(tokens), -1, *grid)

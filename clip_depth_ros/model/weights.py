@@ -1,10 +1,10 @@
 # Copyright 2026 The clip_depth_ros authors
 # SPDX-License-Identifier: Apache-2.0
-"""Weights files: read without running anything in them, and put into a model that they fit."""
+"""Weights files and state dicts: read without running anything in them, checked, and loaded."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 import hashlib
 from pathlib import Path
@@ -14,8 +14,7 @@ import zipfile
 import zlib
 
 from clip_depth_ros.errors import WeightsError
-from clip_depth_ros.model.fitting import fitting_backbones
-from clip_depth_ros.model.states import misfits, not_finite, some
+from clip_depth_ros.model.architecture import fitting_backbones
 from open_clip.model import convert_to_custom_text_state_dict
 from open_clip.pretrained import get_pretrained_url, list_pretrained_models_by_tag
 import safetensors.torch
@@ -132,7 +131,7 @@ def load_weights(model: nn.Module, weights: Weights, backbone: str) -> None:
 
 
 def openai_hashes() -> dict[str, str]:
-    """Give the SHA-256 of each of OpenAI's published archives by file name (``RN50.pt``)."""
+    """Return the SHA-256 of each of OpenAI's published archives by file name (``RN50.pt``)."""
     urls = [get_pretrained_url(name, 'openai') for name in list_pretrained_models_by_tag('openai')]
     return {url.rsplit('/', 1)[1]: url.rsplit('/', 2)[1] for url in urls if url}
 
@@ -199,7 +198,7 @@ def _read(path: Path, is_torchscript: bool) -> Any:
 
 
 def _state_dict(path: Path, content: Any) -> dict[str, Tensor]:
-    """Give the tensors of a state dict or of a checkpoint around one (open_clip, DDP)."""
+    """Return the tensors of a state dict or of a checkpoint around one (open_clip, DDP)."""
     inner = content.get('state_dict', content) if isinstance(content, Mapping) else {}
     tensors = {name: value for name, value in inner.items() if isinstance(value, Tensor)}
     if not tensors or len(tensors) < len(inner):
@@ -233,5 +232,52 @@ def _advice(weights: Weights) -> str:
 def _reason(error: Exception) -> str:
     if isinstance(error, WeightsError):
         return str(error)
-    first = str(error).strip().partition('\n')[0].partition('. ')[0]
+    first = first_line(error).partition('. ')[0]
     return f'{type(error).__name__}: {first}' if first else type(error).__name__
+
+
+_NAMED: Final = 3
+"""How many wrong tensors an error names."""
+
+
+def misfits(state: Mapping[str, Tensor], expected: Mapping[str, Tensor]) -> list[str]:
+    """Return which tensors are missing, unknown or of another shape than the model's own."""
+    return [
+        *(f'{name} is missing' for name in expected if name not in state),
+        *(f'{name} is unknown' for name in state if name not in expected),
+        *(
+            f'{name} is {list(state[name].shape)}, not {list(tensor.shape)}'
+            for name, tensor in expected.items()
+            if name in state and state[name].shape != tensor.shape
+        ),
+    ]
+
+
+def not_finite(state: Mapping[str, Tensor]) -> list[str]:
+    """Return the names of tensors with a NaN or an infinity."""
+    return [name for name, tensor in state.items() if not tensor.isfinite().all()]
+
+
+def some(texts: Iterable[str]) -> str:
+    """Return the first few texts and how many more there are."""
+    named = list(texts)
+    rest = len(named) - _NAMED
+    return ', '.join(named[:_NAMED]) + (f' and {rest} more' if rest > 0 else '')
+
+
+def hash_of_values(state: Mapping[str, Tensor]) -> str:
+    """
+    Return the SHA-256 over names, shapes and float32 values, sorted by name.
+
+    Our choice: of values as they are used, so that a file's format does not change it.
+    """
+    digest = hashlib.sha256()
+    for name, tensor in sorted(state.items()):
+        digest.update(f'{name} {list(tensor.shape)} '.encode())
+        digest.update(tensor.detach().float().cpu().contiguous().numpy().tobytes())
+    return digest.hexdigest()
+
+
+def first_line(error: Exception) -> str:
+    """Return the first line of an error's message."""
+    return str(error).strip().partition('\n')[0]

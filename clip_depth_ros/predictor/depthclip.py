@@ -15,8 +15,8 @@ from clip_depth_ros.model.depthclip import (
     resolve_features,
 )
 from clip_depth_ros.model.devices import explain_out_of_memory
-from clip_depth_ros.model.prompts import prompt_embeddings
 from clip_depth_ros.model.scenes import scene_probabilities, SceneMemory
+from clip_depth_ros.model.text import prompt_embeddings
 from clip_depth_ros.model.towers import ResnetTower
 from clip_depth_ros.predictor.base import (
     ClipPredictor,

@@ -6,10 +6,10 @@ import copy
 
 from clip_depth_ros.core.image_plan import Size
 from clip_depth_ros.errors import ClipDepthError, ConfigError, WeightsError
-from clip_depth_ros.model import backbone_weights
+from clip_depth_ros.model import pretrained
 from clip_depth_ros.model.architecture import find_architecture, IMAGENET_MEAN, IMAGENET_STD
 from clip_depth_ros.model.backbone import build_backbone
-from clip_depth_ros.model.states import hash_of_values
+from clip_depth_ros.model.weights import hash_of_values
 from clip_depth_ros.settings.predictor import PredictorSettings
 import numpy as np
 import open_clip
@@ -207,7 +207,7 @@ class TestBundled:
 
     @pytest.fixture
     def assets(self, tmp_path, monkeypatch):
-        monkeypatch.setattr(backbone_weights, 'assets_dir', lambda: tmp_path)
+        monkeypatch.setattr(pretrained, 'assets_dir', lambda: tmp_path)
         return tmp_path
 
     def test_half_precision_on_disk_is_full_in_memory(self, assets):

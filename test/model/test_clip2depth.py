@@ -9,8 +9,7 @@ import re
 from clip_depth_ros.core.image_plan import Size
 from clip_depth_ros.errors import ClipDepthError, ConfigError
 from clip_depth_ros.model.backbone import build_backbone
-from clip_depth_ros.model.clip2depth import build_clip2depth, Clip2Depth, to_metres
-from clip_depth_ros.model.mirror import mirror_vector
+from clip_depth_ros.model.clip2depth import build_clip2depth, Clip2Depth, mirror_vector, to_metres
 from clip_depth_ros.settings.clip2depth import Clip2DepthSettings
 from clip_depth_ros.settings.predictor import PredictorSettings
 import numpy as np

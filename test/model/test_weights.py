@@ -9,11 +9,10 @@ import socket
 import warnings
 
 from clip_depth_ros.errors import WeightsError
-from clip_depth_ros.model import published
-from clip_depth_ros.model.architecture import Architecture, find_architecture
+from clip_depth_ros.model import pretrained
+from clip_depth_ros.model.architecture import Architecture, find_architecture, fitting_backbones
 from clip_depth_ros.model.backbone import build_backbone
-from clip_depth_ros.model.fitting import fitting_backbones
-from clip_depth_ros.model.published import check_quick_gelu, download, find_published
+from clip_depth_ros.model.pretrained import check_quick_gelu, download, find_published
 from clip_depth_ros.model.weights import load_weights, openai_hashes, read_weights
 from clip_depth_ros.settings.predictor import PredictorSettings
 import huggingface_hub
@@ -293,7 +292,7 @@ class TestPublished:
             asked.append((name, local_files_only))
             raise huggingface_hub.errors.LocalEntryNotFoundError('check your connection')
 
-        monkeypatch.setattr(published, 'hf_hub_download', client)
+        monkeypatch.setattr(pretrained, 'hf_hub_download', client)
         with pytest.raises(WeightsError, match=r'fetching failed .*check your conn.*: fetch http'):
             self.find(tmp_path, allow_download=True)
         assert [name for name, local in asked if not local] == ['open_clip_model.safetensors']
@@ -302,7 +301,7 @@ class TestPublished:
         name, tag = 'ViT-B-32-quickgelu', 'metaclip_400m'
         source = {'url': (tmp_path / 'absent.pt').as_uri(), 'quick_gelu': True}
         with pytest.MonkeyPatch.context() as patch:
-            patch.setattr(published, 'get_pretrained_cfg', lambda *_: source)
+            patch.setattr(pretrained, 'get_pretrained_cfg', lambda *_: source)
             with pytest.raises(WeightsError, match=r'fetching failed \(URLError: .*clip_weights'):
                 self.find(tmp_path, name, tag, allow_download=True)
 

@@ -379,7 +379,7 @@ class TestCommand:
 
     def test_the_bundled_weights_need_no_path(self, tmp_path, monkeypatch, capsys):
         """Random ones in their place: what is tested is how they are found."""
-        for module in ('clip_depth_ros.predictor.build', 'clip_depth_ros.model.backbone_weights'):
+        for module in ('clip_depth_ros.predictor.build', 'clip_depth_ros.model.pretrained'):
             monkeypatch.setattr(f'{module}.assets_dir', lambda: tmp_path)
         tiny = build_backbone(
             PredictorSettings(backbone='tiny', pretrained='random'), 'cpu', 'fp32'

@@ -1,6 +1,6 @@
 # Copyright 2026 The clip_depth_ros authors
 # SPDX-License-Identifier: Apache-2.0
-"""Published CLIP weights: found in the local caches, fetched only when that is allowed."""
+"""Which weights a frozen CLIP gets: a named file, the bundled, published or random ones."""
 
 from __future__ import annotations
 
@@ -12,14 +12,69 @@ import urllib.error
 
 from clip_depth_ros.errors import WeightsError
 from clip_depth_ros.model.architecture import Architecture
+from clip_depth_ros.model.weights import first_line, load_weights, read_weights
+from clip_depth_ros.settings.installation import assets_dir, BUNDLED_CLIP
+from clip_depth_ros.settings.predictor import BUNDLED, PredictorSettings
 from huggingface_hub import constants as hub_constants, hf_hub_download
 from huggingface_hub.errors import EntryNotFoundError, HfHubHTTPError, LocalEntryNotFoundError
 from open_clip.constants import HF_SAFE_WEIGHTS_NAME, HF_WEIGHTS_NAME
 from open_clip.pretrained import get_pretrained_cfg, list_pretrained_tags_by_model
 import torch
+from torch import nn
 
 URL_CACHE: Final = Path('~/.cache/clip')
 """Where open_clip and OpenAI's clip keep what they fetch by URL."""
+
+RANDOM: Final = 'random'
+RANDOM_NOTE: Final = 'random initialisation: does not see depth'
+
+
+def fill_weights(model: nn.Module, architecture: Architecture, settings: PredictorSettings) -> str:
+    """
+    Load the weights that the settings name and say where they are from.
+
+    Parameters
+    ----------
+    model : nn.Module
+        As ``architecture`` built it; it is changed.
+    architecture : Architecture
+        What it is.
+    settings : PredictorSettings
+        pretrained, clip_weights and allow_download are used.
+
+    Raises
+    ------
+    WeightsError
+        If they are missing, damaged or of another model.
+
+    """
+    tag = settings.pretrained
+    if settings.clip_weights:
+        weights = read_weights(Path(settings.clip_weights).expanduser())
+        if weights.is_openai:
+            check_quick_gelu(architecture, True, settings.clip_weights)
+        note = str(weights)
+    elif tag == RANDOM:
+        return RANDOM_NOTE
+    elif tag == BUNDLED:
+        weights = read_weights(_bundled())
+        note = f'bundled: {weights}'
+    else:
+        path = find_published(architecture, tag, allow_download=settings.allow_download)
+        weights = read_weights(path)
+        note = f'{tag}: {weights}'
+    load_weights(model, weights, architecture.name)
+    return note
+
+
+def _bundled() -> Path:
+    path = assets_dir() / BUNDLED_CLIP
+    if not path.is_file():
+        raise WeightsError(
+            f'the bundled CLIP weights {str(path)!r} are not there: install clip_depth_ros again, '
+            'train them with "make weights" in a checkout, or name others with clip_weights'
+        )
+    return path
 
 
 def find_published(
@@ -30,7 +85,7 @@ def find_published(
     url_cache: Path = URL_CACHE,
 ) -> Path:
     """
-    Give the file of published weights.
+    Return the file of published weights.
 
     Parameters
     ----------
@@ -63,7 +118,7 @@ def find_published(
     try:
         return _fetch(source, cached)
     except (OSError, HfHubHTTPError, urllib.error.URLError, RuntimeError) as error:
-        reason = f'fetching failed ({type(error).__name__}: {_first_line(error)})'
+        reason = f'fetching failed ({type(error).__name__}: {first_line(error)})'
         raise WeightsError(_absent(architecture, tag, source, reason)) from error
 
 
@@ -91,7 +146,7 @@ def check_quick_gelu(architecture: Architecture, needed: bool, weights: str) -> 
 
 
 def _source(architecture: Architecture, tag: str) -> Mapping[str, Any]:
-    """Give open_clip's entry for a tag: url, hf_hub and more."""
+    """Return open_clip's entry for a tag: url, hf_hub and more."""
     name = architecture.name.replace('/', '-')
     source: Mapping[str, Any] = get_pretrained_cfg(name, tag)
     if not source:
@@ -108,7 +163,7 @@ def _source(architecture: Architecture, tag: str) -> Mapping[str, Any]:
 
 
 def _from_hub(source: Mapping[str, Any], *, local_only: bool) -> Path:
-    """Give the first of the possible files that is in the cache or on the hub."""
+    """Return the first of the possible files that is in the cache or on the hub."""
     repository, file_names = _hub_files(source)
     for name in file_names:
         try:
@@ -122,7 +177,7 @@ def _from_hub(source: Mapping[str, Any], *, local_only: bool) -> Path:
 
 
 def _hub_files(source: Mapping[str, Any]) -> tuple[str, list[str]]:
-    """Give the repository and the file names to try, safetensors first, as open_clip does."""
+    """Return the repository and the file names to try, safetensors first, as open_clip does."""
     repository, _, name = source.get('hf_hub', '').rpartition('/')
     if not repository:
         return '', []
@@ -146,7 +201,7 @@ def download(url: str, target: Path) -> Path:
 
 
 def _hash_in(url: str) -> str | None:
-    """Give the (start of the) SHA-256 that OpenAI and open_clip write into their addresses."""
+    """Return the (start of the) SHA-256 that OpenAI and open_clip write into their addresses."""
     if 'openaipublic' in url:
         return url.rsplit('/', 2)[1]
     if 'mlfoundations' in url:
@@ -168,7 +223,3 @@ def _absent(architecture: Architecture, tag: str, source: Mapping[str, Any], why
         f'weights {tag!r} of backbone {architecture.name!r} are not in the local cache and {why}: '
         f'fetch {places} and point clip_weights to the file{download}'
     )
-
-
-def _first_line(error: Exception) -> str:
-    return str(error).strip().partition('\n')[0]

@@ -2,8 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Sentences about distance and their vectors."""
 
-from clip_depth_ros.model.prompts import fill, prompt_embeddings, sentences_about
-from clip_depth_ros.model.text import TextEncoder
+from clip_depth_ros.model.text import fill, prompt_embeddings, sentences_about, TextEncoder
 from hypothesis import given, strategies as st
 import pytest
 import torch
