@@ -77,7 +77,7 @@ def wait_for_node(process: subprocess.Popen[bytes], name: str) -> None:
 
 
 def names(observer: object) -> list[tuple[str, str]]:
-    """Give name and namespace of all nodes that can be seen."""
+    """Return name and namespace of all nodes that can be seen."""
     return observer.get_node_names_and_namespaces()
 
 

@@ -19,7 +19,7 @@ import time
 from typing import Any
 
 from clip_depth_ros.predictor.constant import ConstantPredictor
-from clip_depth_ros.ros.dds import use_shipped_dds_profile
+from clip_depth_ros.ros.environment import use_shipped_dds_profile
 from clip_depth_ros.ros.node.images import rgb_message
 import numpy as np
 import rclpy
@@ -100,7 +100,7 @@ def measure(world: World, executor: SingleThreadedExecutor, hz: float, n_frames:
 
 
 def resident_mb(pid: int) -> float:
-    """Give the resident memory of a process, MB."""
+    """Return the resident memory of a process, MB."""
     with open(f'/proc/{pid}/statm', encoding='ascii') as statm:
         return int(statm.read().split()[1]) * os.sysconf('SC_PAGE_SIZE') / 1e6
 

@@ -33,7 +33,7 @@ OUTPUTS = ('depth/image_rect', 'depth/image_color', 'depth/points', 'depth/camer
 
 
 def generate_launch_description():
-    """Give the arguments and the actions that follow from them."""
+    """Return the arguments and the actions that follow from them."""
     return LaunchDescription([
         DeclareLaunchArgument(
             'image', default_value='image',
@@ -116,7 +116,7 @@ def generate_launch_description():
 
 
 def start(context):
-    """Give the actions for the arguments as they were given."""
+    """Return the actions for the arguments as they were given."""
     given = {name: value for name, value in context.launch_configurations.items() if value != ''}
     share = Path(get_package_share_directory(PACKAGE))
     actions = [
@@ -146,7 +146,7 @@ def dds_profile(share, environment):
 
 
 def parameter_files(share, given):
-    """Give the parameter files, the strongest last; refuse one that is not there."""
+    """Return the parameter files, the strongest last; refuse one that is not there."""
     files = [share / 'config' / 'depth_node.yaml']
     if 'preset' in given:
         files.append(share / 'config' / f'{given["preset"]}.yaml')
@@ -160,14 +160,14 @@ def parameter_files(share, given):
 
 
 def given_parameters(given):
-    """Give the parameters that were given as launch arguments."""
+    """Return the parameters that were given as launch arguments."""
     texts = {name: given[name] for name in TEXT_PARAMETERS if name in given}
     flags = {name: given[name] == 'true' for name in BOOL_PARAMETERS if name in given}
     return {**texts, **flags}
 
 
 def input_remappings(given):
-    """Give the remappings of the node's inputs to the camera's topics."""
+    """Return the remappings of the node's inputs to the camera's topics."""
     image = given['image']
     beside_image = os.path.join(os.path.dirname(image), 'camera_info')
     return [
@@ -178,7 +178,7 @@ def input_remappings(given):
 
 
 def rviz(share, given):
-    """Give RViz with the shipped displays, listening to this node's topics."""
+    """Return RViz with the shipped displays, listening to this node's topics."""
     namespace = given.get('namespace', '').strip('/')
     prefix = f'/{namespace}' if namespace else ''
     topics = [*input_remappings(given), *((name, name) for name in OUTPUTS)]

@@ -39,7 +39,7 @@ NO_ROS = 'rclpy is not installed (pip install .[ros])'
 
 if importlib.util.find_spec('rclpy'):
     # Fast DDS reads its profile once in a process, with the first participant.
-    from clip_depth_ros.ros.dds import use_shipped_dds_profile
+    from clip_depth_ros.ros.environment import use_shipped_dds_profile
 
     use_shipped_dds_profile()
 

@@ -46,7 +46,7 @@ class FakePredictor:
         self.gate.set()
 
     def predict(self, rgb: NDArray[np.uint8]) -> DepthMap:
-        """Give constant depth once the gate is open."""
+        """Return constant depth once the gate is open."""
         self.gate.wait(TIMEOUT_S)
         time.sleep(self.delay_s)
         self.n_images += 1
@@ -54,11 +54,11 @@ class FakePredictor:
         return DepthMap(np.full((height, width), self.depth_m, np.float32), scene=self.scene)
 
     def predict_batch(self, rgbs: Any) -> list[DepthMap]:
-        """Give constant depth for each."""
+        """Return constant depth for each."""
         return [self.predict(rgb) for rgb in rgbs]
 
     def describe(self) -> Mapping[str, str]:
-        """Give what diagnostics show."""
+        """Return what diagnostics show."""
         return {'method': 'constant', 'device': 'cpu'}
 
     def reset(self) -> None:
@@ -158,7 +158,7 @@ class Harness:
         return self.diagnostics()[name]
 
     def counts(self) -> dict[str, int]:
-        """Give the node's counters."""
+        """Return the node's counters."""
         return self.node._statistics.counts()
 
     def change(self, **values: Any) -> Any:
@@ -177,7 +177,7 @@ def make_harness(domain: int, build: Any, **parameters: Any) -> Harness:
 
 
 def rgb_image(width: int = 32, height: int = 24, *, frame_id: str = 'camera_optical') -> Image:
-    """Give an rgb8 image message whose pixels all differ."""
+    """Return an rgb8 image message whose pixels all differ."""
     pixels = np.arange(height * width * 3, dtype=np.uint32).astype(np.uint8)
     image = Image(height=height, width=width, encoding='rgb8', step=3 * width)
     image.data = pixels.tobytes()
@@ -186,7 +186,7 @@ def rgb_image(width: int = 32, height: int = 24, *, frame_id: str = 'camera_opti
 
 
 def camera_info(width: int = 32, height: int = 24, *, fx: float = 30.0) -> CameraInfo:
-    """Give the camera_info of a rectified image, K and P alike."""
+    """Return the camera_info of a rectified image, K and P alike."""
     cx, cy = (width - 1) / 2, (height - 1) / 2
     info = CameraInfo(width=width, height=height, distortion_model='plumb_bob')
     info.k = [fx, 0.0, cx, 0.0, fx, cy, 0.0, 0.0, 1.0]

@@ -25,7 +25,7 @@ METRICS = {'abs_rel': 0.1234567, 'sq_rel': 1.0, 'rmse': 5.6789, 'delta1': 0.9}
 
 
 def small_settings(**changes: Any) -> Clip2DepthSettings:
-    """Give the settings of a small decoder, trained at TRAINED_SIZE for 1 to 80 m."""
+    """Return the settings of a small decoder, trained at TRAINED_SIZE for 1 to 80 m."""
     values: dict[str, Any] = {
         'taps': (0, 1, 2), 'mirror_length': 8, 'mlp_dim': 32, 'min_depth_m': 1.0,
         'max_depth_m': 80.0, 'input_height_px': TRAINED_SIZE.height,

@@ -38,7 +38,7 @@ def write_json(folder: Path, config: dict, name: str = 'small.json') -> str:
 
 def lively(state: dict, seed: int = 1) -> dict:
     """
-    Give a state dict in which nothing is zero or one by initialisation.
+    Return a state dict in which nothing is zero or one by initialisation.
 
     Norm weights, biases and running statistics are random, so that a forgotten norm shows.
     Convolutions are scaled so that what is seen does not fade from layer to layer; the text
@@ -64,7 +64,7 @@ def lively(state: dict, seed: int = 1) -> dict:
 
 
 def blobs(height: int, width: int, seed: int = 7) -> np.ndarray:
-    """Give a picture of soft coloured blobs, uint8 (H, W, 3): unlike noise, patches differ."""
+    """Return a picture of soft coloured blobs, uint8 (H, W, 3): unlike noise, patches differ."""
     coarse = (height // 24 + 2, width // 24 + 2, 3)
     colors = np.random.default_rng(seed).integers(0, 256, coarse, np.uint8)
     return cv2.resize(colors, (width, height), interpolation=cv2.INTER_CUBIC)

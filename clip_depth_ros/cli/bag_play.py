@@ -25,7 +25,7 @@ class BagMessages:
 
 def play_bag(args: argparse.Namespace) -> int:
     """Publish a recording through rclpy."""
-    from clip_depth_ros.ros.dds import use_shipped_dds_profile
+    from clip_depth_ros.ros.environment import use_shipped_dds_profile
 
     use_shipped_dds_profile()
     with BagReader(args.bag) as bag:

@@ -29,7 +29,7 @@ def add_setting_flags(
 def given_settings(
     args: argparse.Namespace, settings: type[Settings] = PredictorSettings
 ) -> dict[str, Any]:
-    """Give the settings whose flags were given, by setting name."""
+    """Return the settings whose flags were given, by setting name."""
     return {name: getattr(args, name) for name in setting_specs(settings) if name in args}
 
 

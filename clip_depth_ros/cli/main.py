@@ -15,7 +15,7 @@ import threading
 
 from clip_depth_ros import __version__
 from clip_depth_ros.errors import ClipDepthError
-from clip_depth_ros.ros.missing import needs_ros, ROS_MODULES
+from clip_depth_ros.ros.environment import needs_ros, ROS_MODULES
 
 COMMANDS = {
     'predict': 'depth of one image file',
@@ -30,7 +30,7 @@ COMMANDS = {
 
 
 def build_parser() -> argparse.ArgumentParser:
-    """Give the parser with all sub-commands; imports nothing heavy."""
+    """Return the parser with all sub-commands; imports nothing heavy."""
     parser = argparse.ArgumentParser(
         prog='clip-depth', description='Metric depth from one camera, with CLIP.'
     )

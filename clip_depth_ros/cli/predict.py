@@ -137,7 +137,7 @@ def _results(answer: DepthMap, settings: PredictorSettings) -> dict[str, bytes]:
 
 
 def _color_range_m(settings: PredictorSettings) -> tuple[float, float]:
-    """Give the nearest and farthest depth to expect: bins of all scenes, or the depth range."""
+    """Return the nearest and farthest depth to expect: bins of all scenes, or the depth range."""
     uses_scenes = settings.scene_aware and not settings.means_clip2depth()
     scenes = settings.resolved_scenes() if uses_scenes else {}
     every = [*settings.answer_range_m(), *(m for bins_m in scenes.values() for m in bins_m)]
@@ -164,7 +164,7 @@ def _caption(kind: str, answer: DepthMap, settings: PredictorSettings) -> str:
 
 
 def _range_of(depth_m: Depth) -> str:
-    """Give the range of what are numbers, and how much is not."""
+    """Return the range of what are numbers, and how much is not."""
     import numpy as np
 
     is_number = np.isfinite(depth_m)

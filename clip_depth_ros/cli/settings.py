@@ -45,7 +45,7 @@ def run(args: argparse.Namespace) -> int:
 
 
 def settings_text(form: str) -> str:
-    """Give all settings of the node in one of the formats yaml, markdown, rst."""
+    """Return all settings of the node in one of the formats yaml, markdown, rst."""
     return _FORMATS[form](setting_specs(NodeSettings).values())
 
 
@@ -93,7 +93,7 @@ def _rst_text(specs: Iterable[SettingSpec]) -> str:
 
 
 def _cells(spec: SettingSpec, literal: str) -> tuple[str, ...]:
-    """Give one row of the table; ``literal`` marks code in the language of the table."""
+    """Return one row of the table; ``literal`` marks code in the language of the table."""
     values = ', '.join(map(literal.format, spec.choices)) or _range(spec)
     return (
         literal.format(spec.name),
@@ -113,7 +113,7 @@ def _default(value: Any) -> str:
 
 
 def _range(spec: SettingSpec) -> str:
-    """Give the range in words, such as ``above 0 to 1``; empty if there is none."""
+    """Return the range in words, such as ``above 0 to 1``; empty if there is none."""
     if spec.minimum is None or spec.maximum is None:
         return ''
     above, below = 'above ' * spec.minimum_is_open, 'below ' * spec.maximum_is_open

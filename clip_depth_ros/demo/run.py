@@ -26,8 +26,8 @@ from clip_depth_ros.demo.processes import (
     shared_cores,
 )
 from clip_depth_ros.errors import ClipDepthError
-from clip_depth_ros.ros.dds import use_shipped_dds_profile
-from clip_depth_ros.ros.recording_session import RecordingSession
+from clip_depth_ros.ros.environment import use_shipped_dds_profile
+from clip_depth_ros.ros.recorder import RecordingSession
 from clip_depth_ros.settings.node import DIAGNOSTICS, OUTPUTS
 from tqdm import tqdm
 

@@ -13,8 +13,7 @@ import contextlib
 import sys
 
 from clip_depth_ros.errors import MissingDependencyError
-from clip_depth_ros.ros.dds import use_shipped_dds_profile
-from clip_depth_ros.ros.missing import needs_ros, ROS_MODULES
+from clip_depth_ros.ros.environment import needs_ros, ROS_MODULES, use_shipped_dds_profile
 
 
 def main() -> int:

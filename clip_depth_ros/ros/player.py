@@ -13,7 +13,7 @@ from typing import Final
 
 from clip_depth_ros.errors import ConfigError, TopicError
 from clip_depth_ros.ros.pacing import bag_time_at, DueMessage, IMAGE_TYPES, schedule
-from clip_depth_ros.ros.topic_publishers import TopicPublishers
+from clip_depth_ros.ros.publishers import TopicPublishers
 from clip_depth_ros.types import RecordedMessage
 import rclpy
 from rclpy.context import Context

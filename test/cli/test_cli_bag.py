@@ -16,7 +16,7 @@ from clip_depth_ros.bags.reader import BagReader
 from clip_depth_ros.bags.writer import BagWriter
 from clip_depth_ros.cli.main import main
 from clip_depth_ros.core.transforms import matrix_from
-from clip_depth_ros.ros.dds import PROFILE_VARIABLES
+from clip_depth_ros.ros.environment import PROFILE_VARIABLES
 import numpy as np
 import pytest
 

@@ -67,7 +67,7 @@ def predictor(settings: PredictorSettings) -> Clip2DepthPredictor:
 
 @pytest.fixture
 def inputs(predictor: Clip2DepthPredictor, monkeypatch: pytest.MonkeyPatch) -> list[Any]:
-    """Give the shapes (B, H, W) that reach the frozen CLIP."""
+    """Return the shapes (B, H, W) that reach the frozen CLIP."""
     shapes: list[Any] = []
     taps = predictor.backbone.taps
     monkeypatch.setattr(
@@ -418,7 +418,7 @@ def _predict(folder: Path, backbone: str, *flags: str) -> int:
 
 
 def _tensors(backbone: Any) -> dict[str, torch.Tensor]:
-    """Give the tensors that a frozen CLIP still holds."""
+    """Return the tensors that a frozen CLIP still holds."""
     return dict(backbone._clip.named_parameters())
 
 

@@ -20,20 +20,20 @@ NONE_THERE = 'auto: no trained CLIP2Depth weights are named or bundled for this 
 
 
 def choice(**values: Any) -> MethodChoice:
-    """Give the choice for some settings."""
+    """Return the choice for some settings."""
     return choose_method(PredictorSettings.from_mapping(values))
 
 
 @pytest.fixture
 def assets(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """Give an empty folder in place of the bundled assets."""
+    """Return an empty folder in place of the bundled assets."""
     monkeypatch.setattr(clip_depth_ros.predictor.build, 'assets_dir', lambda: tmp_path)
     return tmp_path
 
 
 @pytest.fixture
 def bundled(assets: Path) -> Path:
-    """Give a file in place of the bundled CLIP2Depth weights; nothing reads it here."""
+    """Return a file in place of the bundled CLIP2Depth weights; nothing reads it here."""
     path = assets / BUNDLED_CLIP2DEPTH
     path.touch()
     return path

@@ -205,7 +205,7 @@ class TestDoor:
 class TestChangeAtRunTime:
     @pytest.fixture
     def sentences_read(self, monkeypatch):
-        """Give the sentences that reach the text tower, by pass."""
+        """Return the sentences that reach the text tower, by pass."""
         passes = []
         keep = TextEncoder._keep
         monkeypatch.setattr(

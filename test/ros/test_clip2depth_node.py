@@ -42,7 +42,7 @@ def good(folder: Path, backbone: str) -> Path:
 
 @pytest.fixture
 def node_with(ros_domain: int, backbone: str) -> Iterator[StartNode]:
-    """Give a function that makes a node for the small backbone, with the package's predictors."""
+    """Return a function that makes a node for the small backbone, with our predictors."""
     made: list[Harness] = []
 
     def make(**parameters: Any) -> Harness:

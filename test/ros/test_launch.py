@@ -40,7 +40,7 @@ FROM_CONTRACT = {
 
 
 def constant(name: str) -> Any:
-    """Give the value of a constant of the launch file."""
+    """Return the value of a constant of the launch file."""
     for node in TREE.body:
         if isinstance(node, ast.Assign) and ast.unparse(node.targets[0]) == name:
             return ast.literal_eval(node.value)
@@ -48,7 +48,7 @@ def constant(name: str) -> Any:
 
 
 def choices(argument: str) -> list[str] | None:
-    """Give the choices of a launch argument."""
+    """Return the choices of a launch argument."""
     node = ARGUMENTS[argument].get('choices')
     if isinstance(node, ast.Name):
         return list(constant(node.id))
@@ -100,11 +100,11 @@ def test_parameters_not_given_override_nothing(name: str):
 
 def test_what_is_written_twice_is_equal():
     """The launch file must not import the package, so it repeats a few names of it."""
-    from clip_depth_ros.ros import dds
+    from clip_depth_ros.ros import environment
 
     assert constant('PACKAGE') == PACKAGE
-    assert constant('DDS_VARIABLES') == dds.PROFILE_VARIABLES
-    assert constant('FAST_DDS_2_DISTROS') == dds.FAST_DDS_2_DISTROS
+    assert constant('DDS_VARIABLES') == environment.PROFILE_VARIABLES
+    assert constant('FAST_DDS_2_DISTROS') == environment.FAST_DDS_2_DISTROS
     assert set(constant('OUTPUTS')) == {output.topic for output in OUTPUTS.values()}
 
 
@@ -126,7 +126,7 @@ def test_the_readme_and_rviz_know_the_outputs_of_the_node():
 
 @pytest.fixture
 def prefix(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, ros_domain: int) -> Path:
-    """Give an install space with this launch file, whose executables tell how they were called."""
+    """Return an install space with this launch file; its executables tell how they were called."""
     prefix = tmp_path / 'install'
     for package, executable in ((PACKAGE, 'depth_node'), ('rviz2', 'rviz2')):
         index = prefix / 'share' / 'ament_index' / 'resource_index' / 'packages'
@@ -152,7 +152,7 @@ def prefix(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, ros_domain: int) -> 
 
 @pytest.fixture
 def launch(prefix: Path, tmp_path: Path) -> Callable[..., dict[str, Any]]:
-    """Give a function that runs the launch file and tells how the node was called."""
+    """Return a function that runs the launch file and tells how the node was called."""
 
     def run(executable: str = 'depth_node', **arguments: str) -> dict[str, Any]:
         from launch import LaunchDescription, LaunchService
@@ -173,18 +173,18 @@ def launch(prefix: Path, tmp_path: Path) -> Callable[..., dict[str, Any]]:
 
 
 def after(argv: list[str], flag: str) -> list[str]:
-    """Give what follows each occurrence of a flag."""
+    """Return what follows each occurrence of a flag."""
     return [value for key, value in itertools.pairwise(argv) if key == flag]
 
 
 def remaps(argv: list[str]) -> dict[str, str]:
-    """Give the remappings of a command line."""
+    """Return the remappings of a command line."""
     rules = (rule.partition(':=') for rule in after(argv, '-r'))
     return {source: target for source, _, target in rules}
 
 
 def merged_parameters(argv: list[str]) -> dict[str, Any]:
-    """Give what the parameter files of a command line say together: later wins."""
+    """Return what the parameter files of a command line say together: later wins."""
     merged: dict[str, Any] = {}
     for path in after(argv, '--params-file'):
         for parameters in yaml.safe_load(Path(path).read_text(encoding='utf-8')).values():

@@ -49,7 +49,7 @@ def make(ros_domain: int) -> Iterator[MakeHarness]:
 
 
 def active(make: MakeHarness, *outputs: str, **kwargs: Any) -> Harness:
-    """Give an active node with listeners on the named outputs."""
+    """Return an active node with listeners on the named outputs."""
     harness = make(**kwargs)
     assert harness.node.start()
     harness.listen(*outputs)

@@ -26,7 +26,7 @@ TIMEOUT_S = 10.0
 
 
 def message(bag_time_ns: int, *, is_image: bool = False, topic: str = '') -> RecordedMessage:
-    """Give an image or something else of a time."""
+    """Return an image or something else of a time."""
     kind = 'Image' if is_image else 'PointCloud2'
     return RecordedMessage(
         topic or f'/{kind}', f'sensor_msgs/msg/{kind}', b'\0\1\0\0', bag_time_ns
@@ -34,7 +34,7 @@ def message(bag_time_ns: int, *, is_image: bool = False, topic: str = '') -> Rec
 
 
 def recording(steps: list[tuple[int, bool]]) -> list[RecordedMessage]:
-    """Give messages at growing times, some of them images."""
+    """Return messages at growing times, some of them images."""
     times_ns = itertools.accumulate(step for step, _ in steps)
     return [
         message(time_ns, is_image=is_image)
@@ -149,7 +149,7 @@ MakeWorld = Callable[..., World]
 
 @pytest.fixture
 def make_world(ros_domain: int) -> Iterator[MakeWorld]:
-    """Give a maker of worlds that are taken down after the test."""
+    """Return a maker of worlds that are taken down after the test."""
     worlds: list[World] = []
 
     def make(topics: dict[str, str], **options: Any) -> World:
@@ -165,8 +165,8 @@ def play(
     messages: list[RecordedMessage], topics: dict[str, str], **options: Any
 ) -> dict[str, int]:
     """Play with options, waiting for a subscriber of every topic that can be published."""
-    from clip_depth_ros.ros.message_types import installed_types
     from clip_depth_ros.ros.player import play as play_messages, PlayOptions
+    from clip_depth_ros.ros.publishers import installed_types
 
     remaps = options.get('remaps', {})
     names = [remaps.get(topic, topic) for topic in installed_types(topics)[0]]
@@ -174,7 +174,7 @@ def play(
 
 
 def is_same(arrived: RecordedMessage, sent: RecordedMessage) -> bool:
-    """Say whether a message arrived as sent; RTPS may pad it to a multiple of four bytes."""
+    """Return whether a message arrived as sent; RTPS may pad it to a multiple of four bytes."""
     return arrived.cdr in [sent.cdr + bytes(padding) for padding in range(4)]
 
 

@@ -21,7 +21,7 @@ SPECS = setting_specs(NodeSettings)
 
 
 def parameters(path: Path) -> dict[str, Any]:
-    """Give the parameters of a ROS parameter file."""
+    """Return the parameters of a ROS parameter file."""
     content = yaml.safe_load(path.read_text(encoding='utf-8'))
     assert content.keys() == {'/**'}
     assert content['/**'].keys() == {'ros__parameters'}

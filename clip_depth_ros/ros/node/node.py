@@ -19,8 +19,8 @@ from typing import Any, Final, TypeAlias
 
 from clip_depth_ros.errors import ClipDepthError, ConfigError
 from clip_depth_ros.predictor.build import build_predictor, choose_method
-from clip_depth_ros.ros.node.diagnostics import Health, status_of
-from clip_depth_ros.ros.node.inputs import Inputs
+from clip_depth_ros.ros.node.diagnostics import Health, Statistics, status_of
+from clip_depth_ros.ros.node.endpoints import Inputs, qos_overrides
 from clip_depth_ros.ros.node.outputs import Outputs
 from clip_depth_ros.ros.node.parameters import (
     changes,
@@ -32,8 +32,6 @@ from clip_depth_ros.ros.node.parameters import (
     with_parameters,
 )
 from clip_depth_ros.ros.node.pipeline import Arrival, Pipeline
-from clip_depth_ros.ros.node.qos import qos_overrides
-from clip_depth_ros.ros.node.statistics import Statistics
 from clip_depth_ros.ros.node.worker import BuildPredictor, PredictorWorker
 from clip_depth_ros.settings.node import DIAGNOSTICS
 from diagnostic_msgs.msg import DiagnosticArray

@@ -11,25 +11,15 @@ from typing import Any, Final
 from clip_depth_ros.core.clouds import CloudBuilder
 from clip_depth_ros.core.depth_images import colorize
 from clip_depth_ros.ros.node.calibration import Camera, scaled_info
+from clip_depth_ros.ros.node.endpoints import advertise
 from clip_depth_ros.ros.node.images import as_bytes, depth_message, rgb_message
-from clip_depth_ros.ros.node.qos import policy_name, qos_overrides
 from clip_depth_ros.settings.node import NodeSettings, OUTPUTS
 from clip_depth_ros.types import Depth, Rgb
 import cv2
 import numpy as np
 from rclpy.lifecycle import LifecycleNode
-from rclpy.qos import (
-    HistoryPolicy,
-    QoSProfile,
-    ReliabilityPolicy,
-)
 from sensor_msgs.msg import CameraInfo, Image, PointCloud2, PointField
 from std_msgs.msg import Header
-
-try:
-    from rclpy.event_handler import PublisherEventCallbacks
-except ImportError:  # Humble keeps it elsewhere
-    from rclpy.qos_event import PublisherEventCallbacks
 
 _MESSAGES: Final = {
     'sensor_msgs/msg/Image': Image,
@@ -74,7 +64,9 @@ class Outputs:
         self._publishers: dict[str, Any] = {}
         try:
             for name, output in OUTPUTS.items():
-                self._publishers[name] = self._advertise(_MESSAGES[output.msgtype], output.topic)
+                self._publishers[name] = advertise(
+                    node, _MESSAGES[output.msgtype], output.topic
+                )
         except BaseException:
             self.destroy()
             raise
@@ -140,24 +132,6 @@ class Outputs:
         """Say whether anybody subscribes to an output, by its name in ``OUTPUTS``."""
         return int(self._publishers[name].get_subscription_count()) > 0
 
-    def _advertise(self, msgtype: type, topic: str) -> Any:
-        def warn_incompatible(event: Any) -> None:
-            policy = policy_name(event)
-            self._node.get_logger().warning(
-                f'a subscriber to {publisher.topic_name} asks for a quality of service that this '
-                f'node does not offer; it will get nothing: change its {policy}, or start this '
-                f'node with qos_overrides.{publisher.topic_name}.publisher.{policy}'
-            )
-
-        publisher: Any = self._node.create_lifecycle_publisher(
-            msgtype,
-            topic,
-            _publisher_qos(),
-            event_callbacks=PublisherEventCallbacks(incompatible_qos=warn_incompatible),
-            qos_overriding_options=qos_overrides(),
-        )
-        return publisher
-
     def _cloud_message(
         self, result: Result, camera: Camera, settings: NodeSettings
     ) -> PointCloud2:
@@ -197,18 +171,6 @@ def cloud_message(header: Header, points: np.ndarray[Any, np.dtype[np.float32]])
     # Assigned, not passed: the constructor would copy 7.5 MB element by element.
     message.data = as_bytes(points)
     return message
-
-
-def _publisher_qos() -> QoSProfile:
-    """
-    Give reliable, keep last 1.
-
-    Reliable matches every subscriber; with a queue of one a slow one never piles up frames. Made
-    anew each time, since rclpy writes overrides into the profile that it is given.
-    """
-    return QoSProfile(
-        history=HistoryPolicy.KEEP_LAST, depth=1, reliability=ReliabilityPolicy.RELIABLE
-    )
 
 
 def _color_message(result: Result, settings: NodeSettings) -> Image:

@@ -31,7 +31,7 @@ _EMPTY_LIST_TYPES: Final = {
 
 def descriptor(spec: SettingSpec) -> ParameterDescriptor:
     """
-    Give the descriptor of a setting: description, unit, choices, range, read-only where true.
+    Return the descriptor of a setting: description, unit, choices, range, read-only where true.
 
     Numbers and lists are typed dynamically, so that ``80`` and ``[1, 2]`` are as good as ``80.0``
     and ``[1.0, 2.0]``; :class:`NodeSettings` checks them.
@@ -71,7 +71,7 @@ def declare_settings(node: Node) -> list[str]:
 
 def read_settings(node: Node) -> NodeSettings:
     """
-    Give the settings that the parameters hold now.
+    Return the settings that the parameters hold now.
 
     Raises
     ------
@@ -86,7 +86,7 @@ def read_settings(node: Node) -> NodeSettings:
 
 def with_parameters(settings: NodeSettings, parameters: Iterable[Parameter[Any]]) -> NodeSettings:
     """
-    Give the settings with some parameters replaced; foreign parameters are passed over.
+    Return the settings with some parameters replaced; foreign parameters are passed over.
 
     Raises
     ------
@@ -178,7 +178,7 @@ def _declare(node: Node, spec: SettingSpec) -> list[str]:
 
 def _unknown_overrides(node: Node) -> list[str]:
     """
-    Give names that came from outside and belong to nothing.
+    Return names that came from outside and belong to nothing.
 
     A file for all nodes may hold the parameters of others, so they are no error. rclpy has no
     public way to tell; the test of this warning says if its private one is gone.

@@ -13,9 +13,9 @@ from typing import Any, Final
 from clip_depth_ros.core.stamps import Match, StampMatcher
 from clip_depth_ros.errors import CalibrationError, ClipDepthError
 from clip_depth_ros.ros.node.calibration import camera_of, describe_size, fits
+from clip_depth_ros.ros.node.diagnostics import Statistics
 from clip_depth_ros.ros.node.images import decode_compressed, decode_image
 from clip_depth_ros.ros.node.outputs import Outputs, Result
-from clip_depth_ros.ros.node.statistics import Statistics
 from clip_depth_ros.settings.node import NodeSettings
 from clip_depth_ros.types import DepthPredictor, Rgb
 from sensor_msgs.msg import CameraInfo, CompressedImage, Image

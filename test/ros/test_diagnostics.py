@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import math
 
-from clip_depth_ros.ros.node.statistics import Statistics, Window
+from clip_depth_ros.ros.node.diagnostics import Statistics, Window
 import pytest
 
 

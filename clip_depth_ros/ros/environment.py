@@ -1,6 +1,11 @@
 # Copyright 2026 The clip_depth_ros authors
 # SPDX-License-Identifier: Apache-2.0
-"""The Fast DDS profile that lets big messages through between processes."""
+"""
+What a process needs before ROS starts; imports nothing of it.
+
+The Fast DDS profile that lets big messages through between processes, and what to say where ROS 2
+is not installed.
+"""
 
 from __future__ import annotations
 
@@ -16,6 +21,12 @@ PROFILE_VARIABLES: Final = ('FASTRTPS_DEFAULT_PROFILES_FILE', 'FASTDDS_DEFAULT_P
 
 FAST_DDS_2_DISTROS: Final = ('humble', 'iron', 'jazzy')
 """Values of ``ROS_DISTRO`` that come with Fast DDS 2."""
+
+ROS_MODULES: Final = frozenset({
+    'builtin_interfaces', 'diagnostic_msgs', 'rcl_interfaces', 'rclpy', 'rosgraph_msgs',
+    'sensor_msgs', 'std_msgs',
+})
+"""Top-level modules that come with ROS 2 and with nothing else."""
 
 
 def use_shipped_dds_profile(environ: MutableMapping[str, str] = os.environ) -> Path | None:
@@ -49,3 +60,11 @@ def use_shipped_dds_profile(environ: MutableMapping[str, str] = os.environ) -> P
     for name in PROFILE_VARIABLES if is_fast_dds_2 else PROFILE_VARIABLES[1:]:
         environ[name] = str(profile)
     return profile
+
+
+def needs_ros(error: ModuleNotFoundError) -> str:
+    """Return what to do when a module of ROS 2 is not there, in words."""
+    return (
+        f'this needs ROS 2 and {error.name!r} is not installed: source your distro '
+        "(source /opt/ros/<distro>/setup.bash), or pip install 'clip_depth_ros[ros]'"
+    )

@@ -1,16 +1,21 @@
 # Copyright 2026 The clip_depth_ros authors
 # SPDX-License-Identifier: Apache-2.0
-"""One publisher for each topic of a recording, for messages that are serialised already."""
+"""
+Topics of a recording in ROS: their message classes, and a publisher for each.
+
+The messages themselves stay serialised.
+"""
 
 from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Collection, Mapping
+import importlib
+import re
 import time
 from typing import Any, Final
 
 from clip_depth_ros.errors import MissingDependencyError, TopicError
-from clip_depth_ros.ros.message_types import installed_types
 from clip_depth_ros.types import RecordedMessage
 from rclpy.duration import Duration
 from rclpy.exceptions import InvalidTopicNameException
@@ -22,6 +27,8 @@ QUEUE_DEPTH: Final = 10
 
 _SETTLE_S: Final = 1.0
 """Discovery is one-sided: a subscriber known here may not know us yet and miss the start."""
+
+_MSGTYPE = re.compile(r'([a-z][a-z0-9_]*)/msg/([A-Za-z][A-Za-z0-9_]*)')
 
 
 class TopicPublishers:
@@ -137,6 +144,48 @@ class TopicPublishers:
             return self._node.create_publisher(message_type, name, qos)
         except (InvalidTopicNameException, ValueError) as error:
             raise TopicError(f'{name!r} is no topic name, remap it: {error}') from error
+
+
+def message_class(msgtype: str) -> Any | None:
+    """
+    Return the class of ``sensor_msgs/msg/Image``, None where its package is not installed.
+
+    The name comes from a recording: only what looks like a message type is imported, and only
+    what is one is given.
+    """
+    match = _MSGTYPE.fullmatch(msgtype)
+    if match is None:
+        return None
+    try:
+        module = importlib.import_module(f'{match[1]}.msg')
+    except ImportError:
+        return None
+    found = getattr(module, match[2], None)
+    return found if hasattr(found, 'get_fields_and_field_types') else None
+
+
+def installed_types(topics: Mapping[str, str]) -> tuple[dict[str, Any], dict[str, str]]:
+    """
+    Sort topics into those with an installed message type and those without.
+
+    Parameters
+    ----------
+    topics : mapping of str to str
+        Type by topic.
+
+    Returns
+    -------
+    classes : dict
+        Message class by topic.
+    left_out : dict
+        Type by topic where it is not installed (``tf2_msgs`` is not on PyPI).
+
+    """
+    classes = {topic: message_class(msgtype) for topic, msgtype in topics.items()}
+    return (
+        {topic: found for topic, found in classes.items() if found is not None},
+        {topic: topics[topic] for topic, found in classes.items() if found is None},
+    )
 
 
 def _subscriptions(publishers: Mapping[str, Any]) -> Counter[str]:
