@@ -22,9 +22,9 @@ from clip_depth_ros.core.image_plan import Size
 from clip_depth_ros.model.backbone import build_backbone
 from clip_depth_ros.model.devices import this_machine
 from clip_depth_ros.settings.training import TrainSettings
+from clip_depth_ros.training.clip import choose_arithmetic, FrozenClip
 from clip_depth_ros.training.distributed import Ranks
 from clip_depth_ros.training.frames import Batch
-from clip_depth_ros.training.frozen import choose_arithmetic, FrozenClip
 from clip_depth_ros.training.learner import Learner
 from clip_depth_ros.training.start import start_model
 from clip_depth_ros.training.validation import predict
@@ -85,10 +85,10 @@ def measure(
 
 
 def batch_of_noise(size: Size, count: int) -> Batch:
-    """Give images and depth of noise."""
-    dice = np.random.default_rng(0)
-    rgbs = dice.integers(0, 256, (count, *size, 3), np.uint8)
-    targets_m = dice.uniform(1, 80, (count, *size)).astype(np.float32)
+    """Return images and depth of noise."""
+    rng = np.random.default_rng(0)
+    rgbs = rng.integers(0, 256, (count, *size, 3), np.uint8)
+    targets_m = rng.uniform(1, 80, (count, *size)).astype(np.float32)
     names = [str(number) for number in range(count)]
     return Batch(
         names, torch.from_numpy(rgbs), None, size, list(torch.from_numpy(targets_m)), {}
@@ -96,7 +96,7 @@ def batch_of_noise(size: Size, count: int) -> Batch:
 
 
 def seconds(do: Callable[[], object], repeats: int, device: str) -> float:
-    """Give the median time of doing something, seconds, after warming up."""
+    """Return the median time of doing something, seconds, after warming up."""
     times = []
     for _ in range(repeats + 2):
         start = time.perf_counter()

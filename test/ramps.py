@@ -26,21 +26,21 @@ class Ramps:
         return self._n_frames
 
     def __getitem__(self, index: int) -> DepthSample:
-        """Give a frame."""
+        """Return a frame."""
         if not 0 <= index < len(self):
             raise IndexError(index)
         if index in self._bad:
             raise DataError(f'frame {index} of {self.name} is truncated')
-        dice = np.random.default_rng((self._seed, index))
-        near, far = np.sort(dice.uniform(2, 60, 2))
+        rng = np.random.default_rng((self._seed, index))
+        near, far = np.sort(rng.uniform(2, 60, 2))
         depth_m = np.linspace(far, near, HEIGHT)[:, np.newaxis] * np.ones(WIDTH)
-        depth_m += dice.normal(0, 0.1, depth_m.shape)
+        depth_m += rng.normal(0, 0.1, depth_m.shape)
         rgb = np.repeat((255 * (1 - depth_m / 80))[..., np.newaxis], 3, axis=2)
-        target_m = np.where(dice.random(depth_m.shape) < dice.uniform(0.1, 1), depth_m, 0)
+        target_m = np.where(rng.random(depth_m.shape) < rng.uniform(0.1, 1), depth_m, 0)
         return DepthSample(
             f'{self.name} frame {index}', rgb.astype(np.uint8), target_m.astype(np.float32)
         )
 
     def describe(self) -> dict[str, str]:
-        """Give what decides the frames."""
+        """Return what decides the frames."""
         return {'seed': str(self._seed), 'frames': str(len(self)), 'bad': str(self._bad)}

@@ -12,8 +12,8 @@ import sys
 from typing import Any
 
 from clip_depth_ros.settings.training import TrainSettings
-from clip_depth_ros.training.logs import read_log
 from clip_depth_ros.training.loop import train
+from clip_depth_ros.training.run import read_log
 from ramps import Ramps
 
 TEST_DIR = Path(__file__).parent
@@ -31,7 +31,7 @@ train(
 
 
 def small_settings(out_dir: Any, **changes: Any) -> TrainSettings:
-    """Give the settings of a training of 8 short steps."""
+    """Return the settings of a training of 8 short steps."""
     settings: TrainSettings = TrainSettings.from_mapping({
         'backbone': 'tiny', 'pretrained': 'random', 'device': 'cpu', 'amp': 'off',
         'taps': (0, 1), 'mirror_length': 4, 'reduce_dim': 16, 'n_heads': 2, 'mlp_dim': 32,
@@ -45,7 +45,7 @@ def small_settings(out_dir: Any, **changes: Any) -> TrainSettings:
 
 
 def small_sources() -> tuple[Ramps, Ramps]:
-    """Give frames of training and held-out frames."""
+    """Return frames of training and held-out frames."""
     return Ramps(10), Ramps(5, seed=1)
 
 
@@ -68,10 +68,15 @@ def started(
     return subprocess.Popen(
         [sys.executable, '-c', IN_A_PROCESS, arguments],
         cwd=TEST_DIR,
-        env={**os.environ, 'PYTHONPATH': str(TEST_DIR), **(environment or {})},
+        env={
+            **os.environ,
+            # This checkout, whichever one is installed.
+            'PYTHONPATH': os.pathsep.join([str(TEST_DIR.parent), str(TEST_DIR)]),
+            **(environment or {}),
+        },
     )
 
 
 def losses(out_dir: Path) -> list[tuple[int, float]]:
-    """Give steps and losses that a run has written down."""
+    """Return steps and losses that a run has written down."""
     return [(int(row['step']), float(row['loss'])) for row in read_log(out_dir / 'train.csv')]

@@ -47,7 +47,7 @@ class Vocabulary:
     templates: tuple[str, ...] = ('This {} is {}',)
 
     def captions(self, template: str) -> list[str]:
-        """Give all captions of one template: by kind, then by word; ``object`` comes last."""
+        """Return all captions of one template: by kind, then by word; ``object`` comes last."""
         kinds = (*self.kinds, ANYTHING)
         return [template.format(kind, word) for kind in kinds for word in self.words]
 
@@ -59,7 +59,7 @@ def patch_histograms(
     vocabulary: Vocabulary,
 ) -> NDArray[np.float32]:
     """
-    Give how much of each patch each caption (without template) describes.
+    Return how much of each patch each caption (without template) describes.
 
     Parameters
     ----------
@@ -96,7 +96,7 @@ def word_shares(
     depth_m: NDArray[Any], bins_m: Sequence[float]
 ) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
     """
-    Give which word is said of a depth, and how often the next farther one instead.
+    Return which word is said of a depth, and how often the next farther one instead.
 
     Returns
     -------

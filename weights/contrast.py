@@ -86,18 +86,18 @@ def train_contrast(
     clip: Any = architecture.new_model(torch.float32).to(device).train()
     histograms = _histograms(frames, tuple(clip.visual.patch_size), vocabulary)
     captions = [_tokens(vocabulary, template, device) for template in vocabulary.templates]
-    dice = np.random.default_rng(settings.seed)
+    rng = np.random.default_rng(settings.seed)
     optimizer = _optimizer(clip, settings)
     schedule = torch.optim.lr_scheduler.LambdaLR(optimizer, _one_cycle(settings))
-    for step, indices in enumerate(_batches(len(frames), settings, dice)):
+    for step, indices in enumerate(_batches(len(frames), settings, rng)):
         rgb, shares = _batch(
-            frames, histograms, indices, dice, len(vocabulary.words), device
+            frames, histograms, indices, rng, len(vocabulary.words), device
         )
-        tokens = captions[0 if dice.random() < 0.5 else dice.integers(len(captions))]
+        tokens = captions[0 if rng.random() < 0.5 else rng.integers(len(captions))]
         with torch.autocast(device.partition(':')[0], dtype=torch.bfloat16):
             vectors = encode_patches(clip, _pixels(rgb, architecture))
             sentences = encode_captions(clip, tokens)
-        block = _BLOCKS[dice.integers(len(_BLOCKS))]
+        block = _BLOCKS[rng.integers(len(_BLOCKS))]
         loss = contrast_loss(clip, vectors.float(), sentences.float(), shares, block)
         if not torch.isfinite(loss):
             raise DataError(f'the contrastive loss is {loss.item()} at step {step}: lower lr')
@@ -117,7 +117,7 @@ def _learn(clip: Any, loss: Tensor, optimizer: torch.optim.Optimizer) -> None:
 
 
 def used_tokens(vocabulary: Vocabulary) -> list[int]:
-    """Give the ids of all tokens that captions are made of, ascending."""
+    """Return the ids of all tokens that captions are made of, ascending."""
     captions = [
         caption for template in vocabulary.templates for caption in vocabulary.captions(template)
     ]
@@ -126,7 +126,7 @@ def used_tokens(vocabulary: Vocabulary) -> list[int]:
 
 def encode_patches(clip: Any, pixels: Tensor) -> Tensor:
     """
-    Give class token and patches in the joint space, (B, 1 + N, D), not normalised.
+    Return class token and patches in the joint space, (B, 1 + N, D), not normalised.
 
     The same numbers as :meth:`VitTower.dense`, with attention written out: in bfloat16 on the cpu
     that trains half as fast again as PyTorch's fused kernel.
@@ -141,7 +141,7 @@ def encode_patches(clip: Any, pixels: Tensor) -> Tensor:
 
 
 def encode_captions(clip: Any, tokens: Tensor) -> Tensor:
-    """Give captions in the joint space, (N, D), not normalised; tokens may be cut short."""
+    """Return captions in the joint space, (N, D), not normalised; tokens may be cut short."""
     length = tokens.shape[1]
     states = clip.token_embedding(tokens) + clip.positional_embedding[:length]
     states = _blocks(clip.transformer, states, clip.attn_mask[:length, :length])
@@ -192,7 +192,7 @@ def contrast_loss(
 
 
 def _cross_entropies(logits: Tensor, shares: Tensor) -> Tensor:
-    """Give the loss of regions (rows) that look for captions (columns), and the other way."""
+    """Return the loss of regions (rows) that look for captions (columns), and the other way."""
     to_caption = -(shares * logits.log_softmax(dim=1)).sum(dim=1).mean()
     said = shares.sum(dim=0)
     to_region = -(shares * logits.log_softmax(dim=0)).sum(dim=0)[said > 0] / said[said > 0]
@@ -200,7 +200,7 @@ def _cross_entropies(logits: Tensor, shares: Tensor) -> Tensor:
 
 
 def _pooled(maps: Tensor, block: tuple[int, int]) -> Tensor:
-    """Give means over blocks that do not overlap, (regions, channels); the rest is left out."""
+    """Return means over blocks that do not overlap, (regions, channels); the rest is left out."""
     return functional.avg_pool2d(maps.movedim(-1, 1), block).movedim(1, -1).flatten(0, 2)
 
 
@@ -241,13 +241,13 @@ def _histograms(
 
 
 def _batches(
-    n_frames: int, settings: ContrastSettings, dice: np.random.Generator
+    n_frames: int, settings: ContrastSettings, rng: np.random.Generator
 ) -> Iterator[NDArray[np.int64]]:
-    """Give indices of frames for each step; every frame comes once before any comes again."""
+    """Return indices of frames for each step; every frame comes once before any comes again."""
     order: NDArray[np.int64] = np.empty(0, np.int64)
     for _ in range(settings.steps):
         while len(order) < settings.batch:
-            order = np.concatenate([order, dice.permutation(n_frames)])
+            order = np.concatenate([order, rng.permutation(n_frames)])
         yield np.sort(order[:settings.batch])  # in the order of the file
         order = order[settings.batch:]
 
@@ -256,28 +256,28 @@ def _batch(
     frames: Frames,
     histograms: NDArray[np.float16],
     indices: NDArray[np.int64],
-    dice: np.random.Generator,
+    rng: np.random.Generator,
     n_words: int,
     device: str,
 ) -> tuple[Tensor, Tensor]:
     """
-    Give images and to what share each caption is true of their patches.
+    Return images and to what share each caption is true of their patches.
 
     Half of the images are flipped. ``object`` is said as often as the kind.
     """
     rgb = torch.from_numpy(frames.rgb[indices]).to(device).float() / 255
     kinds = torch.from_numpy(histograms[indices]).to(device).float()
-    flips = torch.from_numpy(dice.random(len(indices)) < 0.5).to(device)
+    flips = torch.from_numpy(rng.random(len(indices)) < 0.5).to(device)
     rgb[flips], kinds[flips] = rgb[flips].flip(2), kinds[flips].flip(2)
     anything = kinds.reshape(*kinds.shape[:-1], -1, n_words).sum(dim=-2)
-    return _relit(rgb, dice), torch.cat([kinds, anything], dim=-1) / 2
+    return _relit(rgb, rng), torch.cat([kinds, anything], dim=-1) / 2
 
 
-def _relit(rgb: Tensor, dice: np.random.Generator) -> Tensor:
+def _relit(rgb: Tensor, rng: np.random.Generator) -> Tensor:
     """Vary gamma, brightness and colour by a tenth, as is usual in training depth (BTS)."""
 
     def drawn(*shape: int) -> Tensor:
-        factors = dice.uniform(0.9, 1.1, shape).astype(np.float32)
+        factors = rng.uniform(0.9, 1.1, shape).astype(np.float32)
         return torch.from_numpy(factors).to(rgb.device)
 
     n = len(rgb)
@@ -286,21 +286,21 @@ def _relit(rgb: Tensor, dice: np.random.Generator) -> Tensor:
 
 
 def _pixels(rgb: Tensor, architecture: Architecture) -> Tensor:
-    """Give the network's input, (B, 3, H, W), from RGB in [0, 1], (B, H, W, 3)."""
+    """Return the network's input, (B, 3, H, W), from RGB in [0, 1], (B, H, W, 3)."""
     mean = torch.tensor(architecture.mean, device=rgb.device)
     std = torch.tensor(architecture.std, device=rgb.device)
     return ((rgb - mean) / std).permute(0, 3, 1, 2)
 
 
 def _tokens(vocabulary: Vocabulary, template: str, device: str) -> Tensor:
-    """Give the captions' token ids, (C, longest caption)."""
+    """Return the captions' token ids, (C, longest caption)."""
     tokens: Tensor = SimpleTokenizer()(vocabulary.captions(template))
     longest = int((tokens != 0).sum(dim=1).max())
     return tokens[:, :longest].to(device)
 
 
 def _optimizer(clip: nn.Module, settings: ContrastSettings) -> torch.optim.Optimizer:
-    """Give AdamW; only matrices decay."""
+    """Return AdamW; only matrices decay."""
     matrices = [p for p in clip.parameters() if p.ndim > 1]
     others = [p for p in clip.parameters() if p.ndim <= 1]
     groups = [
@@ -311,7 +311,7 @@ def _optimizer(clip: nn.Module, settings: ContrastSettings) -> torch.optim.Optim
 
 
 def _one_cycle(settings: ContrastSettings) -> Callable[[int], float]:
-    """Give the factor of the learning rate by step: up in a line, down along a cosine."""
+    """Return the factor of the learning rate by step: up in a line, down along a cosine."""
     up = max(1, round(settings.warmup * settings.steps))
 
     def factor(step: int) -> float:

@@ -165,7 +165,7 @@ class Workshop:
         self._n_workers, self._on_progress = n_workers, on_progress
 
     def frames(self, part: str) -> Frames:
-        """Give the frames of ``train``, ``validation`` or ``held_out``, rendered once."""
+        """Return the frames of ``train``, ``validation`` or ``held_out``, rendered once."""
         streets: Streets = getattr(self.recipe, part)
         done = 0
 
@@ -243,7 +243,7 @@ class Workshop:
     def train_settings(
         self, name: str, *, steps: int, seed: int, **changes: Any
     ) -> TrainSettings:
-        """Give the trainer's settings for a run."""
+        """Return the trainer's settings for a run."""
         settings: TrainSettings = TrainSettings.from_mapping({
             'backbone': TINY,
             'clip_weights': str(self.clip_path),
@@ -271,7 +271,7 @@ class Workshop:
         return settings
 
     def predictor_settings(self, method: str, **changes: Any) -> PredictorSettings:
-        """Give the settings of a predictor with these weights."""
+        """Return the settings of a predictor with these weights."""
         settings: PredictorSettings = PredictorSettings.from_mapping({
             'method': method,
             'backbone': TINY,
@@ -287,7 +287,7 @@ class Workshop:
         return settings
 
     def choose_temperature(self) -> float:
-        """Give the temperature with the least abs_rel on the validation streets."""
+        """Return the temperature with the least abs_rel on the validation streets."""
         frames = self.frames('validation')
         errors = {}
         for temperature in TEMPERATURES:
@@ -297,7 +297,7 @@ class Workshop:
         return min(errors, key=lambda temperature: errors[temperature])
 
     def results(self) -> dict[str, Any]:
-        """Give the table of the held-out streets, with all that belongs to it."""
+        """Return the table of the held-out streets, with all that belongs to it."""
         frames, streets = self.frames('held_out'), self.recipe.held_out
         temperature = self.choose_temperature()
         rows = [*baseline_rows(frames, self.frames('train').depth_m, VOCABULARY)]
@@ -321,7 +321,7 @@ class Workshop:
         }
 
     def hashes(self) -> dict[str, str]:
-        """Give the SHA-256 of each weights file by its name."""
+        """Return the SHA-256 of each weights file by its name."""
         return {
             path.name: hashlib.sha256(path.read_bytes()).hexdigest()
             for path in (self.clip_path, self.clip2depth_path)
@@ -375,7 +375,7 @@ class Workshop:
         return score(predictions_of(settings, frames), frames)
 
     def _decoder_sources(self) -> tuple[SampleSource, SampleSource]:
-        """Give the frames that CLIP2Depth learns from, with sky as far as can be, and others."""
+        """Return the frames that CLIP2Depth learns from, with sky as far as can be, and others."""
         recipe = self.recipe
         for part in ('train', 'validation'):
             self.frames(part)
@@ -415,7 +415,7 @@ _ABLATIONS: Final[Mapping[str, tuple[str, dict[str, Any]]]] = {
 
 
 def predictions_of(settings: PredictorSettings, frames: Frames) -> Any:
-    """Give the depth that a predictor with these settings sees, (N, H, W)."""
+    """Return the depth that a predictor with these settings sees, (N, H, W)."""
     predictor = build_predictor(settings)
     try:
         return predict_all(predictor, frames)

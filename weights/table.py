@@ -13,7 +13,6 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any, Final
 
-from clip_depth_ros.core.baselines import BestConstant, DepthSums
 from clip_depth_ros.core.image_plan import Size
 from clip_depth_ros.core.metrics import (
     clamp_depth,
@@ -23,6 +22,7 @@ from clip_depth_ros.core.metrics import (
     valid_pixels,
 )
 from clip_depth_ros.core.patches import upsample
+from clip_depth_ros.evaluation.score.baselines import BestConstant, DepthSums
 from clip_depth_ros.types import Depth, DepthPredictor
 from clip_depth_ros.world.rendered_streets import Frames
 import numpy as np
@@ -43,7 +43,7 @@ class Row:
 
 
 def protocol_of(frames: Frames, seeds: range) -> str:
-    """Give the protocol in words."""
+    """Return the protocol in words."""
     height, width = frames.rgb.shape[1:3]
     return (
         f'synthetic drive, held-out seeds {seeds.start} to {seeds.stop - 1}, {len(frames)} frames '
@@ -53,7 +53,7 @@ def protocol_of(frames: Frames, seeds: range) -> str:
 
 
 def score(predictions: NDArray[np.float32], frames: Frames) -> DepthMetrics:
-    """Give the mean of the per-image metrics of predictions (N, H, W) in metres."""
+    """Return the mean of the per-image metrics of predictions (N, H, W) in metres."""
     each = []
     for pred, gt in zip(predictions, frames.depth_m, strict=True):
         target = gt.astype(np.float32)
@@ -63,7 +63,7 @@ def score(predictions: NDArray[np.float32], frames: Frames) -> DepthMetrics:
 
 
 def predict_all(predictor: DepthPredictor, frames: Frames) -> NDArray[np.float32]:
-    """Give the depth of all frames, (N, H, W)."""
+    """Return the depth of all frames, (N, H, W)."""
     answers = [
         answer.depth_m
         for i in range(0, len(frames), _BATCH)
@@ -74,7 +74,7 @@ def predict_all(predictor: DepthPredictor, frames: Frames) -> NDArray[np.float32
 
 def shuffled(predictions: NDArray[np.float32]) -> NDArray[np.float32]:
     """
-    Give each frame the prediction for another one: what is left is not seen in the image.
+    Return each frame the prediction for another one: what is left is not seen in the image.
 
     Frames are moved on by half of all, so none keeps its own and, with several frames of a street
     in a row, none gets another's of its street.
@@ -86,7 +86,7 @@ def baseline_rows(
     frames: Frames, train_depth_m: NDArray[Any], vocabulary: Vocabulary, *, seed: int = 0
 ) -> Iterator[Row]:
     """
-    Give what needs no network.
+    Return what needs no network.
 
     Parameters
     ----------
@@ -101,10 +101,10 @@ def baseline_rows(
 
     """
     shape = frames.depth_m.shape
-    dice = np.random.default_rng(seed)
-    uniform = dice.uniform(MIN_DEPTH_M, DEPTH_CAP_M, shape).astype(np.float32)
+    rng = np.random.default_rng(seed)
+    uniform = rng.uniform(MIN_DEPTH_M, DEPTH_CAP_M, shape).astype(np.float32)
     yield Row('uniform random', score(uniform, frames))
-    logs = dice.uniform(np.log(MIN_DEPTH_M), np.log(DEPTH_CAP_M), shape)
+    logs = rng.uniform(np.log(MIN_DEPTH_M), np.log(DEPTH_CAP_M), shape)
     yield Row('log-uniform random', score(np.exp(logs).astype(np.float32), frames))
     yield _best_constant(frames)
     for name, prior in pixel_priors(train_depth_m).items():
@@ -116,7 +116,7 @@ def baseline_rows(
 
 
 def pixel_priors(train_depth_m: NDArray[Any]) -> dict[str, Depth]:
-    """Give the mean and the geometric mean of each pixel's valid depths, (H, W)."""
+    """Return the mean and the geometric mean of each pixel's valid depths, (H, W)."""
     sums, log_sums = (DepthSums(Size(*train_depth_m.shape[1:])) for _ in range(2))
     for gt in train_depth_m:
         depth, counts = gt.astype(np.float64), _counts(gt)
@@ -134,7 +134,7 @@ def oracle(
     frames: Frames, vocabulary: Vocabulary, patch: tuple[int, int]
 ) -> NDArray[np.float32]:
     """
-    Give what DepthCLIP would answer if it knew the nearest word of every pixel.
+    Return what DepthCLIP would answer if it knew the nearest word of every pixel.
 
     Patches without any depth (all sky) answer the farthest word; between patches it interpolates
     as DepthCLIP does.
@@ -158,7 +158,7 @@ def seam_ratios(
     predictions: NDArray[np.float32], frames: Frames, patch: tuple[int, int]
 ) -> tuple[float, float]:
     """
-    Give how much more depth jumps across the borders of patches than elsewhere.
+    Return how much more depth jumps across the borders of patches than elsewhere.
 
     Returns
     -------
@@ -188,7 +188,7 @@ def _seam_ratio(
 
 
 def table(rows: Mapping[str, Mapping[str, float]]) -> str:
-    """Give metrics by name (see :func:`as_json`) as a table of text."""
+    """Return metrics by name (see :func:`as_json`) as a table of text."""
     width = max(map(len, rows))
     lines = [f'{"":{width}}  abs_rel   rmse  delta1  delta2  delta3  silog']
     for name, m in rows.items():
@@ -200,7 +200,7 @@ def table(rows: Mapping[str, Mapping[str, float]]) -> str:
 
 
 def as_json(rows: Sequence[Row]) -> Mapping[str, Mapping[str, float]]:
-    """Give the metrics by name, for JSON."""
+    """Return the metrics by name, for JSON."""
     return {
         row.name: {key: round(float(value), 5) for key, value in asdict(row.metrics).items()}
         for row in rows
@@ -226,6 +226,6 @@ def _everywhere(depth_m: Depth, shape: tuple[int, ...]) -> NDArray[np.float32]:
 
 
 def _patches(maps: NDArray[Any], patch: tuple[int, int]) -> NDArray[Any]:
-    """Give (grid_h, patch height, grid_w, patch width, C) of maps (H, W, C)."""
+    """Return (grid_h, patch height, grid_w, patch width, C) of maps (H, W, C)."""
     height, width, channels = maps.shape
     return maps.reshape(height // patch[0], patch[0], width // patch[1], patch[1], channels)

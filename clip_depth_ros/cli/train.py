@@ -65,7 +65,7 @@ def run(args: argparse.Namespace) -> int:
 
 
 def _values(args: argparse.Namespace) -> dict[str, Any]:
-    """Give the settings that are named: preset, then file, then flags."""
+    """Return the settings that are named: preset, then file, then flags."""
     from clip_depth_ros.settings.base import read_settings
     from clip_depth_ros.settings.installation import shared_file
 

@@ -9,12 +9,12 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from clip_depth_ros.core.metrics import DepthMetrics
+    from clip_depth_ros.training.keeper import TrainResult
     from clip_depth_ros.training.leave_one_out import LeaveOneOut
-    from clip_depth_ros.training.result import TrainResult
 
 
 def result_lines(result: TrainResult) -> Iterator[str]:
-    """Give the lines that tell what a run has led to."""
+    """Return the lines that tell what a run has led to."""
     rows = {'before': result.before, 'last': result.last, 'best': result.metrics}
     if result.prior is not None:
         rows['mean depth per pixel'] = result.prior
@@ -28,7 +28,7 @@ def result_lines(result: TrainResult) -> Iterator[str]:
 
 
 def leave_one_out_lines(table: LeaveOneOut) -> Iterator[str]:
-    """Give the lines that tell what holding out each frame has shown."""
+    """Return the lines that tell what holding out each frame has shown."""
     name_width = max(len('frame'), *map(len, table.names))
     yield f'{"frame":{name_width}}  {"before":>7}  {"after":>7}  {"prior":>7}  (abs_rel)'
     for name, before, after, prior in zip(

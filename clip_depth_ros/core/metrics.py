@@ -235,6 +235,14 @@ def clamp_depth(pred: Depth, min_depth_m: float, depth_cap_m: float) -> Depth:
     return np.clip(pred, min_depth_m, depth_cap_m)
 
 
+def relative_error(pred: Depth, gt: Depth) -> Depth:
+    """Return (pred - gt) / gt, float32 (H, W), for pictures; NaN where either is not finite."""
+    known = np.isfinite(pred) & np.isfinite(gt)
+    error = np.full(gt.shape, np.nan, np.float32)
+    error[known] = (pred[known] - gt[known]) / gt[known]
+    return error
+
+
 def depth_metrics(pred: Depth, gt: Depth, valid: NDArray[np.bool_]) -> DepthMetrics:
     """
     Compare a prediction with the ground truth.

@@ -6,7 +6,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from clip_depth_ros.core.baselines import BestConstant
 from clip_depth_ros.core.metrics import (
     clamp_depth,
     depth_metrics,
@@ -14,6 +13,7 @@ from clip_depth_ros.core.metrics import (
     valid_pixels,
 )
 from clip_depth_ros.evaluation.report.panels import relative_error
+from clip_depth_ros.evaluation.score.baselines import BestConstant
 from clip_depth_ros.types import Depth
 import cv2
 import numpy as np

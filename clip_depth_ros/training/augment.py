@@ -12,18 +12,21 @@ its white border, 2.5 degrees, 416 x 544, brightness by 25 %.
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Final, Literal
 
 from clip_depth_ros.core.crops import at_bottom_centre, KB_SIZE
 from clip_depth_ros.core.image_plan import Size, Window
 from clip_depth_ros.errors import ConfigError, DataError
+from clip_depth_ros.settings.training import TrainSettings
 from clip_depth_ros.sources.samples import DepthSample
+from clip_depth_ros.training.frames import Change, Crop
 from clip_depth_ros.types import Intrinsics, Rgb
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-Crop = Literal['none', 'kitti_benchmark', 'nyu_border']
+CropName = Literal['none', 'kitti_benchmark', 'nyu_border']
 
 _NYU_WINDOW: Final = Window(x=43, y=45, width=565, height=427)
 
@@ -56,7 +59,7 @@ class Augmentation:
 
     """
 
-    crop: Crop = 'none'
+    crop: CropName = 'none'
     rotate_deg: float = 0.0
     window_height_px: int = 0
     window_width_px: int = 0
@@ -79,16 +82,16 @@ class Augmentation:
             if not holds:
                 raise ConfigError(f'an augmentation needs {claim}, got {self}')
 
-    def __call__(self, sample: DepthSample, dice: np.random.Generator) -> DepthSample:
+    def __call__(self, sample: DepthSample, rng: np.random.Generator) -> DepthSample:
         """
-        Give a changed frame; the one that was given stays as it is.
+        Return a changed frame; the one that was given stays as it is.
 
         Parameters
         ----------
         sample : DepthSample
             The frame.
-        dice : numpy.random.Generator
-            Equal dice give equal frames.
+        rng : numpy.random.Generator
+            Generators in equal states give equal frames.
 
         Raises
         ------
@@ -100,23 +103,23 @@ class Augmentation:
         if self.crop != 'none':
             sample = cropped(sample, _fixed_window(self.crop, height, width))
         if self.rotate_deg:
-            sample = rotated(sample, dice.uniform(-self.rotate_deg, self.rotate_deg))
+            sample = rotated(sample, rng.uniform(-self.rotate_deg, self.rotate_deg))
         if self.window_height_px or self.window_width_px:
-            sample = cropped(sample, self._window(sample, dice))
-        if self.flip and dice.random() < 0.5:
+            sample = cropped(sample, self._window(sample, rng))
+        if self.flip and rng.random() < 0.5:
             sample = flipped(sample)
         spreads = (self.gamma, self.brightness, self.color)
-        if any(spreads) and dice.random() < self.color_share:
-            gamma, brightness = (1 + s * dice.uniform(-1, 1) for s in spreads[:2])
-            colors = 1 + self.color * dice.uniform(-1, 1, 3)
+        if any(spreads) and rng.random() < self.color_share:
+            gamma, brightness = (1 + s * rng.uniform(-1, 1) for s in spreads[:2])
+            colors = 1 + self.color * rng.uniform(-1, 1, 3)
             sample = replace(sample, rgb=recolored(sample.rgb, gamma, brightness * colors))
         return sample
 
-    def _window(self, sample: DepthSample, dice: np.random.Generator) -> Window:
+    def _window(self, sample: DepthSample, rng: np.random.Generator) -> Window:
         height, width = sample.rgb.shape[:2]
         wanted = (self.window_width_px or width, self.window_height_px or height)
         x, y = (
-            int(dice.integers(0, max(0, own - want) + 1))
+            int(rng.integers(0, max(0, own - want) + 1))
             for own, want in zip((width, height), wanted, strict=True)
         )
         return Window(x, y, *wanted)
@@ -124,7 +127,7 @@ class Augmentation:
 
 def cropped(sample: DepthSample, window: Window) -> DepthSample:
     """
-    Give a part of a frame.
+    Return a part of a frame.
 
     Raises
     ------
@@ -147,7 +150,7 @@ def cropped(sample: DepthSample, window: Window) -> DepthSample:
 
 
 def flipped(sample: DepthSample) -> DepthSample:
-    """Give a frame with left and right exchanged."""
+    """Return a frame with left and right exchanged."""
     return DepthSample(
         sample.name,
         np.ascontiguousarray(sample.rgb[:, ::-1]),
@@ -158,7 +161,7 @@ def flipped(sample: DepthSample) -> DepthSample:
 
 def rotated(sample: DepthSample, angle_deg: float) -> DepthSample:
     """
-    Give a frame as a camera rolled about its optical axis would see it.
+    Return a frame as a camera rolled about its optical axis would see it.
 
     Depth along that axis does not change, nor do the intrinsics: pixels move by K R K^-1, a turn
     about the principal point. Where intrinsics are not known it is about the middle of the image
@@ -187,7 +190,7 @@ def rotated(sample: DepthSample, angle_deg: float) -> DepthSample:
 
 
 def rotation_of_pixels(intrinsics: Intrinsics, angle_deg: float) -> NDArray[np.float64]:
-    """Give where pixels go when the camera rolls, float64 (2, 3): the first rows of K R K^-1."""
+    """Return where pixels go when the camera rolls, float64 (2, 3): the first rows of K R K^-1."""
     angle = np.deg2rad(angle_deg)
     R = np.array([
         [np.cos(angle), -np.sin(angle), 0], [np.sin(angle), np.cos(angle), 0], [0, 0, 1]
@@ -198,7 +201,7 @@ def rotation_of_pixels(intrinsics: Intrinsics, angle_deg: float) -> NDArray[np.f
 
 def recolored(rgb: Rgb, gamma: float, gains: NDArray[np.float64]) -> Rgb:
     """
-    Give an image with each colour c in [0, 1] as ``gain * c ** gamma``, cut at 1.
+    Return an image with each colour c in [0, 1] as ``gain * c ** gamma``, cut at 1.
 
     Parameters
     ----------
@@ -215,7 +218,28 @@ def recolored(rgb: Rgb, gamma: float, gains: NDArray[np.float64]) -> Rgb:
     return np.stack([tables[rgb[..., i], i] for i in range(3)], axis=-1)
 
 
-def _fixed_window(crop: Crop, height: int, width: int) -> Window:
+def _fixed_window(crop: CropName, height: int, width: int) -> Window:
     if crop == 'nyu_border':
         return _NYU_WINDOW
     return at_bottom_centre(Size(height, width), KB_SIZE)
+
+
+def crop_of(settings: TrainSettings) -> Crop | None:
+    """Return what takes the part of every frame that is used; None: all of it."""
+    if settings.crop == 'none':
+        return None
+    # Cropping draws no random numbers.
+    return partial(Augmentation(crop=settings.crop), rng=np.random.default_rng(0))
+
+
+def change_of(settings: TrainSettings) -> Change:
+    """Return what augments training frames, once they are cropped and resized."""
+    return Augmentation(
+        rotate_deg=settings.augment_rotate_deg,
+        window_height_px=settings.augment_crop_height_px,
+        window_width_px=settings.augment_crop_width_px,
+        flip=settings.augment_flip,
+        gamma=settings.augment_gamma,
+        brightness=settings.augment_brightness,
+        color=settings.augment_color,
+    )

@@ -49,7 +49,7 @@ class Checkpoint:
     facts: dict[str, Any]
 
     def part(self, name: str) -> dict[str, Tensor]:
-        """Give the tensors of one part by their names inside it."""
+        """Return the tensors of one part by their names inside it."""
         prefix = f'{name}.'
         return {
             key.removeprefix(prefix): tensor
@@ -134,7 +134,7 @@ def load_checkpoint(path: Path) -> Checkpoint:
 
 
 def optimizer_tensors(optimizer: Optimizer) -> dict[str, Tensor]:
-    """Give an optimiser's state flat, by ``<number of the parameter>.<name>``."""
+    """Return an optimiser's state flat, by ``<number of the parameter>.<name>``."""
     state = optimizer.state_dict()['state']
     return {
         f'{number}.{name}': torch.as_tensor(value)
@@ -154,7 +154,7 @@ def restore_optimizer(optimizer: Optimizer, tensors: Mapping[str, Tensor]) -> No
 
 
 def random_tensors() -> dict[str, Tensor]:
-    """Give the states of PyTorch's random generators."""
+    """Return the states of PyTorch's random generators."""
     states = {'cpu': torch.get_rng_state()}
     if torch.cuda.is_available():
         states['cuda'] = torch.cuda.get_rng_state()

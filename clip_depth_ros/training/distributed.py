@@ -41,7 +41,7 @@ class Ranks:
         return self.rank == 0
 
     def part_of(self, positions: Sequence[int]) -> list[int]:
-        """Give this process's part of a batch, all parts of the same length."""
+        """Return this process's part of a batch, all parts of the same length."""
         n_each, rest = divmod(len(positions), self.world_size)
         if rest:
             raise ConfigError(
@@ -53,7 +53,7 @@ class Ranks:
 
     def sum_over_ranks(self, sums: Tensor) -> Tensor:
         """
-        Give sums over all processes.
+        Return sums over all processes.
 
         For gradients only this process's part varies: once :meth:`sum_gradients` has added up the
         processes, each part has been counted once.
@@ -79,7 +79,7 @@ class Ranks:
             parameter.grad = part.view_as(parameter).clone()
 
     def sum_array(self, array: NDArray[np.float64], device: str) -> NDArray[np.float64]:
-        """Give the sum of an array over all processes."""
+        """Return the sum of an array over all processes."""
         if self.world_size == 1:
             return array
         tensor = torch.from_numpy(array).to(device)
@@ -131,7 +131,7 @@ def process_group(environment: Mapping[str, str], device: str) -> Iterator[Ranks
 
 
 def device_of_rank(requested: str, ranks: Ranks) -> str:
-    """Give the device to ask for: one GPU for each process of a machine."""
+    """Return the device to ask for: one GPU for each process of a machine."""
     if ranks.world_size > 1 and requested in ('auto', 'cuda') and torch.cuda.is_available():
         return f'cuda:{ranks.local_rank}'
     return requested

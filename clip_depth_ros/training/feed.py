@@ -14,17 +14,24 @@ from clip_depth_ros.errors import DataError
 from clip_depth_ros.settings.training import TrainSettings
 from clip_depth_ros.sources.joined import Joined
 from clip_depth_ros.sources.samples import SampleSource, Subset
-from clip_depth_ros.training.changes import change_of, crop_of
+from clip_depth_ros.training.augment import change_of, crop_of
+from clip_depth_ros.training.clip import FrozenClip
 from clip_depth_ros.training.distributed import Ranks
-from clip_depth_ros.training.frames import Batch, FrameSet, in_chunks, load_batches
-from clip_depth_ros.training.frozen import FrozenClip, window_of
-from clip_depth_ros.training.order import Order, Positions
-from clip_depth_ros.training.token_set import TokenSet
+from clip_depth_ros.training.frames import (
+    Batch,
+    FrameSet,
+    in_chunks,
+    load_batches,
+    Order,
+    Positions,
+)
+from clip_depth_ros.training.start import window_of
 from clip_depth_ros.training.tokens import (
     OnFrames,
     open_tokens,
     TokenCache,
     TokenKey,
+    TokenSet,
     write_tokens,
 )
 import numpy as np
@@ -51,7 +58,7 @@ class BadFrames:
     problems: dict[str, str] = field(default_factory=dict)
 
     def counted(self, batches: Iterable[Batch]) -> Iterator[Batch]:
-        """Give batches on after counting what they could not read."""
+        """Return batches on after counting what they could not read."""
         for batch in batches:
             self.add(batch.problems)
             yield batch
@@ -103,17 +110,17 @@ class Feeds:
     held_out: FrameSet | TokenSet
 
     def train_batches(self, steps: range) -> Iterator[Batch]:
-        """Give this process's batches of some steps, ``accumulate`` for each."""
+        """Return this process's batches of some steps, ``accumulate`` for each."""
         settings = self.settings
         positions = Positions(steps, settings.batch_size, settings.accumulate, self.ranks)
         return iter(_batches(self.train, positions, settings.n_workers))
 
     def held_out_batches(self) -> Iterable[Batch]:
-        """Give this process's part of the held-out frames."""
+        """Return this process's part of the held-out frames."""
         return self._each_once(self.held_out)
 
     def plain_batches(self) -> Iterable[Batch]:
-        """Give this process's part of the training frames, each once and unchanged."""
+        """Return this process's part of the training frames, each once and unchanged."""
         return self._each_once(self.plain)
 
     def _each_once(self, frames: FrameSet | TokenSet) -> Iterable[Batch]:
@@ -123,7 +130,7 @@ class Feeds:
 
 
 def part_size(settings: TrainSettings) -> int:
-    """Give how many frames go through the network at once."""
+    """Return how many frames go through the network at once."""
     return settings.batch_size // settings.accumulate
 
 
@@ -173,7 +180,7 @@ def _cached(
     has_flipped: bool,
     on_tokens: OnFrames,
 ) -> TokenSet:
-    """Give the tokens of some frames; the first process writes them if they are not there."""
+    """Return the tokens of some frames; the first process writes them if they are not there."""
     folder = cache_folder(settings)
     source, picks = frames.source, tuple(range(len(frames)))
     # Parts of joined sources come in great numbers (leave-one-out): one cache serves them all.
@@ -197,7 +204,7 @@ def _cached(
 
 
 def cache_folder(settings: TrainSettings) -> Path:
-    """Give the folder where token caches are kept."""
+    """Return the folder where token caches are kept."""
     return Path(settings.cache_dir or Path(settings.out_dir) / 'tokens').expanduser()
 
 
@@ -224,7 +231,7 @@ def _batches(
 
 
 def _explained(batches: Iterable[Batch]) -> Iterator[Batch]:
-    """Give batches on; say what to do when a process that loads them has died."""
+    """Return batches on; say what to do when a process that loads them has died."""
     try:
         yield from batches
     except RuntimeError as error:

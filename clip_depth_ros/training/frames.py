@@ -1,21 +1,29 @@
 # Copyright 2026 The clip_depth_ros authors
 # SPDX-License-Identifier: Apache-2.0
-"""Frames of a source as the network wants them, loaded in worker processes."""
+"""
+Frames of a source as the network wants them, in training's order, loaded in worker processes.
+
+Which frame comes when, and with which random numbers, is a function of the seed and the position
+alone: position p is the p-th frame that training sees, over all epochs and processes. So the order
+is the same for any number of workers and processes, and a resumed run needs nothing but its step.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 import multiprocessing
 from typing import NamedTuple
 
 from clip_depth_ros.core.image_plan import Size
 from clip_depth_ros.errors import DataError
 from clip_depth_ros.sources.samples import DepthSample, SampleSource
-from clip_depth_ros.training.order import Order
+from clip_depth_ros.training.distributed import Ranks
 from clip_depth_ros.types import Depth, Rgb
 import cv2
 import numpy as np
+from numpy.typing import NDArray
 import torch
 from torch import Tensor
 from torch.utils.data import DataLoader, Dataset
@@ -24,9 +32,76 @@ Crop = Callable[[DepthSample], DepthSample]
 """Takes the part of a frame that is used."""
 
 Change = Callable[[DepthSample, np.random.Generator], DepthSample]
-"""What is done to a training frame at the network's size, by dice."""
+"""What is done to a training frame at the network's size, by random numbers."""
 
 _SPARSE = 0.5  # share of pixels with a target below which it counts as sparse
+_SHUFFLE, _AUGMENT = 1, 2  # streams of random numbers
+
+
+@dataclass(frozen=True, slots=True)
+class Order:
+    """
+    The order of frames: each epoch shuffled, one after the other.
+
+    Attributes
+    ----------
+    n_frames : int
+        Frames of one epoch.
+    seed : int
+        Another seed, another order.
+
+    """
+
+    n_frames: int
+    seed: int
+
+    def frame_at(self, position: int) -> int:
+        """Return the number of the frame that comes at a position."""
+        epoch, place = divmod(position, self.n_frames)
+        return int(_shuffled(self.n_frames, self.seed, epoch)[place])
+
+    def rng_at(self, position: int) -> np.random.Generator:
+        """Return the random generator for the augmentation of the frame at a position."""
+        return np.random.default_rng((self.seed, _AUGMENT, position))
+
+
+@dataclass(frozen=True, slots=True)
+class Positions:
+    """
+    The positions that one process loads, one list for each forward pass.
+
+    Attributes
+    ----------
+    steps : range
+        Optimiser steps to do.
+    batch_size : int
+        Frames of a step, over all processes and accumulations.
+    accumulate : int
+        Forward passes of a step.
+    ranks : Ranks
+        This process among the others.
+
+    """
+
+    steps: range
+    batch_size: int
+    accumulate: int
+    ranks: Ranks
+
+    def __len__(self) -> int:
+        return len(self.steps) * self.accumulate
+
+    def __iter__(self) -> Iterator[list[int]]:
+        n_each = self.batch_size // self.accumulate
+        for step in self.steps:
+            for part in range(self.accumulate):
+                first = step * self.batch_size + part * n_each
+                yield self.ranks.part_of(range(first, first + n_each))
+
+
+@lru_cache(maxsize=2)
+def _shuffled(n_frames: int, seed: int, epoch: int) -> NDArray[np.intp]:
+    return np.random.default_rng((seed, _SHUFFLE, epoch)).permutation(n_frames)
 
 
 class Frame(NamedTuple):
@@ -118,7 +193,7 @@ class FrameSet(Dataset[Frame]):
         return len(self.source)
 
     def __getitem__(self, position: int) -> Frame:
-        """Give the frame at a position; one that cannot be read says why."""
+        """Return the frame at a position; one that cannot be read says why."""
         index = self.order.frame_at(position) if self.order else position
         try:
             sample = self.source[index]
@@ -132,7 +207,7 @@ class FrameSet(Dataset[Frame]):
             target_m = fit_target(target_m, self.size)
         if self.change and self.order:
             fitted = DepthSample(sample.name, rgb, target_m)
-            changed = self.change(fitted, self.order.dice_at(position))
+            changed = self.change(fitted, self.order.rng_at(position))
             rgb, target_m = np.ascontiguousarray(changed.rgb), changed.target_m
         known = np.isfinite(target_m) & (target_m > 0)
         return Frame(sample.name, rgb, np.where(known, target_m, 0).astype(np.float32))
@@ -142,7 +217,7 @@ def load_batches(
     frames: FrameSet, positions: Iterable[Sequence[int]], n_workers: int
 ) -> DataLoader[Frame]:
     """
-    Give the batches at lists of positions, in their order, loaded in worker processes.
+    Return the batches at lists of positions, in their order, loaded in worker processes.
 
     Parameters
     ----------
@@ -169,7 +244,7 @@ def load_batches(
 
 
 def in_chunks(n_frames: int, size: int) -> list[list[int]]:
-    """Give the numbers 0 to ``n_frames - 1`` in lists of ``size``."""
+    """Return the numbers 0 to ``n_frames - 1`` in lists of ``size``."""
     numbers = list(range(n_frames))
     return [numbers[first:first + size] for first in range(0, n_frames, size)]
 
@@ -193,7 +268,7 @@ def _use_one_thread(worker: int) -> None:
 
 
 def fit_image(rgb: Rgb, size: Size) -> Rgb:
-    """Give an image at a size: averaged over areas when it shrinks, else bilinear."""
+    """Return an image at a size: averaged over areas when it shrinks, else bilinear."""
     if rgb.shape[:2] == size:
         return np.ascontiguousarray(rgb)
     shrinks = size.height * size.width < rgb.shape[0] * rgb.shape[1]
@@ -203,7 +278,7 @@ def fit_image(rgb: Rgb, size: Size) -> Rgb:
 
 def fit_target(target_m: Depth, size: Size) -> Depth:
     """
-    Give a target at a size without mixing depths of different surfaces (our choice).
+    Return a target at a size without mixing depths of different surfaces (our choice).
 
     Dense targets take the nearest pixel. Sparse ones (LiDAR) would lose most of their points
     that way: each new pixel takes the nearest surface among the points that fall into it.

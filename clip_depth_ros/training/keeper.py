@@ -5,39 +5,42 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 import json
 import math
 from pathlib import Path
 import time
+from typing import Any
 
-from clip_depth_ros.core.baselines import prior_at
 from clip_depth_ros.core.files import atomic_write_bytes
 from clip_depth_ros.core.image_plan import Size
+from clip_depth_ros.core.metrics import DepthMetrics
+from clip_depth_ros.errors import TrainingError
+from clip_depth_ros.evaluation.score.baselines import fit_prior
 from clip_depth_ros.model.clip2depth_weights import save_clip2depth
 from clip_depth_ros.settings.clip2depth import Clip2DepthSettings
 from clip_depth_ros.settings.training import TrainSettings
 from clip_depth_ros.sources.samples import SampleSource
-from clip_depth_ros.training.changes import crop_of
+from clip_depth_ros.training.augment import crop_of
 from clip_depth_ros.training.checkpoint import Checkpoint, save_checkpoint
+from clip_depth_ros.training.clip import FrozenClip
 from clip_depth_ros.training.distributed import Ranks
 from clip_depth_ros.training.feed import BadFrames, Feeds
 from clip_depth_ros.training.frames import batch_of, FrameSet
-from clip_depth_ros.training.frozen import FrozenClip
 from clip_depth_ros.training.learner import Learner, StepFacts
-from clip_depth_ros.training.logs import RunLog
-from clip_depth_ros.training.prior import fit_prior
-from clip_depth_ros.training.result import metrics_of, TrainResult
-from clip_depth_ros.training.run import RunFolder
-from clip_depth_ros.training.sheet import SheetRow, write_sheet
+from clip_depth_ros.training.run import RunFolder, RunLog
 from clip_depth_ros.training.start import provenance
 from clip_depth_ros.training.validation import (
+    caption,
     CHOSEN_BY,
     mean_over_ranks,
     METRIC_NAMES,
     predict,
-    Scorer,
+    scores,
+    SheetRow,
     validate,
+    validation_protocol,
+    write_sheet,
 )
 import numpy as np
 
@@ -79,8 +82,8 @@ class Keeper:
         self._size = size
         self._train_source, self._held_out_source = sources
         self._bad_held_out = BadFrames(len(self._held_out_source), settings.bad_frame_share)
-        self._scorer = Scorer(settings.min_depth_m, settings.max_depth_m)
-        self.protocol = self._scorer.describe(settings, len(self._held_out_source))
+        self._protocol = validation_protocol(settings)
+        self.protocol = caption(settings, len(self._held_out_source))
         self.scores: dict[str, dict[str, float]] = {}
         self.best_step = step = 0
         if checkpoint:
@@ -107,7 +110,7 @@ class Keeper:
     def validate(self, learner: Learner, feeds: Feeds, step: int) -> dict[str, float]:
         """Score the running mean of the weights, keep it if it is the best so far."""
         batches = self._bad_held_out.counted(feeds.held_out_batches())
-        metrics = asdict(validate(learner.mean, self._clip, batches, self._scorer, self._ranks))
+        metrics = asdict(validate(learner.mean, self._clip, batches, self._protocol, self._ranks))
         if step == 0:
             self.scores['before'] = metrics
         self.scores['last'] = metrics
@@ -126,18 +129,20 @@ class Keeper:
 
     def score_prior(self, feeds: Feeds) -> None:
         """Score the mean depth of each pixel over the training frames."""
-        scorer, device = self._scorer, self._clip.backbone.device
+        device = self._clip.backbone.device
         prior_m = fit_prior(
-            feeds.plain_batches(), self._size, min_depth_m=scorer.min_depth_m,
-            max_depth_m=scorer.depth_cap_m, ranks=self._ranks, device=device,
+            (target_m.numpy() for batch in feeds.plain_batches() for target_m in batch.targets_m),
+            self._protocol,
+            self._train_source.name,
+            size=self._size,
+            add_up=lambda sums: self._ranks.sum_array(sums, device),
         )
-        scores = [
-            scorer.score(prior_at(prior_m, target_m.shape), target_m.numpy())
+        metrics = [
+            each
             for batch in feeds.held_out_batches()
-            for target_m in batch.targets_m
+            for each in scores([prior_m] * len(batch.names), batch, self._protocol)
         ]
-        known = [score for score in scores if score]
-        self.scores['prior'] = asdict(mean_over_ranks(known, self._ranks, device))
+        self.scores['prior'] = asdict(mean_over_ranks(metrics, self._ranks, device))
 
     def save(self, learner: Learner, bad_frames: BadFrames, step: int) -> None:
         """Write the checkpoint, and the weights it holds for those who only want these."""
@@ -199,7 +204,7 @@ class Keeper:
         )
 
     def _model_settings(self) -> Clip2DepthSettings:
-        """Give the model's settings with the size that it has seen, for the predictor to use."""
+        """Return the model's settings with the size that it has seen, for the predictor to use."""
         settings = self._settings.model_settings()
         if self._settings.crop != 'none':
             return settings  # whole images are larger than what was seen of them
@@ -226,3 +231,56 @@ class Keeper:
             self._run.sheet(step), rows,
             min_depth_m=settings.min_depth_m, max_depth_m=settings.max_depth_m,
         )
+
+
+@dataclass(frozen=True, slots=True)
+class TrainResult:
+    """
+    What a run has led to.
+
+    Attributes
+    ----------
+    out_dir, best_path, last_path : Path
+        The run's folder; weights of the best validation and of the end.
+    best_step : int
+        Steps after which the best weights were there.
+    before, metrics, last : DepthMetrics
+        On the held-out frames: before the first step, of the best weights, and of the last.
+        ``metrics`` is flattered a little: the held-out frames have chosen those weights.
+    prior : DepthMetrics or None
+        Of the mean depth of each pixel over the training frames, with ``compare_prior``.
+    protocol : str
+        What these numbers mean.
+    bad_frames : mapping of str by str
+        Why frames could not be read, by name.
+
+    """
+
+    out_dir: Path
+    best_path: Path
+    last_path: Path
+    best_step: int
+    before: DepthMetrics
+    metrics: DepthMetrics
+    last: DepthMetrics
+    prior: DepthMetrics | None
+    protocol: str
+    bad_frames: Mapping[str, str]
+
+
+def metrics_of(values: Mapping[str, Any]) -> DepthMetrics:
+    """
+    Return metrics as a checkpoint holds them.
+
+    Raises
+    ------
+    TrainingError
+        If it is that of a release with other metrics.
+
+    """
+    try:
+        return DepthMetrics(**values)
+    except TypeError as error:
+        raise TrainingError(
+            f'the checkpoint has other metrics than this release ({error}): begin another run'
+        ) from error

@@ -1,6 +1,6 @@
 # Copyright 2026 The clip_depth_ros authors
 # SPDX-License-Identifier: Apache-2.0
-"""What learns: model, its running mean, optimiser; and one step of learning."""
+"""What learns: model, its running mean, optimiser, learning rate; and one step of learning."""
 
 from __future__ import annotations
 
@@ -20,20 +20,21 @@ from clip_depth_ros.training.checkpoint import (
     restore_optimizer,
     restore_random,
 )
+from clip_depth_ros.training.clip import FrozenClip
 from clip_depth_ros.training.distributed import Ranks
-from clip_depth_ros.training.ema import running_mean
 from clip_depth_ros.training.frames import Batch
-from clip_depth_ros.training.frozen import FrozenClip
 from clip_depth_ros.training.loss import total_loss
-from clip_depth_ros.training.schedule import one_cycle
-from clip_depth_ros.training.start import adamw
 import torch
 from torch import nn, Tensor
+from torch.optim import AdamW
+from torch.optim.swa_utils import AveragedModel
 
 MEMORY_ADVICE: Final = (
     'lower batch_size, raise accumulate, lower input_height_px and input_width_px, or set '
     'cache_tokens'
 )
+
+Tensors = tuple[Tensor, ...] | list[Tensor]
 
 
 class StepFacts(NamedTuple):
@@ -75,7 +76,7 @@ class Learner:
 
     @property
     def mean(self) -> Clip2Depth:
-        """Give the running mean of the model: what is validated and kept."""
+        """Return the running mean of the model: what is validated and kept."""
         mean = self._mean.module
         if not isinstance(mean, Clip2Depth):
             raise TypeError(f'the running mean is a {type(mean).__name__}')
@@ -127,7 +128,7 @@ class Learner:
         return StepFacts(sum(losses), rate, norm)
 
     def parts(self) -> dict[str, dict[str, Tensor]]:
-        """Give all tensors of a checkpoint by part."""
+        """Return all tensors of a checkpoint by part."""
         return {
             'model': self.model.state_dict(),
             'mean': self._mean.state_dict(),
@@ -136,7 +137,7 @@ class Learner:
         }
 
     def scaler_facts(self) -> dict[str, Any]:
-        """Give the state of the loss scaling: plain numbers."""
+        """Return the state of the loss scaling: plain numbers."""
         return dict(self._scaler.state_dict())
 
     def restore(self, checkpoint: Checkpoint) -> None:
@@ -194,3 +195,89 @@ def _not_finite(step: int, what: str, names: list[str]) -> str:
         "frames and their depth, lower learning_rate or clip_norm, or set amp='off'; the last "
         'checkpoint is as it was, go on from it with --resume'
     )
+
+
+def adamw(model: Clip2Depth, settings: TrainSettings) -> AdamW:
+    """
+    Build the optimiser; weights of layers decay, biases, norms and the mirror do not.
+
+    The mirror stands in for embeddings of words, which are not decayed either (our choice).
+    """
+    trained = [(name, each) for name, each in model.named_parameters() if each.requires_grad]
+    layers = [each for name, each in trained if each.ndim > 1 and name != 'mirror']
+    others = [each for name, each in trained if each.ndim <= 1 or name == 'mirror']
+    groups = [
+        {'params': layers, 'weight_decay': settings.weight_decay},
+        {'params': others, 'weight_decay': 0.0},
+    ]
+    return AdamW(groups, lr=settings.learning_rate, betas=(0.9, 0.999))
+
+
+def one_cycle(
+    step: int,
+    n_steps: int,
+    *,
+    highest: float,
+    warmup_share: float,
+    start_divisor: float,
+    end_divisor: float,
+) -> float:
+    """
+    Return the learning rate of one step: half a cosine up, half a cosine down.
+
+    Parameters
+    ----------
+    step : int
+        0 is the first.
+    n_steps : int
+        Of the whole training.
+    highest : float
+        Reached after ``warmup_share`` of the steps.
+    warmup_share : float
+        0 to below 1.
+    start_divisor, end_divisor : float
+        It starts at ``highest / start_divisor`` and ends, with the last step, at that divided by
+        ``end_divisor``.
+
+    Notes
+    -----
+    The numbers are those of ``torch.optim.lr_scheduler.OneCycleLR`` (Smith and Topin, 2017);
+    momentum stays as it is (our choice).
+
+    """
+    start = highest / start_divisor
+    peak_step = warmup_share * n_steps - 1
+    if step <= peak_step:
+        return _half_cosine(start, highest, step / peak_step if peak_step else 1.0)
+    last_step = n_steps - 1
+    peak_step = max(peak_step, 0.0)
+    done = (step - peak_step) / (last_step - peak_step) if last_step > peak_step else 1.0
+    return _half_cosine(highest, start / end_divisor, done)
+
+
+def _half_cosine(first: float, last: float, done: float) -> float:
+    return last + (first - last) * (1 + math.cos(math.pi * done)) / 2
+
+
+def running_mean(model: nn.Module, decay: float) -> AveragedModel:
+    """
+    Return a copy of a model that follows it: ``mean.update_parameters(model)`` after each step.
+
+    Parameters
+    ----------
+    model : nn.Module
+        What is trained.
+    decay : float
+        Share of the past in the mean. In the first steps it is at most (1 + n) / (10 + n) after n
+        updates, so that the initialisation is soon forgotten (as in TensorFlow's and open_clip's
+        common practice). 0 follows the model at once.
+
+    """
+
+    @torch.no_grad()
+    def follow(means: Tensors, currents: Tensors, n_averaged: Tensor | int) -> None:
+        n = int(n_averaged)
+        share = min(decay, (1 + n) / (10 + n))
+        torch._foreach_lerp_(means, currents, 1 - share)
+
+    return AveragedModel(model, multi_avg_fn=follow)

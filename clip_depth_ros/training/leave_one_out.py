@@ -47,7 +47,7 @@ class LeaveOneOut:
     protocol: str
 
     def means(self) -> dict[str, DepthMetrics]:
-        """Give the mean over frames of each."""
+        """Return the mean over frames of each."""
         return {
             'before': mean_metrics(self.before),
             'after': mean_metrics(self.after),

@@ -20,15 +20,14 @@ from clip_depth_ros.model.devices import explain_out_of_memory, this_machine
 from clip_depth_ros.settings.training import TrainSettings
 from clip_depth_ros.sources.samples import check_source, SampleSource
 from clip_depth_ros.sources.training_sources import open_source
-from clip_depth_ros.training.changes import crop_of
+from clip_depth_ros.training.augment import crop_of
+from clip_depth_ros.training.clip import choose_arithmetic, FrozenClip
 from clip_depth_ros.training.distributed import device_of_rank, process_group, Ranks
 from clip_depth_ros.training.feed import BadFrames, open_feeds
-from clip_depth_ros.training.frozen import choose_arithmetic, FrozenClip, input_size
-from clip_depth_ros.training.keeper import Keeper
+from clip_depth_ros.training.keeper import Keeper, TrainResult
 from clip_depth_ros.training.learner import Learner, MEMORY_ADVICE
-from clip_depth_ros.training.result import TrainResult
 from clip_depth_ros.training.run import run_folder
-from clip_depth_ros.training.start import frame_size, resolve_settings, start_model
+from clip_depth_ros.training.start import frame_size, input_size, resolve_settings, start_model
 import torch
 
 Sources = tuple[SampleSource, SampleSource]

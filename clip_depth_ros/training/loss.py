@@ -17,14 +17,14 @@ SumOverRanks = Callable[[Tensor], Tensor]
 
 
 def alone(sums: Tensor) -> Tensor:
-    """Give the sums of a single process back: there are no others."""
+    """Return the sums of a single process back: there are no others."""
     return sums
 
 
 def total_loss(
     depth_m: Tensor, target_m: Tensor, settings: TrainSettings, over_ranks: SumOverRanks = alone
 ) -> Tensor:
-    """Give the loss that the settings describe; arguments as for :func:`silog_loss`."""
+    """Return the loss that the settings describe; arguments as for :func:`silog_loss`."""
     loss = silog_loss(
         depth_m,
         target_m,
@@ -47,7 +47,7 @@ def silog_loss(
     over_ranks: SumOverRanks = alone,
 ) -> Tensor:
     """
-    Give ``factor * sqrt(mean(d^2) - variance_weight * mean(d)^2)`` with d = ln(depth / target).
+    Return ``factor * sqrt(mean(d^2) - variance_weight * mean(d)^2)`` with d = ln(depth / target).
 
     Parameters
     ----------
@@ -94,7 +94,7 @@ def gradient_loss(
     depth_m: Tensor, target_m: Tensor, *, over_ranks: SumOverRanks = alone
 ) -> Tensor:
     """
-    Give the mean difference of the slopes of log depth, to the right and downwards.
+    Return the mean difference of the slopes of log depth, to the right and downwards.
 
     Our choice, off by default: it makes edges sharper where targets are dense. Pairs of
     neighbours count if both are valid; sparse LiDAR targets have hardly any.
@@ -120,7 +120,7 @@ def gradient_loss(
 
 
 def valid_target(target_m: Tensor) -> Tensor:
-    """Give which pixels have a target, bool (B, H, W): those finite and above 0."""
+    """Return which pixels have a target, bool (B, H, W): those finite and above 0."""
     return torch.isfinite(target_m) & (target_m > 0)
 
 

@@ -1,17 +1,20 @@
 # Copyright 2026 The clip_depth_ros authors
 # SPDX-License-Identifier: Apache-2.0
-"""The folder of a run: what lies where, and whether it may be begun or gone on with."""
+"""The folder of a run: what lies where, its logs, and whether it may be begun or resumed."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
+import csv
 from dataclasses import dataclass
+import io
 import json
 from pathlib import Path
 import shutil
-from typing import Any, Final
+from typing import Any, Final, TYPE_CHECKING
 
 from clip_depth_ros.core.files import atomic_write_bytes, make_folder, remove_leftovers
-from clip_depth_ros.errors import ConfigError, OutputError
+from clip_depth_ros.errors import ConfigError, MissingDependencyError, OutputError
 from clip_depth_ros.settings.training import TrainSettings
 from clip_depth_ros.training.checkpoint import Checkpoint, load_checkpoint
 
@@ -24,7 +27,7 @@ MAY_CHANGE: Final = frozenset({
 
 def run_folder(settings: TrainSettings) -> RunFolder:
     """
-    Give the folder that the settings name.
+    Return the folder that the settings name.
 
     Raises
     ------
@@ -45,36 +48,36 @@ class RunFolder:
 
     @property
     def settings(self) -> Path:
-        """Give the settings of the run, JSON."""
+        """Return the settings of the run, JSON."""
         return self.path / 'run.json'
 
     @property
     def checkpoint(self) -> Path:
-        """Give the state that a run goes on from."""
+        """Return the state that a run goes on from."""
         return self.path / 'checkpoint.safetensors'
 
     @property
     def best(self) -> Path:
-        """Give the weights of the best validation."""
+        """Return the weights of the best validation."""
         return self.path / 'best.safetensors'
 
     @property
     def last(self) -> Path:
-        """Give the weights of the last checkpoint."""
+        """Return the weights of the last checkpoint."""
         return self.path / 'last.safetensors'
 
     @property
     def report(self) -> Path:
-        """Give the metrics before and after, JSON."""
+        """Return the metrics before and after, JSON."""
         return self.path / 'report.json'
 
     @property
     def tokens(self) -> Path:
-        """Give the folder of token caches, if they are kept with the run."""
+        """Return the folder of token caches, if they are kept with the run."""
         return self.path / 'tokens'
 
     def sheet(self, step: int) -> Path:
-        """Give the picture sheet of the validation after a number of steps."""
+        """Return the picture sheet of the validation after a number of steps."""
         return self.path / 'sheets' / f'step_{step:07d}.png'
 
     def begin(self, settings: TrainSettings, *, force: bool) -> None:
@@ -100,7 +103,7 @@ class RunFolder:
 
     def resume(self, settings: TrainSettings) -> Checkpoint | None:
         """
-        Give the checkpoint to go on from; None if the run was stopped before the first.
+        Return the checkpoint to go on from; None if the run was stopped before the first.
 
         Raises
         ------
@@ -145,3 +148,132 @@ class RunFolder:
             path.unlink(missing_ok=True)
         for folder in (self.path / 'sheets', self.path / 'tensorboard'):
             shutil.rmtree(folder, ignore_errors=True)
+
+TRAIN_COLUMNS: Final = ('step', 'loss', 'learning_rate', 'gradient_norm', 'images_per_s')
+
+
+if TYPE_CHECKING:
+    from torch.utils.tensorboard import SummaryWriter
+
+class CsvLog:
+    """
+    A table that grows by rows; each row is in the file when :meth:`add` returns.
+
+    Parameters
+    ----------
+    path : Path
+        The file.
+    columns : sequence of str
+        The first is ``step``.
+    up_to_step : int
+        Rows of later steps are dropped: a resumed run writes them again.
+
+    Raises
+    ------
+    OutputError
+        If the file cannot be written.
+
+    """
+
+    def __init__(self, path: Path, columns: Sequence[str], *, up_to_step: int = -1) -> None:
+        self.path, self.columns = path, tuple(columns)
+        kept = [row for row in read_log(path) if int(row['step']) <= up_to_step]
+        atomic_write_bytes(path, self._text([dict(zip(columns, columns, strict=True)), *kept]))
+
+    def add(self, row: Mapping[str, Any]) -> None:
+        """Write one row; numbers are written so that they read back as the same."""
+        try:
+            with self.path.open('ab') as file:
+                file.write(self._text([row]))
+        except OSError as error:
+            raise OutputError(
+                f'cannot write {str(self.path)!r}: {error.strerror}; free some space and go on '
+                'with --resume'
+            ) from error
+
+    def _text(self, rows: Sequence[Mapping[str, Any]]) -> bytes:
+        text = io.StringIO()
+        csv.DictWriter(text, self.columns, lineterminator='\n').writerows(rows)
+        return text.getvalue().encode()
+
+
+def read_log(path: Path) -> list[dict[str, str]]:
+    """Return the whole rows of a log; a half line that a killed run left is dropped."""
+    if not path.is_file():
+        return []
+    text = path.read_text(encoding='utf-8')
+    whole = text[: text.rfind('\n') + 1]
+    return list(csv.DictReader(io.StringIO(whole)))
+
+
+class RunLog:
+    """
+    The logs of one run: ``train.csv``, ``validation.csv`` and, on request, TensorBoard's.
+
+    Parameters
+    ----------
+    folder : Path
+        Of the run.
+    metric_names : sequence of str
+        Columns of the validation table.
+    up_to_step : int
+        Later rows are dropped.
+    tensorboard : bool
+        Whether to write TensorBoard's files too.
+
+    Raises
+    ------
+    OutputError
+        If the files cannot be written.
+    MissingDependencyError
+        If TensorBoard is asked for and not installed.
+
+    """
+
+    def __init__(
+        self,
+        folder: Path,
+        metric_names: Sequence[str],
+        *,
+        up_to_step: int = -1,
+        tensorboard: bool = False,
+    ) -> None:
+        board = _summary_writer(folder / 'tensorboard', up_to_step) if tensorboard else None
+        self._board: SummaryWriter | None = board
+        self._train = CsvLog(folder / 'train.csv', TRAIN_COLUMNS, up_to_step=up_to_step)
+        columns = ('step', *metric_names)
+        self._validation = CsvLog(folder / 'validation.csv', columns, up_to_step=up_to_step)
+
+    def add_train(self, row: Mapping[str, Any]) -> None:
+        """Write one line about the training."""
+        self._train.add(row)
+        self._add_to_board('train', row)
+
+    def add_validation(self, row: Mapping[str, Any]) -> None:
+        """Write one line about a validation."""
+        self._validation.add(row)
+        self._add_to_board('validation', row)
+
+    def close(self) -> None:
+        """Write what TensorBoard holds back."""
+        if self._board is not None:
+            self._board.close()
+
+    def _add_to_board(self, kind: str, row: Mapping[str, Any]) -> None:
+        if self._board is None:
+            return
+        for name, value in row.items():
+            if name != 'step':
+                self._board.add_scalar(f'{kind}/{name}', float(value), int(row['step']))
+
+
+def _summary_writer(folder: Path, up_to_step: int) -> SummaryWriter:
+    try:
+        from torch.utils.tensorboard import SummaryWriter
+    except ImportError as error:
+        raise MissingDependencyError(
+            f'tensorboard=true needs TensorBoard ({error}): pip install "clip_depth_ros[train]", '
+            'or leave it off; train.csv and validation.csv are written either way'
+        ) from error
+    # TensorBoard hides what an interrupted run wrote from this step on.
+    return SummaryWriter(folder, purge_step=up_to_step + 1)

@@ -1,13 +1,13 @@
 # Copyright 2026 The clip_depth_ros authors
 # SPDX-License-Identifier: Apache-2.0
-"""Where training starts from: settings, model and optimiser of step 0."""
+"""Where training starts from: settings, model and sizes of step 0."""
 
 from __future__ import annotations
 
 from pathlib import Path
 
 from clip_depth_ros.core.image_plan import Size
-from clip_depth_ros.errors import DataError, WeightsError
+from clip_depth_ros.errors import ConfigError, DataError, WeightsError
 from clip_depth_ros.model.clip2depth import build_clip2depth, Clip2Depth
 from clip_depth_ros.model.clip2depth_weights import (
     Clip2DepthFile,
@@ -19,17 +19,16 @@ from clip_depth_ros.settings.installation import assets_dir, BUNDLED_CLIP2DEPTH,
 from clip_depth_ros.settings.predictor import BUNDLED
 from clip_depth_ros.settings.training import TrainSettings
 from clip_depth_ros.sources.samples import SampleSource
+from clip_depth_ros.training.clip import FrozenClip
 from clip_depth_ros.training.frames import Crop
-from clip_depth_ros.training.frozen import FrozenClip
 import torch
-from torch.optim import AdamW
 
 _TRIED = 20  # frames that are looked at for their size
 
 
 def resolve_settings(settings: TrainSettings) -> TrainSettings:
     """
-    Give the settings with the model of the weights that training starts from, if it does.
+    Return the settings with the model of the weights that training starts from, if it does.
 
     Weights only fit the model that they were trained as, so its settings come with them: all but
     the input size, where one is asked for.
@@ -77,7 +76,7 @@ def initial_weights(settings: TrainSettings) -> Clip2DepthFile | None:
 
 def start_model(settings: TrainSettings, clip: FrozenClip) -> Clip2Depth:
     """
-    Give the model of step 0 on its device: fresh by the seed, from CLIPSeg, or from weights.
+    Return the model of step 0 on its device: fresh by the seed, from CLIPSeg, or from weights.
 
     Raises
     ------
@@ -95,25 +94,9 @@ def start_model(settings: TrainSettings, clip: FrozenClip) -> Clip2Depth:
     return model.to(clip.backbone.device)
 
 
-def adamw(model: Clip2Depth, settings: TrainSettings) -> AdamW:
-    """
-    Build the optimiser; weights of layers decay, biases, norms and the mirror do not.
-
-    The mirror stands in for embeddings of words, which are not decayed either (our choice).
-    """
-    trained = [(name, each) for name, each in model.named_parameters() if each.requires_grad]
-    layers = [each for name, each in trained if each.ndim > 1 and name != 'mirror']
-    others = [each for name, each in trained if each.ndim <= 1 or name == 'mirror']
-    groups = [
-        {'params': layers, 'weight_decay': settings.weight_decay},
-        {'params': others, 'weight_decay': 0.0},
-    ]
-    return AdamW(groups, lr=settings.learning_rate, betas=(0.9, 0.999))
-
-
 def frame_size(source: SampleSource, crop: Crop | None) -> Size:
     """
-    Give the size of a source's frames after cropping; the first that can be read decides.
+    Return the size of a source's frames after cropping; the first that can be read decides.
 
     Raises
     ------
@@ -136,7 +119,7 @@ def frame_size(source: SampleSource, crop: Crop | None) -> Size:
 
 
 def provenance(settings: TrainSettings, source: SampleSource, n_steps: int) -> dict[str, object]:
-    """Give what weights tell about their making: settings, data, versions."""
+    """Return what weights tell about their making: settings, data, versions."""
     return {
         'settings': settings.model_dump(mode='json'),
         'data': f'{source.name}, {len(source)} frames',
@@ -145,3 +128,58 @@ def provenance(settings: TrainSettings, source: SampleSource, n_steps: int) -> d
         'seed': settings.seed,
         'versions': versions(),
     }
+
+
+def input_size(settings: TrainSettings, frame: Size, stride: Size) -> Size:
+    """
+    Return the size that frames are resized to for the network.
+
+    Parameters
+    ----------
+    settings : TrainSettings
+        input_height_px and input_width_px; 0 takes the frame's, rounded down to whole patches.
+    frame : Size
+        Size of the frames after cropping.
+    stride : Size
+        Pixels of one patch.
+
+    Raises
+    ------
+    ConfigError
+        If a size that is asked for is not of whole patches, a frame is smaller than one, or the
+        window that augmentation cuts out does not fit.
+
+    """
+    asked = Size(settings.input_height_px, settings.input_width_px)
+    window = window_of(settings)
+    _check_patches('input_height_px and input_width_px', asked, stride)
+    _check_patches('augment_crop_height_px and augment_crop_width_px', window or asked, stride)
+    size = Size(
+        asked.height or frame.height // stride.height * stride.height,
+        asked.width or frame.width // stride.width * stride.width,
+    )
+    if min(size) == 0:
+        raise ConfigError(
+            f'frames of {frame.height} x {frame.width} pixels are smaller than one patch, '
+            f'{stride.height} x {stride.width}: set input_height_px and input_width_px'
+        )
+    if window and (window.height > size.height or window.width > size.width):
+        raise ConfigError(
+            f'a window of {window.height} x {window.width} pixels (augment_crop_height_px, '
+            f'augment_crop_width_px) does not fit into frames of {size.height} x {size.width}'
+        )
+    return size
+
+
+def window_of(settings: TrainSettings) -> Size | None:
+    """Return the size of the window that augmentation cuts out, if it does."""
+    window = Size(settings.augment_crop_height_px, settings.augment_crop_width_px)
+    return window if any(window) else None
+
+
+def _check_patches(names: str, size: Size, stride: Size) -> None:
+    if size.height % stride.height or size.width % stride.width:
+        raise ConfigError(
+            f'{names} must be multiples of the patch, {stride.height} x {stride.width}, got '
+            f'{size.height} x {size.width}'
+        )

@@ -10,7 +10,7 @@ or foreign ones are written anew.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 import hashlib
@@ -22,10 +22,12 @@ from typing import Any, Final
 from clip_depth_ros.core.files import atomic_path, remove_leftovers
 from clip_depth_ros.core.image_plan import Size
 from clip_depth_ros.errors import OutputError
-from clip_depth_ros.training.frames import Batch
+from clip_depth_ros.training.frames import Batch, Order
 from clip_depth_ros.types import Depth
 import numpy as np
 from numpy.typing import NDArray
+import torch
+from torch.utils.data import Dataset
 
 VERSION: Final = 1
 _TOKENS: Final = 'tokens.bin'
@@ -60,7 +62,7 @@ class TokenKey:
     has_flipped: bool
 
     def as_json(self) -> dict[str, Any]:
-        """Give all of it as JSON would read it back."""
+        """Return all of it as JSON would read it back."""
         all_of_it = {
             'version': VERSION, 'facts': dict(self.facts), 'n_frames': self.n_frames,
             'has_flipped': self.has_flipped,
@@ -68,7 +70,7 @@ class TokenKey:
         return dict(json.loads(json.dumps(all_of_it, sort_keys=True)))
 
     def name(self) -> str:
-        """Give 12 hexadecimal digits that tell it from others."""
+        """Return 12 hexadecimal digits that tell it from others."""
         text = json.dumps(self.as_json(), sort_keys=True)
         return hashlib.sha256(text.encode()).hexdigest()[:12]
 
@@ -108,13 +110,13 @@ class TokenCache:
         return len(self.names)
 
     def target_m(self, index: int) -> Depth:
-        """Give the target of one frame, float32 (H, W), metres, 0 where there is none."""
+        """Return the target of one frame, float32 (H, W), metres, 0 where there is none."""
         flat = self._targets[self._starts[index]:self._starts[index + 1]]
         return np.asarray(flat.reshape(self._shapes[index]), np.float32)
 
 
 def open_tokens(folder: Path, key: TokenKey) -> TokenCache | None:
-    """Give the cache of a key if it is there, whole and the right one."""
+    """Return the cache of a key if it is there, whole and the right one."""
     place = folder / key.name()
     try:
         manifest = json.loads((place / 'manifest.json').read_bytes())
@@ -194,7 +196,7 @@ def _mapped(path: Path, dtype: Any, shape: tuple[int, ...]) -> NDArray[Any]:
 
 
 def _encode_views(batch: Batch, encode: Encode, has_flipped: bool) -> NDArray[np.float16]:
-    """Give the tokens of a batch, (B, n_views, n_taps, 1 + N, C)."""
+    """Return the tokens of a batch, (B, n_views, n_taps, 1 + N, C)."""
     if batch.rgbs is None:
         raise TypeError('a batch with images is needed to encode them')
     rgbs = batch.rgbs.numpy()
@@ -212,3 +214,65 @@ def _check_space(folder: Path, n_bytes: int) -> None:
             f'{free / 1e9:.1f} GB left: free some space, name another cache_dir, or set '
             'cache_tokens to false'
         )
+
+
+@dataclass(frozen=True, slots=True)
+class TokenSet(Dataset[Batch]):
+    """
+    Batches out of a cache by positions.
+
+    Attributes
+    ----------
+    cache : TokenCache
+        Where they come from.
+    frames : sequence of int
+        Which frames of it.
+    order : Order, optional
+        Which of these comes at a position, and whether flipped; without, the position says.
+    may_flip : bool
+        Whether half of them are flipped.
+
+    """
+
+    cache: TokenCache
+    frames: Sequence[int]
+    order: Order | None = None
+    may_flip: bool = False
+
+    def __len__(self) -> int:
+        return len(self.frames)
+
+    def __getitem__(self, position: int) -> Batch:
+        return self.batch([position])
+
+    def problems(self) -> dict[str, str]:
+        """Say of those frames that could not be read, why."""
+        return self._problems([self.cache.names[frame] for frame in self.frames])
+
+    def batch(self, positions: Sequence[int]) -> Batch:
+        """Return the frames at some positions."""
+        picks = [self._pick(position) for position in positions]
+        frames, views = [frame for frame, _ in picks], [view for _, view in picks]
+        names = [self.cache.names[frame] for frame in frames]
+        targets_m = [
+            self.cache.target_m(frame)[:, ::-1 if view else 1].copy() for frame, view in picks
+        ]
+        return Batch(
+            names=names,
+            rgbs=None,
+            tokens=torch.from_numpy(self.cache.tokens[frames, views]),
+            size=self.cache.size,
+            targets_m=[torch.from_numpy(each) for each in targets_m],
+            problems=self._problems(names),
+        )
+
+    def _pick(self, position: int) -> tuple[int, int]:
+        """Return frame and view at a position."""
+        if self.order is None:
+            return self.frames[position], 0
+        view = int(self.may_flip and self.order.rng_at(position).random() < 0.5)
+        return self.frames[self.order.frame_at(position)], view
+
+    def _problems(self, names: Sequence[str]) -> dict[str, str]:
+        known = self.cache.problems
+        return {name: known[name] for name in names if name in known}

@@ -1,87 +1,97 @@
 # Copyright 2026 The clip_depth_ros authors
 # SPDX-License-Identifier: Apache-2.0
-"""How good the model is on held-out frames."""
+"""How good the model is on held-out frames: in numbers, and side by side in a picture sheet."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
-from dataclasses import asdict, dataclass, fields
-from typing import Final
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import asdict, fields
+from pathlib import Path
+from typing import Final, NamedTuple
 
-from clip_depth_ros.core.metrics import (
-    clamp_depth,
-    depth_metrics,
-    DepthMetrics,
-    valid_pixels,
-)
+from clip_depth_ros.core.depth_images import colorize
+from clip_depth_ros.core.files import atomic_write_bytes
+from clip_depth_ros.core.metrics import DepthMetrics, relative_error
 from clip_depth_ros.errors import DataError
+from clip_depth_ros.evaluation.score.prepare import valid_gt
+from clip_depth_ros.evaluation.score.protocols import EvaluationProtocol, protocol_title
+from clip_depth_ros.evaluation.score.score import score_frame
 from clip_depth_ros.model.clip2depth import Clip2Depth
 from clip_depth_ros.settings.training import TrainSettings
+from clip_depth_ros.sources.samples import DepthSample
+from clip_depth_ros.training.clip import FrozenClip
 from clip_depth_ros.training.distributed import Ranks
 from clip_depth_ros.training.frames import Batch
-from clip_depth_ros.training.frozen import FrozenClip
-from clip_depth_ros.types import Depth
+from clip_depth_ros.types import Depth, DepthMap, Rgb
+import cv2
 import numpy as np
 from numpy.typing import NDArray
 import torch
-from torch import Tensor
-from torch.nn import functional
 
 METRIC_NAMES: Final = tuple(field.name for field in fields(DepthMetrics))
 CHOSEN_BY: Final = 'abs_rel'
 """The metric by which the best weights are chosen (our choice)."""
 
+_WIDTH_PX: Final = 416
+_GAP_PX: Final = 4
+_TITLE_PX: Final = 22
+_WORST_ERROR: Final = 0.5
+_WHITE: Final = (255, 255, 255)
+_NO_IMAGE: Final = np.zeros((0, 0, 3), np.uint8)
 
-@dataclass(frozen=True, slots=True)
-class Scorer:
-    """
-    The protocol of validation.
 
-    Attributes
-    ----------
-    min_depth_m, depth_cap_m : float
-        Pixels whose ground truth lies between count; predictions are clamped to them.
+def validation_protocol(settings: TrainSettings) -> EvaluationProtocol:
+    """Return the protocol of validation: the model's range of depth, all of each frame."""
+    return EvaluationProtocol(
+        name='validation', min_depth_m=settings.min_depth_m, depth_cap_m=settings.max_depth_m
+    )
 
-    """
 
-    min_depth_m: float
-    depth_cap_m: float
-
-    def score(self, pred_m: Depth, gt_m: Depth) -> DepthMetrics | None:
-        """Give the metrics of one frame, both float32 (H, W); None without ground truth."""
-        valid = valid_pixels(gt_m, min_depth_m=self.min_depth_m, depth_cap_m=self.depth_cap_m)
-        if not valid.any():
-            return None
-        return depth_metrics(clamp_depth(pred_m, self.min_depth_m, self.depth_cap_m), gt_m, valid)
-
-    def describe(self, settings: TrainSettings, n_frames: int) -> str:
-        """Say in words what the numbers mean; it goes with them wherever they are written."""
-        return (
-            f'{settings.source}, {n_frames} held-out frames, crop {settings.crop}, ground truth '
-            f'{self.min_depth_m:g} to {self.depth_cap_m:g} m at its own size, prediction '
-            'bilinear and clamped, no scaling, no flip averaging, mean over frames'
-        )
+def caption(settings: TrainSettings, n_frames: int) -> str:
+    """Say what the numbers of a validation mean; it goes with them wherever they are written."""
+    crop = '' if settings.crop == 'none' else f' (crop {settings.crop})'
+    title = protocol_title(validation_protocol(settings))
+    return f'{settings.source}, {n_frames} held-out frames{crop}; {title}'
 
 
 def predict(model: Clip2Depth, clip: FrozenClip, batch: Batch) -> list[Depth]:
-    """Give depth at the size of each target, float32 (H, W), metres; the model is frozen."""
+    """Return the depth of each frame, float32 (H, W) as the model has it, metres."""
     with torch.no_grad(), clip.arithmetic():
         depth_m = model(clip.taps(batch), clip.grid(batch))
-    return [
-        np.asarray(_at_size(one_m, target_m.shape).cpu().numpy(), np.float32)
-        for one_m, target_m in zip(depth_m.float(), batch.targets_m, strict=True)
-    ]
+    return [*depth_m.float().cpu().numpy()]
+
+
+def scores(
+    depths_m: Sequence[Depth], batch: Batch, protocol: EvaluationProtocol
+) -> Iterator[DepthMetrics]:
+    """
+    Yield the metrics of each frame of a batch that has truth in the range.
+
+    Parameters
+    ----------
+    depths_m : sequence of float32 (H, W)
+        What was predicted for each frame, at any size, metres.
+    batch : Batch
+        The frames, with targets at their own size.
+    protocol : EvaluationProtocol
+        How they are compared.
+
+    """
+    for name, depth_m, target_m in zip(batch.names, depths_m, batch.targets_m, strict=True):
+        sample = DepthSample(name, _NO_IMAGE, target_m.numpy())
+        if valid_gt(sample.target_m, protocol).any():
+            yield score_frame(DepthMap(depth_m), sample, protocol, details=False).metrics()
 
 
 def validate(
     model: Clip2Depth,
     clip: FrozenClip,
     batches: Iterable[Batch],
-    scorer: Scorer,
+    protocol: EvaluationProtocol,
     ranks: Ranks,
 ) -> DepthMetrics:
     """
-    Give the mean over frames of each frame's metrics.
+    Return the mean over frames of each frame's metrics.
 
     Parameters
     ----------
@@ -91,8 +101,8 @@ def validate(
         What it reads.
     batches : iterable of Batch
         This process's part of the held-out frames, with targets at their own size.
-    scorer : Scorer
-        The protocol.
+    protocol : EvaluationProtocol
+        How they are compared.
     ranks : Ranks
         The processes that share the work.
 
@@ -104,17 +114,17 @@ def validate(
     """
     model.eval()
     model.freeze_condition(clip.backbone)
-    scores = [
-        scorer.score(pred_m, target_m.numpy())
+    metrics = [
+        each
         for batch in batches
-        for pred_m, target_m in zip(predict(model, clip, batch), batch.targets_m, strict=True)
+        for each in scores(predict(model, clip, batch), batch, protocol)
     ]
-    return mean_over_ranks([score for score in scores if score], ranks, clip.backbone.device)
+    return mean_over_ranks(metrics, ranks, clip.backbone.device)
 
 
-def mean_over_ranks(scores: Sequence[DepthMetrics], ranks: Ranks, device: str) -> DepthMetrics:
+def mean_over_ranks(each: Sequence[DepthMetrics], ranks: Ranks, device: str) -> DepthMetrics:
     """
-    Give the mean of the scores of all processes, by frame; n is the sum.
+    Return the mean over the frames of all processes; n is the sum.
 
     Raises
     ------
@@ -122,9 +132,9 @@ def mean_over_ranks(scores: Sequence[DepthMetrics], ranks: Ranks, device: str) -
         If there are none.
 
     """
-    own = np.array([[*asdict(score).values()] for score in scores], np.float64)
+    own = np.array([[*asdict(metrics).values()] for metrics in each], np.float64)
     sums: NDArray[np.float64] = own.reshape(-1, len(METRIC_NAMES)).sum(axis=0)
-    totals = ranks.sum_array(np.append(sums, float(len(scores))), device)
+    totals = ranks.sum_array(np.append(sums, float(len(each))), device)
     n_frames = totals[-1]
     if n_frames == 0:
         raise DataError(
@@ -135,11 +145,70 @@ def mean_over_ranks(scores: Sequence[DepthMetrics], ranks: Ranks, device: str) -
     return DepthMetrics(**{**means, 'n': round(totals[METRIC_NAMES.index('n')])})
 
 
-def _at_size(depth_m: Tensor, size: Sequence[int]) -> Tensor:
-    """Give depth (H, W) at another size: bilinear, pixel centres as OpenCV has them."""
-    if tuple(depth_m.shape) == tuple(size):
-        return depth_m
-    resized = functional.interpolate(
-        depth_m[None, None], size=tuple(size), mode='bilinear', align_corners=False
+class SheetRow(NamedTuple):
+    """One frame of a sheet: uint8 (H, W, 3), float32 (H, W) and (h, w), metres."""
+
+    rgb: Rgb
+    gt_m: Depth
+    pred_m: Depth
+
+
+def write_sheet(
+    path: Path, rows: Sequence[SheetRow], *, min_depth_m: float, max_depth_m: float
+) -> None:
+    """
+    Write a sheet as PNG, one row for each frame.
+
+    Depth is coloured by its logarithm, near is red, without ground truth is black; the error is
+    abs(pred - gt) / gt, from black (none) to yellow (half and more).
+
+    Raises
+    ------
+    OutputError
+        If it cannot be written.
+
+    """
+    pictures = [_row(row, min_depth_m, max_depth_m) for row in rows]
+    blank = np.zeros((_GAP_PX, pictures[0].shape[1], 3), np.uint8)
+    title = _title(min_depth_m, max_depth_m, pictures[0].shape[1])
+    stacked = [title, *(part for picture in pictures for part in (picture, blank))]
+    _, png = cv2.imencode('.png', np.concatenate(stacked)[..., ::-1])
+    atomic_write_bytes(path, png.tobytes())
+
+
+def _row(row: SheetRow, min_depth_m: float, max_depth_m: float) -> Rgb:
+    height, width = row.gt_m.shape
+    resized = cv2.resize(row.pred_m, (width, height), interpolation=cv2.INTER_LINEAR)
+    pred_m = np.asarray(resized, np.float32)
+    gt_m = np.where(np.isfinite(row.gt_m) & (row.gt_m > 0), row.gt_m, np.nan).astype(np.float32)
+    error = np.abs(relative_error(pred_m, gt_m)).astype(np.float32)
+
+    def in_colors(depth_m: Depth) -> Rgb:
+        near, far = float(np.log(min_depth_m)), float(np.log(max_depth_m))
+        log_depth = np.log(depth_m, dtype=np.float32)
+        return colorize(log_depth, near_m=near, far_m=far, color_map='turbo')
+
+    # The map's upper end is near: minus the error, so that a large error is bright.
+    wrong = colorize(_WORST_ERROR - error, near_m=0.0, far_m=_WORST_ERROR, color_map='inferno')
+    # All at the shape of the ground truth: the image may have been squeezed for the network.
+    shown_height = max(1, round(height * _WIDTH_PX / width))
+    pictures = (row.rgb, in_colors(gt_m), in_colors(pred_m), wrong)
+    return np.concatenate([_shown(picture, shown_height) for picture in pictures], axis=1)
+
+
+def _shown(picture: Rgb, height: int) -> Rgb:
+    """Return a picture at the sheet's width, with the gap to the next."""
+    shown = cv2.resize(picture, (_WIDTH_PX, height), interpolation=cv2.INTER_NEAREST)
+    return np.asarray(
+        cv2.copyMakeBorder(shown, 0, 0, 0, _GAP_PX, cv2.BORDER_CONSTANT), np.uint8
     )
-    return resized[0, 0]
+
+
+def _title(min_depth_m: float, max_depth_m: float, width: int) -> Rgb:
+    depth = f'(log, {min_depth_m:g} to {max_depth_m:g} m)'
+    names = ('image', f'ground truth {depth}', f'prediction {depth}', 'abs error / gt, 0 to 0.5')
+    title = np.zeros((_TITLE_PX, width, 3), np.uint8)
+    for i, name in enumerate(names):
+        where = (i * (_WIDTH_PX + _GAP_PX) + 4, _TITLE_PX - 7)
+        cv2.putText(title, name, where, cv2.FONT_HERSHEY_SIMPLEX, 0.42, _WHITE, 1, cv2.LINE_AA)
+    return title

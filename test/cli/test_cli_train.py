@@ -39,7 +39,7 @@ def test_it_trains_on_the_synthetic_world_and_says_what_came_out(
     assert trained(config, tmp_path / 'run', '--compare-prior', '--seed', '3') == 0
     out = capsys.readouterr().out
     assert 'step 0: abs_rel' in out
-    for name in ('before', 'last', 'best', 'mean depth per pixel', 'protocol', 'no scaling'):
+    for name in ('before', 'last', 'best', 'mean depth per pixel', 'protocol', 'no alignment'):
         assert name in out
     file = read_clip2depth(tmp_path / 'run' / 'best.safetensors')
     assert file.provenance['seed'] == 3
@@ -125,7 +125,7 @@ def test_settings_that_are_none_are_refused(
 
 def test_frames_that_were_skipped_are_named(tmp_path: Path):
     from clip_depth_ros.core.metrics import DepthMetrics
-    from clip_depth_ros.training.result import TrainResult
+    from clip_depth_ros.training.keeper import TrainResult
 
     metrics = DepthMetrics(*[0.5] * 9, n=10)  # type: ignore[arg-type]
     facts: dict[str, Any] = {'out_dir': tmp_path, 'best_path': tmp_path, 'last_path': tmp_path}

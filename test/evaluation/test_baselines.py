@@ -6,7 +6,6 @@ from __future__ import annotations
 
 import dataclasses
 
-from clip_depth_ros.core.baselines import BestConstant, DepthSums, prior_at, prior_of
 from clip_depth_ros.core.image_plan import Size
 from clip_depth_ros.errors import DataError
 from clip_depth_ros.evaluation.run.baselines import (
@@ -15,6 +14,13 @@ from clip_depth_ros.evaluation.run.baselines import (
     fit_prior,
     PixelPrior,
     UniformRandom,
+)
+from clip_depth_ros.evaluation.score import baselines
+from clip_depth_ros.evaluation.score.baselines import (
+    BestConstant,
+    DepthSums,
+    prior_at,
+    shuffled,
 )
 from clip_depth_ros.evaluation.score.protocols import EvaluationProtocol
 from clip_depth_ros.sources.samples import DepthSample
@@ -98,14 +104,39 @@ def test_depth_of_another_size_goes_where_its_pixels_fall():
 
 def test_a_prior_has_no_gaps():
     """Gaps take the mean of the row, empty rows the nearest row that has any."""
-    sums = DepthSums(Size(3, 2))
-    depth = np.array([[0.0, 0.0], [7.0, 0.0], [0.0, 0.0]])
-    sums.add(depth, depth > 0)
-    np.testing.assert_array_equal(prior_of(sums.sums, fallback_m=80.0), np.full((3, 2), 7.0))
+    depth = np.zeros((4, 6), np.float32)
+    depth[1, 2], depth[1, 3] = 10.0, 20.0
+    prior_m = baselines.fit_prior([depth], PLAIN, 'one')
+    assert prior_m[1].tolist() == [15.0, 15.0, 10.0, 20.0, 15.0, 15.0]
+    assert (prior_m[[0, 2, 3]] == 15.0).all()
 
 
-def test_a_prior_without_any_depth_is_the_fallback():
-    np.testing.assert_array_equal(prior_of(np.zeros((2, 1, 2)), fallback_m=80.0), [[80.0, 80.0]])
+def test_a_prior_may_be_the_geometric_mean():
+    truths = [np.array([[2.0, 4.0]], np.float32), np.array([[8.0, np.inf]], np.float32)]
+    np.testing.assert_allclose(baselines.fit_prior(truths, PLAIN, 'two'), [[5, 4]])
+    found = baselines.fit_prior(truths, PLAIN, 'two', geometric=True)
+    np.testing.assert_allclose(found, [[4, 4]], rtol=1e-6)
+
+
+def test_processes_that_share_the_frames_add_up_their_sums():
+    truths = [np.full((2, 2), depth_m, np.float32) for depth_m in (2.0, 4.0, 9.0)]
+    size = Size(2, 2)
+    others = DepthSums(size)
+    others.add(truths[2], np.ones((2, 2), bool))
+    shared = baselines.fit_prior(
+        truths[:2], PLAIN, 'some', size=size, add_up=lambda sums: sums + others.sums
+    )
+    np.testing.assert_array_equal(shared, baselines.fit_prior(truths, PLAIN, 'all'))
+    # One of them may have no frame at all.
+    none = baselines.fit_prior([], PLAIN, 'none', size=size, add_up=lambda sums: others.sums)
+    np.testing.assert_array_equal(none, truths[2])
+
+
+@pytest.mark.parametrize('n', [2, 7, 8])
+def test_shuffled_answers_are_those_of_frames_far_away(n: int):
+    moved = shuffled(range(n))
+    assert sorted(moved) == [*range(n)]
+    assert all(n // 2 <= abs(own - other) + n % 2 for own, other in enumerate(moved))
 
 
 def test_a_prior_at_another_size_is_bilinear():

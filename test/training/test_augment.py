@@ -31,25 +31,25 @@ CAMERA = Intrinsics(60.0, 66.0, 33.0, 21.0, 64, 48)
 
 
 def sample(height: int = 48, width: int = 64, *, intrinsics: Intrinsics | None = CAMERA):
-    """Give a frame whose pixels tell where they were: red is the column, green the row."""
+    """Return a frame whose pixels tell where they were: red is the column, green the row."""
     v, u = np.mgrid[:height, :width]
     rgb = np.stack([u % 256, v % 256, (u + v) % 256], axis=-1).astype(np.uint8)
     return DepthSample('a', rgb, (1 + u + 100 * v).astype(np.float32), intrinsics)
 
 
 def seen(intrinsics: Intrinsics, point: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Give the pixel of a point in the camera's frame."""
+    """Return the pixel of a point in the camera's frame."""
     projected = intrinsics.matrix() @ point
     return projected[:2] / projected[2]
 
 
 def point_at(u: int, v: int, depth_m: float) -> NDArray[np.float64]:
-    """Give the point that CAMERA sees at a pixel."""
+    """Return the point that CAMERA sees at a pixel."""
     return depth_m * np.linalg.solve(CAMERA.matrix(), [u, v, 1.0])
 
 
 def one_known(u: int, v: int, depth_m: float) -> DepthSample:
-    """Give a frame with the depth of one 3 x 3 spot known."""
+    """Return a frame with the depth of one 3 x 3 spot known."""
     target_m = np.zeros((48, 64), np.float32)
     target_m[v - 1:v + 2, u - 1:u + 2] = depth_m
     return DepthSample('a', sample().rgb, target_m, CAMERA)
@@ -194,7 +194,7 @@ class TestRecipe:
         frame = sample()
         assert Augmentation()(frame, np.random.default_rng(0)) is frame
 
-    def test_equal_dice_equal_frames(self):
+    def test_equal_generators_give_equal_frames(self):
         frame = sample(375, 1242, intrinsics=None)
         one, two, other = (KITTI(frame, np.random.default_rng(seed)) for seed in (5, 5, 6))
         np.testing.assert_array_equal(one.rgb, two.rgb)

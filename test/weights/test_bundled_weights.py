@@ -34,7 +34,7 @@ def results() -> dict:
 
 @pytest.fixture(scope='module')
 def held_out() -> Frames:
-    """Give 24 of the held-out frames, each of another street."""
+    """Return 24 of the held-out frames, each of another street."""
     frames = [
         Drive(seed).frame(60, lidar=False) for seed in FULL.held_out.seeds[::4][:24]
     ]
@@ -46,7 +46,7 @@ def held_out() -> Frames:
 
 
 def _settings(method: str) -> PredictorSettings:
-    """Give the settings of config/synthetic.yaml, as the node has them."""
+    """Return the settings of config/synthetic.yaml, as the node has them."""
     preset = yaml.safe_load(shared_file('config', 'synthetic.yaml').read_text())
     values = preset['/**']['ros__parameters']
     names = PredictorSettings.model_fields

@@ -58,9 +58,9 @@ def test_a_patch_counts_its_pixels():
 
 
 def test_shares_of_a_patch_sum_to_one():
-    dice = np.random.default_rng(0)
-    depth_m = dice.uniform(0.1, 100, (3, 16, 32)).astype(np.float16)
-    class_ids = dice.integers(0, 3, (3, 16, 32)).astype(np.uint8)
+    rng = np.random.default_rng(0)
+    depth_m = rng.uniform(0.1, 100, (3, 16, 32)).astype(np.float16)
+    class_ids = rng.integers(0, 3, (3, 16, 32)).astype(np.uint8)
     shares = patch_histograms(depth_m, class_ids, (8, 16), WORDS)
     assert shares.shape == (3, 2, 2, 3, 3)
     np.testing.assert_allclose(shares.sum(axis=(-1, -2)), 1, atol=1e-6)

@@ -47,10 +47,10 @@ def small(tmp_path: Path) -> Architecture:
 
 
 def _frames(n: int, seed: int) -> Frames:
-    """Give frames of a wall whose brightness tells its depth, below a blue sky."""
-    dice = np.random.default_rng(seed)
+    """Return frames of a wall whose brightness tells its depth, below a blue sky."""
+    rng = np.random.default_rng(seed)
     depth_m = np.full((n, 32, 64), np.inf, np.float32)
-    depth_m[:, 8:] = dice.choice([2.0, 20.0], n)[:, None, None]
+    depth_m[:, 8:] = rng.choice([2.0, 20.0], n)[:, None, None]
     rgb = np.zeros((n, 32, 64, 3), np.uint8)
     rgb[..., 2] = 250
     rgb[:, 8:] = np.where(depth_m[:, 8:, :, None] < 10, 220, 40)
@@ -88,9 +88,9 @@ def test_regions_beside_their_captions_cost_less_than_beside_others(small: Archi
 
 def test_the_order_of_captions_does_not_matter(small: Architecture):
     clip: Any = small.new_model(torch.float32)
-    dice = torch.Generator().manual_seed(0)
-    seen, sentences = torch.randn(2, 9, 32, generator=dice), torch.randn(6, 32, generator=dice)
-    shares = torch.rand(2, 2, 4, 6, generator=dice).softmax(dim=-1)
+    rng = torch.Generator().manual_seed(0)
+    seen, sentences = torch.randn(2, 9, 32, generator=rng), torch.randn(6, 32, generator=rng)
+    shares = torch.rand(2, 2, 4, 6, generator=rng).softmax(dim=-1)
     order = torch.tensor([3, 0, 5, 1, 4, 2])
     plain = contrast_loss(clip, seen, sentences, shares, (2, 2))
     mixed = contrast_loss(clip, seen, sentences[order], shares[..., order], (2, 2))

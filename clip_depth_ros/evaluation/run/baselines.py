@@ -12,15 +12,13 @@ from itertools import islice
 import pickle
 import threading
 
-from clip_depth_ros.core.baselines import BestConstant, DepthSums, prior_at, prior_of
-from clip_depth_ros.core.image_plan import Size
 from clip_depth_ros.errors import DataError
-from clip_depth_ros.evaluation.score.prepare import valid_gt
+from clip_depth_ros.evaluation.score import baselines
+from clip_depth_ros.evaluation.score.baselines import prior_at
 from clip_depth_ros.evaluation.score.protocols import EvaluationProtocol
 from clip_depth_ros.sources.samples import DepthSample, SampleSource
 from clip_depth_ros.types import Depth, DepthMap
 import numpy as np
-from numpy.typing import NDArray
 
 
 class Constant:
@@ -139,60 +137,28 @@ class UniformRandom:
 
 def fit_constant(source: SampleSource, protocol: EvaluationProtocol, n_workers: int) -> float:
     """
-    Give the constant with the least mean abs_rel over these very frames, metres.
+    Return the constant with the least mean abs_rel over these very frames, metres.
 
-    Frames that cannot be read, or have no ground truth that counts, have no say. Alignment is
-    not taken into account.
-
-    Raises
-    ------
-    DataError
-        If no frame has any.
-
+    Frames that cannot be read have no say. Errors are those of
+    :func:`clip_depth_ros.evaluation.score.baselines.fit_constant`.
     """
-    best = BestConstant(
-        protocol.min_depth_m,
-        protocol.depth_cap_m,
-        over_pixels=protocol.aggregation == 'pixel',
-    )
-    for gt, counts in _truths(source, protocol, n_workers):
-        best.add(gt[counts])
-    return best.depth_m()
+    return baselines.fit_constant(_truths(source, n_workers), protocol)
 
 
 def fit_prior(source: SampleSource, protocol: EvaluationProtocol, n_workers: int) -> PixelPrior:
     """
-    Give the mean depth of each pixel over frames, at the size of the first one.
+    Return the mean depth of each pixel over frames, at the size of the first one.
 
-    Only the range of the protocol counts, not its window: the prior should answer everywhere.
-    Pixels without any depth take the mean of their row, rows that of the nearest row (our
-    choice).
-
-    Raises
-    ------
-    DataError
-        If no frame has any.
-
+    Frames that cannot be read have no say. Errors are those of
+    :func:`clip_depth_ros.evaluation.score.baselines.fit_prior`.
     """
-    everywhere = protocol.model_copy(update={'gt_crop': 'none', 'eval_crop': 'none'})
-    sums: DepthSums | None = None
-    for gt, counts in _truths(source, everywhere, n_workers):
-        sums = sums or DepthSums(Size(*gt.shape))
-        sums.add(gt, counts)
-    if sums is None or not sums.sums[1].any():
-        raise DataError(
-            f'{source.name} has no depth within {protocol.min_depth_m:g} to '
-            f'{protocol.depth_cap_m:g} m to fit a prior on: name other frames in prior_from'
-        )
-    prior_m = prior_of(sums.sums, fallback_m=protocol.depth_cap_m)
+    prior_m = baselines.fit_prior(_truths(source, n_workers), protocol, source.name)
     return PixelPrior(prior_m, f'{source.name}, {len(source)} frames')
 
 
-def _truths(
-    source: SampleSource, protocol: EvaluationProtocol, n_workers: int
-) -> Iterator[tuple[Depth, NDArray[np.bool_]]]:
+def _truths(source: SampleSource, n_workers: int) -> Iterator[Depth]:
     """
-    Yield the ground truth of each frame that can be read, with what counts of it.
+    Yield the ground truth of each frame that can be read; the evaluation itself names the others.
 
     Frames are read ahead in threads, each with its own copy of the source: there is no predictor
     yet that threads could disturb (see :mod:`clip_depth_ros.evaluation.run.workers`).
@@ -205,13 +171,8 @@ def _truths(
         while reading:
             frame = reading.popleft().result()
             reading.extend(pool.submit(reader.read, index) for index in islice(left, 1))
-            try:
-                if isinstance(frame, DataError):
-                    raise frame
-                counts = valid_gt(frame.target_m, protocol)
-            except DataError:
-                continue  # the evaluation itself names it
-            yield frame.target_m, counts
+            if not isinstance(frame, DataError):
+                yield frame.target_m
     finally:
         pool.shutdown(wait=False, cancel_futures=True)  # Ctrl-C ends at once
 

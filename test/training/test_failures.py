@@ -54,7 +54,7 @@ class Deadly(Ramps):
     """Frames that end the process that loads them."""
 
     def __getitem__(self, index: int) -> DepthSample:
-        """Give a frame, or end it all."""
+        """Return a frame, or end it all."""
         if multiprocessing.parent_process() is not None:
             os._exit(9)
         return super().__getitem__(index)
@@ -80,7 +80,7 @@ class Broken(Ramps):
         self._scale = scale
 
     def __getitem__(self, index: int) -> DepthSample:
-        """Give a frame in another unit."""
+        """Return a frame in another unit."""
         sample = super().__getitem__(index)
         return DepthSample(sample.name, sample.rgb, sample.target_m * np.float32(self._scale))
 

@@ -1,17 +1,15 @@
 # Copyright 2026 The clip_depth_ros authors
 # SPDX-License-Identifier: Apache-2.0
-"""Frames at the network's size, loaded by any number of processes; the prior; the logs."""
+"""Frames at the network's size, loaded by any number of processes; the logs."""
 
 from __future__ import annotations
 
 from pathlib import Path
 
-from clip_depth_ros.core.baselines import prior_at
 from clip_depth_ros.core.image_plan import Size
 from clip_depth_ros.errors import ConfigError, MissingDependencyError
 from clip_depth_ros.sources.joined import Joined
-from clip_depth_ros.training.changes import change_of, crop_of
-from clip_depth_ros.training.distributed import Ranks
+from clip_depth_ros.training.augment import change_of, crop_of
 from clip_depth_ros.training.frames import (
     Batch,
     fit_image,
@@ -19,12 +17,11 @@ from clip_depth_ros.training.frames import (
     FrameSet,
     in_chunks,
     load_batches,
+    Order,
 )
-from clip_depth_ros.training.frozen import input_size
-from clip_depth_ros.training.logs import CsvLog, read_log, RunLog
-from clip_depth_ros.training.order import Order
-from clip_depth_ros.training.prior import fit_prior
-from clip_depth_ros.training.sheet import SheetRow, write_sheet
+from clip_depth_ros.training.run import CsvLog, read_log, RunLog
+from clip_depth_ros.training.start import input_size
+from clip_depth_ros.training.validation import SheetRow, write_sheet
 import cv2
 import numpy as np
 import pytest
@@ -137,35 +134,6 @@ def test_joined_sources_are_one_after_the_other():
     assert joined.describe()['1.seed'] == '1'
     with pytest.raises(IndexError):
         joined[5]
-
-
-def test_the_prior_is_the_mean_of_each_pixel_that_was_measured():
-    frames = FrameSet(Ramps(6), SIZE)
-    prior_m = fit_prior(
-        load_batches(frames, in_chunks(6, 4), 0), SIZE, min_depth_m=1, max_depth_m=80,
-        ranks=Ranks(), device='cpu',
-    )
-    targets_m = np.stack([Ramps(6)[i].target_m for i in range(6)])
-    measured = np.where(targets_m > 0, targets_m, np.nan)
-    known = np.isfinite(measured).any(axis=0)
-    np.testing.assert_allclose(
-        prior_m[known], np.nanmean(measured[:, known], axis=0), rtol=1e-5
-    )
-    assert np.isfinite(prior_m).all()
-    assert prior_at(prior_m, (16, 32)).shape == (16, 32)
-
-
-def test_pixels_without_any_target_take_their_row_then_the_nearest_row():
-    import torch
-
-    target_m = torch.zeros(4, 6)
-    target_m[1, 2], target_m[1, 3] = 10.0, 20.0
-    batch = Batch(['a'], None, None, Size(4, 6), [target_m], {})
-    prior_m = fit_prior(
-        [batch], Size(4, 6), min_depth_m=1, max_depth_m=80, ranks=Ranks(), device='cpu'
-    )
-    assert prior_m[1].tolist() == [15.0, 15.0, 10.0, 20.0, 15.0, 15.0]
-    assert (prior_m[[0, 2, 3]] == 15.0).all()
 
 
 def test_a_log_is_whole_after_each_row_and_forgets_what_comes_again(tmp_path: Path):

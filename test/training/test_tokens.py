@@ -11,10 +11,14 @@ from typing import Any
 from clip_depth_ros.core.image_plan import Size
 from clip_depth_ros.errors import OutputError
 from clip_depth_ros.training import tokens as tokens_module
-from clip_depth_ros.training.frames import FrameSet, in_chunks, load_batches
-from clip_depth_ros.training.order import Order
-from clip_depth_ros.training.token_set import TokenSet
-from clip_depth_ros.training.tokens import open_tokens, TokenCache, TokenKey, write_tokens
+from clip_depth_ros.training.frames import FrameSet, in_chunks, load_batches, Order
+from clip_depth_ros.training.tokens import (
+    open_tokens,
+    TokenCache,
+    TokenKey,
+    TokenSet,
+    write_tokens,
+)
 import numpy as np
 from numpy.typing import NDArray
 import pytest
@@ -63,7 +67,7 @@ def test_batches_are_flipped_with_their_targets(tmp_path: Path):
     seen = set()
     for position in range(20):
         batch = batches.batch([position])
-        frame, view = order.frame_at(position), int(order.dice_at(position).random() < 0.5)
+        frame, view = order.frame_at(position), int(order.rng_at(position).random() < 0.5)
         seen.add(view)
         target_m = Ramps(5)[frame].target_m[:, ::-1 if view else 1]
         np.testing.assert_allclose(batch.targets_m[0], target_m, rtol=5e-4)

@@ -36,7 +36,7 @@ class Arithmetic:
     dtype: torch.dtype
 
     def __call__(self) -> AbstractContextManager[None]:
-        """Give the context that networks run in."""
+        """Return the context that networks run in."""
         kind = self.device.partition(':')[0]
         return torch.autocast(kind, self.dtype, enabled=self.dtype != torch.float32)
 
@@ -48,7 +48,7 @@ class Arithmetic:
 
 def choose_arithmetic(amp: str, device: str) -> Arithmetic:
     """
-    Give the mixed precision that the setting ``amp`` means on a device.
+    Return the mixed precision that the setting ``amp`` means on a device.
 
     Raises
     ------
@@ -62,61 +62,6 @@ def choose_arithmetic(amp: str, device: str) -> Arithmetic:
     chosen = {'off': torch.float32, 'bf16': torch.bfloat16, 'fp16': torch.float16}
     best = torch.bfloat16 if has_bf16 else torch.float16
     return Arithmetic(device, chosen.get(amp, best))
-
-
-def input_size(settings: TrainSettings, frame: Size, stride: Size) -> Size:
-    """
-    Give the size that frames are resized to for the network.
-
-    Parameters
-    ----------
-    settings : TrainSettings
-        input_height_px and input_width_px; 0 takes the frame's, rounded down to whole patches.
-    frame : Size
-        Size of the frames after cropping.
-    stride : Size
-        Pixels of one patch.
-
-    Raises
-    ------
-    ConfigError
-        If a size that is asked for is not of whole patches, a frame is smaller than one, or the
-        window that augmentation cuts out does not fit.
-
-    """
-    asked = Size(settings.input_height_px, settings.input_width_px)
-    window = window_of(settings)
-    _check_patches('input_height_px and input_width_px', asked, stride)
-    _check_patches('augment_crop_height_px and augment_crop_width_px', window or asked, stride)
-    size = Size(
-        asked.height or frame.height // stride.height * stride.height,
-        asked.width or frame.width // stride.width * stride.width,
-    )
-    if min(size) == 0:
-        raise ConfigError(
-            f'frames of {frame.height} x {frame.width} pixels are smaller than one patch, '
-            f'{stride.height} x {stride.width}: set input_height_px and input_width_px'
-        )
-    if window and (window.height > size.height or window.width > size.width):
-        raise ConfigError(
-            f'a window of {window.height} x {window.width} pixels (augment_crop_height_px, '
-            f'augment_crop_width_px) does not fit into frames of {size.height} x {size.width}'
-        )
-    return size
-
-
-def window_of(settings: TrainSettings) -> Size | None:
-    """Give the size of the window that augmentation cuts out, if it does."""
-    window = Size(settings.augment_crop_height_px, settings.augment_crop_width_px)
-    return window if any(window) else None
-
-
-def _check_patches(names: str, size: Size, stride: Size) -> None:
-    if size.height % stride.height or size.width % stride.width:
-        raise ConfigError(
-            f'{names} must be multiples of the patch, {stride.height} x {stride.width}, got '
-            f'{size.height} x {size.width}'
-        )
 
 
 class FrozenClip:
@@ -144,11 +89,11 @@ class FrozenClip:
         backbone.vit.drop_blocks_after(settings.taps[-1])
 
     def grid(self, batch: Batch) -> Size:
-        """Give the patches per column and row of a batch."""
+        """Return the patches per column and row of a batch."""
         return self.backbone.grid(*batch.size)
 
     def taps(self, batch: Batch) -> list[Tensor]:
-        """Give the tokens of a batch, float (B, 1 + N, C) for each tap, on the device."""
+        """Return the tokens of a batch, float (B, 1 + N, C) for each tap, on the device."""
         if batch.tokens is not None:
             tokens = batch.tokens.to(self.backbone.device, non_blocking=True)
             return list(tokens.unbind(1))
@@ -157,7 +102,7 @@ class FrozenClip:
         return self._run(batch.rgbs.numpy())
 
     def encode(self, rgbs: NDArray[np.uint8]) -> NDArray[np.float16]:
-        """Give tokens to be kept, float16 (B, n_taps, 1 + N, C), from uint8 (B, H, W, 3)."""
+        """Return tokens to be kept, float16 (B, n_taps, 1 + N, C), from uint8 (B, H, W, 3)."""
         tokens = torch.stack(self._run(rgbs), dim=1).half().cpu().numpy()
         return np.asarray(tokens, np.float16)
 

@@ -6,9 +6,8 @@ from __future__ import annotations
 
 from clip_depth_ros.errors import ConfigError
 from clip_depth_ros.training.distributed import Ranks
-from clip_depth_ros.training.ema import running_mean
-from clip_depth_ros.training.order import Order, Positions
-from clip_depth_ros.training.schedule import one_cycle
+from clip_depth_ros.training.frames import Order, Positions
+from clip_depth_ros.training.learner import one_cycle, running_mean
 import numpy as np
 import pytest
 import torch
@@ -53,10 +52,10 @@ def test_each_epoch_shows_each_frame_once_in_an_order_of_its_own():
     assert first == [Order(20, seed=3).frame_at(i) for i in range(20)]
 
 
-def test_dice_are_those_of_the_position():
+def test_random_numbers_are_those_of_the_position():
     order = Order(20, seed=3)
-    assert order.dice_at(7).random() == order.dice_at(7).random()
-    assert order.dice_at(7).random() != order.dice_at(8).random()
+    assert order.rng_at(7).random() == order.rng_at(7).random()
+    assert order.rng_at(7).random() != order.rng_at(8).random()
 
 
 @pytest.mark.parametrize('world_size', [1, 2, 4])

@@ -10,8 +10,8 @@ import socket
 
 from clip_depth_ros.model.clip2depth_weights import read_clip2depth
 from clip_depth_ros.training.leave_one_out import leave_one_out
-from clip_depth_ros.training.logs import read_log
 from clip_depth_ros.training.loop import Progress
+from clip_depth_ros.training.run import read_log
 import numpy as np
 import pytest
 from ramps import Ramps
@@ -21,7 +21,7 @@ import torch
 
 @pytest.fixture(scope='module')
 def whole(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Give the folder of a run that nothing has disturbed."""
+    """Return the folder of a run that nothing has disturbed."""
     out_dir = tmp_path_factory.mktemp('run') / 'whole'
     trained(out_dir)
     return out_dir
@@ -79,7 +79,7 @@ def test_accumulation_shows_the_same_frames_at_each_step(tmp_path: Path):
 
 
 def test_cached_tokens_give_nearly_the_same_losses(whole: Path, tmp_path: Path):
-    """Not flipped: the dice of images and of tokens fall differently."""
+    """Not flipped: random numbers are drawn differently for images and for tokens."""
     plain, cached = tmp_path / 'plain', tmp_path / 'cached'
     trained(plain, augment_flip=False)
     trained(cached, augment_flip=False, cache_tokens=True)

@@ -12,8 +12,8 @@ from typing import Any
 
 from clip_depth_ros.errors import ConfigError, OutputError, WeightsError
 from clip_depth_ros.model.clip2depth_weights import read_clip2depth
-from clip_depth_ros.training.logs import read_log
 from clip_depth_ros.training.loop import Progress
+from clip_depth_ros.training.run import read_log
 import pytest
 from small_training import losses, started, trained
 import torch
@@ -21,7 +21,7 @@ import torch
 
 @pytest.fixture(scope='module')
 def whole(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Give the folder of a run that nothing has disturbed."""
+    """Return the folder of a run that nothing has disturbed."""
     out_dir = tmp_path_factory.mktemp('run') / 'whole'
     trained(out_dir)
     return out_dir
