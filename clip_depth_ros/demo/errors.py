@@ -10,9 +10,9 @@ from clip_depth_ros.core.metrics import (
     clamp_depth,
     depth_metrics,
     DepthMetrics,
+    relative_error,
     valid_pixels,
 )
-from clip_depth_ros.evaluation.report.panels import relative_error
 from clip_depth_ros.evaluation.score.baselines import BestConstant
 from clip_depth_ros.types import Depth
 import cv2

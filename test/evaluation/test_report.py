@@ -10,6 +10,7 @@ from pathlib import Path
 import re
 
 from clip_depth_ros.core.image_plan import Size
+from clip_depth_ros.core.metrics import relative_error
 from clip_depth_ros.errors import OutputError
 from clip_depth_ros.evaluation.report.clouds import extent_of, frame_clouds
 from clip_depth_ros.evaluation.report.drawing import line_styles
@@ -23,7 +24,6 @@ from clip_depth_ros.evaluation.report.page import report_html, write_report
 from clip_depth_ros.evaluation.report.panels import (
     dotted,
     PictureColors,
-    relative_error,
     shown_frame,
 )
 from clip_depth_ros.evaluation.report.timelines import running_median

@@ -8,6 +8,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Final
 
+from clip_depth_ros.core.metrics import relative_error
 from clip_depth_ros.evaluation.report.drawing import Canvas, Picture, svg_picture
 from clip_depth_ros.evaluation.report.frames import ReportFrame
 from clip_depth_ros.types import Depth, Rgb
@@ -123,14 +124,6 @@ def color_bars(colors: PictureColors) -> Picture:
         'over the image in grey.'
     )
     return svg_picture('Colours', caption, draw, height_in=0.75, width_in=9.0)
-
-
-def relative_error(pred_m: Depth, gt_m: Depth) -> Depth:
-    """Return (pred - gt) / gt, float32 (H, W); NaN where either is not finite."""
-    known = np.isfinite(pred_m) & np.isfinite(gt_m)
-    error = np.full(gt_m.shape, np.nan, np.float32)
-    error[known] = (pred_m[known] - gt_m[known]) / gt_m[known]
-    return error
 
 
 def mean_abs(error: Depth) -> float:
