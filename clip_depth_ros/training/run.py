@@ -18,6 +18,11 @@ from clip_depth_ros.errors import ConfigError, MissingDependencyError, OutputErr
 from clip_depth_ros.settings.training import TrainSettings
 from clip_depth_ros.training.checkpoint import Checkpoint, load_checkpoint
 
+if TYPE_CHECKING:
+    from torch.utils.tensorboard import SummaryWriter
+
+TRAIN_COLUMNS: Final = ('step', 'loss', 'learning_rate', 'gradient_norm', 'images_per_s')
+
 MAY_CHANGE: Final = frozenset({
     'allow_download', 'bad_frame_share', 'cache_dir', 'device', 'log_interval', 'n_sheet_frames',
     'n_threads', 'n_workers', 'out_dir', 'rendered_dir', 'save_interval', 'tensorboard',
@@ -149,11 +154,6 @@ class RunFolder:
         for folder in (self.path / 'sheets', self.path / 'tensorboard'):
             shutil.rmtree(folder, ignore_errors=True)
 
-TRAIN_COLUMNS: Final = ('step', 'loss', 'learning_rate', 'gradient_norm', 'images_per_s')
-
-
-if TYPE_CHECKING:
-    from torch.utils.tensorboard import SummaryWriter
 
 class CsvLog:
     """
