@@ -20,7 +20,7 @@ from typing import Any
 
 from clip_depth_ros.predictor.constant import ConstantPredictor
 from clip_depth_ros.ros.environment import use_shipped_dds_profile
-from clip_depth_ros.ros.node.images import rgb_message
+from clip_depth_ros.ros.node.messages import rgb_message
 import numpy as np
 import rclpy
 from rclpy.executors import SingleThreadedExecutor

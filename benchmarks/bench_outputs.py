@@ -13,10 +13,11 @@ from collections.abc import Callable
 import statistics
 import time
 
-from clip_depth_ros.core.clouds import CloudBuilder, pinhole_rays
+from clip_depth_ros.core.camera import pinhole_rays
+from clip_depth_ros.core.clouds import CloudBuilder
 from clip_depth_ros.core.depth_images import colorize, mark_range
-from clip_depth_ros.ros.node.images import decode_image, depth_message, rgb_message
-from clip_depth_ros.ros.node.outputs import cloud_message
+from clip_depth_ros.core.images import rgb_of
+from clip_depth_ros.ros.node.messages import cloud_message, depth_message, rgb_message
 from clip_depth_ros.types import Intrinsics
 import numpy as np
 from std_msgs.msg import Header
@@ -45,7 +46,7 @@ def main() -> None:
     coloured = CloudBuilder(pinhole_rays(camera), with_rgb=True)
     steps: dict[str, Callable[[], object]] = {
         'copy of the image (unit)': rgb.copy,
-        'decode rgb8': lambda: decode_image(message),
+        'decode rgb8': lambda: rgb_of(message),
         'mark the range': lambda: mark_range(depth_m, min_depth_m=1.0, max_depth_m=80.0),
         'depth message 32FC1': lambda: depth_message(header, depth_m, '32FC1'),
         'depth message 16UC1': lambda: depth_message(header, depth_m, '16UC1'),

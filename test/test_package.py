@@ -46,7 +46,6 @@ PIP = {
     'PIL': Requirement('pillow', 'python3-pil'),
     'pydantic': Requirement('pydantic'),
     'rosbags': Requirement('rosbags'),
-    'rosbags.image': Requirement('rosbags-image'),
     'safetensors': Requirement('safetensors'),
     'scipy': Requirement('scipy', 'python3-scipy'),
     'torch': Requirement('torch'),
@@ -64,7 +63,7 @@ ROS = {
     'sensor_msgs': Requirement('ros-sensor-msgs', 'sensor_msgs'),
     'std_msgs': Requirement('ros-std-msgs', 'std_msgs'),
 }
-DISTRO_ONLY = {'ament_index_python', 'cv_bridge', 'launch', 'launch_ros', 'sensor_msgs_py'}
+DISTRO_ONLY = {'ament_index_python', 'launch', 'launch_ros', 'sensor_msgs_py'}
 """Not on PyPI, or used only if it is there."""
 
 

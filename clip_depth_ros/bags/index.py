@@ -12,12 +12,11 @@ from typing import Any, Generic, TypeVar
 from clip_depth_ros.bags import topics
 from clip_depth_ros.bags.damage import Damage, readable_messages
 from clip_depth_ros.bags.message_types import TRANSFORMS_TYPE
-from clip_depth_ros.bags.places import Place, place_of
+from clip_depth_ros.bags.places import header_of, Place, place_of
 from clip_depth_ros.bags.poses import PoseTree, TransformTree
 from clip_depth_ros.bags.reader import BagReader
-from clip_depth_ros.bags.recorded_camera import recorded_camera, RecordedCamera
-from clip_depth_ros.bags.recorded_data import header_of
 from clip_depth_ros.bags.topics import BagTopics
+from clip_depth_ros.core.camera import Calibration
 from clip_depth_ros.errors import DataError
 from clip_depth_ros.types import RecordedMessage
 
@@ -59,7 +58,7 @@ class BagIndex:
     ----------
     images, depths, class_ids : list of Place
         In the order of their receive times.
-    cameras : History of RecordedCamera
+    cameras : History of Calibration
         By header stamp.
     transforms : History of TransformTree
         The static ones, by receive time.
@@ -73,7 +72,7 @@ class BagIndex:
     images: list[Place] = field(default_factory=list)
     depths: list[Place] = field(default_factory=list)
     class_ids: list[Place] = field(default_factory=list)
-    cameras: History[RecordedCamera] = field(default_factory=History)
+    cameras: History[Calibration] = field(default_factory=History)
     transforms: History[TransformTree] = field(default_factory=History)
     poses: PoseTree = field(default_factory=PoseTree)
     damage: Damage = field(default_factory=Damage)
@@ -138,7 +137,7 @@ def _take(index: BagIndex, bag: BagReader, used: BagTopics, message: RecordedMes
         if topic == wanted:
             places.append(place_of(message))
     if topic == used.camera_info:
-        index.cameras.add(header_of(message).stamp_ns, recorded_camera(bag.decode(message)))
+        index.cameras.add(header_of(message).stamp_ns, Calibration.of(bag.decode(message)))
     elif topic == topics.TF:
         index.poses.add(bag.decode(message), time_ns, is_static=False)
     elif topic == topics.TF_STATIC:

@@ -45,11 +45,6 @@ def header(stamp_ns: int, frame_id: str) -> Header:
     return Header(Time(seconds, nanoseconds), frame_id)
 
 
-def stamp_ns_of(message_header: Any) -> int:
-    """Give the capture time in a header, nanoseconds."""
-    return int(message_header.stamp.sec) * 10**9 + int(message_header.stamp.nanosec)
-
-
 def image_message(
     pixels: NDArray[Any], encoding: str, *, stamp_ns: int, frame_id: str
 ) -> Image:

@@ -8,15 +8,51 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import Any, Final
+import struct
+from typing import Any, Final, NamedTuple
 
-from clip_depth_ros.bags.messages import stamp_ns_of
 from clip_depth_ros.bags.reader import BagReader
-from clip_depth_ros.bags.recorded_data import header_of
 from clip_depth_ros.core.files import PerProcess
-from clip_depth_ros.core.stamps import ByStamp, gap_max_s, once_each
+from clip_depth_ros.core.stamps import ByStamp, gap_max_s, once_each, stamp_ns_of
 from clip_depth_ros.errors import RecordingError
 from clip_depth_ros.types import RecordedMessage
+
+
+class HeaderFacts(NamedTuple):
+    """What the header of a message says."""
+
+    stamp_ns: int
+    frame_id: str
+
+
+def header_of(message: RecordedMessage) -> HeaderFacts:
+    """
+    Read the header of a message that starts with one, and nothing of what follows.
+
+    Raises
+    ------
+    RecordingError
+        If the message ends within its header, or does not even start as CDR does.
+
+    """
+    if message.cdr[:1] not in (b'\x00', b''):
+        raise RecordingError(
+            f'a message of {message.topic!r} should be CDR, which starts with a zero, maybe '
+            f'compressed with zstd, and starts with {bytes(message.cdr[:4])!r}: the recording is '
+            'damaged'
+        )
+    # CDR: four bytes of which the second says the byte order, then int32 and uint32, then the
+    # length of the text with its closing zero.
+    order = '<' if message.cdr[1:2] == b'\x01' else '>'
+    try:
+        seconds, nanoseconds, length = struct.unpack_from(f'{order}iII', message.cdr, 4)
+        (name,) = struct.unpack_from(f'{max(0, length - 1)}s', message.cdr, 16)
+    except struct.error as error:
+        raise RecordingError(
+            f'a message of {message.topic!r} ends within its header ({len(message.cdr)} bytes): '
+            'the recording is damaged'
+        ) from error
+    return HeaderFacts(seconds * 10**9 + nanoseconds, name.decode('utf-8', 'replace'))
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,6 +13,7 @@ import math
 from typing import Any, Final
 
 from clip_depth_ros.bags.places import Place
+from clip_depth_ros.core.stamps import stamp_ns_of
 from clip_depth_ros.core.transforms import Matrix4, matrix_from, quaternion_from
 from clip_depth_ros.errors import CalibrationError
 import numpy as np
@@ -126,9 +127,8 @@ class PoseTree:
             if np.isfinite(T_parent_child).all():
                 parent = plain_frame(stamped.header.frame_id)
                 edge = self._edge(plain_frame(stamped.child_frame_id), parent, is_static)
-                stamp = stamped.header.stamp
-                stamp_ns = int(stamp.sec) * 10**9 + int(stamp.nanosec)
-                edge.add(bag_time_ns if is_static else stamp_ns, bag_time_ns, T_parent_child)
+                time_ns = bag_time_ns if is_static else stamp_ns_of(stamped.header)
+                edge.add(time_ns, bag_time_ns, T_parent_child)
 
     def pose(
         self, image: Place, *, fixed_frame: str = '', tolerance_ns: int = 0

@@ -16,11 +16,10 @@ from __future__ import annotations
 from collections.abc import Collection, Iterator
 import contextlib
 from dataclasses import dataclass
-from io import BytesIO
 from pathlib import Path
 
 from clip_depth_ros.bags.message_types import BagTypes, normalized_msgtype
-from clip_depth_ros.bags.storage import check_is_recording, QuickReader, REPAIR
+from clip_depth_ros.bags.storage import check_is_recording, forget_chunk, QuickReader, REPAIR
 from clip_depth_ros.errors import ClipDepthError, RecordingError, TopicError
 from clip_depth_ros.types import RecordedMessage
 from rosbags.interfaces import Connection, ConnectionExtRosbag2, QosDurability
@@ -220,13 +219,6 @@ class BagReader:
         cdr = self._types.to_cdr(raw, msgtype)
         return RecordedMessage(connection.topic, msgtype, cdr, bag_time_ns)
 
-    def _forget_chunk(self) -> None:
-        """Let other chunks of a ROS 1 bag be read after one that is damaged."""
-        # rosbags closes the chunk it holds before it reads another; if that fails, it goes on
-        # taking the closed one for what it holds.
-        if isinstance(self._reader, Ros1Reader):
-            self._reader.current_chunk = (-1, BytesIO())
-
     @contextlib.contextmanager
     def _explained(self, failure: str) -> Iterator[None]:
         """Turn what goes wrong in the library into this package's error."""
@@ -237,7 +229,8 @@ class BagReader:
         # Broad on purpose: on damaged files rosbags lets through whatever its parsers trip over
         # (assertions, struct.error, KeyError, apsw and zstd errors, MemoryError ...).
         except Exception as error:
-            self._forget_chunk()
+            if isinstance(self._reader, Ros1Reader):
+                forget_chunk(self._reader)
             reason = str(error) or type(error).__name__
             raise RecordingError(f'{failure} {str(self.path)!r}: {reason}; {REPAIR}') from error
 

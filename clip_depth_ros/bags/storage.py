@@ -1,6 +1,13 @@
 # Copyright 2026 The clip_depth_ros authors
 # SPDX-License-Identifier: Apache-2.0
-"""Which files and folders are recordings, and rosbags' readers of them."""
+"""
+Which files and folders are recordings, and what is used of the inside of rosbags' readers.
+
+rosbags asks each chunk of an MCAP file whether it reaches into a window of time. An hour of camera
+images has tens of thousands of chunks: milliseconds for each message that is looked up, in which
+no other thread runs. Nothing promises that this inside stays: setup.cfg bounds the version, and
+``test/bags/test_storage.py`` says what has changed.
+"""
 
 from __future__ import annotations
 
@@ -8,12 +15,14 @@ from bisect import bisect_left
 from collections.abc import Collection, Generator
 import copy
 from functools import cached_property
+from io import BytesIO
 from itertools import accumulate
 from pathlib import Path
 from typing import Final
 
 from clip_depth_ros.errors import RecordingError
 from rosbags.interfaces import Connection
+from rosbags.rosbag1 import Reader as Ros1Reader
 from rosbags.rosbag2 import Reader
 from rosbags.rosbag2.reader import DirectoryReader
 from rosbags.rosbag2.storage_mcap import ChunkInfo, McapReader
@@ -135,3 +144,10 @@ class QuickReader(Reader):
         'dir': _QuickDirectoryReader,
         '.mcap': QuickMcapReader,
     }
+
+
+def forget_chunk(reader: Ros1Reader) -> None:
+    """Let other chunks of a ROS 1 bag be read after one that is damaged."""
+    # rosbags closes the chunk it holds before it reads another; if that fails, it goes on taking
+    # the closed one for what it holds.
+    reader.current_chunk = (-1, BytesIO())

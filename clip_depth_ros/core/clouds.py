@@ -4,21 +4,20 @@
 
 from __future__ import annotations
 
+from typing import Any
+
+from clip_depth_ros.core.camera import Rays
 from clip_depth_ros.errors import DataError, ImageError
-from clip_depth_ros.types import Depth, Intrinsics, Rgb
+from clip_depth_ros.types import Depth, Rgb
 import numpy as np
 from numpy.typing import NDArray
 
-Rays = NDArray[np.float32]
-"""Where each pixel looks: float32 (H, W, 2), x/z and y/z in the optical frame."""
-
-
-def pinhole_rays(intrinsics: Intrinsics) -> Rays:
-    """Give the rays of a camera without distortion, float32 (height, width, 2)."""
-    rays = np.empty((intrinsics.height, intrinsics.width, 2), np.float32)
-    rays[..., 0] = (np.arange(intrinsics.width) - intrinsics.cx) / intrinsics.fx
-    rays[..., 1] = ((np.arange(intrinsics.height) - intrinsics.cy) / intrinsics.fy)[:, np.newaxis]
-    return rays
+_VERTEX = np.dtype([
+    ('x', '<f4'), ('y', '<f4'), ('z', '<f4'), ('red', 'u1'), ('green', 'u1'), ('blue', 'u1'),
+])
+_NAMES = {'<f4': 'float', '|u1': 'uchar'}
+_FLOATS = {7: 'f4', 8: 'f8'}
+"""PointField's datatypes of coordinates."""
 
 
 class CloudBuilder:
@@ -102,10 +101,45 @@ class CloudBuilder:
             )
 
 
-_VERTEX = np.dtype([
-    ('x', '<f4'), ('y', '<f4'), ('z', '<f4'), ('red', 'u1'), ('green', 'u1'), ('blue', 'u1'),
-])
-_NAMES = {'<f4': 'float', '|u1': 'uchar'}
+def points_of(cloud: Any) -> NDArray[np.float64]:
+    """
+    Return the points of a ``sensor_msgs/PointCloud2``, float64 (N, 3), in its frame.
+
+    Raises
+    ------
+    DataError
+        If x, y or z is missing or no floating-point number, or the message is truncated.
+
+    """
+    fields = {field.name: field for field in cloud.fields}
+    if not all(name in fields and fields[name].datatype in _FLOATS for name in 'xyz'):
+        raise DataError(
+            f'a cloud needs fields x, y, z of float32 or float64, has {sorted(fields)}'
+        )
+    order = '>' if cloud.is_bigendian else '<'
+    offsets = [fields[name].offset for name in 'xyz']
+    try:
+        point = np.dtype({
+            'names': ['x', 'y', 'z'],
+            'formats': [order + _FLOATS[fields[name].datatype] for name in 'xyz'],
+            'offsets': offsets,
+            'itemsize': cloud.point_step,
+        })
+    except ValueError as error:
+        raise DataError(
+            f'x, y, z of a cloud should be within points of {cloud.point_step} bytes, are at '
+            f'{offsets}: the message is damaged'
+        ) from error
+    row_bytes = cloud.width * cloud.point_step
+    raw = np.frombuffer(cloud.data, np.uint8)
+    if cloud.row_step < row_bytes or raw.size < cloud.height * cloud.row_step:
+        raise DataError(
+            f'a cloud of {cloud.width}x{cloud.height} points of {cloud.point_step} bytes needs '
+            f'{cloud.height * row_bytes} bytes, has {raw.size}: the message is truncated'
+        )
+    rows = raw[:cloud.height * cloud.row_step].reshape(cloud.height, cloud.row_step)
+    points = np.ascontiguousarray(rows[:, :row_bytes]).reshape(-1).view(point)
+    return np.stack([points[name].astype(np.float64) for name in 'xyz'], axis=1)
 
 
 def ply_bytes(xyz_m: NDArray[np.float32], rgb: NDArray[np.uint8]) -> bytes:

@@ -12,7 +12,7 @@ from __future__ import annotations
 from functools import lru_cache
 from typing import Any, Final, Literal
 
-from clip_depth_ros.core.images import ImageBuffer
+from clip_depth_ros.core.images import DEPTH_ENCODINGS, pixels_of, rgb_of
 from clip_depth_ros.errors import ConfigError, ImageError
 from clip_depth_ros.types import Depth, Rgb
 import cv2
@@ -72,22 +72,23 @@ def encode_depth(depth_m: Depth, encoding: str) -> NDArray[Any]:
     return samples
 
 
-def decode_depth(image: ImageBuffer) -> Depth:
+def decode_depth(image: Any) -> Depth:
     """
-    Give metres, float32 (H, W), from a ``32FC1`` or ``16UC1`` image; 16-bit zeros become NaN.
+    Return metres, float32 (H, W), of a ``sensor_msgs/Image``; 16-bit zeros become NaN.
 
     Raises
     ------
     ImageError
-        If the encoding is neither, or the buffer does not fit its description.
+        If the encoding is neither ``32FC1`` nor ``16UC1``, or the message does not fit its
+        description.
 
     """
     metres: Depth
     if image.encoding == '32FC1':
-        metres = image.view(np.float32, 1).astype(np.float32)
+        metres = pixels_of(image, np.float32, 1).astype(np.float32)
         return metres
     if image.encoding == '16UC1':
-        millimetres = image.view(np.uint16, 1).astype(np.float32)
+        millimetres = pixels_of(image, np.uint16, 1).astype(np.float32)
         metres = np.where(millimetres == 0, np.float32(np.nan), millimetres / np.float32(1000))
         return metres
     raise ImageError(f"depth encoding must be '32FC1' or '16UC1', got {image.encoding!r}")
@@ -102,6 +103,23 @@ _OPENCV_MAPS: Final = {
     'inferno': cv2.COLORMAP_INFERNO,
     'jet': cv2.COLORMAP_JET,
 }
+
+
+def picture_of(message: Any) -> Rgb:
+    """
+    Return the picture of an image message as :func:`rgb_of` does, of depth in colours.
+
+    The colours reach over a fixed range, 0 to 80 m.
+
+    Raises
+    ------
+    ImageError
+        If the message does not decode.
+
+    """
+    if getattr(message, 'encoding', '') not in DEPTH_ENCODINGS:
+        return rgb_of(message)
+    return colorize(decode_depth(message), near_m=0.0, far_m=80.0, color_map='turbo')
 
 
 def colorize(depth_m: Depth, *, near_m: float, far_m: float, color_map: ColorMap) -> Rgb:

@@ -1,143 +1,108 @@
 # Copyright 2026 The clip_depth_ros authors
 # SPDX-License-Identifier: Apache-2.0
-"""Pixels out of ROS image buffers, for the encodings that are plain arrays."""
+"""
+Camera pictures out of ROS messages, of whichever library: rclpy in the node, rosbags elsewhere.
+
+``sensor_msgs/Image`` is read in all encodings that rosbags-image turns into rgb8, to the same bits
+(a test compares them), and ``sensor_msgs/CompressedImage`` in the formats that OpenCV knows (JPEG,
+PNG, ...).
+"""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
 from typing import Any, Final, NamedTuple
 
 from clip_depth_ros.errors import ImageError
 from clip_depth_ros.types import Rgb
+import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-
-class Layout(NamedTuple):
-    """How a plain encoding stores a pixel."""
-
-    dtype: type[np.generic]
-    channels: tuple[int, ...]
-    """Which stored channel is red, green, blue; one entry means grey."""
-    stored: int
-    """Channels stored for each pixel."""
-
-
-LAYOUTS: Final[Mapping[str, Layout]] = {
-    'rgb8': Layout(np.uint8, (0, 1, 2), 3),
-    'bgr8': Layout(np.uint8, (2, 1, 0), 3),
-    'rgba8': Layout(np.uint8, (0, 1, 2), 4),
-    'bgra8': Layout(np.uint8, (2, 1, 0), 4),
-    'mono8': Layout(np.uint8, (0,), 1),
-    'mono16': Layout(np.uint16, (0,), 1),
-    '8UC1': Layout(np.uint8, (0,), 1),
-    '8UC3': Layout(np.uint8, (2, 1, 0), 3),
-    '8UC4': Layout(np.uint8, (2, 1, 0), 4),
-}
-"""Camera encodings that need no library; ``8UC3`` and ``8UC4`` are blue first, as OpenCV's are."""
+Pixels = NDArray[Any]
 
 DEPTH_ENCODINGS: Final = ('32FC1', '16UC1')
 """Encodings of depth images: never a camera picture."""
 
+_CLASS_ENCODINGS: Final = ('mono8', '8UC1')
 
-@dataclass(frozen=True, slots=True)
-class ImageBuffer:
-    """
-    The fields of ``sensor_msgs/Image`` that say where the pixels are.
-
-    Attributes
-    ----------
-    data : buffer
-        At least ``step * height`` bytes.
-    height, width : int
-        Size in pixels.
-    step : int
-        Bytes from one row to the next; may be more than a row needs.
-    encoding : str
-        Name from ``sensor_msgs/image_encodings``.
-    is_bigendian : bool
-        Byte order of samples wider than a byte.
-
-    """
-
-    data: Any
-    height: int
-    width: int
-    step: int
-    encoding: str
-    is_bigendian: bool = False
-
-    @classmethod
-    def of(cls, message: Any) -> ImageBuffer:
-        """Give the buffer of a ``sensor_msgs/Image``, of whichever library made it."""
-        return cls(
-            data=message.data,
-            height=message.height,
-            width=message.width,
-            step=message.step,
-            encoding=message.encoding,
-            is_bigendian=bool(message.is_bigendian),
-        )
-
-    def view(self, dtype: type[np.generic], channels: int) -> NDArray[Any]:
-        """
-        Give the pixels as an array (H, W) or (H, W, channels) without copying.
-
-        Raises
-        ------
-        ImageError
-            If the size is zero, the step too short for a row, or the data shorter than the rows.
-
-        """
-        sample = np.dtype(dtype).newbyteorder('>' if self.is_bigendian else '<')
-        row_bytes = self.width * channels * sample.itemsize
-        name = f'{self.width}x{self.height} {self.encoding} image'
-        if self.width <= 0 or self.height <= 0:
-            raise ImageError(f'an image needs a positive size, got a {name}')
-        if self.step < row_bytes or self.step % sample.itemsize:
-            raise ImageError(f'a {name} needs step >= {row_bytes} bytes, got step={self.step}')
-        raw = np.frombuffer(self.data, np.uint8)
-        if raw.size < self.step * (self.height - 1) + row_bytes:
-            raise ImageError(
-                f'a {name} with step={self.step} needs {self.step * self.height} bytes, got '
-                f'{raw.size}: the message is truncated'
-            )
-        pixel: tuple[int, ...] = (self.height, self.width, channels)
-        strides: tuple[int, ...] = (self.step, channels * sample.itemsize, sample.itemsize)
-        if channels == 1:
-            pixel, strides = pixel[:2], strides[:2]
-        view: NDArray[Any] = np.ndarray(pixel, sample, buffer=raw.data, strides=strides)
-        return view
+_AS_STORED: Final = cv2.IMREAD_COLOR | cv2.IMREAD_IGNORE_ORIENTATION
+"""A tag that asks viewers to rotate must not: camera_info is for the pixels as they are."""
 
 
-def decode_plain(image: ImageBuffer) -> Rgb:
-    """
-    Give a camera image as uint8 (H, W, 3) RGB, contiguous.
+class Layout(NamedTuple):
+    """How an encoding stores a picture."""
 
-    Parameters
-    ----------
-    image : ImageBuffer
-        In one of the encodings of ``LAYOUTS``. 16-bit grey keeps its upper byte (our choice: a
-        fixed scale does not flicker); alpha is dropped.
+    dtype: type[np.generic]
+    channels: int
+    """Samples stored for each pixel."""
+    to_rgb: Callable[[Pixels], Pixels]
+    """Turns the stored samples (H, W) or (H, W, channels) into red, green, blue."""
 
-    Raises
-    ------
-    ImageError
-        If the encoding is not plain, or the buffer does not fit its description.
 
-    """
-    layout = LAYOUTS.get(image.encoding)
-    if layout is None:
-        raise ImageError(f'encoding {image.encoding!r} is not one of {[*LAYOUTS]}')
-    pixels = image.view(layout.dtype, layout.stored)
-    if layout.dtype is np.uint16:
-        pixels = (pixels >> 8).astype(np.uint8)
-    if layout.stored == 1:
-        return np.repeat(pixels[..., np.newaxis], 3, axis=2)
-    if layout.channels == (0, 1, 2):
-        return np.ascontiguousarray(pixels[..., :3])
-    return np.ascontiguousarray(pixels[..., 2::-1])
+def _grey(stored: Pixels) -> Pixels:
+    """Return grey in all channels; of 16 bits the upper byte (our choice: it never flickers)."""
+    grey = (stored >> 8).astype(np.uint8) if stored.itemsize == 2 else stored
+    return np.repeat(grey[..., np.newaxis], 3, axis=2)
+
+
+def _red_first(stored: Pixels) -> Pixels:
+    return stored[..., :3]
+
+
+def _blue_first(stored: Pixels) -> Pixels:
+    return stored[..., 2::-1]
+
+
+def _converted(code: int) -> Callable[[Pixels], Pixels]:
+    """Return OpenCV's conversion, which wants the bytes of a sample in the machine's order."""
+    return lambda stored: cv2.cvtColor(
+        np.ascontiguousarray(stored, stored.dtype.newbyteorder('=')), code
+    )
+
+
+_UYVY, _YUYV = _converted(cv2.COLOR_YUV2RGB_UYVY), _converted(cv2.COLOR_YUV2RGB_YUYV)
+
+_BAYER: Final = {
+    'rggb': cv2.COLOR_BayerBG2RGB,
+    'bggr': cv2.COLOR_BayerRG2RGB,
+    'gbrg': cv2.COLOR_BayerGR2RGB,
+    'grbg': cv2.COLOR_BayerGB2RGB,
+}
+"""OpenCV calls a pattern by its second row, from the second column on; ROS by its first four."""
+
+ENCODINGS: Final[Mapping[str, Layout]] = {
+    'rgb8': Layout(np.uint8, 3, _red_first),
+    'bgr8': Layout(np.uint8, 3, _blue_first),
+    'rgba8': Layout(np.uint8, 4, _red_first),
+    'bgra8': Layout(np.uint8, 4, _blue_first),
+    'rgb16': Layout(np.uint16, 3, _red_first),
+    'bgr16': Layout(np.uint16, 3, _blue_first),
+    'rgba16': Layout(np.uint16, 4, _red_first),
+    'bgra16': Layout(np.uint16, 4, _blue_first),
+    'mono8': Layout(np.uint8, 1, _grey),
+    'mono16': Layout(np.uint16, 1, _grey),
+    '8UC1': Layout(np.uint8, 1, _grey),
+    # Blue first, as OpenCV's own images are; the wider ones red first, as rosbags-image has them.
+    '8UC3': Layout(np.uint8, 3, _blue_first),
+    '8UC4': Layout(np.uint8, 4, _blue_first),
+    '8SC3': Layout(np.int8, 3, _red_first),
+    '16UC3': Layout(np.uint16, 3, _red_first),
+    '16SC3': Layout(np.int16, 3, _red_first),
+    '32SC3': Layout(np.int32, 3, _red_first),
+    '32FC3': Layout(np.float32, 3, _red_first),
+    '64FC3': Layout(np.float64, 3, _red_first),
+    **{f'bayer_{name}8': Layout(np.uint8, 1, _converted(code)) for name, code in _BAYER.items()},
+    **{f'bayer_{name}16': Layout(np.uint16, 1, _converted(code)) for name, code in _BAYER.items()},
+    'uyvy': Layout(np.uint8, 2, _UYVY),
+    'yuv422': Layout(np.uint8, 2, _UYVY),
+    'yuyv': Layout(np.uint8, 2, _YUYV),
+    'yuv422_yuy2': Layout(np.uint8, 2, _YUYV),
+    # The height of the message is that of both planes together, 3/2 of the picture's.
+    'nv12': Layout(np.uint8, 1, _converted(cv2.COLOR_YUV2RGB_NV12)),
+    'nv21': Layout(np.uint8, 1, _converted(cv2.COLOR_YUV2RGB_NV21)),
+}
+"""Encodings of camera pictures."""
 
 
 def check_rgb(rgb: Rgb) -> None:
@@ -158,3 +123,120 @@ def check_rgb(rgb: Rgb) -> None:
             f'an image must be a uint8 array (H, W, 3) RGB of at least one pixel, got shape '
             f'{rgb.shape}'
         )
+
+
+def rgb_of(message: Any) -> Rgb:
+    """
+    Return the picture of an Image or CompressedImage message, uint8 (H, W, 3) RGB, contiguous.
+
+    Parameters
+    ----------
+    message : sensor_msgs/Image or sensor_msgs/CompressedImage
+        Alpha is dropped. Samples of 16 bits are scaled to 8 (grey ones keep their upper byte),
+        other wide ones are cut off to whole numbers.
+
+    Raises
+    ------
+    ImageError
+        If the message does not fit its description, does not decode, or holds no picture.
+
+    """
+    if not hasattr(message, 'encoding'):
+        return _decompressed(message)
+    if message.encoding in DEPTH_ENCODINGS:
+        raise ImageError(
+            f'{message.encoding} is a depth encoding; remap image to a camera picture, or name '
+            'another image_topic'
+        )
+    layout = ENCODINGS.get(message.encoding)
+    if layout is None:
+        raise ImageError(f'encoding {message.encoding!r} is not one of {[*ENCODINGS]}')
+    stored = pixels_of(message, layout.dtype, layout.channels)
+    try:
+        rgb = layout.to_rgb(stored)
+    except cv2.error as error:
+        raise ImageError(
+            f'cannot convert a {message.width}x{message.height} {message.encoding} image to '
+            f'rgb8: {error}'
+        ) from error
+    if rgb.itemsize == 2:
+        rgb = np.multiply(rgb, 255.0 / 65535.0)
+    return np.ascontiguousarray(rgb.astype(np.uint8, copy=False))
+
+
+def pixels_of(image: Any, dtype: type[np.generic], channels: int) -> Pixels:
+    """
+    Return the samples of a ``sensor_msgs/Image`` without copying, (H, W) or (H, W, channels).
+
+    Parameters
+    ----------
+    image : sensor_msgs/Image
+        Its ``step``, bytes from one row to the next, may be more than a row needs.
+    dtype : type
+        Of a sample; the byte order is the message's.
+    channels : int
+        Samples of a pixel.
+
+    Raises
+    ------
+    ImageError
+        If the size is zero, the step too short for a row, or the data shorter than the rows.
+
+    """
+    width, height, step = image.width, image.height, image.step
+    sample = np.dtype(dtype).newbyteorder('>' if image.is_bigendian else '<')
+    row_bytes = width * channels * sample.itemsize
+    name = f'{width}x{height} {image.encoding} image'
+    if width <= 0 or height <= 0:
+        raise ImageError(f'an image needs a positive size, got a {name}')
+    if step < row_bytes or step % sample.itemsize:
+        raise ImageError(f'a {name} needs step >= {row_bytes} bytes, got step={step}')
+    raw = np.frombuffer(image.data, np.uint8)
+    if raw.size < step * (height - 1) + row_bytes:
+        raise ImageError(
+            f'a {name} with step={step} needs {step * height} bytes, got {raw.size}: the message '
+            'is truncated'
+        )
+    shape: tuple[int, ...] = (height, width, channels)
+    strides: tuple[int, ...] = (step, channels * sample.itemsize, sample.itemsize)
+    if channels == 1:
+        shape, strides = shape[:2], strides[:2]
+    view: Pixels = np.ndarray(shape, sample, buffer=raw.data, strides=strides)
+    return view
+
+
+def class_ids_of(image: Any, size: tuple[int, ...]) -> NDArray[np.uint8]:
+    """
+    Return the class of each pixel, uint8 (H, W), from an 8-bit Image message of that size.
+
+    Raises
+    ------
+    ImageError
+        If it is of another kind or size.
+
+    """
+    if image.encoding not in _CLASS_ENCODINGS:
+        raise ImageError(
+            f'class ids need an encoding of {_CLASS_ENCODINGS}, got {image.encoding!r}'
+        )
+    ids = np.ascontiguousarray(pixels_of(image, np.uint8, 1))
+    if ids.shape != size:
+        raise ImageError(
+            f'the image has {size[1]}x{size[0]} pixels, its class ids {ids.shape[1]}x'
+            f'{ids.shape[0]}: name the class_topic of this camera'
+        )
+    return ids
+
+
+def _decompressed(message: Any) -> Rgb:
+    data = np.frombuffer(message.data, np.uint8)
+    try:
+        bgr = cv2.imdecode(data, _AS_STORED) if data.size else None
+    except cv2.error as error:
+        raise ImageError(f'a {message.format!r} image does not decode: {error}') from error
+    if bgr is None:
+        raise ImageError(
+            f'a compressed image of {data.size} bytes, format {message.format!r}, does not '
+            'decode: it is truncated or of a format that OpenCV cannot read'
+        )
+    return np.asarray(cv2.cvtColor(bgr, cv2.COLOR_BGR2RGB), np.uint8)

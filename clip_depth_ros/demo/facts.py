@@ -10,8 +10,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, TYPE_CHECKING
 
-from clip_depth_ros.bags.messages import stamp_ns_of
 from clip_depth_ros.bags.reader import BagReader
+from clip_depth_ros.core.stamps import stamp_ns_of
 from clip_depth_ros.demo.methods import DemoMethod
 from clip_depth_ros.settings.node import DIAGNOSTICS, OUTPUTS
 from clip_depth_ros.types import RecordedMessage

@@ -9,11 +9,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TYPE_CHECKING
 
-from clip_depth_ros.bags.messages import stamp_ns_of
 from clip_depth_ros.bags.reader import BagReader
 from clip_depth_ros.bags.topics import TRUE_DEPTH
 from clip_depth_ros.core.depth_images import decode_depth
-from clip_depth_ros.core.images import decode_plain, ImageBuffer
+from clip_depth_ros.core.images import rgb_of
+from clip_depth_ros.core.stamps import stamp_ns_of
 from clip_depth_ros.demo.facts import cloud_points
 from clip_depth_ros.types import Depth, Rgb
 import numpy as np
@@ -79,12 +79,12 @@ def _frame(stamp_ns: int, messages: Mapping[str, Any], plan: DemoPlan) -> DemoFr
     truth = messages.get(TRUE_DEPTH)
     return DemoFrame(
         stamp_ns=stamp_ns,
-        rgb=decode_plain(ImageBuffer.of(messages[plan.image_topic])),
+        rgb=rgb_of(messages[plan.image_topic]),
         depths_m={
-            method.title: decode_depth(ImageBuffer.of(messages[method.topic('depth')]))
+            method.title: decode_depth(messages[method.topic('depth')])
             for method in plan.methods
         },
-        true_depth_m=None if truth is None else decode_depth(ImageBuffer.of(truth)),
+        true_depth_m=None if truth is None else decode_depth(truth),
         xyz_m=points[..., :3].reshape(-1, 3),
         point_rgb=_point_colours(points),
     )

@@ -15,11 +15,10 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, Final
 
-from clip_depth_ros.bags.messages import stamp_ns_of
 from clip_depth_ros.bags.reader import BagReader
 from clip_depth_ros.core.depth_images import decode_depth
-from clip_depth_ros.core.images import ImageBuffer
 from clip_depth_ros.core.metrics import DepthMetrics, mean_metrics
+from clip_depth_ros.core.stamps import stamp_ns_of
 from clip_depth_ros.demo.errors import (
     best_constant_m,
     fit_to,
@@ -219,7 +218,7 @@ class _Matching:
         with BagReader(self._recording) as bag:
             for recorded in bag.messages({*self._names, self._truth_topic} & set(bag.topics)):
                 message: Any = bag.decode(recorded)
-                depth = decode_depth(ImageBuffer.of(message))
+                depth = decode_depth(message)
                 yield recorded.topic, stamp_ns_of(message.header), depth
 
 

@@ -14,12 +14,12 @@ from clip_depth_ros.bags.frames import BagFrame
 from clip_depth_ros.bags.index import History
 from clip_depth_ros.bags.places import message_at
 from clip_depth_ros.bags.reader import BagReader
-from clip_depth_ros.bags.recorded_camera import RecordedCamera
-from clip_depth_ros.bags.recorded_data import class_ids_of, points_of, rgb_of
 from clip_depth_ros.bags.topics import BagTopics, TRUE_CLASS_IDS
-from clip_depth_ros.core.depth_images import decode_depth
+from clip_depth_ros.core.camera import Calibration
+from clip_depth_ros.core.clouds import points_of
+from clip_depth_ros.core.depth_images import decode_depth, picture_of
 from clip_depth_ros.core.image_plan import Size
-from clip_depth_ros.core.images import ImageBuffer
+from clip_depth_ros.core.images import class_ids_of, rgb_of
 from clip_depth_ros.core.projection import (
     LidarPixel,
     LidarValue,
@@ -45,7 +45,7 @@ class FrameReader:
     Attributes
     ----------
     topics : BagTopics
-    cameras : History of RecordedCamera
+    cameras : History of Calibration
         By header stamp.
     calibration : KittiCalibration, optional
         Stands for the cameras where it is given.
@@ -57,7 +57,7 @@ class FrameReader:
     """
 
     topics: BagTopics
-    cameras: History[RecordedCamera]
+    cameras: History[Calibration]
     calibration: KittiCalibration | None
     image_may_be_depth: bool
     lidar_value: LidarValue
@@ -75,7 +75,7 @@ class FrameReader:
         """
         with named_in_errors(name):
             image = message_at(bag, frame.image)
-            rgb = rgb_of(image, may_be_depth=self.image_may_be_depth)
+            rgb = picture_of(image) if self.image_may_be_depth else rgb_of(image)
             intrinsics = self._intrinsics(frame, rgb)
             target_m = self._target_m(bag, frame, rgb, intrinsics)
             return replace(
@@ -95,7 +95,7 @@ class FrameReader:
         if not self.cameras.values:
             return None
         try:
-            return self.cameras.at(frame.image.stamp_ns).intrinsics(width, height)
+            return self.cameras.at(frame.image.stamp_ns).camera('auto', width, height).pinhole()
         except CalibrationError:
             if self.topics.is_lidar:
                 raise
@@ -108,7 +108,7 @@ class FrameReader:
             return read_depth_png(frame.depth, KITTI_PER_METRE)
         message = message_at(bag, frame.depth)
         if frame.T_camera_lidar is None or intrinsics is None:
-            return decode_depth(ImageBuffer.of(message))
+            return decode_depth(message)
         return sparse_depth(
             points_of(message),
             projection_matrix(intrinsics, frame.T_camera_lidar),

@@ -15,7 +15,7 @@ from clip_depth_ros.bags.reader import BagReader
 from clip_depth_ros.bags.topics import check_topic, encoding_of
 from clip_depth_ros.core.depth_images import decode_depth
 from clip_depth_ros.core.files import PerProcess
-from clip_depth_ros.core.images import DEPTH_ENCODINGS, ImageBuffer
+from clip_depth_ros.core.images import DEPTH_ENCODINGS
 from clip_depth_ros.core.stamps import ByStamp
 from clip_depth_ros.errors import DataError, RecordingError, TopicError
 from clip_depth_ros.sources.frame_reader import named_in_errors
@@ -103,7 +103,7 @@ class RecordedDepth:
         message = message_at(bag, nearest)
         if message.encoding not in DEPTH_ENCODINGS:
             raise DataError(_no_depth(self._topic, message.encoding))
-        return DepthMap(decode_depth(ImageBuffer.of(message)))
+        return DepthMap(decode_depth(message))
 
     def _bag(self, recording: str) -> BagReader:
         """Give an open recording; the one before it is closed."""

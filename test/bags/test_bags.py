@@ -10,8 +10,8 @@ from typing import Any
 
 from bag_files import drive, KINDS, MakeBag, START_NS, STEP_NS, write_bare, write_ros2, write_wild
 from clip_depth_ros.bags.message_types import ros2_types
-from clip_depth_ros.bags.messages import stamp_ns_of
 from clip_depth_ros.bags.reader import BagReader
+from clip_depth_ros.core.stamps import stamp_ns_of
 from clip_depth_ros.errors import RecordingError, TopicError
 from clip_depth_ros.types import RecordedMessage
 from hypothesis import given, HealthCheck, settings, strategies as st

@@ -11,10 +11,10 @@ from clip_depth_ros.bags.messages import (
     camera_info_message,
     cloud_message,
     image_message,
-    stamp_ns_of,
     tf_message,
 )
 from clip_depth_ros.bags.writer import recorded
+from clip_depth_ros.core.stamps import stamp_ns_of
 from clip_depth_ros.core.transforms import matrix_from, quaternion_from
 from clip_depth_ros.errors import CalibrationError, DataError, ImageError
 from clip_depth_ros.types import Intrinsics

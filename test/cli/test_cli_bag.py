@@ -11,10 +11,10 @@ from typing import Any
 
 from bag_files import drive, write_ros1
 from clip_depth_ros.bags import topics
-from clip_depth_ros.bags.messages import stamp_ns_of
 from clip_depth_ros.bags.reader import BagReader
 from clip_depth_ros.bags.writer import BagWriter
 from clip_depth_ros.cli.main import main
+from clip_depth_ros.core.stamps import stamp_ns_of
 from clip_depth_ros.core.transforms import matrix_from
 from clip_depth_ros.ros.environment import PROFILE_VARIABLES
 import numpy as np

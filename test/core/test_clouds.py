@@ -5,8 +5,11 @@
 from __future__ import annotations
 
 import struct
+from typing import Any
 
-from clip_depth_ros.core.clouds import CloudBuilder, pinhole_rays, ply_bytes
+from clip_depth_ros.bags.messages import cloud_message
+from clip_depth_ros.core.camera import pinhole_rays
+from clip_depth_ros.core.clouds import CloudBuilder, ply_bytes, points_of
 from clip_depth_ros.errors import DataError, ImageError
 from clip_depth_ros.types import Intrinsics
 from hypothesis import given, strategies as st
@@ -14,6 +17,7 @@ import numpy as np
 import pytest
 
 CAMERA = Intrinsics(fx=100.0, fy=120.0, cx=3.5, cy=2.0, width=8, height=5)
+LIDAR_POINTS = np.ones((2, 4), np.float32)
 DEPTH = np.full((5, 8), 4.0, np.float32)
 
 
@@ -93,3 +97,40 @@ def test_a_cloud_without_known_points_is_an_empty_file_with_a_header():
 def test_every_point_needs_a_colour():
     with pytest.raises(DataError, match=r'got \(4, 3\), \(3, 3\)'):
         ply_bytes(np.zeros((4, 3), np.float32), np.zeros((3, 3), np.uint8))
+
+
+class TestCloudMessages:
+    def test_clouds_of_other_layouts(self):
+        """Big-endian float64 behind other fields, rows padded, two rows."""
+        small: Any = cloud_message(LIDAR_POINTS[:1], stamp_ns=0, frame_id='l')
+        fields = small.fields
+        for offset, each in zip((4, 12, 20, 0), fields, strict=True):
+            each.offset, each.datatype = offset, 8 if each.name != 'intensity' else 7
+        point = np.dtype({
+            'names': ['x', 'y', 'z'], 'formats': ['>f8'] * 3, 'offsets': [4, 12, 20],
+            'itemsize': 30,
+        })
+        points = np.zeros((2, 3), point)
+        points['x'], points['z'] = np.arange(6).reshape(2, 3), 7
+        rows = np.zeros((2, 100), np.uint8)
+        rows[:, :90] = points.view(np.uint8).reshape(2, 90)
+        small.is_bigendian, small.point_step, small.row_step = True, 30, 100
+        small.height, small.width, small.data = 2, 3, rows.reshape(-1)
+        wanted = [[x, 0, 7] for x in range(6)]
+        assert points_of(small).tolist() == wanted
+        small.data = small.data[:150]
+        with pytest.raises(DataError, match='truncated'):
+            points_of(small)
+
+    @pytest.mark.parametrize('point_step', [8, 2**32 - 1])
+    def test_points_that_do_not_hold_their_coordinates(self, point_step: int):
+        damaged: Any = cloud_message(LIDAR_POINTS, stamp_ns=0, frame_id='l')
+        damaged.point_step = point_step
+        with pytest.raises(DataError, match=rf'within points of {point_step} bytes, are at \[0, '):
+            points_of(damaged)
+
+    def test_a_cloud_without_coordinates_is_refused(self):
+        flat: Any = cloud_message(LIDAR_POINTS, stamp_ns=0, frame_id='l')
+        flat.fields = flat.fields[:2]
+        with pytest.raises(DataError, match=r"needs fields x, y, z .*\['x', 'y'\]"):
+            points_of(flat)

@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+from types import SimpleNamespace
 from typing import get_args
 
 from clip_depth_ros.core.depth_images import (
@@ -12,8 +13,8 @@ from clip_depth_ros.core.depth_images import (
     decode_depth,
     encode_depth,
     mark_range,
+    picture_of,
 )
-from clip_depth_ros.core.images import ImageBuffer
 from clip_depth_ros.errors import ConfigError, ImageError
 from clip_depth_ros.settings.base import setting_specs
 from clip_depth_ros.settings.node import NodeSettings
@@ -24,11 +25,18 @@ import pytest
 MARKS = np.array([[np.nan, np.inf, -np.inf]], np.float32)
 
 
+def image(data: bytes, height: int, width: int, step: int, encoding: str) -> SimpleNamespace:
+    """Return something with the fields of a ``sensor_msgs/Image``."""
+    return SimpleNamespace(
+        data=data, height=height, width=width, step=step, encoding=encoding, is_bigendian=0
+    )
+
+
 def through(depth_m: np.ndarray, encoding: str) -> np.ndarray:
     samples = encode_depth(depth_m, encoding)
     height, width = samples.shape
     return decode_depth(
-        ImageBuffer(samples.tobytes(), height, width, samples.strides[0], encoding)
+        image(samples.tobytes(), height, width, samples.strides[0], encoding)
     )
 
 
@@ -60,7 +68,7 @@ def test_other_encodings_are_refused_both_ways(encoding):
     with pytest.raises(ImageError, match="must be '32FC1' or '16UC1'"):
         encode_depth(MARKS, encoding)
     with pytest.raises(ImageError, match="must be '32FC1' or '16UC1'"):
-        decode_depth(ImageBuffer(bytes(4), 1, 1, 4, encoding))
+        decode_depth(image(bytes(4), 1, 1, 4, encoding))
 
 
 def test_range_marks_keep_the_ends_and_the_unknown():
@@ -145,3 +153,11 @@ def test_a_range_that_is_none_is_refused():
 def test_an_unknown_map_is_refused_with_the_known():
     with pytest.raises(ConfigError, match=r"one of \['turbo', .*'gray'\], got 'rainbow'"):
         colorize(np.ones((1, 1), np.float32), color_map='rainbow', **RANGE)
+
+
+def test_as_a_picture_depth_is_shown_in_colours_and_a_picture_as_it_is():
+    metres = np.array([[1, 79, np.nan]], '<f4')
+    shown = picture_of(image(metres.tobytes(), 1, 3, 12, '32FC1'))
+    wanted = colorize(metres, near_m=0, far_m=80, color_map='turbo')
+    np.testing.assert_array_equal(shown, wanted)
+    assert picture_of(image(bytes([1, 2, 3]), 1, 1, 3, 'rgb8')).tolist() == [[[1, 2, 3]]]

@@ -1,11 +1,15 @@
 # Copyright 2026 The clip_depth_ros authors
 # SPDX-License-Identifier: Apache-2.0
-"""Pixels out of image buffers: every plain encoding, padded rows, and damaged ones refused."""
+"""Pictures out of image messages: every encoding, padded rows, and damaged ones refused."""
 
 from __future__ import annotations
 
-from clip_depth_ros.core.images import decode_plain, ImageBuffer, LAYOUTS
+from types import SimpleNamespace
+from typing import Any
+
+from clip_depth_ros.core.images import ENCODINGS, pixels_of, rgb_of
 from clip_depth_ros.errors import ImageError
+import cv2
 from hypothesis import given, strategies as st
 import numpy as np
 import pytest
@@ -13,8 +17,14 @@ import pytest
 RED_THEN_BLUE = np.array([[[255, 0, 0], [0, 0, 255]]], np.uint8)
 
 
-def buffer(data: bytes, encoding: str, *, width: int = 2, step: int, **kwargs) -> ImageBuffer:
-    return ImageBuffer(data, 1, width, step, encoding, **kwargs)
+def image(
+    data: Any, height: int, width: int, step: int, encoding: str, *, is_bigendian: bool = False
+) -> SimpleNamespace:
+    """Return something with the fields of a ``sensor_msgs/Image``."""
+    return SimpleNamespace(
+        data=data, height=height, width=width, step=step, encoding=encoding,
+        is_bigendian=is_bigendian,
+    )
 
 
 @pytest.mark.parametrize(('encoding', 'data'), [
@@ -26,60 +36,129 @@ def buffer(data: bytes, encoding: str, *, width: int = 2, step: int, **kwargs) -
     ('8UC4', [0, 0, 255, 9, 255, 0, 0, 9]),
 ])
 def test_colour_encodings_give_rgb(encoding, data):
-    rgb = decode_plain(buffer(bytes(data), encoding, step=len(data)))
+    rgb = rgb_of(image(bytes(data), 1, 2, len(data), encoding))
     assert np.array_equal(rgb, RED_THEN_BLUE)
     assert rgb.flags.c_contiguous
 
 
 @pytest.mark.parametrize('encoding', ['mono8', '8UC1'])
 def test_grey_is_repeated_in_all_channels(encoding):
-    rgb = decode_plain(buffer(bytes([7, 200]), encoding, step=2))
+    rgb = rgb_of(image(bytes([7, 200]), 1, 2, 2, encoding))
     assert rgb.tolist() == [[[7] * 3, [200] * 3]]
 
 
 @pytest.mark.parametrize(('is_bigendian', 'data'), [(False, [0x34, 0x12]), (True, [0x12, 0x34])])
 def test_16_bit_grey_keeps_its_upper_byte_in_either_byte_order(is_bigendian, data):
-    image = buffer(bytes(data), 'mono16', width=1, step=2, is_bigendian=is_bigendian)
-    assert decode_plain(image).tolist() == [[[0x12] * 3]]
+    message = image(bytes(data), 1, 1, 2, 'mono16', is_bigendian=is_bigendian)
+    assert rgb_of(message).tolist() == [[[0x12] * 3]]
 
 
-@given(
-    encoding=st.sampled_from(sorted(LAYOUTS)),
-    height=st.integers(1, 5),
-    width=st.integers(1, 5),
-    padding=st.integers(0, 3),
-)
-def test_row_padding_never_shows(encoding, height, width, padding):
-    layout = LAYOUTS[encoding]
+@pytest.mark.parametrize('encoding', ENCODINGS)
+@given(rows=st.integers(1, 2), columns=st.integers(1, 2), padding=st.integers(0, 3))
+def test_row_padding_never_shows(encoding, rows, columns, padding):
+    layout = ENCODINGS[encoding]
+    height, width = 6 * rows, 4 * columns  # whole in every encoding
     sample = np.dtype(layout.dtype).itemsize
-    row = width * layout.stored * sample
-    pixels = np.random.default_rng(0).integers(0, 256, (height, row), np.uint8)
+    row = width * layout.channels * sample
+    samples = np.random.default_rng(0).integers(0, 100, (height, width * layout.channels))
+    pixels = samples.astype(layout.dtype).view(np.uint8)
     padded = np.pad(pixels, ((0, 0), (0, padding * sample)), constant_values=99)
-    tight = ImageBuffer(pixels.tobytes(), height, width, row, encoding)
-    wide = ImageBuffer(padded.tobytes(), height, width, row + padding * sample, encoding)
-    assert np.array_equal(decode_plain(tight), decode_plain(wide))
+    tight = image(pixels.tobytes(), height, width, row, encoding)
+    wide = image(padded.tobytes(), height, width, row + padding * sample, encoding)
+    assert np.array_equal(rgb_of(tight), rgb_of(wide))
 
 
 def test_the_last_row_needs_no_padding():
-    image = ImageBuffer(bytes(8 + 6), 2, 2, 8, 'rgb8')
-    assert decode_plain(image).shape == (2, 2, 3)
+    assert rgb_of(image(bytes(8 + 6), 2, 2, 8, 'rgb8')).shape == (2, 2, 3)
 
 
-@pytest.mark.parametrize(('image', 'message'), [
-    (ImageBuffer(bytes(5), 1, 2, 6, 'rgb8'), 'needs 6 bytes, got 5: the message is truncated'),
-    (ImageBuffer(bytes(6), 1, 2, 5, 'rgb8'), r'needs step >= 6 bytes, got step=5'),
-    (ImageBuffer(bytes(6), 1, 1, 3, 'mono16'), r'needs step >= 2 bytes, got step=3'),
-    (ImageBuffer(b'', 0, 2, 6, 'rgb8'), 'needs a positive size, got a 2x0'),
-    (ImageBuffer(b'', 1, 0, 0, 'rgb8'), 'needs a positive size, got a 0x1'),
-    (ImageBuffer(bytes(6), 1, 2, 6, 'yuv422'), "encoding 'yuv422' is not one of"),
+@pytest.mark.parametrize(('damaged', 'message'), [
+    (image(bytes(5), 1, 2, 6, 'rgb8'), 'needs 6 bytes, got 5: the message is truncated'),
+    (image(bytes(6), 1, 2, 5, 'rgb8'), r'needs step >= 6 bytes, got step=5'),
+    (image(bytes(6), 1, 1, 3, 'mono16'), r'needs step >= 2 bytes, got step=3'),
+    (image(b'', 0, 2, 6, 'rgb8'), 'needs a positive size, got a 2x0'),
+    (image(b'', 1, 0, 0, 'rgb8'), 'needs a positive size, got a 0x1'),
+    (image(b'123', 4, 4, 4, 'bayer_rggb8'), '4x4 bayer_rggb8 .*truncated'),
+    (image(bytes(6), 2, 1, 2, 'yuv422'), 'cannot convert a 1x2 yuv422 image to rgb8: '),
+    (image(bytes(6), 1, 2, 6, 'strange'), "encoding 'strange' is not one of"),
 ])
-def test_a_buffer_that_does_not_fit_its_description_is_refused(image, message):
+def test_a_message_that_does_not_fit_its_description_is_refused(damaged, message):
     with pytest.raises(ImageError, match=message):
-        decode_plain(image)
+        rgb_of(damaged)
 
 
 def test_viewing_copies_nothing():
     data = bytearray(bytes(range(12)))
-    view = ImageBuffer(data, 2, 2, 6, 'rgb8').view(np.uint8, 3)
+    view = pixels_of(image(data, 2, 2, 6, 'rgb8'), np.uint8, 3)
     data[0] = 77
     assert view[0, 0, 0] == 77
+
+
+def test_encodings_of_cameras_that_are_no_plain_arrays():
+    """Equal grey is grey, whatever the pattern; a red patch tells the patterns apart."""
+    for encoding, channels in (('bayer_rggb8', 1), ('bayer_bggr8', 1), ('yuv422_yuy2', 2)):
+        grey = rgb_of(image(bytes([128] * 16 * channels), 4, 4, 4 * channels, encoding))
+        assert grey.shape == (4, 4, 3)
+        assert np.abs(grey.astype(int) - 128).max() <= 4
+    mosaic = np.zeros((8, 8), np.uint8)
+    mosaic[::2, ::2] = 200
+    for encoding, channel in (('bayer_rggb8', 0), ('bayer_bggr8', 2)):
+        colour = rgb_of(image(mosaic.tobytes(), 8, 8, 8, encoding))[2:6, 2:6]
+        assert (colour.max(axis=(0, 1)) > 0).tolist() == [c == channel for c in range(3)]
+
+
+@pytest.mark.parametrize('encoding', ['32FC1', '16UC1'])
+def test_a_depth_image_is_no_picture(encoding):
+    with pytest.raises(ImageError, match='depth encoding; remap image to a camera picture'):
+        rgb_of(image(bytes(64), 2, 2, 32, encoding))
+
+
+PICTURE = cv2.resize(np.arange(192, dtype=np.uint8).reshape(8, 8, 3), (64, 48))
+
+
+class TestCompressed:
+    def message(self, extension: str) -> SimpleNamespace:
+        data = cv2.imencode(extension, cv2.cvtColor(PICTURE, cv2.COLOR_RGB2BGR))[1].tobytes()
+        return SimpleNamespace(format=extension[1:], data=data)
+
+    def test_jpeg_and_png_decode_to_rgb(self):
+        assert np.abs(rgb_of(self.message('.jpg')).astype(int) - PICTURE).mean() < 5
+        assert np.array_equal(rgb_of(self.message('.png')), PICTURE)
+
+    def test_a_truncated_one_is_refused_with_its_size(self):
+        message = self.message('.png')
+        message.data = message.data[:40]
+        with pytest.raises(ImageError, match=r'of 40 bytes.*does not decode: it is truncated'):
+            rgb_of(message)
+
+    @pytest.mark.parametrize('data', [b'', b'\xff\xd8\xff', b'no image at all'])
+    def test_data_that_does_not_decode_is_refused(self, data: bytes):
+        with pytest.raises(ImageError, match='does not decode'):
+            rgb_of(SimpleNamespace(format='jpeg', data=data))
+
+
+def oracle_encodings() -> list[str]:
+    """Return the encodings that rosbags-image turns into rgb8, but those read otherwise here."""
+    image_library = pytest.importorskip('rosbags.image.image', reason='not installed')
+    ours = {'mono16', '8UC1', '8UC3', '8UC4'}  # 16-bit grey keeps its upper byte, 8UC3 is BGR
+    wide = {f'{kind}C3' for kind in image_library.DEPTHMAP}
+    return sorted((image_library.ENCODINGMAP.keys() | wide) - ours)
+
+
+@pytest.mark.parametrize('is_bigendian', [False, True])
+def test_law_as_rosbags_image_bit_for_bit(is_bigendian: bool):
+    """The oracle: whatever it reads is read here, and the same."""
+    from rosbags.image import message_to_cvimage
+
+    rng = np.random.default_rng(7)
+    for encoding in oracle_encodings():
+        layout = ENCODINGS[encoding]
+        sample = np.dtype(layout.dtype).newbyteorder('>' if is_bigendian else '<')
+        pixels = rng.uniform(0, 255, (12, 8, layout.channels))
+        if sample.kind in 'iu':
+            largest = min(np.iinfo(sample).max, 2**17)
+            pixels = rng.integers(0, largest, (12, 8, layout.channels), np.int64)
+        data = pixels.astype(sample).tobytes()
+        message = image(data, 12, 8, len(data) // 12, encoding, is_bigendian=is_bigendian)
+        wanted = message_to_cvimage(message, 'rgb8')  # type: ignore[arg-type]
+        assert np.array_equal(rgb_of(message), wanted), encoding

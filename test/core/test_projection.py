@@ -6,7 +6,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from clip_depth_ros.core.clouds import CloudBuilder, pinhole_rays
+from clip_depth_ros.core.camera import pinhole_rays
+from clip_depth_ros.core.clouds import CloudBuilder
 from clip_depth_ros.core.image_plan import Size
 from clip_depth_ros.core.projection import project, projection_matrix, sparse_depth
 from clip_depth_ros.errors import CalibrationError, DataError

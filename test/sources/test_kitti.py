@@ -11,7 +11,7 @@ from typing import Any
 
 from clip_depth_ros.bags import topics
 from clip_depth_ros.bags.message_types import ros2_types
-from clip_depth_ros.bags.messages import stamp_ns_of
+from clip_depth_ros.core.stamps import stamp_ns_of
 from clip_depth_ros.core.transforms import matrix_from
 from clip_depth_ros.errors import CalibrationError, ConfigError, ImageError, RecordingError
 from clip_depth_ros.sources.kitti import (

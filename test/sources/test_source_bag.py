@@ -8,7 +8,6 @@ from collections.abc import Iterable
 import multiprocessing
 from pathlib import Path
 import pickle
-from types import SimpleNamespace
 from typing import Any
 
 from bag_drives import (
@@ -18,7 +17,6 @@ from bag_drives import (
     image,
     info,
     lidar_drive,
-    POINTS,
     RGB,
     static,
     T_CAMERA_LIDAR,
@@ -27,16 +25,9 @@ from bag_drives import (
 from bag_files import KINDS, START_NS, STEP_NS, UNUSUAL_KINDS, write_ros2
 from clip_depth_ros.bags import topics
 from clip_depth_ros.bags.index import History
-from clip_depth_ros.bags.messages import (
-    camera_info_message,
-    cloud_message,
-    image_message,
-    tf_message,
-)
-from clip_depth_ros.bags.places import Pair, paired, Place
+from clip_depth_ros.bags.messages import image_message, tf_message
+from clip_depth_ros.bags.places import header_of, Pair, paired, Place
 from clip_depth_ros.bags.poses import TransformTree
-from clip_depth_ros.bags.recorded_camera import recorded_camera
-from clip_depth_ros.bags.recorded_data import header_of, points_of, rgb_of
 from clip_depth_ros.bags.writer import recorded, write_recording
 from clip_depth_ros.core.depth_images import colorize
 from clip_depth_ros.core.image_plan import Size
@@ -45,7 +36,6 @@ from clip_depth_ros.errors import (
     CalibrationError,
     ConfigError,
     DataError,
-    ImageError,
     RecordingError,
     TopicError,
 )
@@ -730,84 +720,6 @@ class TestPieces:
     def test_headers_are_read_without_the_rest(self, frame_id: str):
         message = image_message(RGB, 'rgb8', stamp_ns=123_000_000_456, frame_id=frame_id)
         assert header_of(recorded('/i', message, 0)) == (123_000_000_456, frame_id)
-
-    def test_clouds_of_other_layouts(self):
-        """Big-endian float64 behind other fields, rows padded, two rows."""
-        small: Any = cloud_message(POINTS[:1], stamp_ns=0, frame_id='l')
-        fields = small.fields
-        for offset, each in zip((4, 12, 20, 0), fields, strict=True):
-            each.offset, each.datatype = offset, 8 if each.name != 'intensity' else 7
-        point = np.dtype({
-            'names': ['x', 'y', 'z'], 'formats': ['>f8'] * 3, 'offsets': [4, 12, 20],
-            'itemsize': 30,
-        })
-        points = np.zeros((2, 3), point)
-        points['x'], points['z'] = np.arange(6).reshape(2, 3), 7
-        rows = np.zeros((2, 100), np.uint8)
-        rows[:, :90] = points.view(np.uint8).reshape(2, 90)
-        small.is_bigendian, small.point_step, small.row_step = True, 30, 100
-        small.height, small.width, small.data = 2, 3, rows.reshape(-1)
-        wanted = [[x, 0, 7] for x in range(6)]
-        assert points_of(small).tolist() == wanted
-        small.data = small.data[:150]
-        with pytest.raises(DataError, match='truncated'):
-            points_of(small)
-
-    @pytest.mark.parametrize('point_step', [8, 2**32 - 1])
-    def test_points_that_do_not_hold_their_coordinates(self, point_step: int):
-        damaged: Any = cloud_message(POINTS, stamp_ns=0, frame_id='l')
-        damaged.point_step = point_step
-        with pytest.raises(DataError, match=rf'within points of {point_step} bytes, are at \[0, '):
-            points_of(damaged)
-
-    def test_a_cloud_without_coordinates_is_refused(self):
-        flat: Any = cloud_message(POINTS, stamp_ns=0, frame_id='l')
-        flat.fields = flat.fields[:2]
-        with pytest.raises(DataError, match=r"needs fields x, y, z .*\['x', 'y'\]"):
-            points_of(flat)
-
-    def test_compressed_images(self):
-        data = cv2.imencode('.png', RGB[..., ::-1])[1].reshape(-1)
-        message = SimpleNamespace(format='png', data=data)
-        np.testing.assert_array_equal(rgb_of(message), RGB)
-        message.data = data[:40]
-        with pytest.raises(ImageError, match='of 40 bytes'):
-            rgb_of(message)
-
-    def test_bayer_images(self):
-        message: Any = image_message(RGB[..., 0].copy(), 'mono8', stamp_ns=0, frame_id='')
-        message.encoding = 'bayer_rggb8'
-        assert rgb_of(message).shape == (12, 20, 3)
-        message.encoding = 'strange'
-        with pytest.raises(ImageError, match="'strange'"):
-            rgb_of(message)
-
-    def test_p_comes_before_k(self):
-        """Recordings made from KITTI have the raw camera's K and D beside rectified images."""
-        message: Any = camera_info_message(CAMERA, stamp_ns=0, frame_id='c')
-        message.k, message.d = message.k * 2, np.array([-0.3, 0.2, 0, 0, 0])
-        message.p = message.p.copy()
-        message.p[3] = 45.0  # where the camera is, tf says
-        assert recorded_camera(message).intrinsics(20, 12) == CAMERA
-
-    def test_k_without_p(self):
-        message: Any = camera_info_message(CAMERA, stamp_ns=0, frame_id='c')
-        message.p = np.zeros(12)
-        assert recorded_camera(message).intrinsics(20, 12) == CAMERA
-
-    def test_binning_and_region_of_interest(self):
-        message: Any = camera_info_message(CAMERA, stamp_ns=0, frame_id='c')
-        message.binning_x = message.binning_y = 2
-        assert recorded_camera(message).intrinsics(10, 6) == CAMERA.scaled_to(10, 6)
-        message.binning_x = message.binning_y = 0
-        message.roi.x_offset, message.roi.y_offset = 3, 2
-        message.roi.width, message.roi.height = 10, 8
-        assert recorded_camera(message).intrinsics(10, 8) == CAMERA.cropped(3, 2, 10, 8)
-
-    def test_another_size_is_refused(self):
-        camera = recorded_camera(camera_info_message(CAMERA, stamp_ns=0, frame_id='c'))
-        with pytest.raises(CalibrationError, match='for images of 20x12, the image has 10x6'):
-            camera.intrinsics(10, 6)
 
     def test_history(self):
         history: History[str] = History()

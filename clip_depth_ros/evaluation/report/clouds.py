@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from io import BytesIO
 from typing import Final
 
-from clip_depth_ros.core.clouds import pinhole_rays, Rays
+from clip_depth_ros.core.camera import pinhole_rays, Rays
 from clip_depth_ros.evaluation.report.drawing import Picture, STYLE
 from clip_depth_ros.evaluation.report.frames import ReportFrame
 from clip_depth_ros.evaluation.report.panels import image_at

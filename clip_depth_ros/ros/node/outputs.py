@@ -5,20 +5,24 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-import sys
 from typing import Any, Final
 
+from clip_depth_ros.core.camera import Calibration, Camera
 from clip_depth_ros.core.clouds import CloudBuilder
 from clip_depth_ros.core.depth_images import colorize
-from clip_depth_ros.ros.node.calibration import Camera, scaled_info
 from clip_depth_ros.ros.node.endpoints import advertise
-from clip_depth_ros.ros.node.images import as_bytes, depth_message, rgb_message
+from clip_depth_ros.ros.node.messages import (
+    cloud_message,
+    depth_message,
+    info_message,
+    rgb_message,
+)
 from clip_depth_ros.settings.node import NodeSettings, OUTPUTS
 from clip_depth_ros.types import Depth, Rgb
 import cv2
 import numpy as np
 from rclpy.lifecycle import LifecycleNode
-from sensor_msgs.msg import CameraInfo, Image, PointCloud2, PointField
+from sensor_msgs.msg import CameraInfo, Image, PointCloud2
 from std_msgs.msg import Header
 
 _MESSAGES: Final = {
@@ -96,7 +100,11 @@ class Outputs:
             self._publishers['color'].publish(_color_message(result, settings))
 
     def publish_geometry(
-        self, result: Result, info: CameraInfo, camera: Camera, settings: NodeSettings
+        self,
+        result: Result,
+        calibration: Calibration,
+        camera: Camera,
+        settings: NodeSettings,
     ) -> None:
         """
         Publish what needs camera_info, if subscribed to: the depth's own camera_info and cloud.
@@ -105,10 +113,10 @@ class Outputs:
         ----------
         result : Result
             The frame.
-        info : sensor_msgs/CameraInfo
-            Camera_info of the image.
+        calibration : Calibration
+            The camera_info of the image.
         camera : Camera
-            What it says.
+            What it says of images of this size.
         settings : NodeSettings
             In force.
 
@@ -122,9 +130,8 @@ class Outputs:
         cloud = self._cloud_message(result, camera, settings) if wants_cloud else None
         if self.is_wanted('info'):
             height, width = result.depth_m.shape
-            scaled = scaled_info(info, camera, width, height)
-            scaled.header = result.header
-            self._publishers['info'].publish(scaled)
+            resampled = calibration.resampled(camera, width, height)
+            self._publishers['info'].publish(info_message(result.header, resampled))
         if cloud is not None:
             self._publishers['cloud'].publish(cloud)
 
@@ -145,32 +152,6 @@ class Outputs:
             self._cloud_key = key
         rgb = _resized(result.rgb, width, height) if settings.cloud_rgb else None
         return cloud_message(result.header, self._cloud.build(result.depth_m, rgb))
-
-
-def cloud_message(header: Header, points: np.ndarray[Any, np.dtype[np.float32]]) -> PointCloud2:
-    """
-    Give an organised PointCloud2 of float32 (H, W, 3) x y z or (H, W, 4) x y z rgb.
-
-    ``is_dense`` is false: unknown points are NaN.
-    """
-    height, width, n_fields = points.shape
-    names = ('x', 'y', 'z', 'rgb')[:n_fields]
-    message = PointCloud2(
-        header=header,
-        height=height,
-        width=width,
-        fields=[
-            PointField(name=name, offset=4 * i, datatype=PointField.FLOAT32, count=1)
-            for i, name in enumerate(names)
-        ],
-        is_bigendian=sys.byteorder == 'big',
-        point_step=4 * n_fields,
-        row_step=4 * n_fields * width,
-        is_dense=False,
-    )
-    # Assigned, not passed: the constructor would copy 7.5 MB element by element.
-    message.data = as_bytes(points)
-    return message
 
 
 def _color_message(result: Result, settings: NodeSettings) -> Image:

@@ -10,11 +10,11 @@ import threading
 import time
 from typing import Any, Final
 
-from clip_depth_ros.core.stamps import Match, StampMatcher
+from clip_depth_ros.core.camera import Calibration
+from clip_depth_ros.core.images import rgb_of
+from clip_depth_ros.core.stamps import Match, stamp_ns_of, StampMatcher
 from clip_depth_ros.errors import CalibrationError, ClipDepthError
-from clip_depth_ros.ros.node.calibration import camera_of, describe_size, fits
 from clip_depth_ros.ros.node.diagnostics import Statistics
-from clip_depth_ros.ros.node.images import decode_compressed, decode_image
 from clip_depth_ros.ros.node.outputs import Outputs, Result
 from clip_depth_ros.settings.node import NodeSettings
 from clip_depth_ros.types import DepthPredictor, Rgb
@@ -35,14 +35,7 @@ class Arrival:
     @property
     def stamp_ns(self) -> int:
         """Capture time from the header, nanoseconds."""
-        return stamp_ns_of(self.message)
-
-
-def stamp_ns_of(message: Any) -> int:
-    """Give a message's header stamp in nanoseconds."""
-    # By hand: rclpy.time.Time refuses what a broken driver may send, negative seconds.
-    stamp = message.header.stamp
-    return int(stamp.sec) * 1_000_000_000 + int(stamp.nanosec)
+        return stamp_ns_of(self.message.header)
 
 
 class Pipeline:
@@ -64,7 +57,7 @@ class Pipeline:
         self._settings = settings
         self._outputs = outputs
         self._statistics = statistics
-        self._infos: StampMatcher[CameraInfo] = StampMatcher(
+        self._infos: StampMatcher[Calibration] = StampMatcher(
             mode=settings.sync_mode, tolerance_ns=_nanoseconds(settings.sync_tolerance_s)
         )
         self._publishing = threading.Lock()
@@ -93,7 +86,7 @@ class Pipeline:
 
     def add_info(self, info: CameraInfo) -> None:
         """Keep a camera_info for matching."""
-        self._infos.add(stamp_ns_of(info), info)
+        self._infos.add(stamp_ns_of(info.header), Calibration.of(info))
 
     def reset(self) -> None:
         """Forget matching and the predictor's memory: time jumped back."""
@@ -151,7 +144,7 @@ class Pipeline:
             self._infos.configure(
                 mode=settings.sync_mode, tolerance_ns=_nanoseconds(settings.sync_tolerance_s)
             )
-        rgb = _decode(arrival.message)
+        rgb = rgb_of(arrival.message)
         if self._must_reset:
             self._must_reset = False
             predictor.reset()
@@ -184,7 +177,7 @@ class Pipeline:
         self,
         arrival: Arrival,
         result: Result,
-        early: Match[CameraInfo] | None,
+        early: Match[Calibration] | None,
         settings: NodeSettings,
     ) -> None:
         """Find the camera_info and publish what needs it; a warning if there is no usable one."""
@@ -200,7 +193,7 @@ class Pipeline:
             return
         height, width = result.rgb.shape[:2]
         try:
-            camera = camera_of(match.item, settings.intrinsics_source, width, height)
+            camera = match.item.camera(settings.intrinsics_source, width, height)
             self._publish(
                 lambda: self._outputs.publish_geometry(result, match.item, camera, settings)
             )
@@ -213,7 +206,7 @@ class Pipeline:
 
     def _wait_for_info(
         self, arrival: Arrival, rgb: Rgb, settings: NodeSettings
-    ) -> Match[CameraInfo] | None:
+    ) -> Match[Calibration] | None:
         deadline_s = arrival.received_s + settings.sync_wait_s
         return self._infos.wait(arrival.stamp_ns, deadline_s, _fits(rgb))
 
@@ -222,8 +215,8 @@ class Pipeline:
         newest = self._infos.newest()
         if newest is None:
             return 'no camera_info has come'
-        if not fits(newest, width, height):
-            return f'camera_info is for {describe_size(newest)} images, got {width}x{height}'
+        if not newest.fits(width, height):
+            return newest.misfit(width, height)
         return (
             f'no camera_info matches the image stamp (sync_mode={settings.sync_mode}, '
             f'sync_tolerance_s={settings.sync_tolerance_s})'
@@ -245,15 +238,9 @@ class Pipeline:
         self._logger.warning(f'image skipped: {text}', throttle_duration_sec=_WARN_PERIOD_S)
 
 
-def _decode(message: Image | CompressedImage) -> Rgb:
-    if isinstance(message, CompressedImage):
-        return decode_compressed(message)
-    return decode_image(message)
-
-
-def _fits(rgb: Rgb) -> Callable[[CameraInfo], bool]:
+def _fits(rgb: Rgb) -> Callable[[Calibration], bool]:
     height, width = rgb.shape[:2]
-    return lambda info: fits(info, width, height)
+    return lambda calibration: calibration.fits(width, height)
 
 
 def _nanoseconds(seconds: float) -> int:
