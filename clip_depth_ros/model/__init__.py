@@ -1,3 +1,9 @@
 # Copyright 2026 The clip_depth_ros authors
 # SPDX-License-Identifier: Apache-2.0
-"""Frozen CLIP and the depth methods on top of it (torch)."""
+"""
+Frozen CLIP and the depth methods on top of it (torch).
+
+From the bottom: ``architecture``, ``weights``, ``pretrained`` and ``devices`` (which CLIP, from
+where, on what); ``towers``, ``text`` and ``backbone`` (images and sentences in one space);
+``depthclip`` and ``scenes``; ``decoder``, ``clip2depth``, ``clip2depth_weights``, ``clipseg``.
+"""

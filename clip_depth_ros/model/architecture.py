@@ -40,7 +40,7 @@ class Architecture:
     Attributes
     ----------
     name : str
-        As it was asked for.
+        As requested.
     config : mapping
         open_clip's model description: ``embed_dim``, ``vision_cfg``, ``text_cfg`` and more.
     mean, std : 3 floats each
@@ -107,7 +107,7 @@ def find_architecture(name: str, tag: str = '') -> Architecture:
     Raises
     ------
     ConfigError
-        If there is no such architecture, or it gives no patch features in CLIP's joint space.
+        If there is no such architecture, or it yields no patch features in CLIP's joint space.
 
     """
     if name == TINY:

@@ -1,6 +1,6 @@
 # Copyright 2026 The clip_depth_ros authors
 # SPDX-License-Identifier: Apache-2.0
-"""A frozen CLIP on its device: built once, shared by everything that asks it about images."""
+"""A frozen CLIP on its device: built once, shared by everything that needs its features."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ class Backbone:
     Attributes
     ----------
     name : str
-        As it was asked for.
+        As requested.
     weights : str
         Where the weights are from, for reports.
     device : str
@@ -73,7 +73,7 @@ class Backbone:
         self.device, self.precision = device, precision
         self.mean, self.std = architecture.mean, architecture.std
         self.is_trimmed = False
-        # Other arithmetic rounds the weights, after which they cannot be told any more.
+        # Other arithmetic rounds the weights, so their hash must be taken before.
         self._hash = '' if precision == 'fp32' else hash_of_values(clip.state_dict())
         self._clip = _frozen(clip, device, precision)
         self._dtype = DTYPES[precision]
@@ -187,7 +187,7 @@ class Backbone:
         pixels: Literal['clip', 'imagenet'] = 'clip',
     ) -> list[Tensor]:
         """
-        Return the tokens behind some blocks of the image tower, in its arithmetic.
+        Return the tokens after some blocks of the image tower, in its arithmetic.
 
         Parameters
         ----------
@@ -216,9 +216,9 @@ class Backbone:
 
     def trim(self, last_block: int) -> None:
         """
-        Free the text tower and the blocks of the image tower behind one.
+        Free the text tower and the blocks of the image tower after one.
 
-        Afterwards it gives taps, and nothing else; :attr:`hash` stays what it was.
+        Afterwards only taps can be computed; :attr:`hash` is unchanged.
 
         Raises
         ------

@@ -170,11 +170,12 @@ class Clip2Depth(nn.Module):
         Parameters
         ----------
         taps : sequence of float (B, 1 + N, vision_width)
-            As :meth:`Backbone.taps` gives them for ``settings.taps``.
+            As :meth:`Backbone.taps` returns them for ``settings.taps``.
         grid : Size
             Patches per column and row, N in all.
         condition : float (text_dim,), optional
-            As :meth:`condition_vector` gives it; without, what :meth:`freeze_condition` computed.
+            As :meth:`condition_vector` returns it; by default what was kept by
+            :meth:`freeze_condition`.
 
         Returns
         -------

@@ -135,7 +135,7 @@ def read_clip2depth(path: Path) -> Clip2DepthFile:
     if metadata.get('format') != FORMAT:
         raise WeightsError(
             f'{str(path)!r} holds no CLIP2Depth weights (no format={FORMAT!r} in its metadata): '
-            'name a file that clip-depth train wrote; CLIP weights belong into clip_weights'
+            'name a file that clip-depth train wrote; CLIP weights belong in clip_weights'
         )
     if metadata.get('version') != str(VERSION):
         raise WeightsError(
@@ -180,7 +180,7 @@ def load_clip2depth(file: Clip2DepthFile, backbone: Backbone) -> Clip2Depth:
 
     """
     check_backbone(file, backbone)
-    # What is drawn for a fresh model is replaced: the caller's random numbers stay as they were.
+    # A fresh model draws numbers that are replaced at once: spare the caller's generator.
     with torch.random.fork_rng(devices=[]):
         model = build_clip2depth(file.settings, backbone)
     load_state(model, file.state, f'CLIP2Depth weights {str(file.path)!r}')
@@ -217,7 +217,7 @@ def load_state(model: nn.Module, state: Mapping[str, Tensor], what: str) -> None
     state : mapping of tensors
         By parameter name.
     what : str
-        Name of the tensors, to start the error with.
+        Name of the tensors, which starts the error message.
 
     Raises
     ------

@@ -67,7 +67,7 @@ class Decoder(nn.Module):
         ----------
         taps : sequence of float (B, 1 + N, C)
             Tokens of each level, class token first; the deepest level last, as
-            :meth:`VitTower.taps` gives them.
+            :meth:`VitTower.taps` returns them.
         grid : Size
             Patches per column and row; N is their product. Never guessed from N, so images need
             not be square.

@@ -121,7 +121,7 @@ def patch_features(backbone: Backbone, pixels: Tensor, features: Features) -> Te
     backbone : Backbone
         The frozen CLIP.
     pixels : Tensor (B, 3, H, W)
-        As :meth:`Backbone.pixels` gives them.
+        As :meth:`Backbone.pixels` returns them.
     features : str
         ``official``: layer-4 maps of the ResNet, brought to unit length, then every n-th channel
         kept and not normalised again, as the released code does; these are not in CLIP's joint

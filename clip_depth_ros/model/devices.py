@@ -37,7 +37,7 @@ def resolve_device(requested: str, *, cuda_available: bool, device_count: int) -
     Raises
     ------
     DeviceError
-        If a CUDA device is asked for that is not there.
+        If a CUDA device is requested that does not exist.
 
     """
     if requested == 'cpu' or (requested == 'auto' and not cuda_available):
@@ -65,7 +65,7 @@ def resolve_precision(requested: str, *, device: str, bf16_supported: bool) -> P
     requested : str
         ``auto``, ``fp32``, ``fp16`` or ``bf16``. ``auto`` is fp16 on CUDA and fp32 on the cpu.
     device : str
-        As :func:`resolve_device` gives it.
+        As :func:`resolve_device` returns it.
     bf16_supported : bool
         Whether the CUDA device computes in bfloat16; the cpu always does.
 

@@ -31,7 +31,7 @@ RANDOM_NOTE: Final = 'random initialisation: does not see depth'
 
 def fill_weights(model: nn.Module, architecture: Architecture, settings: PredictorSettings) -> str:
     """
-    Load the weights that the settings name and say where they are from.
+    Load the weights that the settings name, and return a note on where they are from.
 
     Parameters
     ----------

@@ -31,7 +31,7 @@ class SceneMemory:
         self._running: NDArray[np.float64] | None = None
 
     def update(self, probs: NDArray[np.floating]) -> str:
-        """Take in the probabilities of one frame, (scenes,), and give the likeliest scene."""
+        """Take in the probabilities of one frame, (scenes,), and return the likeliest scene."""
         frame = probs.astype(np.float64)
         if self._running is None:
             self._running = frame
@@ -51,7 +51,7 @@ class SceneMemory:
         self._running = None
 
     def inherit(self, previous: SceneMemory) -> None:
-        """Go on from another memory if it is about the same scenes."""
+        """Continue from another memory if it is about the same scenes."""
         if previous.names == self.names:
             self._running = previous._running
 

@@ -50,7 +50,7 @@ class TextEncoder:
     @torch.no_grad()
     def vector(self, sentence: str) -> Tensor:
         """
-        Return the vector of one sentence as the tower gives it, float32 (embed_dim,), not unit.
+        Return the vector of one sentence as the tower returns it, float32 (embed_dim,), not unit.
 
         Raises
         ------

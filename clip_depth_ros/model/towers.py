@@ -1,6 +1,6 @@
 # Copyright 2026 The clip_depth_ros authors
 # SPDX-License-Identifier: Apache-2.0
-"""The image towers of open_clip, asked for patches at any image size instead of one vector."""
+"""The image towers of open_clip, made to return patches at any image size, not one vector."""
 
 from __future__ import annotations
 
@@ -112,14 +112,14 @@ class VitTower:
 
     def taps(self, pixels: Tensor, blocks: Sequence[int]) -> list[Tensor]:
         """
-        Return the tokens behind some blocks, without the final norm.
+        Return the tokens after some blocks, without the final norm.
 
         Parameters
         ----------
         pixels : Tensor (B, 3, H, W)
             H and W whole multiples of the stride.
         blocks : sequence of int
-            Counted from 0; those behind the last of them do not run.
+            Counted from 0; blocks after the last of them do not run.
 
         Returns
         -------
@@ -143,12 +143,12 @@ class VitTower:
 
     def check_blocks(self, blocks: Sequence[int]) -> None:
         """
-        Make sure that there are such blocks.
+        Make sure that these blocks exist.
 
         Raises
         ------
         ConfigError
-            Naming them and how many there are.
+            Naming the blocks and how many there are.
 
         """
         if not blocks or min(blocks) < 0 or max(blocks) >= self.n_blocks:
@@ -158,7 +158,7 @@ class VitTower:
             )
 
     def drop_blocks_after(self, block: int) -> None:
-        """Free the blocks behind one, counted from 0; :meth:`dense` cannot be asked any more."""
+        """Free the blocks after one, counted from 0; :meth:`dense` fails from then on."""
         transformer = self._visual.transformer
         transformer.resblocks = transformer.resblocks[:block + 1]
 

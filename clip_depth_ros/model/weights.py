@@ -98,7 +98,7 @@ def read_weights(path: Path) -> Weights:
 
 def load_weights(model: nn.Module, weights: Weights, backbone: str) -> None:
     """
-    Put weights into a model; every parameter must be there, of its shape and finite.
+    Load weights into a model; every parameter must be present, of its shape, and finite.
 
     Parameters
     ----------

@@ -53,7 +53,7 @@ class SyntheticFrame:
         What that surface is, see ``CLASS_NAMES``; 0 (sky) exactly where the depth is +Inf.
     lidar_points : float32 (N, 4)
         x forward, y left, z up in metres in the LiDAR's frame, and intensity in [0, 1]; noisy;
-        only the sector that :class:`LidarModel` names. (0, 4) if not asked for.
+        only the sector that :class:`LidarModel` names. (0, 4) without LiDAR.
     intrinsics : Intrinsics
         Pixel (0, 0) is centred at (0, 0).
     stamp_ns : int

@@ -153,7 +153,7 @@ _REFLECTANCE = {
     Thing.SIGN: 0.95,
     Thing.SKY: 0.0,
 }
-"""Our guesses; only their order is meant."""
+"""Our guesses; only their order means anything."""
 
 
 def _intensity(scene: Scene, rays: SpinningRays, t: Floats, shape: Ints, ranges: Floats) -> Floats:

@@ -27,6 +27,10 @@ CROSSING_M = 9.0
 DASH_M = 9.0
 """Period of the dashed line in the middle; blocks are whole numbers of it."""
 
+_KERB_STONE_M = 0.18
+_ZEBRA_M = (1.5, 4.5)  # before a crossing street begins
+_WHITE = (0.62, 0.62, 0.58)
+
 
 class GroundHits(NamedTuple):
     """
@@ -216,11 +220,6 @@ def _parking(rng: np.random.Generator) -> float:
     return float(rng.choice([0.0, 2.1, 2.4]))
 
 
-_KERB_STONE_M = 0.18
-_ZEBRA_M = (1.5, 4.5)  # before a crossing street begins
-_WHITE = (0.62, 0.62, 0.58)
-
-
 class GroundLook(NamedTuple):
     """
     Wear and colours of the ground of one drive; colours linear.
@@ -272,59 +271,55 @@ def ground_things(street: Street, s: Floats, d: Floats) -> Ints:
     return np.where((beyond < -1e-4) | side_street, Thing.ROAD, thing)
 
 
-def ground_colour(
-    street: Street, look: GroundLook, s: Floats, d: Floats, foot: tuple[Floats, Floats]
-) -> Floats:
+class GroundPoints(NamedTuple):
     """
-    Paint the ground.
+    M points of the ground as a camera sees them, float32 (M,) each.
 
-    Parameters
+    Attributes
     ----------
-    street : Street
-        The cross-section.
-    look : GroundLook
-        Colours and wear.
-    s, d : float32 (M,)
+    s, d
         Metres since the last crossing street began, and to the left of the middle.
-    foot : (along, across)
-        Size of a pixel on the ground, float32 (M,) each, metres.
-
-    Returns
-    -------
-    float32 (M, 3)
-        Linear colour.
+    along, across
+        Size of a pixel on the ground, metres.
 
     """
+
+    s: Floats
+    d: Floats
+    along: Floats
+    across: Floats
+
+
+def ground_colour(street: Street, look: GroundLook, points: GroundPoints) -> Floats:
+    """Paint the ground: linear colour, float32 (M, 3)."""
+    s, d, along, across = points
     thing = ground_things(street, s, d)
     colour = np.empty((len(s), 3), np.float32)
     for kind, paint in ((Thing.ROAD, _road), (Thing.SIDEWALK, _slabs), (Thing.GRASS, _grass)):
         which = np.flatnonzero(thing == kind)
-        colour[which] = paint(street, look, s[which], d[which], (foot[0][which], foot[1][which]))
+        colour[which] = paint(street, look, GroundPoints(*(values[which] for values in points)))
     left, right = street.kerb_offsets()
-    stone = band(np.maximum(d - left, right - d), -0.02, _KERB_STONE_M, foot[1])
-    joint = stripes(s, 0, 0.03, foot[0])
+    stone = band(np.maximum(d - left, right - d), -0.02, _KERB_STONE_M, across)
+    joint = stripes(s, 0, 0.03, along)
     return mix(colour, (0.30, 0.30, 0.29), stone * (1 - 0.5 * joint) * (thing != Thing.GRASS))
 
 
-def _road(
-    street: Street, look: GroundLook, s: Floats, d: Floats, foot: tuple[Floats, Floats]
-) -> Floats:
+def _road(street: Street, look: GroundLook, points: GroundPoints) -> Floats:
     """Paint asphalt with patches and wheel tracks, and the white lines on it."""
-    near = np.clip(1 - foot[0] * 4, 0, 1)
+    s, d, along, _ = points
+    near = np.clip(1 - along * 4, 0, 1)
     tracks = np.cos(2 * np.pi * np.abs(d) / np.float32(street.lane_m) * 2)
     shade = 1 + 0.16 * clouds(s / 3, d / 3) + 0.08 * clouds(s / 25, d) + 0.05 * tracks
     shade = shade + 0.22 * near * grain(s * 25, d * 25)
     patch = np.clip(clouds(s / 14 + 3, d / 4) * 8 - 3.2, 0, 1)
     colour = look.asphalt * (shade * (1 - 0.3 * patch))[:, None]
     worn = 1 - look.wear * np.clip(0.5 + clouds(s / 2, d * 2), 0, 1)
-    return mix(colour, _WHITE, np.clip(_markings(street, look, s, d, foot), 0, 1) * worn)
+    return mix(colour, _WHITE, np.clip(_markings(street, look, points), 0, 1) * worn)
 
 
-def _markings(
-    street: Street, look: GroundLook, s: Floats, d: Floats, foot: tuple[Floats, Floats]
-) -> Floats:
+def _markings(street: Street, look: GroundLook, points: GroundPoints) -> Floats:
     """Return coverage by white paint."""
-    along, across = foot
+    s, d, along, across = points
     lane = np.float32(street.lane_m)
     open_road = band(s, CROSSING_M + 1, street.block_m - _ZEBRA_M[1] - 1, along)
     lines: Floats = band(d, -0.07, 0.07, across) * stripes(s / DASH_M, 0.0, 0.4, along / DASH_M)
@@ -339,24 +334,21 @@ def _markings(
     return np.asarray(lines)
 
 
-def _slabs(
-    street: Street, look: GroundLook, s: Floats, d: Floats, foot: tuple[Floats, Floats]
-) -> Floats:
+def _slabs(street: Street, look: GroundLook, points: GroundPoints) -> Floats:
     side = np.float32(look.slab_m)
-    row = np.floor(s / side)
-    slab = grain(row, d / side) * np.clip(1 - foot[0] / side, 0, 1)
+    s, d, along, across = points
+    slab = grain(np.floor(s / side), d / side) * np.clip(1 - along / side, 0, 1)
     joints = np.maximum(
-        stripes(s / side, 0, 0.05, foot[0] / side), stripes(d / side, 0, 0.05, foot[1] / side)
+        stripes(s / side, 0, 0.05, along / side), stripes(d / side, 0, 0.05, across / side)
     )
     shade = 1 + 0.10 * slab + 0.12 * clouds(s / 4, d / 4) - 0.3 * joints
     colour: Floats = look.slabs * shade[:, None]
     return colour
 
 
-def _grass(
-    street: Street, look: GroundLook, s: Floats, d: Floats, foot: tuple[Floats, Floats]
-) -> Floats:
-    near = np.clip(1 - foot[0] * 3, 0, 1)
+def _grass(street: Street, look: GroundLook, points: GroundPoints) -> Floats:
+    s, d, along, _ = points
+    near = np.clip(1 - along * 3, 0, 1)
     tufts = clouds(s / 2, d / 2)
     shade = 1 + 0.35 * tufts + 0.2 * clouds(s / 9, d / 9) + 0.35 * near * grain(s * 12, d * 12)
     dry = np.clip(clouds(s / 7, d / 7 + 9) * 3 - 1.2, 0, 1)

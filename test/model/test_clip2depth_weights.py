@@ -55,7 +55,7 @@ def save(path, model, backbone, **changes):
 
 
 def header_of(data):
-    """Give the header of a safetensors file and where its tensors start."""
+    """Return the header of a safetensors file and where its tensors start."""
     (length,) = struct.unpack('<Q', data[:8])
     return json.loads(data[8:8 + length]), 8 + length
 
@@ -265,7 +265,7 @@ class TestRefusals:
 
         assert self.message(path) == (
             f"'{path}' holds no CLIP2Depth weights (no format='clip2depth' in its metadata): name "
-            'a file that clip-depth train wrote; CLIP weights belong into clip_weights'
+            'a file that clip-depth train wrote; CLIP weights belong in clip_weights'
         )
 
     def test_a_newer_version(self, saved):

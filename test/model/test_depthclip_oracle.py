@@ -91,7 +91,7 @@ def text_vectors(s, sentences):
 
 
 def grid_depth(s, rgb):
-    """Give DepthCLIP's depth at the patch grid, and the gap of its two likeliest words."""
+    """Return DepthCLIP's depth at the patch grid, and the gap of its two likeliest words."""
     text = text_vectors(s, [f'This object is {word}' for word in WORDS])
     image = torch.tensor(rgb).permute(2, 0, 1)[None] / 255
     mean = torch.tensor([0.485, 0.456, 0.406]).reshape(1, 3, 1, 1)

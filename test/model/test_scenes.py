@@ -13,7 +13,7 @@ NAMES = ('kitchen', 'street')
 
 
 def frame(kitchen):
-    """Give scene probabilities of one frame."""
+    """Return scene probabilities of one frame."""
     return np.array([kitchen, 1 - kitchen], np.float32)
 
 
