@@ -1,6 +1,6 @@
 # Copyright 2026 The clip_depth_ros authors
 # SPDX-License-Identifier: Apache-2.0
-"""What is derived from the settings is up to date, and real ROS reads it as it is meant."""
+"""Parameter files: derived ones are up to date, and are read as they are meant, by ROS too."""
 
 from __future__ import annotations
 
@@ -9,8 +9,9 @@ from typing import Any
 
 from clip_depth_ros.cli.main import main
 from clip_depth_ros.cli.settings import settings_text
+from clip_depth_ros.errors import ConfigError, MissingDependencyError
 from clip_depth_ros.settings.base import setting_specs
-from clip_depth_ros.settings.node import NodeSettings
+from clip_depth_ros.settings.node import NodeSettings, read_parameters
 import pytest
 from source_tree import ROOT
 import yaml
@@ -144,3 +145,29 @@ def test_ros_reads_the_files_as_they_are_meant(name: str, ros_domain: int):
     finally:
         node.destroy_node()
         rclpy.shutdown(context=context)
+
+
+def test_parameters_are_those_of_the_node_whatever_it_is_called(tmp_path):
+    path = tmp_path / 'my.yaml'
+    path.write_text('my_node:\n  ros__parameters:\n    flip: false\n')
+
+    assert read_parameters(str(path)) == {'flip': False}
+
+
+def test_a_bare_name_is_a_file_of_this_package():
+    assert read_parameters('synthetic') == read_parameters(str(ROOT / 'config/synthetic.yaml'))
+
+
+def test_an_unknown_name_is_no_file_of_this_package():
+    with pytest.raises(MissingDependencyError, match=r'nowhere\.yaml'):
+        read_parameters('nowhere')
+
+
+@pytest.mark.parametrize('text', [
+    'flip: false', 'a: {ros__parameters: {}}\nb: {ros__parameters: {}}', 'a: {ros__parameters: 3}',
+])
+def test_a_file_without_the_parameters_of_one_node_is_refused(tmp_path, text):
+    path = tmp_path / 'my.yaml'
+    path.write_text(text)
+    with pytest.raises(ConfigError, match='should hold the ros__parameters of one node'):
+        read_parameters(str(path))

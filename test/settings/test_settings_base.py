@@ -1,14 +1,15 @@
 # Copyright 2026 The clip_depth_ros authors
 # SPDX-License-Identifier: Apache-2.0
-"""Setting specs say of each setting exactly what its class checks."""
+"""Specs say of each setting exactly what its class checks; settings are read from YAML."""
 
 from __future__ import annotations
 
 import math
+from pathlib import Path
 from typing import Any
 
 from clip_depth_ros.errors import ConfigError
-from clip_depth_ros.settings.base import setting_specs, SettingSpec
+from clip_depth_ros.settings.base import read_settings, setting_specs, SettingSpec
 from clip_depth_ros.settings.node import NodeSettings
 from clip_depth_ros.settings.predictor import PredictorSettings
 import pytest
@@ -116,3 +117,27 @@ def is_refused_for_itself(name: str, value: Any) -> bool:
     except ConfigError as error:
         return str(error).startswith(f'{name}:')
     return False
+
+
+def written(folder: Path, text: str) -> Path:
+    """Write a YAML file."""
+    path = folder / 'my.yaml'
+    path.write_text(text, encoding='utf-8')
+    return path
+
+
+def test_settings_are_names_and_values(tmp_path):
+    assert read_settings(written(tmp_path, 'batch_size: 4')) == {'batch_size': 4}
+
+
+@pytest.mark.parametrize('text', ['- a list', '3: a number for a name', 'nothing', ''])
+def test_what_is_no_list_of_settings_is_refused(tmp_path, text):
+    with pytest.raises(ConfigError, match=r'my\.yaml\' must be lines "name: value"'):
+        read_settings(written(tmp_path, text))
+
+
+def test_a_file_that_is_not_there_or_no_yaml_is_named(tmp_path):
+    with pytest.raises(ConfigError, match=r"cannot read settings '.*absent\.yaml'"):
+        read_settings(tmp_path / 'absent.yaml')
+    with pytest.raises(ConfigError, match=r"cannot read settings '.*my\.yaml'"):
+        read_settings(written(tmp_path, 'a: [1'))
