@@ -30,7 +30,7 @@ def schedule(
     loop: bool = False,
 ) -> Iterator[DueMessage]:
     """
-    Return messages with their due times: at a fixed image rate if ``hz`` is given, else ``rate``.
+    Yield messages with their due times: at a fixed image rate if ``hz`` is given, else ``rate``.
 
     To loop, ``messages`` must be something that can be gone through again; an empty recording ends
     the loop.
@@ -51,7 +51,7 @@ def schedule(
 
 
 def at_rate(messages: Iterable[RecordedMessage], rate: float) -> Iterator[DueMessage]:
-    """Return messages as they were received, ``rate`` times as fast."""
+    """Yield messages as they were received, ``rate`` times as fast."""
     start_ns: int | None = None
     for message in messages:
         start_ns = message.bag_time_ns if start_ns is None else start_ns
@@ -60,7 +60,7 @@ def at_rate(messages: Iterable[RecordedMessage], rate: float) -> Iterator[DueMes
 
 def at_image_rate(messages: Iterable[RecordedMessage], hz: float) -> Iterator[DueMessage]:
     """
-    Return image number n at n / ``hz`` seconds, and what lies between two images between them.
+    Yield image number n at n / ``hz`` seconds, and what lies between two images between them.
 
     Parameters
     ----------

@@ -70,7 +70,7 @@ class TopicPublishers:
         _check_remaps(remaps, topics)
         self._publishers = {
             topic: self._make(message_type, remaps.get(topic, topic), topic in latched)
-            for topic, message_type in self._installed(topics).items()
+            for topic, message_type in installed_classes(node, topics).items()
         }
 
     def publish(self, message: RecordedMessage) -> None:
@@ -124,17 +124,6 @@ class TopicPublishers:
                     f'{timeout_s:g} s'
                 )
 
-    def _installed(self, topics: Mapping[str, str]) -> dict[str, Any]:
-        classes, left_out = installed_types(topics)
-        for topic, msgtype in left_out.items():
-            self._node.get_logger().warning(f'leaving out {topic}: {msgtype} is not installed')
-        if topics and not classes:
-            raise MissingDependencyError(
-                f'no message type of the recording is installed: {sorted(set(topics.values()))}; '
-                'install their ROS packages'
-            )
-        return classes
-
     def _make(self, message_type: Any, name: str, is_latched: bool) -> Any:
         durability = DurabilityPolicy.TRANSIENT_LOCAL if is_latched else DurabilityPolicy.VOLATILE
         qos = QoSProfile(
@@ -164,28 +153,33 @@ def message_class(msgtype: str) -> Any | None:
     return found if hasattr(found, 'get_fields_and_field_types') else None
 
 
-def installed_types(topics: Mapping[str, str]) -> tuple[dict[str, Any], dict[str, str]]:
+def installed_classes(node: Node, topics: Mapping[str, str]) -> dict[str, Any]:
     """
-    Sort topics into those with an installed message type and those without.
+    Return the message class of each topic; leave out, with a warning, what is not installed.
 
     Parameters
     ----------
+    node : Node
+        Warns (``tf2_msgs``, say, is not on PyPI).
     topics : mapping of str to str
         Type by topic.
 
-    Returns
-    -------
-    classes : dict
-        Message class by topic.
-    left_out : dict
-        Type by topic where it is not installed (``tf2_msgs`` is not on PyPI).
+    Raises
+    ------
+    MissingDependencyError
+        If no message type at all is installed.
 
     """
-    classes = {topic: message_class(msgtype) for topic, msgtype in topics.items()}
-    return (
-        {topic: found for topic, found in classes.items() if found is not None},
-        {topic: topics[topic] for topic, found in classes.items() if found is None},
-    )
+    found = {topic: message_class(msgtype) for topic, msgtype in topics.items()}
+    classes = {topic: each for topic, each in found.items() if each is not None}
+    for topic in [topic for topic in topics if topic not in classes]:
+        node.get_logger().warning(f'leaving out {topic}: {topics[topic]} is not installed')
+    if topics and not classes:
+        raise MissingDependencyError(
+            f'no message type of the topics is installed: {sorted(set(topics.values()))}; '
+            'install their ROS packages'
+        )
+    return classes
 
 
 def _subscriptions(publishers: Mapping[str, Any]) -> Counter[str]:

@@ -9,8 +9,8 @@ from collections.abc import Callable, Collection, Mapping
 import time
 from typing import Any, Final
 
-from clip_depth_ros.errors import MissingDependencyError, TopicError
-from clip_depth_ros.ros.publishers import installed_types
+from clip_depth_ros.errors import TopicError
+from clip_depth_ros.ros.publishers import installed_classes
 from clip_depth_ros.settings.node import DIAGNOSTICS
 from clip_depth_ros.types import RecordedMessage
 from diagnostic_msgs.msg import DiagnosticArray
@@ -79,7 +79,7 @@ class Recorder:
         self._node = node
         self._sink = sink
         self._topics = dict(topics)
-        self._classes = self._installed()
+        self._classes = installed_classes(node, self._topics)
         self._qos = {topic: _asked_for(is_latched=topic in latched) for topic in self._classes}
         self._subscriptions = {topic: self._subscribe(topic) for topic in self._classes}
         self._timer = node.create_timer(_MATCH_PERIOD_S, self.match_publishers)
@@ -99,16 +99,6 @@ class Recorder:
         for subscription in self._subscriptions.values():
             self._node.destroy_subscription(subscription)
         self._subscriptions.clear()
-
-    def _installed(self) -> dict[str, Any]:
-        classes, left_out = installed_types(self._topics)
-        for topic, msgtype in left_out.items():
-            self._node.get_logger().warning(f'not recording {topic}: {msgtype} is not installed')
-        if self._topics and not classes:
-            raise MissingDependencyError(
-                f'no message type of {sorted(self._topics)} is installed: install their packages'
-            )
-        return classes
 
     def _subscribe(self, topic: str) -> Any:
         def receive(cdr: bytes) -> None:

@@ -166,10 +166,10 @@ def play(
 ) -> dict[str, int]:
     """Play with options, waiting for a subscriber of every topic that can be published."""
     from clip_depth_ros.ros.player import play as play_messages, PlayOptions
-    from clip_depth_ros.ros.publishers import installed_types
+    from clip_depth_ros.ros.publishers import message_class
 
     remaps = options.get('remaps', {})
-    names = [remaps.get(topic, topic) for topic in installed_types(topics)[0]]
+    names = [remaps.get(topic, topic) for topic in topics if message_class(topics[topic])]
     return play_messages(messages, topics, PlayOptions(**{'wait_for': names, **options}))
 
 
