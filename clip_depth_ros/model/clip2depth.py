@@ -306,7 +306,7 @@ def mirror_vector(text_tower: Any, mirror: Tensor, frame: Tensor | None = None) 
 
 def _check_length(text_tower: Any, length: int) -> None:
     """
-    Make sure that the text tower has a position for each row.
+    Check that the text tower has a position for each row.
 
     Raises
     ------

@@ -189,7 +189,7 @@ def load_clip2depth(file: Clip2DepthFile, backbone: Backbone) -> Clip2Depth:
 
 def check_backbone(file: Clip2DepthFile, backbone: Backbone) -> None:
     """
-    Make sure that weights and backbone belong together.
+    Check that weights and backbone belong together.
 
     Raises
     ------
@@ -213,7 +213,7 @@ def load_state(model: nn.Module, state: Mapping[str, Tensor], what: str) -> None
     Parameters
     ----------
     model : nn.Module
-        It is changed.
+        Changed in place.
     state : mapping of tensors
         By parameter name.
     what : str

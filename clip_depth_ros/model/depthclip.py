@@ -30,7 +30,7 @@ LOGIT_FACTOR: Final = 100.0
 
 def check_official(channels: int, embed_dim: int) -> None:
     """
-    Make sure that a ResNet's channels can be thinned out to its text dimensions.
+    Check that a ResNet's channels can be thinned out to its text dimensions.
 
     Raises
     ------

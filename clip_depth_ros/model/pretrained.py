@@ -36,7 +36,7 @@ def fill_weights(model: nn.Module, architecture: Architecture, settings: Predict
     Parameters
     ----------
     model : nn.Module
-        As ``architecture`` built it; it is changed.
+        As ``architecture`` built it; changed in place.
     architecture : Architecture
         What it is.
     settings : PredictorSettings

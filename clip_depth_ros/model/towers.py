@@ -143,7 +143,7 @@ class VitTower:
 
     def check_blocks(self, blocks: Sequence[int]) -> None:
         """
-        Make sure that these blocks exist.
+        Check that these blocks exist.
 
         Raises
         ------

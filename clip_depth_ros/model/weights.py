@@ -103,7 +103,7 @@ def load_weights(model: nn.Module, weights: Weights, backbone: str) -> None:
     Parameters
     ----------
     model : nn.Module
-        An open_clip model; it is changed.
+        An open_clip model; changed in place.
     weights : Weights
         From :func:`read_weights`.
     backbone : str
