@@ -18,6 +18,7 @@ from typing import Any, Final
 
 from clip_depth_ros.core.files import atomic_write_bytes
 from clip_depth_ros.errors import DataError
+from clip_depth_ros.evaluation.score.baselines import shuffled
 from clip_depth_ros.model.architecture import find_architecture
 from clip_depth_ros.model.backbone import build_backbone
 from clip_depth_ros.model.clip2depth_weights import (
@@ -44,14 +45,14 @@ from weights.contrast import ContrastSettings, train_contrast, used_tokens
 from weights.table import (
     as_json,
     baseline_rows,
+    caption,
     DEPTH_CAP_M,
     MIN_DEPTH_M,
+    pixel_priors,
     predict_all,
-    protocol_of,
     Row,
     score,
     seam_ratios,
-    shuffled,
 )
 
 RESULTS: Final = 'tiny_results.json'
@@ -300,7 +301,8 @@ class Workshop:
         """Return the table of the held-out streets, with all that belongs to it."""
         frames, streets = self.frames('held_out'), self.recipe.held_out
         temperature = self.choose_temperature()
-        rows = [*baseline_rows(frames, self.frames('train').depth_m, VOCABULARY)]
+        priors_m = pixel_priors(self.frames('train').depth_m)
+        rows = [*baseline_rows(frames, priors_m, VOCABULARY)]
         seams = {}
         for name, settings in {
             'DepthCLIP': self.predictor_settings('depthclip', temperature=temperature),
@@ -308,10 +310,11 @@ class Workshop:
         }.items():
             predictions = predictions_of(settings, frames)
             rows.append(Row(name, score(predictions, frames)))
-            rows.append(Row(f'{name}, shuffled over frames', score(shuffled(predictions), frames)))
+            others = np.stack(shuffled([*predictions]))
+            rows.append(Row(f'{name}, shuffled over frames', score(others, frames)))
             seams[name] = seam_ratios(predictions, frames, self._patch())
         return {
-            'protocol': protocol_of(frames, streets.seeds),
+            'protocol': caption(frames, streets.seeds),
             'table': as_json(rows),
             'temperature': temperature,
             'seam_ratios_rows_columns': seams,

@@ -3,8 +3,8 @@
 """
 How good depth is on streets that nobody trained on, beside what can be had without looking.
 
-The protocol is in every result: frames of the synthetic drive from unseen seeds, 1 to 80 m, no
-sky, no crop, no scaling, predictions clamped to the same range, metrics per image and their mean.
+The numbers are those of the scorer that ``clip-depth evaluate`` has, and what they mean is the
+title of its protocol.
 """
 
 from __future__ import annotations
@@ -14,16 +14,15 @@ from dataclasses import asdict, dataclass
 from typing import Any, Final
 
 from clip_depth_ros.core.image_plan import Size
-from clip_depth_ros.core.metrics import (
-    clamp_depth,
-    depth_metrics,
-    DepthMetrics,
-    mean_metrics,
-    valid_pixels,
-)
+from clip_depth_ros.core.metrics import DepthMetrics, mean_metrics
 from clip_depth_ros.core.patches import upsample
-from clip_depth_ros.evaluation.score.baselines import BestConstant, DepthSums
-from clip_depth_ros.types import Depth, DepthPredictor
+from clip_depth_ros.evaluation.run.baselines import UniformRandom
+from clip_depth_ros.evaluation.score.baselines import fit_constant, fit_prior
+from clip_depth_ros.evaluation.score.prepare import valid_gt
+from clip_depth_ros.evaluation.score.protocols import EvaluationProtocol, protocol_title
+from clip_depth_ros.evaluation.score.score import score_frame
+from clip_depth_ros.sources.samples import DepthSample
+from clip_depth_ros.types import Depth, DepthMap, DepthPredictor
 from clip_depth_ros.world.rendered_streets import Frames
 import numpy as np
 from numpy.typing import NDArray
@@ -31,7 +30,14 @@ from weights.captions import Vocabulary
 
 MIN_DEPTH_M: Final = 1.0
 DEPTH_CAP_M: Final = 80.0
+PROTOCOL: Final = EvaluationProtocol(
+    name='rendered streets', gt='exact', min_depth_m=MIN_DEPTH_M, depth_cap_m=DEPTH_CAP_M
+)
+_UP_TO_CAP: Final = EvaluationProtocol(min_depth_m=1e-9, depth_cap_m=DEPTH_CAP_M)
 _BATCH: Final = 20
+
+Depths = NDArray[np.float32]
+"""Depth of several frames, (N, H, W), metres."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,27 +48,24 @@ class Row:
     metrics: DepthMetrics
 
 
-def protocol_of(frames: Frames, seeds: range) -> str:
-    """Return the protocol in words."""
+def caption(frames: Frames, seeds: range) -> str:
+    """Say in words which frames the numbers are of, and by which protocol."""
     height, width = frames.rgb.shape[1:3]
     return (
         f'synthetic drive, held-out seeds {seeds.start} to {seeds.stop - 1}, {len(frames)} frames '
-        f'of {width}x{height}, {MIN_DEPTH_M:g} to {DEPTH_CAP_M:g} m, no sky, no crop, no scaling, '
-        'mean over images of per-image values'
+        f'of {width}x{height}; {protocol_title(PROTOCOL)}'
     )
 
 
-def score(predictions: NDArray[np.float32], frames: Frames) -> DepthMetrics:
-    """Return the mean of the per-image metrics of predictions (N, H, W) in metres."""
-    each = []
-    for pred, gt in zip(predictions, frames.depth_m, strict=True):
-        target = gt.astype(np.float32)
-        clamped = clamp_depth(pred, MIN_DEPTH_M, DEPTH_CAP_M)
-        each.append(depth_metrics(clamped, target, _counts(gt)))
-    return mean_metrics(each)
+def score(predictions: Depths, frames: Frames) -> DepthMetrics:
+    """Return the mean over frames of the metrics of each."""
+    return mean_metrics([
+        score_frame(DepthMap(pred), sample, PROTOCOL, details=False).metrics()
+        for pred, sample in zip(predictions, _samples(frames), strict=True)
+    ])
 
 
-def predict_all(predictor: DepthPredictor, frames: Frames) -> NDArray[np.float32]:
+def predict_all(predictor: DepthPredictor, frames: Frames) -> Depths:
     """Return the depth of all frames, (N, H, W)."""
     answers = [
         answer.depth_m
@@ -72,28 +75,18 @@ def predict_all(predictor: DepthPredictor, frames: Frames) -> NDArray[np.float32
     return np.stack(answers)
 
 
-def shuffled(predictions: NDArray[np.float32]) -> NDArray[np.float32]:
-    """
-    Return each frame the prediction for another one: what is left is not seen in the image.
-
-    Frames are moved on by half of all, so none keeps its own and, with several frames of a street
-    in a row, none gets another's of its street.
-    """
-    return np.roll(predictions, len(predictions) // 2, axis=0)
-
-
 def baseline_rows(
-    frames: Frames, train_depth_m: NDArray[Any], vocabulary: Vocabulary, *, seed: int = 0
+    frames: Frames, priors_m: Mapping[str, Depth], vocabulary: Vocabulary, *, seed: int = 0
 ) -> Iterator[Row]:
     """
-    Return what needs no network.
+    Yield what needs no network.
 
     Parameters
     ----------
     frames : Frames
         The held-out frames.
-    train_depth_m : float (M, H, W)
-        Depth of training frames, for the priors.
+    priors_m : mapping of str to float32 (H, W)
+        See :func:`pixel_priors`.
     vocabulary : Vocabulary
         Words and their depths, for the oracle.
     seed : int
@@ -101,14 +94,15 @@ def baseline_rows(
 
     """
     shape = frames.depth_m.shape
-    rng = np.random.default_rng(seed)
-    uniform = rng.uniform(MIN_DEPTH_M, DEPTH_CAP_M, shape).astype(np.float32)
+    uniform = _random(frames, MIN_DEPTH_M, DEPTH_CAP_M, seed)
     yield Row('uniform random', score(uniform, frames))
-    logs = rng.uniform(np.log(MIN_DEPTH_M), np.log(DEPTH_CAP_M), shape)
-    yield Row('log-uniform random', score(np.exp(logs).astype(np.float32), frames))
-    yield _best_constant(frames)
-    for name, prior in pixel_priors(train_depth_m).items():
-        yield Row(f'per-pixel prior, {name}', score(_everywhere(prior, shape), frames))
+    logs = _random(frames, np.log(MIN_DEPTH_M), np.log(DEPTH_CAP_M), seed)
+    yield Row('log-uniform random', score(np.exp(logs), frames))
+    constant_m = fit_constant((each.target_m for each in _samples(frames)), PROTOCOL)
+    constants = np.full(shape, constant_m, np.float32)
+    yield Row('best constant (chosen on these frames)', score(constants, frames))
+    for name, prior_m in priors_m.items():
+        yield Row(f'per-pixel prior, {name}', score(np.broadcast_to(prior_m, shape), frames))
     yield Row(
         f'oracle: true {len(vocabulary.words)}-class histogram of each 16x16 patch',
         score(oracle(frames, vocabulary, (16, 16)), frames),
@@ -116,18 +110,26 @@ def baseline_rows(
 
 
 def pixel_priors(train_depth_m: NDArray[Any]) -> dict[str, Depth]:
-    """Return the mean and the geometric mean of each pixel's valid depths, (H, W)."""
-    sums, log_sums = (DepthSums(Size(*train_depth_m.shape[1:])) for _ in range(2))
-    for gt in train_depth_m:
-        depth, counts = gt.astype(np.float64), _counts(gt)
-        sums.add(depth, counts)
-        log_sums.add(np.log(np.where(counts, depth, 1.0)), counts)
-    priors = {'mean': sums.means(), 'geometric mean': np.exp(log_sums.means())}
-    # A pixel that was sky in every frame answers the farthest.
+    """Return the mean and the geometric mean of each pixel's depth over training frames."""
     return {
-        name: np.where(np.isnan(means), DEPTH_CAP_M, means).astype(np.float32)
-        for name, means in priors.items()
+        name: fit_prior(
+            (gt.astype(np.float32) for gt in train_depth_m),
+            PROTOCOL,
+            'the training streets',
+            geometric=name == 'geometric mean',
+        )
+        for name in ('mean', 'geometric mean')
     }
+
+
+def _samples(frames: Frames) -> Iterator[DepthSample]:
+    for number, (rgb, gt) in enumerate(zip(frames.rgb, frames.depth_m, strict=True)):
+        yield DepthSample(f'frame {number}', rgb, gt.astype(np.float32))
+
+
+def _random(frames: Frames, low: float, high: float, seed: int) -> Depths:
+    answers = UniformRandom(low, high, seed).answer([*_samples(frames)])
+    return np.stack([answer.depth_m for answer in answers])
 
 
 def oracle(
@@ -143,7 +145,7 @@ def oracle(
     answers = []
     for gt in frames.depth_m:
         depth = gt.astype(np.float64)
-        seen = valid_pixels(gt.astype(np.float32), min_depth_m=0.0, depth_cap_m=DEPTH_CAP_M)
+        seen = valid_gt(gt.astype(np.float32), _UP_TO_CAP)
         logs = np.log(np.where(seen, depth, DEPTH_CAP_M))
         nearest = np.abs(logs[..., np.newaxis] - np.log(bins_m)).argmin(axis=-1)
         said = np.eye(len(bins_m))[nearest] * seen[..., np.newaxis]  # (H, W, K)
@@ -205,24 +207,6 @@ def as_json(rows: Sequence[Row]) -> Mapping[str, Mapping[str, float]]:
         row.name: {key: round(float(value), 5) for key, value in asdict(row.metrics).items()}
         for row in rows
     }
-
-
-def _best_constant(frames: Frames) -> Row:
-    """Choose a constant on the held-out frames themselves: no fair prediction, a bound."""
-    best = BestConstant(MIN_DEPTH_M, DEPTH_CAP_M)
-    for gt in frames.depth_m:
-        best.add(gt[_counts(gt)])
-    row = score(np.full(frames.depth_m.shape, best.depth_m(), np.float32), frames)
-    return Row('best constant (chosen on these frames)', row)
-
-
-def _counts(gt: NDArray[Any]) -> NDArray[np.bool_]:
-    target = gt.astype(np.float32)
-    return valid_pixels(target, min_depth_m=MIN_DEPTH_M, depth_cap_m=DEPTH_CAP_M)
-
-
-def _everywhere(depth_m: Depth, shape: tuple[int, ...]) -> NDArray[np.float32]:
-    return np.broadcast_to(depth_m, shape)
 
 
 def _patches(maps: NDArray[Any], patch: tuple[int, int]) -> NDArray[Any]:
