@@ -19,9 +19,7 @@ from clip_depth_ros.cli.flags import add_setting_flags, given_settings
 from clip_depth_ros.settings.evaluation import EvaluateSettings
 
 if TYPE_CHECKING:
-    from clip_depth_ros.evaluation.results.result import Result
-
-    Entry = tuple[str, Result, str]
+    from clip_depth_ros.evaluation.compare.paired import Contender
 
 _OF_BOOTSTRAP: Final = ('bootstrap_samples', 'bootstrap_block', 'seed')
 
@@ -47,8 +45,8 @@ def run(args: argparse.Namespace) -> int:
     import json
 
     from clip_depth_ros.core.files import atomic_write_bytes, check_free
-    from clip_depth_ros.evaluation.compare.compare import compare
-    from clip_depth_ros.evaluation.compare.compare_text import (
+    from clip_depth_ros.evaluation.compare.paired import compare
+    from clip_depth_ros.evaluation.compare.text import (
         comparison_json,
         comparison_markdown,
         comparison_text,
@@ -57,7 +55,7 @@ def run(args: argparse.Namespace) -> int:
 
     check_free([path for path in (args.json, args.markdown) if path], force=args.force)
     comparison = compare(
-        _entries(args.results),
+        *_contenders(args.results),
         resampling=Resampling(*_resampling(args)),
         allow_different=args.allow_different,
     )
@@ -70,26 +68,27 @@ def run(args: argparse.Namespace) -> int:
 
 
 def _resampling(args: argparse.Namespace) -> list[int]:
-    """Give samples, block and seed; what is not given is as for ``clip-depth evaluate``."""
+    """Return samples, block and seed; what is not given is as for ``clip-depth evaluate``."""
     given = given_settings(args, EvaluateSettings)
     return [
         given.get(name, EvaluateSettings.model_fields[name].default) for name in _OF_BOOTSTRAP
     ]
 
 
-def _entries(texts: list[str]) -> list[Entry]:
-    """Give label, result and predictor of each side."""
-    entries = [_named(text) for text in texts]
-    if len(entries) > 1:
-        return entries
-    [(_, result, first)] = entries
-    others = (name for name in result.predictors if name != first)
-    return [(name, result, name) for name in (first, *others)]
+def _contenders(texts: list[str]) -> list[Contender]:
+    """Return who is compared; of a single file, its other predictors with the first."""
+    contenders = [_read(text) for text in texts]
+    if len(contenders) > 1:
+        return contenders
+    [one] = contenders
+    others = (name for name in one.result.predictors if name != one.predictor)
+    return [one._replace(label=name, predictor=name) for name in (one.predictor, *others)]
 
 
-def _named(text: str) -> Entry:
+def _read(text: str) -> Contender:
     """Read FILE or FILE:NAME; both parts may hold colons."""
     from clip_depth_ros.errors import ConfigError
+    from clip_depth_ros.evaluation.compare.paired import Contender
     from clip_depth_ros.evaluation.results.files import read_result
 
     path, name = _split(text)
@@ -99,11 +98,11 @@ def _named(text: str) -> Entry:
         raise ConfigError(
             f'{str(path)!r} has no predictor {name!r}; it has {[*result.predictors]}'
         )
-    return f'{path}: {name}', result, name
+    return Contender(f'{path}: {name}', result, name)
 
 
 def _split(text: str) -> tuple[Path, str]:
-    """Give file and name: the file is the longest part before a colon that is one."""
+    """Return file and name: the file is the longest part before a colon that is one."""
     parts = text.split(':')
     for n_parts in range(len(parts), 0, -1):
         path = Path(':'.join(parts[:n_parts]))

@@ -6,18 +6,20 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
+from itertools import starmap
 import json
 import math
 
 from clip_depth_ros.errors import ConfigError, DataError
-from clip_depth_ros.evaluation.compare.compare import compare, Comparison, Difference
-from clip_depth_ros.evaluation.compare.compare_text import (
+from clip_depth_ros.evaluation.compare.paired import compare, Comparison, Contender, Difference
+from clip_depth_ros.evaluation.compare.text import (
     comparison_json,
     comparison_markdown,
     comparison_text,
 )
 from clip_depth_ros.evaluation.results.result import FrameTable, PredictorResult, Result
 from clip_depth_ros.evaluation.score.intervals import Resampling
+from made_up_results import drive_result
 import numpy as np
 import pytest
 
@@ -48,7 +50,7 @@ def result(
 
 def compared(a: Result, b: Result, **changes) -> Comparison:
     entries = [('a.json', a, 'ours'), ('b.json', b, 'ours')]
-    return compare(entries, **{'resampling': Resampling(500), **changes})
+    return compare(*starmap(Contender, entries), **{'resampling': Resampling(500), **changes})
 
 
 def difference(a: Sequence[float], b: Sequence[float], name: str = ABS_REL) -> Difference:
@@ -153,8 +155,8 @@ def test_only_values_that_both_have_are_compared():
 
 
 def test_the_first_is_compared_with_each_other_one():
-    entries = [(name, result(none__abs_rel=[0.1, 0.2]), 'ours') for name in 'abc']
-    pairs = compare(entries, resampling=Resampling(100)).pairs
+    entries = [Contender(name, result(none__abs_rel=[0.1, 0.2]), 'ours') for name in 'abc']
+    pairs = compare(*entries, resampling=Resampling(100)).pairs
     assert [(pair.a, pair.b) for pair in pairs] == [('a', 'b'), ('a', 'c')]
 
 
@@ -175,18 +177,30 @@ def test_different_protocols_are_refused_unless_that_is_asked_for():
 
 def test_a_predictor_that_is_not_there_is_named_with_those_that_are():
     with pytest.raises(ConfigError, match=r"a.json has no predictor 'theirs'; it has ours"):
-        compare([('a.json', result(coverage=[1.0]), 'theirs')] * 2, resampling=Resampling())
+        compare(*[Contender('a.json', result(coverage=[1.0]), 'theirs')] * 2)
 
 
 def test_a_result_without_predictors_says_so():
     nothing = replace(result(coverage=[1.0]), predictors={})
     with pytest.raises(ConfigError, match=r'a.json has no predictors'):
-        compare([('a.json', nothing, '')] * 2, resampling=Resampling())
+        compare(*[Contender('a.json', nothing, '')] * 2)
+
+
+def test_a_result_stands_for_its_first_predictor():
+    a, b = result(none__abs_rel=[0.1, 0.2]), result(none__abs_rel=[0.2, 0.2])
+    pair = compare(a, b).pairs[0]
+    assert (pair.a, pair.b) == ('ours', 'ours')
+    assert pair.differences == compared(a, b, resampling=Resampling()).pairs[0].differences
+
+
+def test_of_one_result_all_others_are_compared_with_the_first():
+    pairs = compare(drive_result()).pairs
+    assert [(pair.a, pair.b) for pair in pairs] == [('ours', 'constant'), ('ours', 'random')]
 
 
 def test_one_is_not_enough():
     with pytest.raises(ConfigError, match='two or more are needed to compare, got 1'):
-        compare([('a', result(coverage=[1.0]), 'ours')], resampling=Resampling())
+        compare(Contender('a', result(coverage=[1.0]), 'ours'))
 
 
 @pytest.mark.parametrize(('a', 'b', 'warning'), [

@@ -19,9 +19,10 @@ from concurrent.futures import Future
 from contextlib import closing
 from dataclasses import dataclass, field, replace
 from functools import partial
+from pathlib import Path
 from typing import Any
 
-from clip_depth_ros.errors import DataError
+from clip_depth_ros.errors import ConfigError, DataError
 from clip_depth_ros.evaluation.results.result import Result
 from clip_depth_ros.evaluation.run.answers import Answers, ImageAnswers
 from clip_depth_ros.evaluation.run.collect import collect
@@ -41,7 +42,9 @@ from clip_depth_ros.evaluation.score.protocols import (
     load_protocol,
     protocol_title,
 )
+from clip_depth_ros.settings.evaluation import SourceSettings
 from clip_depth_ros.settings.installation import versions
+from clip_depth_ros.sources.evaluation_sources import EvaluationFrames, open_for_evaluation
 from clip_depth_ros.sources.samples import DepthSample, SampleSource
 from clip_depth_ros.types import DepthPredictor
 
@@ -121,6 +124,41 @@ class Evaluation:
         )
 
 
+def open_source(
+    *sources: str | Path, protocol: EvaluationProtocol | str = 'plain', **settings: Any
+) -> EvaluationFrames:
+    """
+    Open frames with known depth.
+
+    Parameters
+    ----------
+    sources : str or Path
+        Recordings, folders, a labelled NYU .mat, or seeds of the rendered drive, such as
+        ``1000000-1000003``: one or more of one kind.
+    protocol : EvaluationProtocol or str
+        By which protocol they will be evaluated: it says how LiDAR points become depth, which
+        only those of monodepth2 do in another way.
+    settings : optional
+        Any of :class:`SourceSettings`: which frames, and what is true.
+
+    Raises
+    ------
+    ConfigError
+        If a setting or the protocol is unknown, or a setting is missing.
+    DataError
+        If a source is not there, or cannot be read.
+
+    """
+    rules = load_protocol(protocol) if isinstance(protocol, str) else protocol
+    chosen: SourceSettings = SourceSettings.from_mapping(settings)
+    return open_for_evaluation(
+        [str(source) for source in sources],
+        chosen,
+        lidar_value=rules.lidar_value,
+        lidar_pixel=rules.lidar_pixel,
+    )
+
+
 def evaluate(
     source: SampleSource,
     predictors: Mapping[str, DepthPredictor | Answers],
@@ -158,7 +196,7 @@ def evaluate(
     Raises
     ------
     ConfigError
-        If there is no such protocol.
+        If there is no such protocol, or the source was opened for another one.
     ClipDepthError
         Whatever a predictor raises but DataError: what that says of a frame or an answer is a
         problem of the frame, and named in the result.
@@ -167,6 +205,7 @@ def evaluate(
     if isinstance(protocol, str):
         usual = str(getattr(source, 'default_protocol', 'plain'))
         protocol = load_protocol(usual if protocol == 'auto' else protocol)
+    _check_lidar(source, protocol)
     evaluation = Evaluation(
         source=source,
         answers={
@@ -223,6 +262,20 @@ def scored_frames(
                 yield from comparing.popleft().result()
         while comparing:
             yield from comparing.popleft().result()
+
+
+def _check_lidar(source: SampleSource, protocol: EvaluationProtocol) -> None:
+    """Refuse truth that is not what the protocol says it is: no caption would be right."""
+    described = source.describe()
+    for rule, usual in (('lidar_value', 'z'), ('lidar_pixel', 'nearest')):
+        is_lidar = _gt_kind(source) == 'raw-lidar'
+        there = {value or usual for key, value in described.items() if key.endswith(rule)}
+        if is_lidar and {getattr(protocol, rule)} != (there or {usual}):
+            raise ConfigError(
+                f'protocol {protocol.name!r} has {rule}={getattr(protocol, rule)}, and '
+                f'{source.name} was opened with {", ".join(there) or usual}: open it for this '
+                'protocol (open_source(..., protocol=...))'
+            )
 
 
 def _counted(

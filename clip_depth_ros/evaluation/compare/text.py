@@ -9,7 +9,7 @@ from dataclasses import asdict
 import textwrap
 from typing import Any, Final
 
-from clip_depth_ros.evaluation.compare.compare import Comparison, Difference, Pair
+from clip_depth_ros.evaluation.compare.paired import Comparison, Difference, Pair
 from clip_depth_ros.evaluation.results.files import plain
 from clip_depth_ros.evaluation.results.tables import (
     Cell,

@@ -133,9 +133,8 @@ class Comparison:
 
 
 def compare(
-    contenders: Sequence[tuple[str, Result, str]],
-    *,
-    resampling: Resampling,
+    *contenders: Result | Contender,
+    resampling: Resampling | None = None,
     allow_different: bool = False,
 ) -> Comparison:
     """
@@ -143,12 +142,13 @@ def compare(
 
     Parameters
     ----------
-    contenders : sequence of (label, Result, predictor)
-        Two or more.
-    resampling : Resampling
+    contenders : Result or Contender
+        Two or more; a result stands for the first of its predictors. Of a single result, all
+        other predictors are compared with the first.
+    resampling : Resampling, optional
         How frames are drawn for the intervals.
     allow_different : bool
-        Compare numbers of different protocols all the same, with a warning.
+        Compare numbers of different protocols nevertheless, with a warning.
 
     Raises
     ------
@@ -158,9 +158,9 @@ def compare(
         If two have no frame in common.
 
     """
-    if len(contenders) < 2:
-        raise ConfigError(f'two or more are needed to compare, got {len(contenders)}')
-    first, *others = (Contender(*each) for each in contenders)
+    first, *others = _named(contenders)
+    if not others:
+        raise ConfigError('two or more are needed to compare, got 1')
     for each in (first, *others):
         if not each.result.predictors:
             raise ConfigError(f'{each.label} has no predictors: name the result of an evaluation')
@@ -169,19 +169,35 @@ def compare(
                 f'{each.label} has no predictor {each.predictor!r}; it has '
                 f'{", ".join(each.result.predictors)}'
             )
+    drawn = resampling or Resampling()
     return Comparison(
         title=first.result.title,
-        resampling=resampling,
-        pairs=[_pair(first, other, resampling, allow_different) for other in others],
+        resampling=drawn,
+        pairs=[_pair(first, other, drawn, allow_different) for other in others],
     )
+
+
+def _named(contenders: Sequence[Result | Contender]) -> list[Contender]:
+    """Return who is compared, in order."""
+    if len(contenders) == 1 and isinstance(contenders[0], Result):
+        [result] = contenders
+        return [Contender(name, result, name) for name in result.predictors]
+    return [*map(_contender, contenders)]
+
+
+def _contender(of: Result | Contender) -> Contender:
+    if isinstance(of, Contender):
+        return of
+    first = next(iter(of.predictors), '')
+    return Contender(first, of, first)
 
 
 def _pair(a: Contender, b: Contender, resampling: Resampling, allow_different: bool) -> Pair:
     if a.result.title != b.result.title and not allow_different:
         raise ConfigError(
             f'numbers of different protocols do not compare: {a.label} is {a.result.title!r}, '
-            f'{b.label} is {b.result.title!r}; evaluate both by one protocol, or compare them all '
-            'the same with --allow-different'
+            f'{b.label} is {b.result.title!r}; evaluate both by one protocol, or compare them '
+            'nevertheless with --allow-different'
         )
     shared = _shared_frames(a, b)
     rows_a, rows_b = shared.rows_a, shared.rows_b
@@ -206,7 +222,7 @@ def _pair(a: Contender, b: Contender, resampling: Resampling, allow_different: b
 
 
 def _is_answered(names: Sequence[str], columns: Columns) -> NDArray[np.bool_]:
-    """Say for which frames there is more than the coverage, which is 0 without an answer."""
+    """Return for which frames there is more than the coverage, which is 0 without an answer."""
     kept = [column for column, name in enumerate(names) if name != 'coverage']
     return np.asarray(np.isfinite(columns[:, kept]).any(axis=1) | (not kept))
 
@@ -225,7 +241,7 @@ def _values(of: Contender) -> Mapping[str, Sequence[float]]:
 
 
 def _shared_frames(a: Contender, b: Contender) -> SharedFrames:
-    """Give the frames that both have; refuse if there are none."""
+    """Return the frames that both have; refuse if there are none."""
     shared = shared_frames(a.result.frames, b.result.frames)
     if not len(shared.rows_a):
         raise DataError(
@@ -266,7 +282,7 @@ def _differences(
 
 
 def _verdict(name: str, difference: Estimate) -> Verdict:
-    """Say who is better, as far as the interval tells."""
+    """Return who is better, as far as the interval tells."""
     if math.isnan(difference.low):
         return 'too few frames to tell'
     if difference.low > 0:
