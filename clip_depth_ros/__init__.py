@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from clip_depth_ros.evaluation.results.files import read_result, write_result
     from clip_depth_ros.evaluation.results.result import Result
     from clip_depth_ros.evaluation.results.text import summary_text
+    from clip_depth_ros.evaluation.run.answers import folder_answers, topic_answers
     from clip_depth_ros.evaluation.run.evaluate import evaluate, open_source
     from clip_depth_ros.evaluation.score.protocols import load_protocol
     from clip_depth_ros.predictor.build import build_predictor
@@ -27,8 +28,8 @@ __version__ = '0.1.0'
 
 __all__ = [
     'BagReader', 'build_predictor', 'compare', 'comparison_text', 'DepthMap', 'evaluate',
-    'Intrinsics', 'load_protocol', 'open_source', 'PredictorSettings', 'read_result', 'Result',
-    'summary_text', 'write_result',
+    'folder_answers', 'Intrinsics', 'load_protocol', 'open_source', 'PredictorSettings',
+    'read_result', 'Result', 'summary_text', 'topic_answers', 'write_result',
 ]
 
 _ROOMS = {
@@ -38,6 +39,7 @@ _ROOMS = {
     'comparison_text': 'evaluation.compare.text',
     'DepthMap': 'types',
     'evaluate': 'evaluation.run.evaluate',
+    'folder_answers': 'evaluation.run.answers',
     'Intrinsics': 'types',
     'load_protocol': 'evaluation.score.protocols',
     'open_source': 'evaluation.run.evaluate',
@@ -45,6 +47,7 @@ _ROOMS = {
     'read_result': 'evaluation.results.files',
     'Result': 'evaluation.results.result',
     'summary_text': 'evaluation.results.text',
+    'topic_answers': 'evaluation.run.answers',
     'write_result': 'evaluation.results.files',
 }
 """Where each name is defined."""

@@ -7,11 +7,15 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Final
 
 from clip_depth_ros.errors import ConfigError, WeightsError
-from clip_depth_ros.evaluation.run.answers import Answers, ImageAnswers, RecordedAnswers
+from clip_depth_ros.evaluation.run.answers import (
+    Answers,
+    folder_answers,
+    ImageAnswers,
+    topic_answers,
+)
 from clip_depth_ros.evaluation.run.baselines import (
     Constant,
     fit_constant,
@@ -23,8 +27,6 @@ from clip_depth_ros.predictor.build import build_predictor, choose_method
 from clip_depth_ros.settings.evaluation import EvaluateSettings
 from clip_depth_ros.settings.predictor import PredictorSettings
 from clip_depth_ros.sources.evaluation_sources import EvaluationFrames, open_for_evaluation
-from clip_depth_ros.sources.predicted_files import PredictedFiles
-from clip_depth_ros.sources.recorded_depth import RecordedDepth
 from clip_depth_ros.types import DepthPredictor
 
 
@@ -109,39 +111,18 @@ def _built(settings: PredictorSettings, previous: DepthPredictor | None) -> Dept
 
 
 def _topics(evaluated: Evaluated, _: Mapping[str, Answers]) -> _Named:
-    _check_no_flip(evaluated.protocol)
-    recordings, settings = evaluated.frames.recordings, evaluated.settings
-    if not recordings:
-        raise ConfigError(
-            f'pred_topic needs recordings, the source is of kind {evaluated.frames.kind!r}: name '
-            'recordings, or use pred_dir'
-        )
-    described = evaluated.frames.describe()
-    truths = {value for key, value in described.items() if key.endswith('depth_topic')}
+    settings = evaluated.settings
     for topic in settings.pred_topic:
-        if topic in truths:
-            raise ConfigError(
-                f'pred_topic {topic!r} is what is taken for the truth, too: name the true depth '
-                'with depth_topic, lidar_topic or gt_dir'
-            )
-        lookup = RecordedDepth(recordings, topic, settings.sync_tolerance_s)
-        yield topic, RecordedAnswers(lookup, evaluated.protocol)
+        yield topic, topic_answers(
+            evaluated.frames, topic, evaluated.protocol, settings.sync_tolerance_s
+        )
 
 
 def _folders(evaluated: Evaluated, _: Mapping[str, Answers]) -> _Named:
-    _check_no_flip(evaluated.protocol)
     settings = evaluated.settings
     for folder in settings.pred_dir:
-        path = Path(folder).expanduser()
-        lookup = PredictedFiles(path, settings.pred_per_metre, evaluated.frames.names)
-        yield folder, RecordedAnswers(lookup, evaluated.protocol)
-
-
-def _check_no_flip(protocol: EvaluationProtocol) -> None:
-    if protocol.flip != 'none':
-        raise ConfigError(
-            f'protocol {protocol.name!r} averages over left-right flips, which needs the '
-            'predictor itself, not what it has predicted before: --override flip=none'
+        yield folder, folder_answers(
+            evaluated.frames, folder, evaluated.protocol, settings.pred_per_metre
         )
 
 

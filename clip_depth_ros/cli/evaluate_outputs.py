@@ -86,7 +86,7 @@ def _picture(
 
 
 def _range_m(pictures: Sequence[ReportFrame], evaluated: Evaluated) -> tuple[float, float]:
-    """Give the ends of the colours: nearly all of the truth that is shown lies between."""
+    """Return the ends of the colours: nearly all of the truth that is shown lies between."""
     known = [p.gt_m[np.isfinite(p.gt_m)] for p in pictures]
     depths_m = np.concatenate([*known, np.empty(0, np.float32)])
     if not depths_m.size:

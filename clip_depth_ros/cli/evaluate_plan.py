@@ -28,7 +28,7 @@ Outputs = Mapping[str, list[Path]]
 
 
 def output_files(args: argparse.Namespace) -> Outputs:
-    """Give the files that are to be written."""
+    """Return the files that are to be written."""
     copies = {kind: getattr(args, kind) for kind in FILES}
     return {
         kind: [args.out / name, *([copies[kind]] if copies[kind] else [])]
@@ -118,7 +118,7 @@ def open_evaluated(args: argparse.Namespace) -> Evaluated:
 
 
 def _predictor_settings(args: argparse.Namespace) -> PredictorSettings:
-    """Give the settings of this package's predictor: file, then flags."""
+    """Return the settings of this package's predictor: file, then flags."""
     file = read_parameters(args.params_file) if args.params_file else {}
     NodeSettings.check_each(file)  # a parameter file holds the node's own settings, too
     settings: PredictorSettings = PredictorSettings.from_mapping({
@@ -129,7 +129,7 @@ def _predictor_settings(args: argparse.Namespace) -> PredictorSettings:
 
 
 def _overrides(texts: list[str]) -> dict[str, Any]:
-    """Give choices of the protocol by name; its settings make numbers of the texts."""
+    """Return choices of the protocol by name; its settings make numbers of the texts."""
     pairs = [text.partition('=') for text in texts]
     for text, (name, equals, value) in zip(texts, pairs, strict=True):
         if not (name and equals and value):

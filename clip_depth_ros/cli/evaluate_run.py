@@ -111,7 +111,7 @@ def _saying_how_to_go_on() -> Iterator[None]:
 
 
 def _say_waiting() -> Callable[[int, int], None]:
-    """Give what says, once, that other processes are still at work."""
+    """Return what says, once, that other processes are still at work."""
     said: list[int] = []
 
     def say(done: int, total: int) -> None:

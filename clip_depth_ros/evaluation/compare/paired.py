@@ -179,9 +179,8 @@ def compare(
 
 def _named(contenders: Sequence[Result | Contender]) -> list[Contender]:
     """Return who is compared, in order."""
-    if len(contenders) == 1 and isinstance(contenders[0], Result):
-        [result] = contenders
-        return [Contender(name, result, name) for name in result.predictors]
+    if len(contenders) == 1 and isinstance(only := contenders[0], Result):
+        return [Contender(name, only, name) for name in only.predictors]
     return [*map(_contender, contenders)]
 
 

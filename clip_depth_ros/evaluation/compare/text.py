@@ -38,7 +38,7 @@ _DECIMALS: Final[Mapping[str, int]] = {'sq_rel': 3, 'rmse': 3, 'silog': 2}
 
 
 def comparison_text(comparison: Comparison) -> str:
-    """Give a comparison for a terminal."""
+    """Return a comparison for a terminal."""
     blocks = [textwrap.fill(comparison.title, _WIDTH)]
     for pair in comparison.pairs:
         blocks.append('\n'.join(_heading(pair)))
@@ -47,7 +47,7 @@ def comparison_text(comparison: Comparison) -> str:
 
 
 def comparison_markdown(comparison: Comparison) -> str:
-    """Give a comparison as Markdown."""
+    """Return a comparison as Markdown."""
     blocks = [f'# {comparison.title}']
     for pair in comparison.pairs:
         blocks.append('\n'.join(f'- {line}' for line in _heading(pair)))
@@ -56,12 +56,12 @@ def comparison_markdown(comparison: Comparison) -> str:
 
 
 def comparison_json(comparison: Comparison) -> dict[str, Any]:
-    """Give a comparison as plain values; NaN is None."""
+    """Return a comparison as plain values; NaN is None."""
     return {'format': FORMAT, **plain(asdict(comparison))}
 
 
 def comparison_tables(pair: Pair) -> list[Table]:
-    """Give a table for each alignment, and one for what needs none."""
+    """Return a table for each alignment, and one for what needs none."""
     rows: dict[str, list[Row]] = {group: [] for group in _TITLES}
     for difference in pair.differences:
         group, _, metric = difference.name.rpartition('/')

@@ -35,7 +35,7 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator, ValidationEr
 
 
 def plain(value: Any) -> Any:
-    """Give mappings, sequences and numbers, also numpy's, as JSON can have them."""
+    """Return mappings, sequences and numbers, also numpy's, as JSON can have them."""
     if isinstance(value, (float, np.floating)):
         number = float(value)
         return number if math.isfinite(number) else None
@@ -47,7 +47,7 @@ def plain(value: Any) -> Any:
 
 
 def float_or_nan(value: float | None) -> float:
-    """Give back the number that :func:`plain` made null, as NaN."""
+    """Return back the number that :func:`plain` made null, as NaN."""
     return math.nan if value is None else float(value)
 
 
@@ -159,7 +159,7 @@ class _File(_Strict):
 
 
 def _reason(error: ValidationError) -> str:
-    """Say what is wrong with a file: the first of all that is."""
+    """Return what is wrong with a file: the first of all faults."""
     first = error.errors(include_url=False)[0]
     if first['type'] == 'json_invalid':
         return f'it is no JSON ({first["msg"]})'
@@ -245,7 +245,7 @@ def _predictor_result(of: _Predictor) -> PredictorResult:
 
 
 def _text(value: Any, margin: str = '\n') -> Iterator[str]:
-    """Give JSON with a line for each entry of a mapping, however long a list is."""
+    """Yield JSON with a line for each entry of a mapping, however long a list is."""
     if not isinstance(value, dict) or not value:
         yield json.dumps(plain(value), allow_nan=False)
         return
@@ -269,7 +269,7 @@ _COLUMNS: Final = ('index', 'recording', 'name', 'stamp_ns', 'predictor')
 
 def frames_csv(result: Result) -> Iterator[str]:
     """
-    Give the lines of a CSV file, each with its end.
+    Yield the lines of a CSV file, each with its end.
 
     The first is a comment with the protocol, the second names the columns: which frame, whose
     answer, then every value that any predictor has. What is not known is empty.

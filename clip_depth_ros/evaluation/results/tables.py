@@ -108,19 +108,19 @@ class Table:
     note: str = ''
 
     def groups(self) -> list[tuple[str, int]]:
-        """Give the groups with the number of their columns, in order; nothing if none is named."""
+        """Return the groups with the number of their columns, in order; empty if unnamed."""
         names = (group for group, _ in self.columns)
         spans = [(group, len([*members])) for group, members in groupby(names)]
         return spans if any(group for group, _ in spans) else []
 
 
 def summary_tables(result: Result) -> list[Table]:
-    """Give all tables of a result, in their order."""
+    """Return all tables of a result, in their order."""
     return [*metric_tables(result), behaviour_table(result), *part_tables(result).values()]
 
 
 def metric_tables(result: Result) -> list[Table]:
-    """Give all metrics for each alignment that was computed, the protocol's own first."""
+    """Return all metrics for each alignment that was computed, the protocol's own first."""
     own = own_alignment(result)
     order = [own, *(name for name in ALIGNMENTS if name != own)]
     known = {name for found in result.predictors.values() for name in found.estimates}
@@ -128,7 +128,7 @@ def metric_tables(result: Result) -> list[Table]:
 
 
 def behaviour_table(result: Result) -> Table:
-    """Give coverage, bias, scale and continuity of each predictor."""
+    """Return coverage, bias, scale and continuity of each predictor."""
     headings = (
         'frames', 'coverage', 'bias', 'scale', 'spread', 'flicker', 'roughness', 'lost edges',
     )
@@ -142,37 +142,37 @@ def behaviour_table(result: Result) -> Table:
 
 
 def part_tables(result: Result) -> dict[str, Table]:
-    """Give the tables by depth range, region and class that there are, by ``PARTS``' keys."""
+    """Return the tables by depth range, region and class that there are, by ``PARTS``' keys."""
     tables = {kind: _part_table(result, kind) for kind in PARTS}
     return {kind: table for kind, table in tables.items() if table.rows}
 
 
 def own_alignment(result: Result) -> str:
-    """Give the alignment of the protocol: its numbers are the ones to quote."""
+    """Return the alignment of the protocol: its numbers are the ones to quote."""
     return result.protocol.get('alignment', 'none')
 
 
 def part_names(result: Result, kind: str) -> list[str]:
-    """Give the parts of a kind that any predictor has, such as ``depth 0-10 m``; in order."""
+    """Return the parts of a kind that any predictor has, such as ``depth 0-10 m``; in order."""
     names = (name for found in result.predictors.values() for name in found.estimates)
     groups = dict.fromkeys(name.rpartition('/')[0] for name in names)
     return [group for group in groups if group.startswith(f'{kind} ')]
 
 
 def is_baseline(result: Result, name: str) -> bool:
-    """Say whether a predictor is there to compare with; the first one never is."""
+    """Return whether a predictor is there to compare with; the first one never is."""
     return name in BASELINES and name != next(iter(result.predictors))
 
 
 def number(value: float) -> str:
-    """Give a metric as the field prints it: three decimals, fewer from 100 on."""
+    """Return a metric as the field prints it: three decimals, fewer from 100 on."""
     if not math.isfinite(value):
         return UNKNOWN
     return f'{value:.3f}' if abs(value) < 100 else f'{value:.1f}'
 
 
 def estimate_cell(estimate: Estimate | None, *, has_interval: bool = False) -> Cell:
-    """Give a mean, with its interval if that is wanted and known."""
+    """Return a mean, with its interval if that is wanted and known."""
     if estimate is None:
         return Cell(UNKNOWN)
     is_known = math.isfinite(estimate.low) and math.isfinite(estimate.high)
@@ -211,7 +211,7 @@ def _behaviour_cells(found: PredictorResult, alignment: str) -> list[Cell]:
 
 
 def _bias_cell(estimate: Estimate | None) -> Cell:
-    """Give the typical relative error in percent, signed."""
+    """Return the typical relative error in percent, signed."""
     if estimate is None or not math.isfinite(estimate.mean):
         return Cell(UNKNOWN)
     return Cell(f'{100 * math.expm1(estimate.mean):+.1f} %')
@@ -227,7 +227,7 @@ def _predictor_rows(
 
 
 def _part_table(result: Result, kind: str) -> Table:
-    """Give a row for each part, with columns for each predictor."""
+    """Return a row for each part, with columns for each predictor."""
     headings = [(name, METRIC_TITLES[metric]) for name in result.predictors for metric in _OF_PART]
     return Table(
         title=PARTS[kind],

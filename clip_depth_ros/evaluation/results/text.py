@@ -20,7 +20,7 @@ _UNITS: Final = (0.02, 50.0)
 
 
 def summary_text(result: Result) -> str:
-    """Give a result for a terminal, at most 100 columns wide where its names allow that."""
+    """Return a result for a terminal, at most 100 columns wide where its names allow that."""
     blocks = [
         '\n'.join(textwrap.fill(line, _WIDTH) for line in heading_lines(result)),
         *('\n'.join(table_lines(table)) for table in summary_tables(result)),
@@ -30,7 +30,7 @@ def summary_text(result: Result) -> str:
 
 
 def summary_markdown(result: Result) -> str:
-    """Give a result as Markdown, the same tables with the protocol as heading."""
+    """Return a result as Markdown, the same tables with the protocol as heading."""
     title, *lines = map(_escaped, heading_lines(result))
     blocks = [f'# {title}', *lines, *(table_markdown(table) for table in summary_tables(result))]
     if result.problems:
@@ -40,7 +40,7 @@ def summary_markdown(result: Result) -> str:
 
 
 def heading_lines(result: Result) -> list[str]:
-    """Give the protocol, what must be said of the frames, and how many the numbers are of."""
+    """Return the protocol, what must be said of the frames, and how many the numbers are of."""
     notes = result.source.get('notes', '').split('; ')
     n_used = max((found.n_frames for found in result.predictors.values()), default=0)
     return [
@@ -51,7 +51,7 @@ def heading_lines(result: Result) -> list[str]:
 
 
 def _predictor_notes(result: Result, n_used: int) -> Iterator[str]:
-    """Say whose numbers are of fewer frames, or in another unit by the looks of it."""
+    """Yield whose numbers are of fewer frames, or seem to be in another unit."""
     for name, found in result.predictors.items():
         if found.n_frames < n_used:
             yield f'{name} has answered {found.n_frames} of {n_used} frames'
@@ -62,7 +62,7 @@ def _predictor_notes(result: Result, n_used: int) -> Iterator[str]:
 
 
 def problem_lines(problems: Sequence[Problem]) -> list[str]:
-    """Give a heading and the first problems."""
+    """Return a heading and the first problems."""
     more = len(problems) - _N_PROBLEMS
     return [
         f'Not used ({len(problems)}):',
@@ -72,7 +72,7 @@ def problem_lines(problems: Sequence[Problem]) -> list[str]:
 
 
 def aligned(rows: Sequence[Sequence[str]], gap: str = _INDENT) -> list[str]:
-    """Give rows of texts as lines: the first column to the left, the others to the right."""
+    """Return rows of texts as lines: the first column to the left, the others to the right."""
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
     return [
         gap.join([
@@ -84,7 +84,7 @@ def aligned(rows: Sequence[Sequence[str]], gap: str = _INDENT) -> list[str]:
 
 
 def table_lines(table: Table) -> list[str]:
-    """Give a table as lines of plain text: intervals below their numbers, groups above."""
+    """Return a table as lines of plain text: intervals below their numbers, groups above."""
     rows = [['', *(heading for _, heading in table.columns)]]
     for row in table.rows:
         rows.extend(_text_rows(row))
@@ -102,14 +102,14 @@ def _is_too_wide(lines: Sequence[str]) -> bool:
 
 
 def _text_rows(row: Row) -> Iterator[list[str]]:
-    """Give the numbers, and below them the intervals if there are any."""
+    """Yield the numbers, and below them the intervals if there are any."""
     yield [row.name, *(cell.text for cell in row.cells)]
     if any(cell.interval for cell in row.cells):
         yield ['', *(cell.interval for cell in row.cells)]
 
 
 def _group_line(table: Table, rows: Sequence[Sequence[str]], gap: str) -> list[str]:
-    """Give the names of the groups over their columns, if there are groups."""
+    """Return the names of the groups over their columns, if there are groups."""
     name_width, *widths = (max(map(len, column)) + len(gap) for column in zip(*rows, strict=True))
     line, place = ' ' * (name_width - len(gap)), 0
     for group, span in table.groups():
@@ -120,7 +120,7 @@ def _group_line(table: Table, rows: Sequence[Sequence[str]], gap: str) -> list[s
 
 
 def table_markdown(table: Table) -> str:
-    """Give a table as Markdown."""
+    """Return a table as Markdown."""
     headings = [f'{group} {heading}'.strip() for group, heading in table.columns]
     lines = [
         f'## {_escaped(table.title)}',
@@ -137,7 +137,7 @@ def _markdown_row(cells: Sequence[str]) -> str:
 
 
 def _escaped(text: str) -> str:
-    """Give a text that Markdown shows as it is, on one line."""
+    """Return a text that Markdown shows as it is, on one line."""
     return _one_line(text).replace('\\', '\\\\').replace('|', '\\|').replace('<', '&lt;')
 
 

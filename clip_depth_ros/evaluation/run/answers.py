@@ -5,13 +5,17 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Any, Final, Literal, Protocol, runtime_checkable
 
 from clip_depth_ros.core.crops import KB_SIZE, WINDOWS
 from clip_depth_ros.core.image_plan import Size, Window
-from clip_depth_ros.errors import DataError, ImageError
+from clip_depth_ros.errors import ConfigError, DataError, ImageError
 from clip_depth_ros.evaluation.score.prepare import resized
 from clip_depth_ros.evaluation.score.protocols import EvaluationProtocol
+from clip_depth_ros.sources.evaluation_sources import EvaluationFrames
+from clip_depth_ros.sources.predicted_files import PredictedFiles
+from clip_depth_ros.sources.recorded_depth import RecordedDepth
 from clip_depth_ros.sources.samples import DepthSample
 from clip_depth_ros.types import Depth, DepthMap, DepthPredictor, Rgb
 import numpy as np
@@ -26,15 +30,15 @@ class Answers(Protocol):
     """Gives depth for frames; one thread at a time asks."""
 
     def answer(self, samples: Sequence[DepthSample]) -> Sequence[DepthMap | DataError]:
-        """Give the depth of each frame, of any size; an error, not raised, where there is none."""
+        """Return the depth of each frame, of any size; where there is none, an error."""
         ...
 
     def describe(self) -> Mapping[str, str]:
-        """Give what a report should say of it: method, weights, hash, device, topic."""
+        """Return what a report should say of it: method, weights, hash, device, topic."""
         ...
 
     def close(self) -> None:
-        """Give memory and files back."""
+        """Free memory and files."""
         ...
 
 
@@ -55,7 +59,7 @@ class ImageAnswers:
         self.predictor, self._protocol = predictor, protocol
 
     def answer(self, samples: Sequence[DepthSample]) -> Sequence[DepthMap | DataError]:
-        """Give the depth of each image; what lies outside of ``input_crop`` is unknown."""
+        """Return the depth of each image; what lies outside of ``input_crop`` is unknown."""
         try:
             return self._answer(samples)
         except DataError as error:
@@ -63,7 +67,7 @@ class ImageAnswers:
             return [error] if len(samples) == 1 else [self.answer([s])[0] for s in samples]
 
     def describe(self) -> Mapping[str, str]:
-        """Give what the predictor says of itself."""
+        """Return what the predictor says of itself."""
         return self.predictor.describe()
 
     def close(self) -> None:
@@ -91,11 +95,11 @@ class Lookup(Protocol):
     """Depth that was predicted before: in a bag, in files."""
 
     def depth_of(self, sample: DepthSample) -> DepthMap:
-        """Give what was predicted for a frame; DataError if there is nothing."""
+        """Return what was predicted for a frame; DataError if there is nothing."""
         ...
 
     def describe(self) -> Mapping[str, str]:
-        """Give where it comes from."""
+        """Return where it comes from."""
         ...
 
     def close(self) -> None:
@@ -121,11 +125,11 @@ class RecordedAnswers:
         self._lookup, self._protocol = lookup, protocol
 
     def answer(self, samples: Sequence[DepthSample]) -> Sequence[DepthMap | DataError]:
-        """Give what was predicted for each frame."""
+        """Return what was predicted for each frame."""
         return [self._one(sample) for sample in samples]
 
     def describe(self) -> Mapping[str, str]:
-        """Give where it comes from."""
+        """Return where it comes from."""
         return self._lookup.describe()
 
     def close(self) -> None:
@@ -152,9 +156,96 @@ class RecordedAnswers:
         return answer
 
 
+def topic_answers(
+    frames: EvaluationFrames,
+    topic: str,
+    protocol: EvaluationProtocol,
+    sync_tolerance_s: float = 0.05,
+) -> RecordedAnswers:
+    """
+    Return the depth images of a topic, of the recordings that the frames are from.
+
+    Parameters
+    ----------
+    frames : EvaluationFrames
+        What is evaluated.
+    topic : str
+        Depth images that any node has published, 32FC1 metres or 16UC1 millimetres.
+    protocol : EvaluationProtocol
+        By which they are evaluated.
+    sync_tolerance_s : float
+        Largest difference of the header stamps of an image and its depth, seconds.
+
+    Raises
+    ------
+    ConfigError
+        If the frames are from no recordings, the topic is their truth, or the protocol averages
+        over flips.
+    TopicError
+        If the topic is in none of the recordings.
+
+    """
+    _check_no_flip(protocol)
+    if not frames.recordings:
+        raise ConfigError(
+            f'pred_topic needs recordings, the source is of kind {frames.kind!r}: name '
+            'recordings, or use pred_dir'
+        )
+    truths = {value for key, value in frames.describe().items() if key.endswith('depth_topic')}
+    if topic in truths:
+        raise ConfigError(
+            f'pred_topic {topic!r} is what is taken for the truth, too: name the true depth '
+            'with depth_topic, lidar_topic or gt_dir'
+        )
+    lookup = RecordedDepth(frames.recordings, topic, sync_tolerance_s)
+    return RecordedAnswers(lookup, protocol)
+
+
+def folder_answers(
+    frames: EvaluationFrames,
+    folder: str | Path,
+    protocol: EvaluationProtocol,
+    per_metre: float = 256.0,
+) -> RecordedAnswers:
+    """
+    Return depth maps from a folder.
+
+    Parameters
+    ----------
+    frames : EvaluationFrames
+        What is evaluated: files have their names, or are as many in the same order.
+    folder : str or Path
+        ``.npy`` in metres, or 16-bit PNG.
+    protocol : EvaluationProtocol
+        By which they are evaluated.
+    per_metre : float
+        What a PNG stores for each metre.
+
+    Raises
+    ------
+    ConfigError
+        If the protocol averages over flips.
+    DataError
+        If files do not belong to the frames.
+
+    """
+    _check_no_flip(protocol)
+    lookup = PredictedFiles(Path(folder).expanduser(), per_metre, frames.names)
+    return RecordedAnswers(lookup, protocol)
+
+
+def _check_no_flip(protocol: EvaluationProtocol) -> None:
+    """Refuse a protocol that averages over flips, with ConfigError."""
+    if protocol.flip != 'none':
+        raise ConfigError(
+            f'protocol {protocol.name!r} averages over left-right flips, which needs the '
+            'predictor itself, not what it has predicted before: --override flip=none'
+        )
+
+
 def input_window(size: Size, protocol: EvaluationProtocol) -> Window | None:
     """
-    Give the window of an image that a protocol shows to a predictor; None for all of it.
+    Return the window of an image that a protocol shows to a predictor; None for all of it.
 
     Raises
     ------
@@ -177,7 +268,7 @@ def _flipped(rgb: Rgb) -> Rgb:
 
 
 def _put_back(answer: DepthMap, window: Window, size: Size) -> DepthMap:
-    """Give an answer for a window as one for the whole image, unknown elsewhere."""
+    """Return an answer for a window as one for the whole image, unknown elsewhere."""
 
     def whole(values: Depth) -> Depth:
         canvas = np.full(size, np.nan, np.float32)
@@ -234,7 +325,7 @@ def flip_averaged(
 
 
 def _mean(first: Depth, second: Depth) -> Depth:
-    with np.errstate(invalid='ignore'):  # +Inf and -Inf: nobody knows
+    with np.errstate(invalid='ignore'):  # +Inf and -Inf: unknown
         return ((first + second) / 2).astype(np.float32)
 
 
@@ -248,6 +339,6 @@ def _with_ramps(first: Depth, second: Depth) -> Depth:
 
 
 def _left_ramp(width: int) -> NDArray[np.float64]:
-    """Give 1 over the first twentieth of the width, falling to 0 at its tenth."""
+    """Return 1 over the first twentieth of the width, falling to 0 at its tenth."""
     across = np.linspace(0, 1, width)
     return 1 - np.clip(_RAMP_STEEPNESS * (across - _RAMP_FROM), 0, 1)

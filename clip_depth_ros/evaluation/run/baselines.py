@@ -36,14 +36,14 @@ class Constant:
         self.depth_m = depth_m
 
     def answer(self, samples: Sequence[DepthSample]) -> list[DepthMap]:
-        """Give the constant for each frame."""
+        """Return the constant for each frame."""
         return [
             DepthMap(np.full(sample.rgb.shape[:2], self.depth_m, np.float32))
             for sample in samples
         ]
 
     def describe(self) -> Mapping[str, str]:
-        """Give the constant, and that it is no fair prediction."""
+        """Return the constant, and that it is no fair prediction."""
         return {
             'method': 'best constant: least mean abs_rel of all constants',
             'depth_m': f'{self.depth_m:.6g}',
@@ -72,11 +72,11 @@ class PixelPrior:
         self._at_size: dict[tuple[int, ...], Depth] = {}
 
     def answer(self, samples: Sequence[DepthSample]) -> list[DepthMap]:
-        """Give the prior for each frame."""
+        """Return the prior for each frame."""
         return [DepthMap(self._at(sample.rgb.shape[:2])) for sample in samples]
 
     def describe(self) -> Mapping[str, str]:
-        """Give what it was fitted on, and what it is."""
+        """Return what it was fitted on, and what it is."""
         height, width = self.prior_m.shape
         return {
             'method': 'prior: mean depth of each pixel',
@@ -112,11 +112,11 @@ class UniformRandom:
         self.min_depth_m, self.depth_cap_m, self.seed = min_depth_m, depth_cap_m, seed
 
     def answer(self, samples: Sequence[DepthSample]) -> list[DepthMap]:
-        """Give other dice for each frame."""
+        """Return other random numbers for each frame."""
         return [DepthMap(self._depth_m(sample)) for sample in samples]
 
     def describe(self) -> Mapping[str, str]:
-        """Give range and seed."""
+        """Return range and seed."""
         return {
             'method': 'uniform random depth at each pixel',
             'range_m': f'{self.min_depth_m:g} to {self.depth_cap_m:g}',
@@ -128,8 +128,8 @@ class UniformRandom:
 
     def _depth_m(self, sample: DepthSample) -> Depth:
         frame = hashlib.sha256(f'{sample.recording}\n{sample.name}'.encode()).digest()
-        dice = np.random.default_rng([self.seed, int.from_bytes(frame[:8], 'little')])
-        depth_m = dice.random(sample.rgb.shape[:2], np.float32)
+        rng = np.random.default_rng([self.seed, int.from_bytes(frame[:8], 'little')])
+        depth_m = rng.random(sample.rgb.shape[:2], np.float32)
         depth_m *= np.float32(self.depth_cap_m - self.min_depth_m)
         depth_m += np.float32(self.min_depth_m)
         return depth_m

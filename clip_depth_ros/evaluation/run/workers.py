@@ -148,7 +148,7 @@ def _serve(connection: Connection) -> None:
 
 
 def _sendable(error: Exception) -> Exception:
-    """Give an error that survives pickling."""
+    """Return an error that survives pickling."""
     try:
         pickle.loads(pickle.dumps(error))
     except Exception:
@@ -186,5 +186,5 @@ def _receive(connection: Connection) -> _Packed:
 
 
 def _unpacked(packed: _Packed) -> Any:
-    """Give back the value; its arrays may be written to if they were received."""
+    """Return back the value; its arrays may be written to if they were received."""
     return pickle.loads(packed.head, buffers=packed.arrays)

@@ -37,7 +37,7 @@ def continuity(
     log_error: Floats, log_gt: Floats, pixels: NDArray[np.intp], size: Size
 ) -> dict[str, float]:
     """
-    Give roughness and lost edges, as far as there are enough pairs.
+    Return roughness and lost edges, as far as there are enough pairs.
 
     Parameters
     ----------
@@ -68,7 +68,7 @@ def continuity(
 
 
 def _pairs(pixels: NDArray[np.intp], size: Size) -> Iterator[tuple[Numbers, Numbers]]:
-    """Give the pairs beside and below each other, as numbers of pixels, in pieces."""
+    """Yield the pairs beside and below each other, as numbers of pixels, in pieces."""
     number = np.full((size.height + 1) * size.width, -1, np.int32)
     number[pixels] = np.arange(len(pixels), dtype=np.int32)
     for block in blocks(len(pixels)):

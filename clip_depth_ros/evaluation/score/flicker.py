@@ -43,7 +43,7 @@ Places = NDArray[np.intp]
 
 
 def follows(previous: DepthSample, current: DepthSample) -> bool:
-    """Say whether a frame was taken at most 0.5 s after another one of the same recording."""
+    """Return whether a frame was taken at most 0.5 s after another one of the same recording."""
     if previous.stamp_ns is None or current.stamp_ns is None:
         return False
     is_soon = 0 < current.stamp_ns - previous.stamp_ns <= _LONGEST_NS
@@ -56,7 +56,7 @@ def flicker(
     protocol: EvaluationProtocol,
 ) -> Mapping[str, float]:
     """
-    Give how much the answer changed where nothing did.
+    Return how much the answer changed where nothing did.
 
     Parameters
     ----------
@@ -84,11 +84,10 @@ def flicker(
     same = _same_points(before, now, protocol)
     if same is None:
         return {}
-    change = np.abs(
-        _log_error(answer_now, now, same.now, protocol)
-        - _log_error(answer_before, before, same.before, protocol)
-    )
-    change = change[np.isfinite(change)]
+    error_now = _log_error(answer_now, now, same.now, protocol)
+    error_before = _log_error(answer_before, before, same.before, protocol)
+    is_number = np.isfinite(error_now) & np.isfinite(error_before)
+    change = np.abs(error_now[is_number] - error_before[is_number])
     if len(change) < _FEWEST_POINTS:
         return {}
     return {
@@ -109,7 +108,7 @@ class _SamePoints(NamedTuple):
 def _same_points(
     before: DepthSample, now: DepthSample, protocol: EvaluationProtocol
 ) -> _SamePoints | None:
-    """Give the points that stand still and are seen in both frames; None if nobody can tell."""
+    """Return the points that stand still and are seen in both frames; None if nobody can tell."""
     camera_before, camera_now = _camera(before), _camera(now)
     if camera_before is None or camera_now is None:
         return None
@@ -128,21 +127,21 @@ def _same_points(
 
 
 def _camera(sample: DepthSample) -> Intrinsics | None:
-    """Give the intrinsics of the truth; None where they are those of another size."""
+    """Return the intrinsics of the truth; None where they are those of another size."""
     camera = sample.intrinsics
     is_own = camera is not None and (camera.height, camera.width) == sample.target_m.shape
     return camera if is_own else None
 
 
 def _known_motion(before: DepthSample, now: DepthSample) -> Floats | None:
-    """Give T_before_now, which takes points of the current camera to the previous one."""
+    """Return T_before_now, which takes points of the current camera to the previous one."""
     if before.T_world_camera is None or now.T_world_camera is None:
         return None
     return np.asarray(np.linalg.solve(before.T_world_camera, now.T_world_camera), np.float64)
 
 
 def _points(depth_m: Depth, camera: Intrinsics, places: Places) -> Floats:
-    """Give the points of pixels, float64 (N, 3), in the camera's optical frame."""
+    """Return the points of pixels, float64 (N, 3), in the camera's optical frame."""
     rows, columns = np.divmod(places, depth_m.shape[1])
     z = depth_m.ravel()[places].astype(np.float64)
     return np.stack(
@@ -153,7 +152,7 @@ def _points(depth_m: Depth, camera: Intrinsics, places: Places) -> Floats:
 def _matching(
     pixels: Floats, depth_m: Floats, gt: Depth
 ) -> tuple[NDArray[np.bool_], Places]:
-    """Give which points are seen in a frame with this truth, and the places of those there."""
+    """Return which points are seen in a frame with this truth, and the places of those there."""
     height, width = gt.shape
     # NaN, behind the camera, is no place: all comparisons are false.
     columns, rows = np.floor(pixels + 0.5).T
@@ -173,7 +172,7 @@ def _matching(
 def _log_error(
     answer: DepthMap, sample: DepthSample, places: Places, protocol: EvaluationProtocol
 ) -> Floats:
-    """Give ln(pred / gt) of pixels; not finite where there is no answer."""
+    """Return ln(pred / gt) of pixels; not finite where there is no answer."""
     pred = at_size(answer, Size(*sample.target_m.shape), protocol).ravel()[places]
     ratio = pred.astype(np.float64) / sample.target_m.ravel()[places]
     with np.errstate(invalid='ignore'):  # -Inf, too near, has no logarithm
@@ -193,7 +192,7 @@ def estimate_motion(
     seen: DepthSample, other: DepthSample, places: NDArray[np.intp]
 ) -> NDArray[np.float64] | None:
     """
-    Give T_other_seen, which takes points of one camera to the other.
+    Return T_other_seen, which takes points of one camera to the other.
 
     Parameters
     ----------
@@ -242,7 +241,7 @@ def _matrix(sample: DepthSample) -> NDArray[np.float64]:
 
 
 def _textured(grey: NDArray[Any], places: NDArray[np.intp]) -> NDArray[np.intp]:
-    """Give, of the places in each square of the image, the one whose surroundings vary most."""
+    """Return, of the places in each square of the image, the one whose surroundings vary most."""
     texture = np.asarray(cv2.cornerMinEigenVal(grey, 5)).ravel()[places]
     order = np.argsort(-texture, kind='stable')
     rows, columns = np.divmod(places[order], grey.shape[1])
@@ -253,7 +252,7 @@ def _textured(grey: NDArray[Any], places: NDArray[np.intp]) -> NDArray[np.intp]:
 def _followed(
     first: NDArray[Any], second: NDArray[Any], points: NDArray[np.float32]
 ) -> tuple[NDArray[np.float32], NDArray[np.bool_]]:
-    """Give where points of one image are in the other, and for which the way back agrees."""
+    """Return where points of one image are in the other, and for which the way back agrees."""
     there, is_there = _flow(first, second, points)
     back, is_back = _flow(second, first, there)
     agrees = np.linalg.norm(back - points, axis=1) < _THERE_AND_BACK_PX

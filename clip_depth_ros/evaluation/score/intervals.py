@@ -51,7 +51,7 @@ class Resampling:
     block : int
         Frames next to each other that are drawn together.
     seed : int
-        Of the dice.
+        Of the random generator.
 
     Raises
     ------
@@ -101,7 +101,7 @@ def mean_intervals(
     recordings: Sequence[str] | None = None,
 ) -> Intervals:
     """
-    Give the mean of each column with its interval; all columns see the same draws.
+    Return the mean of each column with its interval; all columns see the same draws.
 
     Parameters
     ----------
@@ -139,7 +139,7 @@ def mean_intervals(
 
 
 def _first_known(values: Columns, known: NDArray[np.bool_]) -> NDArray[np.float64]:
-    """Give the first value of each column that is known; 0 if none is."""
+    """Return the first value of each column that is known; 0 if none is."""
     if not len(values):
         return np.zeros(values.shape[1])
     first = np.take_along_axis(values, known.argmax(axis=0)[np.newaxis], axis=0)[0]
@@ -149,7 +149,7 @@ def _first_known(values: Columns, known: NDArray[np.bool_]) -> NDArray[np.float6
 def _block_starts(
     n_frames: int, block: int, recordings: Sequence[str] | None
 ) -> NDArray[np.intp]:
-    """Give the row that each block begins with."""
+    """Return the row that each block begins with."""
     starts: list[int] = []
     for row in range(n_frames):
         is_new = row == 0 or (recordings is not None and recordings[row] != recordings[row - 1])
@@ -166,26 +166,26 @@ def _by_block(values: NDArray[np.generic], starts: NDArray[np.intp]) -> Columns:
 
 
 def _draws(n_blocks: int, resampling: Resampling) -> Iterator[NDArray[np.float64]]:
-    """Give how often each block is drawn, (draws, n_blocks), some draws at a time."""
-    dice = np.random.default_rng(resampling.seed)
+    """Yield how often each block is drawn, (draws, n_blocks), some draws at a time."""
+    rng = np.random.default_rng(resampling.seed)
     at_once, left = max(1, _AT_ONCE // n_blocks), resampling.n_samples
     while left:
         n = min(at_once, left)
-        drawn = dice.integers(0, n_blocks, (n, n_blocks)) + n_blocks * np.arange(n)[:, np.newaxis]
+        drawn = rng.integers(0, n_blocks, (n, n_blocks)) + n_blocks * np.arange(n)[:, np.newaxis]
         counts = np.bincount(drawn.ravel(), minlength=n * n_blocks)
         yield counts.reshape(n, n_blocks).astype(np.float64)
         left -= n
 
 
 def _ratio(sums: Columns, totals: Columns) -> Columns:
-    """Give sums / totals, NaN where nothing was counted."""
+    """Return sums / totals, NaN where nothing was counted."""
     ratio = np.full(sums.shape, np.nan)
     np.divide(sums, totals, out=ratio, where=totals > 0)
     return ratio
 
 
 def _without_empty(means: Columns) -> Columns:
-    """Give 0 for columns that are never known, of which numpy would warn."""
+    """Return 0 for columns that are never known, of which numpy would warn."""
     return np.where(np.isnan(means).all(axis=0), 0.0, means)
 
 
@@ -200,7 +200,7 @@ def over_pixels(
     recordings: Sequence[str] | None = None,
 ) -> Intervals:
     """
-    Give the metrics over all pixels together, with intervals over images.
+    Return the metrics over all pixels together, with intervals over images.
 
     Parameters
     ----------
@@ -251,7 +251,7 @@ def _pooled(names: Sequence[str]) -> list[_Pooled]:
 
 
 def _to_sum(values: Columns, each: _Pooled) -> Columns:
-    """Give what can be added up over pixels: means, and means of squares."""
+    """Return what can be added up over pixels: means, and means of squares."""
     column = values[:, each.column]
     if each.metric in _SQUARED:
         return np.square(column)

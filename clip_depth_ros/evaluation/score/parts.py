@@ -72,11 +72,11 @@ class Parts:
 
     @property
     def n_cells(self) -> int:
-        """Give the number of combinations."""
+        """The number of combinations."""
         return math.prod(self._shape)
 
     def metrics(self, sums: MetricSums) -> dict[str, GroupMetrics | None]:
-        """Give the metrics of each part by its name, from the sums of the cells."""
+        """Return the metrics of each part by its name, from the sums of the cells."""
         found: dict[str, GroupMetrics | None] = {}
         for division, part in zip(self.divisions, np.indices(self._shape), strict=True):
             each = metrics_of(sums.merged(part.ravel(), len(division.names) + 1))

@@ -55,12 +55,12 @@ class Prepared:
 
     @property
     def coverage(self) -> float:
-        """Give the share of the truth that counts for which there is an answer."""
+        """The share of the truth that counts for which there is an answer."""
         return int(np.count_nonzero(self.counted)) / int(np.count_nonzero(self.valid))
 
     @property
     def pred(self) -> Depth:
-        """Give the answer aligned and clamped, as it is compared; NaN where it is unknown."""
+        """The answer aligned and clamped, as it is compared; NaN where it is unknown."""
         fit = fit_alignment(
             self.protocol.alignment, self.answer[self.counted], self.gt[self.counted]
         )
@@ -69,13 +69,13 @@ class Prepared:
 
     @property
     def shown_gt(self) -> Depth:
-        """Give the truth where it counts, NaN elsewhere."""
+        """The truth where it counts, NaN elsewhere."""
         return np.where(self.valid, self.gt, np.float32(np.nan))
 
 
 def valid_gt(gt: Depth, protocol: EvaluationProtocol) -> Mask:
     """
-    Give where the truth counts, whatever is answered, bool (H, W).
+    Return where the truth counts, whatever is answered, bool (H, W).
 
     That is within the evaluated window, and strictly within the range.
 
@@ -96,7 +96,7 @@ def valid_gt(gt: Depth, protocol: EvaluationProtocol) -> Mask:
 
 def evaluated_window(size: Size, protocol: EvaluationProtocol) -> Window:
     """
-    Give the window of the truth that is evaluated: of what ``gt_crop`` leaves, the eval crop.
+    Return the window of the truth that is evaluated: of what ``gt_crop`` leaves, the eval crop.
 
     Raises
     ------
@@ -110,7 +110,7 @@ def evaluated_window(size: Size, protocol: EvaluationProtocol) -> Window:
 
 
 def at_size(answer: DepthMap, size: Size, protocol: EvaluationProtocol) -> Depth:
-    """Give an answer at a size, float32, metres; NaN where there is none (0 and below, too)."""
+    """Return an answer at a size, float32, metres; NaN where there is none (0 and below, too)."""
     depth_m = answer.depth_m
     no_depth = (depth_m <= 0) & ~np.isneginf(depth_m)
     if no_depth.any():
@@ -162,7 +162,7 @@ Rule = Literal['depth', 'inverse-depth', 'nearest']
 
 def resized(values: Depth, size: Size, rule: Rule = 'depth') -> Depth:
     """
-    Give an array at a size.
+    Return an array at a size.
 
     Parameters
     ----------
@@ -209,7 +209,7 @@ def _bilinear(values: Depth, size: Size, rule: Rule) -> Depth:
 
 
 def _touches(marked: NDArray[np.bool_], size: Size) -> NDArray[np.bool_]:
-    """Give where a bilinear value has a part of a marked pixel in it."""
+    """Return where a bilinear value has a part of a marked pixel in it."""
     return _resample(marked.astype(np.float32), size, cv2.INTER_LINEAR) > 0
 
 

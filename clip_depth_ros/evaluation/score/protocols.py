@@ -108,7 +108,7 @@ def load_protocol(
     name_or_path: str, overrides: Mapping[str, Any] | None = None
 ) -> EvaluationProtocol:
     """
-    Give a protocol.
+    Return a protocol.
 
     Parameters
     ----------
@@ -133,7 +133,7 @@ def load_protocol(
 
 def protocol_title(protocol: EvaluationProtocol, *, gt_kind: str = 'any') -> str:
     """
-    Give every choice that matters in words, on one line.
+    Return every choice that matters in words, on one line.
 
     Parameters
     ----------
@@ -182,13 +182,13 @@ def differences(protocol: EvaluationProtocol, *, gt_kind: str, n_frames: int) ->
 
 
 def _named(name: str) -> EvaluationProtocol:
-    """Give a protocol that comes with this package."""
+    """Return a protocol that comes with this package."""
     path = shared_file('config', 'protocols', f'{name}.yaml')
     return _build({**read_settings(path), 'name': name})
 
 
 def _own(path_text: str) -> EvaluationProtocol:
-    """Give the protocol of a user's file, called like the file if the file does not say."""
+    """Return the protocol of a user's file, called like the file if the file does not say."""
     path = Path(path_text)
     if not path.is_file():
         raise ConfigError(
@@ -205,7 +205,7 @@ def _own(path_text: str) -> EvaluationProtocol:
 
 
 def _build(values: Mapping[str, Any]) -> EvaluationProtocol:
-    """Give the protocol of the lines of a file, above the one that it extends."""
+    """Return the protocol of the lines of a file, above the one that it extends."""
     base = values.get(_EXTENDS)
     if base is not None and base not in PROTOCOL_NAMES:
         raise ConfigError(

@@ -80,7 +80,7 @@ class FrameScore:
 
 
 def is_more_better(name: str) -> bool:
-    """Say whether more of a value is better."""
+    """Return whether more of a value is better."""
     return name.rpartition('/')[2] in _MORE_IS_BETTER
 
 
@@ -89,7 +89,7 @@ Sums = dict[str, NDArray[np.float64]]
 
 def error_sums(errors: PixelErrors, log_gt: NDArray[np.float64]) -> Sums:
     """
-    Give the histogram of relative errors, and errors over depth.
+    Return the histogram of relative errors, and errors over depth.
 
     Parameters
     ----------
@@ -119,7 +119,7 @@ def error_sums(errors: PixelErrors, log_gt: NDArray[np.float64]) -> Sums:
 
 def confidence_sums(errors: PixelErrors, confidence: NDArray[np.float32]) -> Sums:
     """
-    Give how good depth is by how confident the predictor is.
+    Return how good depth is by how confident the predictor is.
 
     Parameters
     ----------
@@ -147,7 +147,7 @@ def confidence_sums(errors: PixelErrors, confidence: NDArray[np.float32]) -> Sum
 
 
 def _even_bins(values: NDArray[np.float64], edges: Any) -> NDArray[np.intp]:
-    """Give the bin of each value, edges evenly spaced; what lies beyond is in the outermost."""
+    """Return the bin of each value, edges evenly spaced; what lies beyond is in the outermost."""
     n = len(edges) - 1
     places = (values - edges[0]) * (n / (edges[-1] - edges[0]))
     return np.asarray(np.clip(places, 0, n - 1), np.intp)
@@ -296,7 +296,7 @@ def _errors(
 def _by_group(
     pieces: Sequence[_Piece], parts: Parts, protocol: EvaluationProtocol
 ) -> dict[str, GroupMetrics | None]:
-    """Give the metrics of all pixels under each alignment, then those of the parts."""
+    """Return the metrics of all pixels under each alignment, then those of the parts."""
     totals = {
         name: MetricSums.total([piece.by_alignment[name] for piece in pieces])
         for name in ALIGNMENTS
@@ -309,7 +309,7 @@ def _by_group(
 
 
 def _named(groups: Mapping[str, GroupMetrics | None]) -> dict[str, float]:
-    """Give the metrics of groups as ``<group>/<metric>``."""
+    """Return the metrics of groups as ``<group>/<metric>``."""
     return {
         f'{group}/{name}': float(getattr(metrics, name))
         for group, metrics in groups.items()
