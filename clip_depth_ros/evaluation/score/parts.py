@@ -72,7 +72,7 @@ class Parts:
 
     @property
     def n_cells(self) -> int:
-        """The number of combinations."""
+        """Return the number of combinations."""
         return math.prod(self._shape)
 
     def metrics(self, sums: MetricSums) -> dict[str, GroupMetrics | None]:

@@ -55,12 +55,12 @@ class Prepared:
 
     @property
     def coverage(self) -> float:
-        """The share of the truth that counts for which there is an answer."""
+        """Return the share of the truth that counts for which there is an answer."""
         return int(np.count_nonzero(self.counted)) / int(np.count_nonzero(self.valid))
 
     @property
     def pred(self) -> Depth:
-        """The answer aligned and clamped, as it is compared; NaN where it is unknown."""
+        """Return the answer aligned and clamped, as it is compared; NaN where it is unknown."""
         fit = fit_alignment(
             self.protocol.alignment, self.answer[self.counted], self.gt[self.counted]
         )
@@ -69,7 +69,7 @@ class Prepared:
 
     @property
     def shown_gt(self) -> Depth:
-        """The truth where it counts, NaN elsewhere."""
+        """Return the truth where it counts, NaN elsewhere."""
         return np.where(self.valid, self.gt, np.float32(np.nan))
 
 
