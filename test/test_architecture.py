@@ -161,6 +161,7 @@ def test_command_modules_load_nothing_heavy():
     f'import {PACKAGE}',
     f'import {PACKAGE}.types; from {PACKAGE}.settings import installation, node',
     f'from {PACKAGE}.cli.main import build_parser; build_parser()',
+    f'import {PACKAGE}.predictor.build, {PACKAGE}.ros.environment',
 ])
 def test_nothing_heavy_is_loaded(code: str):
     """What is imported directly may import something heavy in its turn: look at what is loaded."""
