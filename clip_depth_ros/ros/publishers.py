@@ -22,7 +22,7 @@ from rclpy.exceptions import InvalidTopicNameException
 from rclpy.node import Node
 from rclpy.qos import DurabilityPolicy, QoSProfile, ReliabilityPolicy
 
-QUEUE_DEPTH: Final = 10
+_QUEUE_DEPTH: Final = 10
 """A second of images: enough for subscribers to catch up, too little to eat the memory."""
 
 _SETTLE_S: Final = 1.0
@@ -127,7 +127,7 @@ class TopicPublishers:
     def _make(self, message_type: Any, name: str, is_latched: bool) -> Any:
         durability = DurabilityPolicy.TRANSIENT_LOCAL if is_latched else DurabilityPolicy.VOLATILE
         qos = QoSProfile(
-            depth=QUEUE_DEPTH, reliability=ReliabilityPolicy.RELIABLE, durability=durability
+            depth=_QUEUE_DEPTH, reliability=ReliabilityPolicy.RELIABLE, durability=durability
         )
         try:
             return self._node.create_publisher(message_type, name, qos)

@@ -25,7 +25,7 @@ from rclpy.topic_endpoint_info import TopicEndpointInfo
 
 Sink = Callable[[RecordedMessage], None]
 
-QUEUE_DEPTH: Final = 100
+_QUEUE_DEPTH: Final = 100
 """Messages that may wait for a slow sink before the oldest is lost."""
 
 _MATCH_PERIOD_S: Final = 0.2
@@ -218,7 +218,7 @@ class RecordingSession:
 
 def _asked_for(*, is_latched: bool) -> QoSProfile:
     return QoSProfile(
-        depth=QUEUE_DEPTH,
+        depth=_QUEUE_DEPTH,
         reliability=ReliabilityPolicy.RELIABLE,
         durability=DurabilityPolicy.TRANSIENT_LOCAL if is_latched else DurabilityPolicy.VOLATILE,
     )

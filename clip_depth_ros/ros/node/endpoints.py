@@ -75,13 +75,8 @@ class Inputs:
         """Return the resolved name of the image topic."""
         return str(self._image.topic_name)
 
-    @property
-    def info_topic(self) -> str:
-        """Return the resolved name of the camera_info topic."""
-        return str(self._info.topic_name)
-
     def destroy(self) -> None:
-        """Give the subscriptions back."""
+        """Destroy the subscriptions."""
         self._node.destroy_subscription(self._image)
         self._node.destroy_subscription(self._info)
 

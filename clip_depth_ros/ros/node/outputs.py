@@ -67,10 +67,8 @@ class Outputs:
         self._node = node
         self._publishers: dict[str, Any] = {}
         try:
-            for name, output in OUTPUTS.items():
-                self._publishers[name] = advertise(
-                    node, _MESSAGES[output.msgtype], output.topic
-                )
+            for name, (topic, msgtype, _) in OUTPUTS.items():
+                self._publishers[name] = advertise(node, _MESSAGES[msgtype], topic)
         except BaseException:
             self.destroy()
             raise
@@ -78,17 +76,17 @@ class Outputs:
         self._cloud: CloudBuilder | None = None
 
     def destroy(self) -> None:
-        """Give the publishers back."""
+        """Destroy the publishers."""
         for publisher in self._publishers.values():
             self._node.destroy_lifecycle_publisher(publisher)
         self._publishers.clear()
 
     def listened(self) -> tuple[str, ...]:
-        """Give the outputs that somebody subscribes to."""
+        """Return the outputs that somebody subscribes to."""
         return tuple(name for name in self._publishers if self.is_wanted(name))
 
     def needs_camera(self) -> bool:
-        """Say whether anybody subscribes to what needs a camera_info."""
+        """Return whether anybody subscribes to what needs a camera_info."""
         return any(self.is_wanted(name) for name in _NEEDS_CAMERA)
 
     def publish_depth(self, result: Result, settings: NodeSettings) -> None:
@@ -136,7 +134,7 @@ class Outputs:
             self._publishers['cloud'].publish(cloud)
 
     def is_wanted(self, name: str) -> bool:
-        """Say whether anybody subscribes to an output, by its name in ``OUTPUTS``."""
+        """Return whether anybody subscribes to an output, by its name in ``OUTPUTS``."""
         return int(self._publishers[name].get_subscription_count()) > 0
 
     def _cloud_message(

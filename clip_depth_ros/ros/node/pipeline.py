@@ -44,6 +44,16 @@ class Pipeline:
 
     ``is_wanted``, ``add_info``, ``reset`` and ``stop`` run on the executor's thread, ``process``
     on the worker's.
+
+    Attributes
+    ----------
+    camera_problem : str
+        Why there is no cloud; empty if there is one or none was asked for.
+    last_error, last_error_s
+        The newest error with an image, and when it was, monotonic seconds.
+    scene : str
+        The scene of the newest image; empty if none was recognised.
+
     """
 
     def __init__(
@@ -65,7 +75,7 @@ class Pipeline:
         self._must_reset = False
         self._newest_stamp_ns: int | None = None
         self._last_image_s: float | None = None
-        self._problem = ''
+        self.camera_problem = ''
         self._warned: set[str] = set()
         self.last_error = ''
         self.last_error_s = 0.0
@@ -74,7 +84,7 @@ class Pipeline:
     # ------------------------------------------------------------------ executor's side
 
     def is_wanted(self, arrival: Arrival) -> bool:
-        """Note that an image came; say whether anybody is there to see its depth."""
+        """Note that an image came; return whether anybody is there to see its depth."""
         self._statistics.count('received')
         self._statistics.note('in', arrival.received_s)
         self._last_image_s = arrival.received_s
@@ -102,12 +112,8 @@ class Pipeline:
             self._is_stopped = True
 
     def last_image_age_s(self, now_s: float) -> float | None:
-        """Give the seconds since the newest image; None if none came."""
+        """Return the seconds since the newest image; None if none came."""
         return None if self._last_image_s is None else now_s - self._last_image_s
-
-    def camera_problem(self) -> str:
-        """Say why there is no cloud; empty if there is one or none was asked for."""
-        return self._problem
 
     def _watch_time(self, stamp_ns: int) -> None:
         newest_ns, self._newest_stamp_ns = self._newest_stamp_ns, stamp_ns
@@ -148,8 +154,8 @@ class Pipeline:
         if self._must_reset:
             self._must_reset = False
             predictor.reset()
-        # Looked up before as well: where a recording loops, the next round's first camera_info
-        # makes this one's be forgotten while depth is computed.
+        # Looked up before as well: where a recording loops, the first camera_info of the next
+        # round makes the matcher forget this one while depth is computed.
         early = self._infos.find(arrival.stamp_ns, _fits(rgb))
         depth = predictor.predict(rgb)
         self.scene = depth.scene or ''
@@ -166,7 +172,7 @@ class Pipeline:
             self._statistics.count('processed')
 
     def _publish(self, publish: Callable[[], None]) -> bool:
-        """Publish unless stopped meanwhile; say whether it was done."""
+        """Publish unless stopped meanwhile; return whether it was done."""
         with self._publishing:
             if self._is_stopped:
                 return False
@@ -182,7 +188,7 @@ class Pipeline:
     ) -> None:
         """Find the camera_info and publish what needs it; a warning if there is no usable one."""
         if not self._outputs.needs_camera():
-            self._problem = ''
+            self.camera_problem = ''
             return
         match = early
         if match is None or match.kind != 'exact':
@@ -202,7 +208,7 @@ class Pipeline:
             return
         for note in camera.notes:
             self._warn_once(note)
-        self._problem = ''
+        self.camera_problem = ''
 
     def _wait_for_info(
         self, arrival: Arrival, rgb: Rgb, settings: NodeSettings
@@ -223,7 +229,7 @@ class Pipeline:
         )
 
     def _note_problem(self, text: str) -> None:
-        self._problem = text
+        self.camera_problem = text
         self._statistics.count('without_camera')
         self._warn_once(f'depth without cloud and camera_info: {text}')
 
