@@ -11,7 +11,7 @@ from typing import Any
 
 from clip_depth_ros.bags.messages import camera_info_message, header, image_message
 from clip_depth_ros.bags.topics import CAMERA_FRAME, CAMERA_INFO, IMAGE, TRUE_DEPTH
-from clip_depth_ros.bags.writer import BagWriter
+from clip_depth_ros.bags.writer import BagWriter, recorded
 from clip_depth_ros.core.clouds import CloudBuilder
 from clip_depth_ros.demo.methods import DemoMethod
 from clip_depth_ros.demo.plan import DemoPlan
@@ -68,11 +68,11 @@ def write_demo(plan: DemoPlan, moments: Sequence[Moment]) -> Path:
         for i, moment in enumerate(moments):
             stamp_ns = START_NS + i * STEP_NS
             for topic, message, delay_ns in _messages(plan, moment, stamp_ns):
-                writer.write_message(topic, message, stamp_ns + delay_ns)
+                writer.write(recorded(topic, message, stamp_ns + delay_ns))
         for method in plan.methods:
             n_answers = sum(method.name in moment.answers for moment in moments)
             status = _diagnostics(method, len(moments), n_answers)
-            writer.write_message(DIAGNOSTICS, status, stamp_ns + 900 * MS)
+            writer.write(recorded(DIAGNOSTICS, status, stamp_ns + 900 * MS))
     return path
 
 

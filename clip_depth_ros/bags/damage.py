@@ -1,6 +1,6 @@
 # Copyright 2026 The clip_depth_ros authors
 # SPDX-License-Identifier: Apache-2.0
-"""What can be read of a damaged recording, and what cannot: reading goes on behind each gap."""
+"""Reading past the gaps of a damaged recording, and a record of what is missing."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ class Damage:
     problems : list of (str, str)
         What is damaged, and how.
     since_ns : int, optional
-        Receive time before which nothing is missing; None: nothing is missing at all.
+        Receive time before which nothing is missing; None if nothing is missing at all.
 
     """
 
@@ -30,7 +30,7 @@ class Damage:
     since_ns: int | None = None
 
     def add(self, what: str, why: str, *, since_ns: int | None) -> None:
-        """Add a problem, and from when on messages may be missing for it."""
+        """Add a problem, and the time from which messages may be missing because of it."""
         self.problems.append((what, why))
         if since_ns is not None and (self.since_ns is None or since_ns < self.since_ns):
             self.since_ns = since_ns
@@ -40,10 +40,10 @@ def readable_messages(
     bag: BagReader, topics: Collection[str], damage: Damage
 ) -> Iterator[RecordedMessage]:
     """
-    Give the messages that can be read, in the order of :meth:`BagReader.messages`.
+    Return the readable messages, in the order of :meth:`BagReader.messages`.
 
-    Where that ends with an error this goes on at the next time from which it reads again. Of what
-    was received within the same nanosecond as the last message before a gap, some may be lost.
+    Where the reader ends with an error, this goes on at the next time from which it reads again.
+    Messages received within the same nanosecond as the last one before a gap may be lost.
 
     Parameters
     ----------
@@ -52,7 +52,7 @@ def readable_messages(
     topics : collection of str
         Of the recording.
     damage : Damage
-        Takes up a problem for each gap.
+        Receives a problem for each gap.
 
     """
     n_stated = sum(bag.topics[topic].count for topic in topics)
@@ -82,7 +82,7 @@ def readable_messages(
 def _readable_from(
     bag: BagReader, topics: Collection[str], after_ns: int, last_ns: int
 ) -> int | None:
-    """Give the first time from which messages can be read; None: from none up to the last."""
+    """Return the first time from which messages can be read; None if there is none."""
     fails_ns, reads_ns, step_ns = after_ns, after_ns, 1
     while fails_ns < last_ns:
         reads_ns = min(after_ns + step_ns, last_ns)
@@ -102,7 +102,7 @@ def _readable_from(
 
 
 def _reads(bag: BagReader, topics: Collection[str], start_ns: int) -> bool:
-    """Say whether there is a message from a time on, and the first of them can be read."""
+    """Return whether there is a message from a time on, and the first one can be read."""
     try:
         return next(bag.messages(topics, start_ns=start_ns), None) is not None
     except RecordingError:

@@ -49,7 +49,7 @@ class BagFrame:
 
 def recorded_pairs(index: BagIndex, used: BagTopics, tolerance_s: float) -> list[Pair]:
     """
-    Give the images with the depth that was recorded nearest to each.
+    Return the images with the depth that was recorded nearest to each.
 
     Raises
     ------
@@ -77,7 +77,7 @@ def recorded_pairs(index: BagIndex, used: BagTopics, tolerance_s: float) -> list
 
 def annotated_pairs(index: BagIndex, gt_dir: Path, first: int) -> list[Pair]:
     """
-    Give the images that have an annotated depth map beside the recording.
+    Return the images that have an annotated depth map beside the recording.
 
     The first image by header stamp has the number ``first``, each later stamp one more; images of
     one stamp (a recording that loops) have one number, and those whose stamp a driver has left 0
@@ -124,7 +124,7 @@ def annotated_pairs(index: BagIndex, gt_dir: Path, first: int) -> list[Pair]:
 
 def static_extrinsics(index: BagIndex, pairs: Sequence[Pair]) -> list[Matrix4]:
     """
-    Give what takes LiDAR points to the camera, from the static transforms of the recording.
+    Return the transforms from LiDAR to camera, from the static transforms of the recording.
 
     For each pair it is the transform in force when both were received, or the first after it.
 
@@ -151,7 +151,7 @@ def complete_frames(
     tolerance_s: float,
 ) -> list[BagFrame]:
     """
-    Give the pairs with what else belongs to each.
+    Return the pairs together with their classes, extrinsics and poses.
 
     Parameters
     ----------
@@ -187,7 +187,7 @@ def complete_frames(
 
 
 def unique_names(path: Path, frames: Sequence[BagFrame]) -> list[str]:
-    """Give the name of each frame; where stamps repeat, as in recordings that loop, counted."""
+    """Return the name of each frame; a count tells frames of equal stamps apart."""
     stamps = (divmod(frame.image.stamp_ns, 10**9) for frame in frames)
     return numbered([
         f'{path.name} {frame.image.topic} at {seconds}.{nanoseconds:09} s'
@@ -196,7 +196,7 @@ def unique_names(path: Path, frames: Sequence[BagFrame]) -> list[str]:
 
 
 def _without_gaps(index: BagIndex, gt_dir: Path) -> list[Place]:
-    """Give the images up to where some may be missing: later ones have no certain number."""
+    """Return the images up to where some may be missing: later ones have no certain number."""
     since_ns = index.damage.since_ns
     if since_ns is None:
         return index.images

@@ -25,27 +25,27 @@ Item = TypeVar('Item')
 
 @dataclass(slots=True)
 class History(Generic[Item]):
-    """Values that hold from a time on, until the next one."""
+    """Values, each in force from its time until the next one."""
 
     times_ns: list[int] = field(default_factory=list)
     values: list[Item] = field(default_factory=list)
 
     def add(self, time_ns: int, value: Item) -> None:
-        """Add a value; a time that falls behind counts as the newest there was."""
+        """Add a value; a time that falls behind counts as the newest so far."""
         if not self.values or self.values[-1] != value:
             self.times_ns.append(max(time_ns, *self.times_ns[-1:], 0))
             self.values.append(value)
 
     def newest(self, otherwise: Item) -> Item:
-        """Give the value that was added last."""
+        """Return the value that was added last."""
         return self.values[-1] if self.values else otherwise
 
     def at(self, time_ns: int) -> Item:
-        """Give the value in force; before the first one, that."""
+        """Return the value in force; before the first one, the first."""
         return self.since(time_ns)[0]
 
     def since(self, time_ns: int) -> Sequence[Item]:
-        """Give the value in force and those after it."""
+        """Return the value in force and those after it."""
         return self.values[max(0, bisect_right(self.times_ns, time_ns) - 1):]
 
 

@@ -37,20 +37,20 @@ _IDL_SEPARATOR = '=' * 80 + '\nIDL: '
 _NEVER_CHANGED = frozenset({
     IMAGE_TYPE, COMPRESSED_IMAGE_TYPE, CAMERA_INFO_TYPE, CLOUD_TYPE, TRANSFORMS_TYPE,
 })
-"""Alike in all distributions of ROS 2, so a definition that differs can only be damaged."""
+"""The same in all distributions of ROS 2, so a definition that differs can only be damaged."""
 
 _ZSTD_MAGIC = b'\x28\xb5\x2f\xfd'
 
 
 @functools.cache
 def ros2_types() -> Typestore:
-    """Give the standard ROS 2 types; those used here are the same from Humble to Kilted."""
+    """Return the standard ROS 2 types; those used here are the same from Humble to Kilted."""
     return get_typestore(Stores.ROS2_JAZZY)
 
 
 def normalized_msgtype(name: str) -> str:
     """
-    Give a type's full ROS 2 name: ``sensor_msgs/Image`` becomes ``sensor_msgs/msg/Image``.
+    Return a type's full ROS 2 name: ``sensor_msgs/Image`` becomes ``sensor_msgs/msg/Image``.
 
     ROS 1 names types so, and so do some MCAP writers. ``tf/tfMessage`` becomes its successor.
     """
@@ -64,7 +64,7 @@ class BagTypes:
     The types of one bag: from its own definitions, else ROS 2's standard ones.
 
     Each type is looked up when a message of it is first needed, so a definition that cannot be
-    understood hinders nobody who does not need it.
+    understood does no harm to other types.
 
     Parameters
     ----------
@@ -87,7 +87,7 @@ class BagTypes:
 
     def to_cdr(self, raw: bytes, msgtype: str) -> bytes:
         """
-        Give a message as recorded in ROS 2's wire format.
+        Return a message as recorded in ROS 2's wire format.
 
         Parameters
         ----------
@@ -106,7 +106,7 @@ class BagTypes:
         return self._converters[msgtype](raw)
 
     def decode(self, cdr: bytes, msgtype: str) -> object:
-        """Give a message in ROS 2's wire format as an object with ROS 2's field names."""
+        """Return a message in ROS 2's wire format as an object with ROS 2's field names."""
         if msgtype not in self._stores:
             self._stores[msgtype] = self._ros2_store(msgtype)
         return self._stores[msgtype].deserialize_cdr(cdr, msgtype)
@@ -130,7 +130,7 @@ class BagTypes:
         return ros2_types() if _is_standard(store) else store
 
     def _embedded_store(self, msgtype: str) -> Typestore:
-        """Give the types of one embedded definition, which names all it is made of."""
+        """Return the types of one embedded definition, which includes all that it refers to."""
         recorded_name, definition = self._definitions[msgtype]
         store = get_typestore(Stores.EMPTY)
         if definition.format == MessageDefinitionFormat.MSG:
@@ -143,7 +143,7 @@ class BagTypes:
         return store
 
     def _converter(self, msgtype: str) -> ToCdr:
-        """Give what turns ROS 1 bytes of a type into ROS 2's, whose fields may differ."""
+        """Return the conversion of a type's ROS 1 bytes into ROS 2's, whose fields may differ."""
         source, source_type = self._embedded_store(msgtype), self._source_type(msgtype)
         target = self._ros2_store(msgtype)
         if is_same_wireformat(source, target, source_type, msgtype):
@@ -160,7 +160,7 @@ class BagTypes:
 
 
 def _is_standard(store: Typestore) -> bool:
-    """Say whether all types are as in ROS 2, so that its classes can be used."""
+    """Return whether all types are as in ROS 2, so that its classes can be used."""
     standard = ros2_types().fielddefs
     return all(
         name in standard and list(fields) == list(standard[name][1])
@@ -169,7 +169,7 @@ def _is_standard(store: Typestore) -> bool:
 
 
 def _with_ros2_header(store: Typestore) -> Typestore:
-    """Give the same types with ROS 2's header, which has no sequence number."""
+    """Return the same types with ROS 2's header, which has no sequence number."""
     fielddefs = {**store.fielddefs, _HEADER: ros2_types().fielddefs[_HEADER]}
     changed = get_typestore(Stores.EMPTY)
     changed.register(fielddefs)

@@ -40,7 +40,7 @@ _CLOUD_FIELDS: Final = ('x', 'y', 'z', 'intensity')
 
 
 def header(stamp_ns: int, frame_id: str) -> Header:
-    """Give a header; ``stamp_ns`` is the capture time in nanoseconds."""
+    """Return a header; ``stamp_ns`` is the capture time in nanoseconds."""
     seconds, nanoseconds = divmod(stamp_ns, 10**9)
     return Header(Time(seconds, nanoseconds), frame_id)
 
@@ -49,7 +49,7 @@ def image_message(
     pixels: NDArray[Any], encoding: str, *, stamp_ns: int, frame_id: str
 ) -> Image:
     """
-    Give ``sensor_msgs/Image``, little-endian, rows without padding.
+    Return ``sensor_msgs/Image``, little-endian, rows without padding.
 
     Parameters
     ----------
@@ -90,7 +90,7 @@ def camera_info_message(
     intrinsics: Intrinsics, *, stamp_ns: int, frame_id: str
 ) -> CameraInfo:
     """
-    Give ``sensor_msgs/CameraInfo`` of rectified images of one camera.
+    Return ``sensor_msgs/CameraInfo`` of rectified images of one camera.
 
     D is zero (plumb_bob), R the identity, K and P hold the same intrinsics. P's fourth column is
     zero: ``frame_id`` is this camera's own optical frame, so the offset to another camera of the
@@ -115,7 +115,7 @@ def camera_info_message(
 
 def cloud_message(points: NDArray[np.float32], *, stamp_ns: int, frame_id: str) -> PointCloud2:
     """
-    Give ``sensor_msgs/PointCloud2`` of float32 (N, 4): x, y, z in metres, intensity.
+    Return ``sensor_msgs/PointCloud2`` of float32 (N, 4): x, y, z in metres, intensity.
 
     Raises
     ------
@@ -146,7 +146,7 @@ def tf_message(
     T_parent_child: NDArray[np.float64], *, parent: str, child: str, stamp_ns: int
 ) -> TFMessage:
     """
-    Give ``tf2_msgs/TFMessage`` with one transform.
+    Return ``tf2_msgs/TFMessage`` with one transform.
 
     Parameters
     ----------

@@ -66,7 +66,7 @@ class Place:
 
     @property
     def received_ns(self) -> int:
-        """Give when it was received."""
+        """When it was received, nanoseconds."""
         return self.bag_time_ns
 
 
@@ -82,10 +82,10 @@ def paired(
     images: Sequence[Place], depths: Sequence[Place], tolerance_ns: int
 ) -> list[Pair]:
     """
-    Give each image with the depth whose header stamp is nearest, where that is near enough.
+    Return each image with the depth whose header stamp is nearest, where that is near enough.
 
-    Of equally near ones the one counts that was received nearest to the image, then the earlier;
-    one depth may serve several images.
+    Of equally near depths, the one that was received nearest to the image counts, then the earlier
+    one; one depth may serve several images.
     """
     by_stamp = ByStamp(depths)
     found = (
@@ -96,13 +96,13 @@ def paired(
 
 
 def depth_once(pairs: Sequence[Pair]) -> list[Pair]:
-    """Give the pairs, but a message of depth with the nearest of its images alone."""
+    """Return the pairs; a depth message stays with the nearest of its images alone."""
     files = [pair for pair in pairs if isinstance(pair.depth, Path)]
     return files + [Pair(image, depth) for image, depth in once_each(_recorded(pairs))]
 
 
 def stamp_gap_max_s(pairs: Sequence[Pair]) -> float | None:
-    """Give the largest difference of the stamps of image and depth; None where depth has none."""
+    """Return the largest stamp difference of an image and its depth; None without depth stamps."""
     return gap_max_s(_recorded(pairs))
 
 
@@ -111,13 +111,13 @@ def _recorded(pairs: Sequence[Pair]) -> list[tuple[Place, Place]]:
 
 
 def place_of(message: RecordedMessage) -> Place:
-    """Give where a message that starts with a header is; RecordingError if it ends within it."""
+    """Return the place of a message with a header; RecordingError if it ends within that."""
     header = header_of(message)
     return Place(message.topic, message.bag_time_ns, header.stamp_ns, header.frame_id)
 
 
 def open_per_process(path: Path) -> PerProcess[BagReader]:
-    """Give a recording that each process, and each pickled copy, opens for itself."""
+    """Return a recording that each process, and each pickled copy, opens for itself."""
     return PerProcess(partial(_open_bag, path), _close_bag)
 
 
@@ -159,13 +159,13 @@ class Matching:
     Attributes
     ----------
     n_images : int
-        All of them.
+        All images.
     n_without_depth : int
         Have no depth, or none that is near enough.
     n_shared : int
-        Are left out as the depth nearest to each is nearer to another image.
+        Are left out because their nearest depth is nearer to another image.
     n_repeated : int
-        Have a stamp that another image has, too.
+        Share their stamp with another image.
     tolerance_s : float, optional
         Largest difference of stamps that was allowed; None where names say what belongs together.
     stamp_gap_max_s : float, optional
@@ -181,7 +181,7 @@ class Matching:
     stamp_gap_max_s: float | None = None
 
     def describe(self) -> dict[str, str]:
-        """Give what of it decides the frames, for the descriptions of sources."""
+        """Return the facts that decide the frames, for the descriptions of sources."""
         facts = {}
         if self.n_repeated:
             facts['repeated_stamps'] = str(self.n_repeated)
@@ -191,7 +191,7 @@ class Matching:
 
 
 def notes_on(matchings: Sequence[Matching]) -> list[str]:
-    """Give the sentences that should stand beside numbers from all of these sources together."""
+    """Return the sentences to print beside numbers that come from all of these sources."""
     n_images = sum(each.n_images for each in matchings)
     n_without = sum(each.n_without_depth for each in matchings)
     n_shared = sum(each.n_shared for each in matchings)

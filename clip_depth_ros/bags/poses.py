@@ -57,7 +57,7 @@ class TransformTree:
 
     def transform(self, target: str, source: str) -> Matrix4:
         """
-        Give what takes points of the source frame to the target frame, float64 (4, 4).
+        Return the transform of points from the source frame to the target frame, float64 (4, 4).
 
         Raises
         ------
@@ -85,7 +85,7 @@ class TransformTree:
 
 
 def plain_frame(frame_id: str) -> str:
-    """Give a frame's name without ROS 1's leading slash."""
+    """Return a frame's name without ROS 1's leading slash."""
     return frame_id.lstrip('/')
 
 
@@ -97,7 +97,7 @@ class PoseTree:
     """
     Frames, the parent of each, and the transform between the two as it changed.
 
-    A frame has one parent, as in tf: of several the last one counts, from when it was named.
+    A frame has one parent, as in tf: the latest one counts, from when it was first named.
     """
 
     def __init__(self) -> None:
@@ -105,7 +105,7 @@ class PoseTree:
 
     def add(self, message: Any, bag_time_ns: int, *, is_static: bool) -> None:
         """
-        Take in a ``tf2_msgs/TFMessage``; what is no rigid transform is left out.
+        Add a ``tf2_msgs/TFMessage``; transforms that are not rigid are left out.
 
         Parameters
         ----------
@@ -134,7 +134,7 @@ class PoseTree:
         self, image: Place, *, fixed_frame: str = '', tolerance_ns: int = 0
     ) -> Matrix4 | None:
         """
-        Give what takes points of an image's frame to one that does not move, ``T_fixed_image``.
+        Return ``T_fixed_image``: it takes points of an image's frame to one that does not move.
 
         Parameters
         ----------
@@ -184,7 +184,7 @@ class PoseTree:
         return edge
 
     def _ancestors(self, frame: str) -> list[str]:
-        """Give a frame, its parent, and so on up to the root (or once around a loop)."""
+        """Return a frame, its parent, and so on up to the root (or once around a loop)."""
         ups = [frame]
         while (edge := self._edges.get(ups[-1])) and edge.parent not in ups:
             ups.append(edge.parent)
@@ -202,7 +202,7 @@ class PoseTree:
     def _chain(
         self, frames: Sequence[str], image: Place, tolerance_ns: int
     ) -> Matrix4 | None:
-        """Give what takes points of the first frame to the parent of the last."""
+        """Return the transform from the first frame to the parent of the last."""
         T_parent_first = np.eye(4)
         for frame in frames:
             T_parent_frame = self._edges[frame].at(image, tolerance_ns)
@@ -230,7 +230,7 @@ class _Edge:
         self.numbers.extend(T_parent_child[:3].ravel())
 
     def at(self, image: Place, tolerance_ns: int) -> Matrix4 | None:
-        """Give the transform at the time of an image, None where it is not known."""
+        """Return the transform at the time of an image, None where it is not known."""
         if len(self.order) != len(self.times_ns):
             self.order = sorted(range(len(self.times_ns)), key=self._both_ns)
         if self.is_static:
@@ -249,7 +249,7 @@ class _Edge:
         return None
 
     def _received_nearest(self, place: int, received_ns: int) -> int:
-        """Give the place of what has the same time, and was received nearest to another."""
+        """Return the place of the transform of the same time that was received nearest."""
         time_ns = self._time_ns(place)
         right = bisect_left(self.order, (time_ns, received_ns), key=self._both_ns)
         alike = [
@@ -277,7 +277,7 @@ class _Edge:
 
 def interpolated(T_a: Matrix4, T_b: Matrix4, share: float) -> Matrix4:
     """
-    Give the rigid transform that lies between two, float64 (4, 4).
+    Return the rigid transform that lies between two, float64 (4, 4).
 
     Parameters
     ----------

@@ -51,7 +51,7 @@ class BagTopic:
 
     @property
     def msgtype(self) -> str:
-        """Give the type of a topic that has one; else :class:`RecordingError`."""
+        """The type of a topic that has one; else :class:`RecordingError`."""
         if len(self.msgtypes) != 1:
             raise RecordingError(
                 f'topic {self.name!r} should have one type, has {list(self.msgtypes)}: filter '
@@ -110,7 +110,7 @@ class BagReader:
 
     @property
     def topics(self) -> dict[str, BagTopic]:
-        """Give the topics by name."""
+        """Topics by name."""
         by_name: dict[str, list[Connection]] = {}
         for connection in self._open_connections():
             by_name.setdefault(connection.topic, []).append(connection)
@@ -118,7 +118,7 @@ class BagReader:
 
     @property
     def time_span_ns(self) -> tuple[int, int] | None:
-        """Give the receive times of the first and last message, None for an empty recording."""
+        """Receive times of the first and the last message; None if there are no messages."""
         self._open_connections()
         assert self._reader is not None
         with self._explained('cannot read the times of'):
@@ -134,7 +134,7 @@ class BagReader:
         stop_ns: int | None = None,
     ) -> Iterator[RecordedMessage]:
         """
-        Give the messages in the order of their receive times, reading as they are asked for.
+        Return the messages in the order of their receive times, reading as they are asked for.
 
         The files of a split recording are read one after the other, as they are listed.
 
@@ -159,7 +159,7 @@ class BagReader:
 
     def decode(self, message: RecordedMessage) -> object:
         """
-        Give a message as an object with the fields of its ROS 2 type.
+        Return a message as an object with the fields of its ROS 2 type.
 
         Raises
         ------

@@ -38,12 +38,12 @@ REPAIR: Final = (
 
 
 def is_rosbag2_folder(folder: Path) -> bool:
-    """Say whether a folder is a recording as rosbag2 writes it."""
+    """Return whether a folder is a recording as rosbag2 writes it."""
     return (folder / _METADATA).is_file()
 
 
 def files_of_recording(path: Path) -> list[Path]:
-    """Give the files of a recording: itself, or those in its folder."""
+    """Return the files of a recording: itself, or those in its folder."""
     if not path.is_dir():
         return [path]
     return sorted(
@@ -109,7 +109,7 @@ class QuickMcapReader(McapReader):
         start: int | None = None,
         stop: int | None = None,
     ) -> Generator[tuple[Connection, int, bytes], None, None]:
-        """Give what rosbags gives, without asking chunks that are out of the question."""
+        """Return what rosbags returns, without asking chunks outside of the window."""
         if not self.chunks or start is None or stop is None:
             yield from super().messages(connections, start, stop)
         elif chunks := self._between(start, stop):
@@ -118,14 +118,14 @@ class QuickMcapReader(McapReader):
             yield from McapReader.messages(narrowed, connections, start, stop)
 
     def _between(self, start_ns: int, stop_ns: int) -> list[ChunkInfo]:
-        """Give the chunks from the first that ends late enough to the last that starts in time."""
+        """Return the chunks from the first that ends late enough to the last that starts early."""
         chunks, starts_ns, latest_ends_ns = self._in_order
         first = bisect_left(latest_ends_ns, start_ns)
         return chunks[first:bisect_left(starts_ns, stop_ns)]
 
     @cached_property
     def _in_order(self) -> tuple[list[ChunkInfo], list[int], list[int]]:
-        """Give the chunks by their starts, these, and the latest end up to each of them."""
+        """Return the chunks by their starts, these, and the latest end up to each of them."""
         chunks = sorted(self.chunks, key=lambda chunk: chunk.message_start_time)
         starts_ns = [chunk.message_start_time for chunk in chunks]
         ends_ns = (chunk.message_end_time for chunk in chunks)

@@ -72,7 +72,7 @@ _DEPTHS: Final = frozenset(('depth_topic', 'lidar_topic'))
 
 def topic_preset(bag: BagReader, name: str) -> Mapping[str, str]:
     """
-    Give the topics that a preset names.
+    Return the topics that a preset names.
 
     Parameters
     ----------
@@ -139,7 +139,7 @@ def with_preset(bag: BagReader, name: str, named: Mapping[str, str]) -> dict[str
 
 
 def _recognised(there: Collection[str]) -> str:
-    """Give the preset whose image or true depth is there, empty if that is none of them."""
+    """Return the preset whose image or true depth is there; empty if there is none."""
     for name, preset in PRESETS.items():
         if preset['image_topic'] in there or preset.get('depth_topic') in there:
             return name
@@ -238,7 +238,7 @@ def choose_topics(
 
 def check_topic(bag: BagReader, topic: str, msgtypes: set[str]) -> str:
     """
-    Give a topic that is there, of one of these types.
+    Return a topic that the recording has, with one of these types.
 
     Raises
     ------
@@ -292,7 +292,7 @@ def _only_camera(
     *,
     may_be_depth: bool,
 ) -> str:
-    """Give the only colour camera, or the only grey one where there is no colour."""
+    """Return the only colour camera, or the only grey one where there is no colour."""
     there = [t for t in _of_type(bag, {IMAGE_TYPE, COMPRESSED_IMAGE_TYPE}) if t != class_topic]
     encodings = {topic: encoding_of(bag, topic) for topic in there}
     pictures = [topic for topic in there if encodings[topic] not in DEPTH_ENCODINGS]
@@ -304,7 +304,7 @@ def _only_camera(
 
 
 def encoding_of(bag: BagReader, topic: str) -> str:
-    """Give the encoding of the first image of a topic that can be read; empty: it has none."""
+    """Return the encoding of the first readable image of a topic; empty if there is none."""
     for message in readable_messages(bag, [topic], Damage()):
         with suppress(RecordingError):
             return str(getattr(bag.decode(message), 'encoding', ''))
@@ -312,7 +312,7 @@ def encoding_of(bag: BagReader, topic: str) -> str:
 
 
 def _info_beside(bag: BagReader, image_topic: str) -> str:
-    """Give the camera_info in the image's namespace, else the only one there is."""
+    """Return the camera_info in the image's namespace, else the only one there is."""
     infos = _of_type(bag, {CAMERA_INFO_TYPE})
     name = image_topic
     while name := name.rpartition('/')[0]:

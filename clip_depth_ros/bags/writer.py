@@ -59,7 +59,7 @@ class BagWriter:
     force : bool
         Replace what is there: a file, or a folder that is a rosbag2 recording.
     latched : collection of str
-        Topics whose last message late subscribers shall get (transient local).
+        Topics whose last message late subscribers get (transient local).
 
     Raises
     ------
@@ -147,10 +147,6 @@ class BagWriter:
         with self._explained():
             connection = self._connection(message.topic, message.msgtype)
             self._opened().write(connection, message.bag_time_ns, message.cdr)
-
-    def write_message(self, topic: str, message: object, bag_time_ns: int) -> None:
-        """Write a message given as an object of rosbags' type for it."""
-        self.write(recorded(topic, message, bag_time_ns))
 
     def _connection(self, topic: str, msgtype: str) -> Connection:
         if (topic, msgtype) not in self._connections:

@@ -3,8 +3,8 @@
 """
 What may be fitted to the truth of an image before a prediction is compared with it.
 
-A fitted prediction is no metric depth any more: it says how good the shape is when somebody else
-knows the scale. Fits come before clamping, as in monodepth2's code.
+A fitted prediction is not metric depth any more: it says how good the shape is when the scale is
+known from elsewhere. Fits come before clamping, as in monodepth2's code.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ class Alignment(NamedTuple):
     shift_m: float = 0.0
 
     def apply(self, pred: NDArray[Any]) -> NDArray[np.float64]:
-        """Give the aligned prediction, metres; +Inf and -Inf stay what they are."""
+        """Return the aligned prediction, metres; +Inf and -Inf stay what they are."""
         aligned = pred.astype(np.float64) * self.scale + self.shift_m
         is_beyond = np.isinf(pred)
         return np.where(is_beyond, pred, aligned) if is_beyond.any() else aligned
@@ -71,7 +71,7 @@ def fit_alignment(name: str, pred: NDArray[Any], gt: NDArray[Any]) -> Alignment:
 
 
 def median(values: NDArray[Any]) -> float:
-    """Give the median of numbers, as NumPy does (NaN must not be among them), ten times sooner."""
+    """Return the median of numbers without NaN, as NumPy does but ten times faster."""
     middle = values.size // 2
     halves = np.partition(values, middle)
     upper = float(halves[middle])

@@ -50,7 +50,7 @@ class CloudBuilder:
 
     def build(self, depth_m: Depth, rgb: Rgb | None = None) -> NDArray[np.float32]:
         """
-        Give the points of a depth image, float32 (H', W', 3) or (H', W', 4).
+        Return the points of a depth image, float32 (H', W', 3) or (H', W', 4).
 
         Parameters
         ----------
@@ -144,7 +144,7 @@ def points_of(cloud: Any) -> NDArray[np.float64]:
 
 def ply_bytes(xyz_m: NDArray[np.float32], rgb: NDArray[np.uint8]) -> bytes:
     """
-    Give the PLY file of a point cloud.
+    Return the PLY file of a point cloud.
 
     Parameters
     ----------

@@ -27,23 +27,23 @@ _SIDES: Final = (0.03594771, 0.96405229)
 
 
 def whole_window(size: Size) -> Window:
-    """Give all of an image."""
+    """Return the window of a whole image."""
     return Window(0, 0, size.width, size.height)
 
 
 def garg_window(size: Size) -> Window:
-    """Give Garg's crop of a KITTI frame: the road and what stands on it."""
+    """Return Garg's crop of a KITTI frame: the road and what stands on it."""
     return _share_of(size, rows=(0.40810811, 0.99189189), columns=_SIDES)
 
 
 def eigen_window(size: Size) -> Window:
-    """Give Eigen's crop of a KITTI frame; it starts higher than Garg's and ends above the hood."""
+    """Return Eigen's crop of a KITTI frame: from higher than Garg's to above the hood."""
     return _share_of(size, rows=(0.3324324, 0.91351351), columns=(0.0359477, _SIDES[1]))
 
 
 def kb_window(size: Size) -> Window:
     """
-    Give KITTI's benchmark crop: 352 x 1216 at the bottom, centred.
+    Return KITTI's benchmark crop: 352 x 1216 at the bottom, centred.
 
     Raises
     ------
@@ -60,14 +60,14 @@ def kb_window(size: Size) -> Window:
 
 
 def at_bottom_centre(size: Size, part: Size) -> Window:
-    """Give the window of a part at the bottom, centred; it sticks out of a smaller image."""
+    """Return the window of a part at the bottom, centred; it sticks out of a smaller image."""
     left = (size.width - part.width) // 2
     return Window(left, size.height - part.height, part.width, part.height)
 
 
 def nyu_eigen_window(size: Size) -> Window:
     """
-    Give Eigen's crop of an NYU frame: rows 45 to 470, columns 41 to 600.
+    Return Eigen's crop of an NYU frame: rows 45 to 470, columns 41 to 600.
 
     Raises
     ------
@@ -80,7 +80,7 @@ def nyu_eigen_window(size: Size) -> Window:
 
 def nyu_depthclip_window(size: Size) -> Window:
     """
-    Give what the released DepthCLIP code counts: as Eigen's, from column 46 on.
+    Return the window of the released DepthCLIP code: as Eigen's, from column 46 on.
 
     Raises
     ------

@@ -24,7 +24,7 @@ MAX_16UC1_MM = np.iinfo(np.uint16).max
 
 def mark_range(depth_m: Depth, *, min_depth_m: float, max_depth_m: float) -> Depth:
     """
-    Give depth with everything outside the range marked as REP 117 asks.
+    Return depth with everything outside the range marked as REP 117 asks.
 
     Parameters
     ----------
@@ -45,7 +45,7 @@ def mark_range(depth_m: Depth, *, min_depth_m: float, max_depth_m: float) -> Dep
 
 def encode_depth(depth_m: Depth, encoding: str) -> NDArray[Any]:
     """
-    Give the samples of a depth image, contiguous and little-endian.
+    Return the samples of a depth image, contiguous and little-endian.
 
     Parameters
     ----------
@@ -124,7 +124,7 @@ def picture_of(message: Any) -> Rgb:
 
 def colorize(depth_m: Depth, *, near_m: float, far_m: float, color_map: ColorMap) -> Rgb:
     """
-    Give depth in colours, uint8 (H, W, 3) RGB.
+    Return depth in colours, uint8 (H, W, 3) RGB.
 
     Parameters
     ----------
@@ -167,7 +167,7 @@ def colorize(depth_m: Depth, *, near_m: float, far_m: float, color_map: ColorMap
 
 @lru_cache
 def _table(color_map: ColorMap) -> Rgb:
-    """Give the 256 colours of a map, far first, uint8 (256, 1, 3) RGB."""
+    """Return the 256 colours of a map, far first, uint8 (256, 1, 3) RGB."""
     levels = np.arange(256, dtype=np.uint8)
     if color_map == 'gray':
         return np.repeat(levels[:, np.newaxis, np.newaxis], 3, axis=2)

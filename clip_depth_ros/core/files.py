@@ -57,7 +57,7 @@ def check_free(paths: Iterable[Path], *, force: bool) -> None:
 @contextmanager
 def atomic_path(path: str | os.PathLike[str]) -> Iterator[Path]:
     """
-    Give a path beside ``path`` to write to; it takes the place of ``path`` on success.
+    Yield a path beside ``path`` to write to; it takes the place of ``path`` on success.
 
     The body may create a file or a folder there. Missing parent folders are made. When the body
     raises, what it wrote is removed and ``path`` stays as it was.
@@ -85,7 +85,7 @@ def atomic_path(path: str | os.PathLike[str]) -> Iterator[Path]:
 
 def atomic_write_bytes(path: str | os.PathLike[str], data: bytes) -> None:
     """
-    Write a file wholly or not at all; see :func:`atomic_path`.
+    Write a file as a whole or not at all; see :func:`atomic_path`.
 
     Raises
     ------
@@ -99,9 +99,9 @@ def atomic_write_bytes(path: str | os.PathLike[str], data: bytes) -> None:
 
 def remove_leftovers(folder: Path, name: str = '*') -> None:
     """
-    Remove what :func:`atomic_path` had to leave in a folder when its process was killed.
+    Remove what :func:`atomic_path` left in a folder when its process was killed.
 
-    Only to be called where no other process writes there.
+    Call it only where no other process writes there.
     """
     for path in folder.glob(f'.{name}.????????.tmp'):
         with suppress(OSError):
@@ -123,12 +123,12 @@ def _remove(path: Path) -> None:
 
 def fingerprint(files: Iterable[Path]) -> str:
     """
-    Give a text that is another where files are: SHA-256 of their paths, sizes and times of change.
+    Return a text that changes with the files: SHA-256 of their paths, sizes and times of change.
 
     Parameters
     ----------
     files : iterable of Path
-        In any order; a file that is not there counts as such.
+        In any order; a missing file counts as missing.
 
     """
     listing = '\n'.join(sorted(map(_facts, files)))
@@ -150,15 +150,15 @@ class PerProcess(Generic[Opened]):
     """
     Something that each process opens for itself, when it first needs it.
 
-    Processes that are forked share the position in a file that was open before: one would read
-    what another has asked for. Libraries (HDF5, SQLite) break in other ways.
+    Forked processes share the position in a file that was open before: one would read what another
+    has asked for. Libraries (HDF5, SQLite) break in other ways.
 
     Parameters
     ----------
     open_it : callable
         Opens it; must be picklable if this is.
     close_it : callable
-        Closes it; is called at the latest when this object goes.
+        Closes it; called at the latest when this object is collected.
 
     """
 
@@ -169,7 +169,7 @@ class PerProcess(Generic[Opened]):
         self._opened: tuple[int, Opened, weakref.finalize[..., Any]] | None = None
 
     def get(self) -> Opened:
-        """Give what is open in this process."""
+        """Return what is open in this process, opening it first if needed."""
         pid = os.getpid()
         if self._opened is None or self._opened[0] != pid:
             value = self._open_it()

@@ -12,7 +12,7 @@ from pathlib import Path
 
 def labels_of(names: Mapping[str, Sequence[str]]) -> dict[str, str]:
     """
-    Give what tells sources apart, to stand before the names of their frames.
+    Return what tells sources apart, as prefixes for the names of their frames.
 
     Parameters
     ----------
@@ -40,7 +40,7 @@ def labels_of(names: Mapping[str, Sequence[str]]) -> dict[str, str]:
 
 
 def numbered(names: Sequence[str]) -> list[str]:
-    """Give names of which each is there but once: a second one is called ``name (2)``."""
+    """Return names without repetition: a second one is called ``name (2)``."""
     seen: Counter[str] = Counter()
     each = []
     for name in names:
@@ -50,6 +50,6 @@ def numbered(names: Sequence[str]) -> list[str]:
 
 
 def _n_common(paths: Sequence[Sequence[str]]) -> int:
-    """Give how many parts, from the first on, all paths share."""
+    """Return how many leading parts all paths share."""
     shared = [len(set(parts)) == 1 for parts in zip(*paths, strict=False)]
     return shared.index(False) if False in shared else len(shared)

@@ -4,7 +4,7 @@
 Depth metrics of an image, of groups of its pixels, and over many images.
 
 The formulas are those of Eigen, Puhrsch and Fergus (NIPS 2014), as all known evaluation codes have
-them; what differs between codes (crop, cap, alignment) is not here. Computed in float64.
+them; the differences between codes (crop, cap, alignment) are not here. Computed in float64.
 
 All metrics follow from a few sums over pixels, and sums of groups add up to those of their union,
 exactly: parts of an image to the image, images to a data set. So every pixel is looked at once,
@@ -128,7 +128,7 @@ class MetricSums:
 
     def merged(self, into: Groups, n_groups: int) -> MetricSums:
         """
-        Give the sums of unions of groups.
+        Return the sums of unions of groups.
 
         Parameters
         ----------
@@ -209,7 +209,7 @@ class GroupMetrics(DepthMetrics):
 
 def valid_pixels(gt: Depth, *, min_depth_m: float, depth_cap_m: float) -> NDArray[np.bool_]:
     """
-    Give the pixels that count.
+    Return the pixels that count.
 
     Parameters
     ----------
@@ -273,7 +273,7 @@ def depth_metrics(pred: Depth, gt: Depth, valid: NDArray[np.bool_]) -> DepthMetr
 
 
 def metrics_of(sums: MetricSums) -> list[GroupMetrics | None]:
-    """Give the metrics that follow from the sums of each group; None for empty ones."""
+    """Return the metrics that follow from the sums of each group; None for empty ones."""
     n = np.maximum(sums.n, 1)
     variance = sums.log_spread / n
     columns = np.stack([
@@ -298,7 +298,7 @@ def metrics_of(sums: MetricSums) -> list[GroupMetrics | None]:
 
 def mean_metrics(each: Sequence[DepthMetrics]) -> DepthMetrics:
     """
-    Give the mean over images of per-image values; ``n`` is the sum.
+    Return the mean over images of per-image values; ``n`` is the sum.
 
     Raises
     ------
@@ -322,14 +322,14 @@ def _sums(values: NDArray[Any], groups: Groups | None, n_groups: int) -> Floats:
 
 
 def _counts(level: NDArray[np.uint8], groups: Groups | None, n: int) -> NDArray[np.int64]:
-    """Give how many pixels of each level each group has, (4, n)."""
+    """Return how many pixels of each level each group has, (4, n)."""
     cells = level if groups is None else groups * 4 + level
     counts: NDArray[np.int64] = np.bincount(cells, minlength=4 * n).reshape(n, 4).T
     return counts
 
 
 def _of_all(sums: MetricSums) -> DepthMetrics:
-    """Give the metrics of the one group there is."""
+    """Return the metrics of the one group there is."""
     (metrics,) = metrics_of(sums)
     return DepthMetrics(**{name: getattr(metrics, name) for name in _NAMES})
 

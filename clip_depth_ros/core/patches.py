@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 def expected_depth(bin_probs: NDArray[np.float32], bins_m: Sequence[float]) -> Depth:
     """
-    Give the mean depth under the bin probabilities.
+    Return the mean depth under the bin probabilities.
 
     Parameters
     ----------
@@ -53,7 +53,7 @@ def expected_depth(bin_probs: NDArray[np.float32], bins_m: Sequence[float]) -> D
 
 def bin_confidence(bin_probs: NDArray[np.float32]) -> NDArray[np.float32]:
     """
-    Give how decided the bin probabilities are, float32 (H, W) in [0, 1].
+    Return how decided the bin probabilities are, float32 (H, W) in [0, 1].
 
     Our choice: 1 minus the entropy divided by its largest value, log K. All weight on one bin is
     1, equal weights are 0. It says how clear the answer is, not how right. One bin alone gives 1.
@@ -71,7 +71,7 @@ def upsample(
     maps: NDArray[np.float32], size: Size, *, align_corners: bool = False
 ) -> NDArray[np.float32]:
     """
-    Give maps (..., grid_h, grid_w) at image size, float32 (..., height, width).
+    Return maps (..., grid_h, grid_w) at image size, float32 (..., height, width).
 
     Parameters
     ----------

@@ -32,7 +32,7 @@ def projection_matrix(
     intrinsics: Intrinsics, T_camera_points: NDArray[np.float64]
 ) -> Projection:
     """
-    Give the projection of a camera for points of another frame.
+    Return the projection of a camera for points of another frame.
 
     Parameters
     ----------
@@ -49,7 +49,7 @@ def project(
     points: NDArray[Any], P: Projection
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """
-    Give where points are seen.
+    Return where points are seen.
 
     Parameters
     ----------
@@ -95,7 +95,7 @@ def sparse_depth(
     pixel: LidarPixel = 'nearest',
 ) -> Depth:
     """
-    Give the depth image that points make: of those that fall on a pixel, the nearest.
+    Return the depth image that points make; of those that fall on a pixel, the nearest counts.
 
     A LiDAR above the camera also sees what is hidden from it; keeping the nearest point of each
     pixel (a z-buffer) removes such points only where something nearer was hit on the same pixel.

@@ -17,7 +17,7 @@ MatchKind = Literal['exact', 'nearest', 'last']
 SyncMode = Literal['auto', 'exact', 'nearest', 'last']
 
 _PATIENT: Final = 2
-"""Images in a row with an item of their own stamp that make waiting worth while."""
+"""Images in a row with an item of their own stamp before waiting is worth while again."""
 
 
 def stamp_ns_of(header: Any) -> int:
@@ -31,12 +31,12 @@ class Stamped(Hashable, Protocol):
 
     @property
     def stamp_ns(self) -> int:
-        """Give the time, nanoseconds."""
+        """When it was taken, nanoseconds."""
         ...
 
     @property
     def received_ns(self) -> int:
-        """Give when it was received, nanoseconds; 0 where that was not recorded."""
+        """When it was received, nanoseconds; 0 where that was not recorded."""
         ...
 
 
@@ -46,10 +46,10 @@ Other = TypeVar('Other', bound=Stamped)
 
 class ByStamp(Generic[Taken]):
     """
-    Finds what was taken nearest to a time.
+    Finds the item that was taken nearest to a time.
 
-    Of what is equally near, as stamps repeat where a recording loops or a driver leaves them 0, it
-    is what was received nearest to a time, and of that the earlier.
+    Stamps repeat where a recording loops or a driver leaves them 0: of equally near items, the one
+    that was received nearest to a time counts, then the earlier one.
     """
 
     def __init__(self, items: Iterable[Taken]) -> None:
@@ -58,7 +58,7 @@ class ByStamp(Generic[Taken]):
         self._stamps_ns = [stamp_ns for stamp_ns, _ in self._times_ns]
 
     def nearest(self, stamp_ns: int, received_ns: int = 0) -> Taken | None:
-        """Give it; None where there is nothing."""
+        """Return what was taken nearest to a time; None where there is nothing."""
         right = bisect_left(self._stamps_ns, stamp_ns)
         stamps_ns = self._stamps_ns[max(0, right - 1):right + 1]
         places = [bisect_left(self._times_ns, (near_ns, received_ns)) for near_ns in stamps_ns]
@@ -69,7 +69,7 @@ class ByStamp(Generic[Taken]):
         )
 
     def within(self, stamp_ns: int, tolerance_ns: int, received_ns: int = 0) -> Taken | None:
-        """Give it if its stamp is near enough."""
+        """Return the nearest if its stamp is within the tolerance, else None."""
         nearest = self.nearest(stamp_ns, received_ns)
         if nearest is None or abs(nearest.stamp_ns - stamp_ns) > tolerance_ns:
             return None
@@ -77,7 +77,7 @@ class ByStamp(Generic[Taken]):
 
 
 def once_each(pairs: Sequence[tuple[Taken, Other]]) -> list[tuple[Taken, Other]]:
-    """Give the pairs, but of those that share their second item only the nearest (earliest)."""
+    """Return the pairs; of those that share their second item, only the nearest (earliest)."""
     nearest: dict[Other, tuple[Taken, Other]] = {}
     for pair in pairs:
         kept = nearest.setdefault(pair[1], pair)
@@ -87,13 +87,13 @@ def once_each(pairs: Sequence[tuple[Taken, Other]]) -> list[tuple[Taken, Other]]
 
 
 def gap_max_s(pairs: Iterable[tuple[Stamped, Stamped]]) -> float | None:
-    """Give the largest difference of the stamps of a pair; None where there is no pair."""
+    """Return the largest difference of the stamps of a pair; None where there is no pair."""
     gaps_ns = [abs(one.stamp_ns - other.stamp_ns) for one, other in pairs]
     return max(gaps_ns) / 1e9 if gaps_ns else None
 
 
 def n_repeated(items: Iterable[Stamped]) -> int:
-    """Count the items whose stamp another one has, too."""
+    """Count the items that share their stamp with another one."""
     counts = Counter(item.stamp_ns for item in items)
     return sum(count for count in counts.values() if count > 1)
 
@@ -193,19 +193,19 @@ class StampMatcher(Generic[Item]):
             self._items.extend(kept)
 
     def close(self) -> None:
-        """Let whoever waits go on, now and from now on."""
+        """Release every waiting call, now and from now on."""
         with self._changed:
             self._is_closed = True
             self._changed.notify_all()
 
     def newest(self) -> Item | None:
-        """Give the item that came last, if any ever did."""
+        """Return the item that came last, None before the first."""
         return self._last
 
     def find(
         self, stamp_ns: int, accepts: Callable[[Item], bool] = _any
     ) -> Match[Item] | None:
-        """Give the best match that is known now."""
+        """Return the best match that is known now."""
         with self._changed:
             return self._find(stamp_ns, accepts)
 
@@ -213,7 +213,7 @@ class StampMatcher(Generic[Item]):
         self, stamp_ns: int, deadline_s: float, accepts: Callable[[Item], bool] = _any
     ) -> Match[Item] | None:
         """
-        Give the best match, waiting while a better one may still come.
+        Return the best match, waiting while a better one may still come.
 
         Parameters
         ----------

@@ -1,6 +1,6 @@
 # Copyright 2026 The clip_depth_ros authors
 # SPDX-License-Identifier: Apache-2.0
-"""Rigid transforms as 4 x 4 matrices and as ROS messages say them: translation, quaternion."""
+"""Rigid transforms as 4 x 4 matrices, and as translation and quaternion in ROS messages."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ Matrix4 = NDArray[np.float64]
 
 def quaternion_from(T_parent_child: Matrix4) -> tuple[float, float, float, float]:
     """
-    Give the unit quaternion (x, y, z, w) of a rigid transform's rotation, w >= 0.
+    Return the unit quaternion (x, y, z, w) of a rigid transform's rotation, w >= 0.
 
     Raises
     ------
@@ -50,7 +50,7 @@ def quaternion_from(T_parent_child: Matrix4) -> tuple[float, float, float, float
 
 def matrix_from(transform: Any) -> Matrix4:
     """
-    Give the 4 x 4 of a ``geometry_msgs/Transform``: it takes points of the child to the parent.
+    Return the 4 x 4 of a ``geometry_msgs/Transform``: it takes points of the child to the parent.
 
     Raises
     ------
@@ -77,7 +77,7 @@ def matrix_from(transform: Any) -> Matrix4:
 
 def check_rigid(matrix: Matrix4) -> None:
     """
-    Refuse what is no rigid transform.
+    Refuse a matrix that is not a rigid transform.
 
     Raises
     ------

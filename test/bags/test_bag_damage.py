@@ -27,18 +27,18 @@ TOPICS: dict[str, Any] = {'image_topic': '/cam/image', 'depth_topic': '/cam/dept
 
 
 def big_drive(n_frames: int = N_FRAMES) -> list[RecordedMessage]:
-    """Give about 0.5 MB for each frame, so that there are many chunks; noise, hard to compress."""
-    dice = np.random.default_rng(0)
+    """Return noise, hard to compress: with 0.5 MB for each frame there are many chunks."""
+    rng = np.random.default_rng(0)
     messages = []
     for index in range(n_frames):
-        rgb = dice.integers(0, 255, (300, 400, 3), np.uint8)
+        rgb = rng.integers(0, 255, (300, 400, 3), np.uint8)
         depth_m = np.full((300, 400), 2.0 + index, np.float32)
         messages += [image(index, rgb), image(index, depth_m, '32FC1', '/cam/depth')]
     return messages
 
 
 def places(data: bytes, pattern: bytes) -> list[int]:
-    """Give where a pattern is."""
+    """Return where a pattern is."""
     found = [data.find(pattern)]
     while (following := data.find(pattern, found[-1] + 1)) >= 0:
         found.append(following)
@@ -53,7 +53,7 @@ def flip(path: Path, start: int, n_bytes: int = 4) -> None:
 
 
 def zstd_frames(data: bytes) -> list[int]:
-    """Give where compressed data begins."""
+    """Return where compressed data begins."""
     return places(data, b'\x28\xb5\x2f\xfd')
 
 

@@ -31,7 +31,7 @@ def write(path: Path, messages: Iterable[RecordedMessage], **options: Any) -> No
 
 
 def failing_source() -> Iterator[RecordedMessage]:
-    """Give a message, then fail."""
+    """Return a message, then fail."""
     yield drive()[0]
     raise KeyError
 
@@ -184,7 +184,7 @@ def test_objects_are_serialised(tmp_path: Path) -> None:
     """By the type that they carry."""
     text: Any = ros2_types().types['std_msgs/msg/String']
     with BagWriter(tmp_path / 'a.mcap') as writer:
-        writer.write_message('/text', text('hello'), 5)
+        writer.write(recorded('/text', text('hello'), 5))
     with BagReader(tmp_path / 'a.mcap') as bag:
         (message,) = bag.messages()
         assert message == recorded('/text', text('hello'), 5)

@@ -150,7 +150,7 @@ def test_a_truncated_file_is_an_error(kind: str, share: float, tmp_path: Path) -
 
 
 def whole_file(kind: str, folder: Path) -> bytes:
-    """Give the bytes of an undamaged recording, written once for each folder."""
+    """Return the bytes of an undamaged recording, written once for each folder."""
     kept = folder / 'whole'
     if not kept.exists():
         kept.write_bytes(KINDS[kind](folder / 'bag', drive()).read_bytes())

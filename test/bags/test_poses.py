@@ -19,7 +19,7 @@ MS = 1_000_000
 
 
 def moved(x: float, yaw: float = 0.0) -> Any:
-    """Give a transform: forward by x metres, turned about z by yaw."""
+    """Return a transform: forward by x metres, turned about z by yaw."""
     T = np.eye(4)
     T[:2, :2] = [[math.cos(yaw), -math.sin(yaw)], [math.sin(yaw), math.cos(yaw)]]
     T[0, 3] = x
@@ -27,7 +27,7 @@ def moved(x: float, yaw: float = 0.0) -> Any:
 
 
 def tree(*steps: tuple[str, str, int, Any], static: tuple[tuple[str, str, Any], ...] = ()):
-    """Give a tree of (parent, child, milliseconds, transform), and static ones."""
+    """Return a tree of (parent, child, milliseconds, transform), and static ones."""
     poses = PoseTree()
     for parent, child, T in static:
         message = tf_message(T, parent=parent, child=child, stamp_ns=0)
@@ -40,7 +40,7 @@ def tree(*steps: tuple[str, str, int, Any], static: tuple[tuple[str, str, Any], 
 
 
 def at(time_ms: float, frame_id: str = 'camera') -> Place:
-    """Give an image of that time."""
+    """Return an image of that time."""
     return Place('/image', round(time_ms * MS), round(time_ms * MS), frame_id)
 
 

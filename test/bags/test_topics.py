@@ -27,7 +27,7 @@ NOTHING = dict.fromkeys(
 
 
 def renamed(name: str) -> list[RecordedMessage]:
-    """Give the drive under the names that a converter gives."""
+    """Return the drive under the names that a converter gives."""
     preset = PRESETS[name]
     names = {
         '/cam/image': preset['image_topic'],
@@ -49,7 +49,7 @@ def renamed(name: str) -> list[RecordedMessage]:
 
 @pytest.fixture(scope='module')
 def synthetic(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Give a recording of the synthetic drive."""
+    """Return a recording of the synthetic drive."""
     path = tmp_path_factory.mktemp('bags') / 'synth.mcap'
     write_recording(drive_messages(render_drive(4, 2, width=64, height=32)), path)
     return path

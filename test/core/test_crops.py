@@ -29,7 +29,7 @@ KITTI_SIZES = [
 
 
 def edges(window: Window) -> tuple[int, int, int, int]:
-    """Give first and last row (not included), first and last column."""
+    """Return first and last row (not included), first and last column."""
     return window.y, window.y + window.height, window.x, window.x + window.width
 
 

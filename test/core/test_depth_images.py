@@ -90,7 +90,7 @@ RANGE = {'near_m': 1.0, 'far_m': 3.0}
 
 
 def color(depth_m, color_map='turbo'):
-    """Give the colour of one depth."""
+    """Return the colour of one depth."""
     image = np.full((2, 3), depth_m, np.float32)
     return colorize(image, color_map=color_map, **RANGE)[1, 2].tolist()
 

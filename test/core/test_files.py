@@ -95,7 +95,7 @@ def test_the_real_error_of_a_full_device_is_explained(tmp_path):
 
 @pytest.fixture
 def files(tmp_path: Path) -> list[Path]:
-    """Give two files of equal content."""
+    """Return two files of equal content."""
     for name in 'ab':
         (tmp_path / name).write_text('text')
     return [tmp_path / name for name in 'ab']

@@ -33,13 +33,13 @@ pairs = st.tuples(images, images)
 
 
 def metrics_of(pred, gt) -> DepthMetrics:
-    """Give the metrics over all pixels."""
+    """Return the metrics over all pixels."""
     pred, gt = np.atleast_2d(pred), np.atleast_2d(gt)
     return depth_metrics(pred, gt, np.ones(gt.shape, bool))
 
 
 def one_by_one(pred, gt) -> dict[str, float]:
-    """Give the metrics by the formulas of the literature, in Python's own numbers."""
+    """Return the metrics by the formulas of the literature, in Python's own numbers."""
     each = [(float(p), float(g)) for p, g in zip(pred.flat, gt.flat, strict=True)]
     n = len(each)
     d = [math.log(p / g) for p, g in each]
@@ -209,7 +209,7 @@ class TestMean:
 
 
 def sums_of(pred, gt, groups) -> MetricSums:
-    """Give the sums of the pixels of four groups."""
+    """Return the sums of the pixels of four groups."""
     pred, gt = (np.ravel(image).astype(np.float64) for image in (pred, gt))
     return MetricSums.of(PixelErrors.of(pred, gt), groups, 4)
 

@@ -14,7 +14,7 @@ BINS_M = (1.0, 1.5, 2.0, 2.25, 2.5, 2.75, 3.0)
 
 
 def probabilities(*values):
-    """Give probabilities of one pixel, float32 (K, 1, 1)."""
+    """Return probabilities of one pixel, float32 (K, 1, 1)."""
     return np.array(values, np.float32).reshape(-1, 1, 1)
 
 

@@ -77,11 +77,11 @@ def test_no_points_no_depth():
 @given(st.integers(0, 2**32 - 1))
 def test_equals_a_loop_in_plain_arithmetic(seed: int):
     """Recomputed point by point, with a pose."""
-    dice = np.random.default_rng(seed)
-    points = dice.normal((0, 0, 6), 4, (60, 3))
-    rotation = np.linalg.qr(dice.normal(size=(3, 3)))[0]
+    rng = np.random.default_rng(seed)
+    points = rng.normal((0, 0, 6), 4, (60, 3))
+    rotation = np.linalg.qr(rng.normal(size=(3, 3)))[0]
     T = np.eye(4)
-    T[:3, :3], T[:3, 3] = rotation * np.sign(np.linalg.det(rotation)), dice.normal(size=3)
+    T[:3, :3], T[:3, 3] = rotation * np.sign(np.linalg.det(rotation)), rng.normal(size=3)
     wanted = np.zeros(SIZE)
     for point in points:
         x, y, z = T[:3, :3] @ point + T[:3, 3]

@@ -160,12 +160,12 @@ TIME = st.tuples(st.integers(-1, 10), st.integers(0, 99))
 
 
 def place(stamp_ns: int, received_ns: int = 0, topic: str = 'd') -> Place:
-    """Give a message that was taken, and received, at these times."""
+    """Return a message that was taken, and received, at these times."""
     return Place(topic, received_ns, stamp_ns, '')
 
 
 def places(*times: tuple[int, int], topic: str = 'd') -> list[Place]:
-    """Give messages of these stamps and receive times."""
+    """Return messages of these stamps and receive times."""
     return [place(*time, topic) for time in times]
 
 

@@ -15,7 +15,7 @@ import time
 from clip_depth_ros.bags.messages import camera_info_message, image_message
 from clip_depth_ros.bags.reader import BagReader
 from clip_depth_ros.bags.topics import CAMERA_FRAME, CAMERA_INFO, IMAGE
-from clip_depth_ros.bags.writer import BagWriter
+from clip_depth_ros.bags.writer import BagWriter, recorded
 from clip_depth_ros.core.metrics import mean_metrics
 from clip_depth_ros.demo.errors import fit_to, metrics_within
 from clip_depth_ros.demo.methods import BUNDLED_NOTE, NEXT_STEPS, output_topics, RANDOM_NOTE
@@ -45,8 +45,10 @@ def kitti_sized_bag(path: Path) -> Path:
             where = {'stamp_ns': stamp_ns, 'frame_id': CAMERA_FRAME}
             rgb = generator.integers(0, 256, (height, width, 3), np.uint8)
             camera = Intrinsics(721.5, 721.5, 609.6, 172.9, width, height)
-            writer.write_message(IMAGE, image_message(rgb, 'rgb8', **where), stamp_ns)
-            writer.write_message(CAMERA_INFO, camera_info_message(camera, **where), stamp_ns)
+            image = image_message(rgb, 'rgb8', **where)
+            writer.write(recorded(IMAGE, image, stamp_ns))
+            info = camera_info_message(camera, **where)
+            writer.write(recorded(CAMERA_INFO, info, stamp_ns))
     return path
 
 

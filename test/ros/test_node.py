@@ -297,6 +297,7 @@ def test_distortion_that_does_not_fit_its_model_costs_the_cloud_alone(make, mode
     harness.send(SECOND, rgb_image(), info)
     harness.wait_for(lambda: harness.counts().get('processed') == 1)
     assert reason in harness.node._health().camera_problem
+    harness.wait_for(lambda: harness.received['depth'])
     assert len(harness.received['depth']) == 1
     assert harness.received['info'] == harness.received['cloud'] == []
     assert harness.counts().get('failed', 0) == 0
