@@ -51,7 +51,7 @@ class BagTopic:
 
     @property
     def msgtype(self) -> str:
-        """The type of a topic that has one; else :class:`RecordingError`."""
+        """Type of a topic that has one; else :class:`RecordingError`."""
         if len(self.msgtypes) != 1:
             raise RecordingError(
                 f'topic {self.name!r} should have one type, has {list(self.msgtypes)}: filter '
