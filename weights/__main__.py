@@ -19,7 +19,7 @@ from pathlib import Path
 import sys
 from typing import Any
 
-from clip_depth_ros.cli.progress import ProgressBars
+from clip_depth_ros.cli.train import ProgressBars
 from clip_depth_ros.core.files import atomic_write_bytes
 from clip_depth_ros.errors import ClipDepthError
 from clip_depth_ros.settings.installation import assets_dir

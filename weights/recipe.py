@@ -4,7 +4,7 @@
 How the bundled weights are made: streets, a small CLIP, CLIP2Depth on it, and the proof.
 
 Each stage leaves its result in the output folder and is not done again when that is there: a run
-that was stopped goes on with the stage it was in (the last, CLIP2Depth, even in the middle).
+that was stopped resumes at the stage it was in (the last, CLIP2Depth, even in the middle of it).
 """
 
 from __future__ import annotations
@@ -145,7 +145,7 @@ class Workshop:
     n_workers : int
         Processes that render.
     on_progress : callable
-        Is told of each step.
+        Called after each step.
 
     """
 
@@ -227,7 +227,7 @@ class Workshop:
         )
 
     def trained(self, name: str, *, steps: int, seed: int, **changes: Any) -> Path:
-        """Run the trainer, or go on with its run, and give the best weights."""
+        """Start or resume a run of the trainer, and return its best weights."""
         settings = self.train_settings(name, steps=steps, seed=seed, **changes)
         is_begun = run_folder(settings).checkpoint.is_file()
         result = train(

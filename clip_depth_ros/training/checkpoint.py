@@ -1,7 +1,7 @@
 # Copyright 2026 The clip_depth_ros authors
 # SPDX-License-Identifier: Apache-2.0
 """
-The state of a training run in one file, from which it goes on as if it had never stopped.
+The state of a training run in one file, from which it resumes as if it had never stopped.
 
 Tensors (weights, their running mean, AdamW's moments, random generators) are in safetensors, all
 else is JSON in its header: nothing is pickled, and one file is replaced at once or not at all.
@@ -62,7 +62,7 @@ def save_checkpoint(
     path: Path, parts: Mapping[str, Mapping[str, Tensor]], facts: Mapping[str, Any]
 ) -> None:
     """
-    Write a checkpoint, wholly or not at all.
+    Write a checkpoint completely or not at all.
 
     Parameters
     ----------

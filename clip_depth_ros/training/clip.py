@@ -28,7 +28,7 @@ class Arithmetic:
     device : str
         ``cpu`` or ``cuda:N``.
     dtype : torch.dtype
-        float32 is no mixed precision.
+        float32 means no mixed precision.
 
     """
 

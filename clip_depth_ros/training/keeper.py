@@ -1,6 +1,6 @@
 # Copyright 2026 The clip_depth_ros authors
 # SPDX-License-Identifier: Apache-2.0
-"""What a run keeps: logs, metrics, pictures, weights and the checkpoint it can go on from."""
+"""What a run keeps: logs, metrics, pictures, weights and the checkpoint it can resume from."""
 
 from __future__ import annotations
 
@@ -64,7 +64,7 @@ class Keeper:
     ranks : Ranks
         This process among the others.
     checkpoint : Checkpoint, optional
-        What is gone on from.
+        What the run resumes from.
 
     """
 
@@ -83,7 +83,7 @@ class Keeper:
         self._train_source, self._held_out_source = sources
         self._bad_held_out = BadFrames(len(self._held_out_source), settings.bad_frame_share)
         self._protocol = validation_protocol(settings)
-        self.protocol = caption(settings, len(self._held_out_source))
+        self.caption = caption(settings, len(self._held_out_source))
         self.scores: dict[str, dict[str, float]] = {}
         self.best_step = step = 0
         if checkpoint:
@@ -123,7 +123,7 @@ class Keeper:
             if is_best:
                 self._save_weights(self._run.best, learner, step, metrics)
             self._write_sheet(learner, step)
-        # Validation is no part of the training's speed.
+        # Validation does not count as time spent training.
         self._since_s, self._since_step = time.perf_counter(), step
         return metrics
 
@@ -145,7 +145,7 @@ class Keeper:
         self.scores['prior'] = asdict(mean_over_ranks(metrics, self._ranks, device))
 
     def save(self, learner: Learner, bad_frames: BadFrames, step: int) -> None:
-        """Write the checkpoint, and the weights it holds for those who only want these."""
+        """Write the checkpoint, and beside it its weights alone."""
         if not self._ranks.is_first:
             return
         facts = {
@@ -163,7 +163,7 @@ class Keeper:
         if self._log:
             self._log.close()
             report = {
-                'protocol': self.protocol, 'best_step': self.best_step, **self.scores,
+                'protocol': self.caption, 'best_step': self.best_step, **self.scores,
                 'bad_frames': self._all_problems(bad_frames),
             }
             text = json.dumps(report, indent=2) + '\n'
@@ -177,7 +177,7 @@ class Keeper:
             metrics=metrics_of(self.scores['best']),
             last=metrics_of(self.scores['last']),
             prior=metrics_of(self.scores['prior']) if 'prior' in self.scores else None,
-            protocol=self.protocol,
+            protocol=self.caption,
             bad_frames=self._all_problems(bad_frames),
         )
 
@@ -198,7 +198,7 @@ class Keeper:
             backbone_hash=self._clip.hash,
             provenance={
                 **provenance(self._settings, self._train_source, step),
-                'protocol': self.protocol,
+                'protocol': self.caption,
             },
             metrics=metrics,
         )

@@ -47,7 +47,7 @@ class StepFacts(NamedTuple):
 
 class Learner:
     """
-    A model that learns, with all that a later process needs to go on just so.
+    A model that learns, with everything that a later process needs to continue exactly.
 
     Parameters
     ----------
@@ -96,7 +96,7 @@ class Learner:
         Raises
         ------
         TrainingError
-            If loss or gradients are no numbers any more; the weights are as before the step.
+            If loss or gradients are no longer finite; the weights are as before the step.
         DeviceError
             If the memory of the device does not suffice.
 

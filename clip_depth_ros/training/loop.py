@@ -81,12 +81,12 @@ def train(
     sources : pair of SampleSource, optional
         Frames of training and held-out frames; by default those that the settings name.
     on_progress : callable
-        Is told of each step.
+        Called after each step.
 
     Raises
     ------
     ConfigError
-        If settings do not go together, or are not those of the run to go on with.
+        If settings do not go together, or differ from those of the run to resume.
     DataError
         If frames are missing, cannot be right, or too many cannot be read.
     WeightsError
@@ -94,7 +94,7 @@ def train(
     DeviceError
         If the device is not there or its memory too small.
     TrainingError
-        If the loss is no number any more; the last checkpoint is as it was.
+        If the loss is no longer finite; the last checkpoint is as it was.
     OutputError
         If results cannot be written; the last checkpoint is as it was.
 

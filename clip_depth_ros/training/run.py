@@ -1,6 +1,6 @@
 # Copyright 2026 The clip_depth_ros authors
 # SPDX-License-Identifier: Apache-2.0
-"""The folder of a run: what lies where, its logs, and whether it may be begun or resumed."""
+"""The folder of a run: what lies where, its logs, and whether a run may start or resume there."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ MAY_CHANGE: Final = frozenset({
     'allow_download', 'bad_frame_share', 'cache_dir', 'device', 'log_interval', 'n_sheet_frames',
     'n_threads', 'n_workers', 'out_dir', 'rendered_dir', 'save_interval', 'tensorboard',
 })
-"""Settings that may be others when a run goes on: they do not change what is learned."""
+"""Settings that may differ when a run resumes: they do not change what is learned."""
 
 
 def run_folder(settings: TrainSettings) -> RunFolder:
@@ -58,7 +58,7 @@ class RunFolder:
 
     @property
     def checkpoint(self) -> Path:
-        """Return the state that a run goes on from."""
+        """Return the state that a run resumes from."""
         return self.path / 'checkpoint.safetensors'
 
     @property
@@ -108,12 +108,12 @@ class RunFolder:
 
     def resume(self, settings: TrainSettings) -> Checkpoint | None:
         """
-        Return the checkpoint to go on from; None if the run was stopped before the first.
+        Return the checkpoint to resume from; None if the run was stopped before the first.
 
         Raises
         ------
         ConfigError
-            If there is no run, or that of other settings.
+            If there is no run, or one with other settings.
         WeightsError
             If the checkpoint is damaged.
 

@@ -5,7 +5,7 @@ The frozen CLIP's tokens of a whole source on disk: then a training step costs t
 
 A cache is a folder named by what its content depends on (backbone, taps, frames, size). It is
 written beside its place and moved there when complete: a half-written one is never used. Damaged
-or foreign ones are written anew.
+or foreign ones are written again.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ Encode = Callable[[NDArray[np.uint8]], NDArray[np.float16]]
 """Takes images, uint8 (B, H, W, 3), to tokens, float16 (B, n_taps, 1 + N, C)."""
 
 OnFrames = Callable[[int, int], None]
-"""Is told how many frames of how many have been encoded."""
+"""Called with how many frames of how many have been encoded."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,7 +124,7 @@ def open_tokens(folder: Path, key: TokenKey) -> TokenCache | None:
             return None
         cache = TokenCache(place, manifest)
     except (OSError, ValueError, KeyError, TypeError, EOFError):
-        return None  # absent or damaged: it is written anew
+        return None  # absent or damaged: it is written again
     return cache if len(cache) == key.n_frames else None
 
 
@@ -153,7 +153,7 @@ def write_tokens(
     target_dtype : dtype
         Of the kept targets; float16 is right to 0.05 %.
     on_frames : callable
-        Is told of progress.
+        Called after each batch.
 
     Raises
     ------
@@ -219,7 +219,7 @@ def _check_space(folder: Path, n_bytes: int) -> None:
 @dataclass(frozen=True, slots=True)
 class TokenSet(Dataset[Batch]):
     """
-    Batches out of a cache by positions.
+    Batches from a cache by position.
 
     Attributes
     ----------
@@ -246,7 +246,7 @@ class TokenSet(Dataset[Batch]):
         return self.batch([position])
 
     def problems(self) -> dict[str, str]:
-        """Say of those frames that could not be read, why."""
+        """Return why frames could not be read, by name."""
         return self._problems([self.cache.names[frame] for frame in self.frames])
 
     def batch(self, positions: Sequence[int]) -> Batch:

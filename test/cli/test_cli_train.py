@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from clip_depth_ros.cli.main import main
-from clip_depth_ros.cli.train_report import result_lines
+from clip_depth_ros.cli.train import result_lines
 from clip_depth_ros.model.clip2depth_weights import read_clip2depth
 import pytest
 import yaml
