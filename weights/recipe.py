@@ -31,7 +31,7 @@ from clip_depth_ros.predictor.build import build_predictor
 from clip_depth_ros.settings.installation import BUNDLED_CLIP, BUNDLED_CLIP2DEPTH, versions
 from clip_depth_ros.settings.predictor import DEPTH_WORDS, PredictorSettings, TINY
 from clip_depth_ros.settings.training import TrainSettings
-from clip_depth_ros.sources.rendered import WorldSource
+from clip_depth_ros.sources.kinds.synthetic import WorldSource
 from clip_depth_ros.sources.samples import SampleSource
 from clip_depth_ros.training.loop import Progress, train
 from clip_depth_ros.training.run import run_folder
@@ -254,7 +254,7 @@ class Workshop:
             'head': 'smooth',
             'min_depth_m': MIN_DEPTH_M,
             'max_depth_m': DEPTH_CAP_M,
-            'source': 'synthetic',
+            'kind': 'synthetic',
             'steps': steps,
             'batch_size': 8,
             'learning_rate': 1.5e-3,

@@ -11,8 +11,8 @@ from pathlib import Path
 def make_from_kitti(args: argparse.Namespace) -> int:
     """Turn a KITTI folder into a recording."""
     from clip_depth_ros.bags.writer import write_recording
-    from clip_depth_ros.sources.kitti import find_kitti_frames
-    from clip_depth_ros.sources.kitti_messages import kitti_messages
+    from clip_depth_ros.sources.as_messages import kitti_messages
+    from clip_depth_ros.sources.kitti_files import find_kitti_frames
     from tqdm import tqdm
 
     frames = find_kitti_frames(args.folder, rate_hz=args.rate)[: args.frames]
@@ -28,7 +28,7 @@ def make_from_kitti(args: argparse.Namespace) -> int:
 def make_synthetic(args: argparse.Namespace) -> int:
     """Render a synthetic drive into a recording."""
     from clip_depth_ros.bags.writer import write_recording
-    from clip_depth_ros.sources.drive_messages import drive_messages
+    from clip_depth_ros.sources.as_messages import drive_messages
     from clip_depth_ros.world.drive import render_drive
     from tqdm import tqdm
 

@@ -18,6 +18,7 @@ from typing import Final
 
 from clip_depth_ros.cli.flags import add_setting_flags
 from clip_depth_ros.settings.evaluation import EvaluateSettings
+from clip_depth_ros.sources.registry import kind_names
 
 FILES: Final = {
     'json': 'result.json', 'csv': 'frames.csv', 'markdown': 'table.md', 'html': 'report.html',
@@ -26,7 +27,7 @@ FILES: Final = {
 
 _EXAMPLES: Final = """
 examples:
-  clip-depth evaluate drive.mcap --preset kitti2bag --params-file kitti --clip-weights RN50.pt
+  clip-depth evaluate drive.mcap --topic-preset kitti2bag --params-file kitti --clip-weights W.pt
   clip-depth evaluate drive.mcap --depth-topic /gt/depth --pred-topic /other_node/depth
   clip-depth evaluate kitti/raw --gt-dir kitti/annotated --split eigen_test_files_with_gt.txt
   clip-depth evaluate frames/ --kind pattern --images 'rgb/*.png' --gt-images 'depth/*.png' \\
@@ -73,7 +74,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         '--force', action='store_true', help='overwrite the results in the output folder'
     )
-    add_setting_flags(parser, settings=EvaluateSettings, title='evaluation settings')
+    add_setting_flags(
+        parser, settings=EvaluateSettings, title='evaluation settings',
+        choices={'kind': ('auto', *kind_names())},
+    )
     add_setting_flags(parser)
 
 

@@ -26,7 +26,7 @@ from clip_depth_ros.evaluation.score.protocols import EvaluationProtocol
 from clip_depth_ros.predictor.build import build_predictor, choose_method
 from clip_depth_ros.settings.evaluation import EvaluateSettings
 from clip_depth_ros.settings.predictor import PredictorSettings
-from clip_depth_ros.sources.evaluation_sources import EvaluationFrames, open_for_evaluation
+from clip_depth_ros.sources.frames import open_for_evaluation, SourceFrames
 from clip_depth_ros.types import DepthPredictor
 
 
@@ -36,7 +36,7 @@ class Evaluated:
 
     settings: EvaluateSettings
     predictor: PredictorSettings
-    frames: EvaluationFrames
+    frames: SourceFrames
     protocol: EvaluationProtocol
 
 

@@ -19,7 +19,7 @@ from clip_depth_ros.settings.base import read_settings
 from clip_depth_ros.settings.evaluation import EvaluateSettings
 from clip_depth_ros.settings.node import NodeSettings, read_parameters
 from clip_depth_ros.settings.predictor import PredictorSettings
-from clip_depth_ros.sources.evaluation_sources import open_for_evaluation
+from clip_depth_ros.sources.frames import open_for_evaluation
 
 _LOOK_AT_IMAGES: Final = {'ours', 'clip2depth', 'depthclip'}
 

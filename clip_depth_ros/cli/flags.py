@@ -5,7 +5,8 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 from clip_depth_ros.settings.base import setting_specs, Settings, SettingSpec
@@ -18,12 +19,37 @@ def add_setting_flags(
     *,
     settings: type[Settings] = PredictorSettings,
     title: str = 'predictor settings',
+    choices: Mapping[str, Sequence[str]] | None = None,
 ) -> None:
-    """Add one flag for each named setting (default: all); flags not given leave no trace."""
+    """
+    Add one flag for each named setting; flags that are not given leave no trace.
+
+    Parameters
+    ----------
+    parser : argparse.ArgumentParser
+        Gets the flags.
+    names : iterable of str
+        Which settings; by default all.
+    settings : type of Settings
+        Declares them.
+    title : str
+        Of the group of flags in the help.
+    choices : mapping of str to sequence of str, optional
+        Values of settings that are known only where data sets are, by setting.
+
+    """
     specs = setting_specs(settings)
     group = parser.add_argument_group(title)
     for name in names or specs:
-        group.add_argument(f'--{name.replace("_", "-")}', **_flag(specs[name]))
+        spec = specs[name]
+        if choices and name in choices:
+            spec = replace(spec, choices=tuple(choices[name]))
+        group.add_argument(_flag_name(name), **_flag(spec))
+    for old, new in settings.renamed.items():
+        parser.add_argument(
+            _flag_name(old), action=_Renamed, nargs='*', const=f'is now {_flag_name(new)}',
+            default=argparse.SUPPRESS, help=argparse.SUPPRESS,
+        )
 
 
 def given_settings(
@@ -31,6 +57,18 @@ def given_settings(
 ) -> dict[str, Any]:
     """Return the settings whose flags were given, by setting name."""
     return {name: getattr(args, name) for name in setting_specs(settings) if name in args}
+
+
+class _Renamed(argparse.Action):
+    """Refuse a flag of an earlier version with its new name."""
+
+    def __call__(self, parser: argparse.ArgumentParser, *args: Any, **kwargs: Any) -> None:
+        parser.error(f'{self.option_strings[0]} {self.const}')
+
+
+def _flag_name(setting: str) -> str:
+    name, comma, remark = setting.partition(',')
+    return f'--{name.replace("_", "-")}{comma}{remark}'
 
 
 def _flag(spec: SettingSpec) -> dict[str, Any]:

@@ -19,6 +19,7 @@ from typing import Any, Final, TYPE_CHECKING
 
 from clip_depth_ros.cli.flags import add_setting_flags, given_settings
 from clip_depth_ros.settings.training import TrainSettings
+from clip_depth_ros.sources.registry import kind_names
 
 if TYPE_CHECKING:
     from clip_depth_ros.core.metrics import DepthMetrics
@@ -45,7 +46,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help='for small recordings: hold out each frame once, train on the others, and report '
         'before, after and the mean depth of each pixel',
     )
-    add_setting_flags(parser, settings=TrainSettings, title='training settings')
+    add_setting_flags(
+        parser, settings=TrainSettings, title='training settings',
+        choices={'kind': ('auto', *kind_names())},
+    )
 
 
 def run(args: argparse.Namespace) -> int:

@@ -17,7 +17,7 @@ from clip_depth_ros.demo.methods import DemoMethod, output_topics, TITLES
 from clip_depth_ros.errors import ConfigError, TopicError
 from clip_depth_ros.settings.demo import SYNTHETIC_FRAMES, SYNTHETIC_HZ
 from clip_depth_ros.settings.node import DIAGNOSTICS
-from clip_depth_ros.sources.drive_messages import drive_messages
+from clip_depth_ros.sources.as_messages import drive_messages
 from clip_depth_ros.world.drive import render_drive
 from tqdm import tqdm
 

@@ -12,7 +12,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, get_args, get_origin, get_type_hints, Literal
+from typing import Any, ClassVar, get_args, get_origin, get_type_hints, Literal
 
 from clip_depth_ros.errors import ConfigError
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
@@ -49,6 +49,9 @@ class Settings(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra='forbid', allow_inf_nan=False)
 
+    renamed: ClassVar[Mapping[str, str]] = {}
+    """What settings were called in earlier versions, and what they are called now."""
+
     @classmethod
     def from_mapping(cls, values: Mapping[str, Any]) -> Any:
         """
@@ -84,7 +87,7 @@ class Settings(BaseModel):
 
     def changed(self, **values: Any) -> Any:
         """Return the same settings with some values replaced, checked again as a whole."""
-        return type(self).from_mapping({**self.model_dump(), **values})
+        return type(self).from_mapping({**self.model_dump(exclude_unset=True), **values})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -164,6 +167,8 @@ def _explain(settings: type[Settings], error: ValidationError) -> str:
 
 def _explain_one(settings: type[Settings], problem: Any) -> str:
     where = '.'.join(str(part) for part in problem['loc'])
+    if problem['type'] == 'extra_forbidden' and where in settings.renamed:
+        return f'{where!r} is now {settings.renamed[where]}'
     if problem['type'] == 'extra_forbidden':
         return f'unknown setting {where!r}; known are {", ".join(settings.model_fields)}'
     reason = problem['msg'].removeprefix('Value error, ')

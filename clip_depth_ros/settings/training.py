@@ -4,12 +4,14 @@
 
 from __future__ import annotations
 
-from typing import Any, Literal
+from collections.abc import Mapping
+from typing import Any, ClassVar, Literal
 
 from clip_depth_ros.settings.base import setting
 from clip_depth_ros.settings.clip2depth import Clip2DepthSettings
 from clip_depth_ros.settings.predictor import PredictorSettings
-from pydantic import model_validator
+from clip_depth_ros.settings.source import SourceSettings
+from pydantic import field_validator, model_validator
 
 
 def _as_for_prediction(name: str, default: Any = None) -> Any:
@@ -18,8 +20,24 @@ def _as_for_prediction(name: str, default: Any = None) -> Any:
     return setting(field.default if default is None else default, str(field.description))
 
 
-class TrainSettings(Clip2DepthSettings):
+class TrainSettings(SourceSettings, Clip2DepthSettings):
     """What a training run is made of: the model's own settings, data, recipe, run folder."""
+
+    renamed: ClassVar[Mapping[str, str]] = {
+        'source': 'kind',
+        'data_dir': 'data',
+        'bag': 'data',
+        'depth_dir': 'gt_dir',
+        'train_list': 'split',
+        'validation_list': 'validation_split',
+        'world_first_seed': 'data, a range of seeds such as 0-3999',
+        'world_n_seeds': 'data, a range of seeds such as 0-3999',
+        'world_validation_first_seed': 'validation_data, a range of seeds such as 900000-900049',
+        'world_validation_n_seeds': 'validation_data, a range of seeds such as 900000-900049',
+        'world_frames_per_seed': 'frames_per_seed',
+        'world_width_px': 'width_px',
+        'world_height_px': 'height_px',
+    }
 
     # The frozen CLIP.
     backbone: str = _as_for_prediction('backbone', 'ViT-B-16-quickgelu')
@@ -41,48 +59,30 @@ class TrainSettings(Clip2DepthSettings):
     )
 
     # Frames.
-    source: Literal['synthetic', 'kitti', 'nyu', 'bag'] = setting(
-        'synthetic', 'Where frames and their depth come from.'
+    data: tuple[str, ...] = setting(
+        (),
+        'Where frames and their depth are: recordings, folders, a labelled NYU .mat, or seeds of '
+        'rendered streets, 0-3999; 0- (no end): so many that no frame comes twice. Several are '
+        'of one kind. Empty: 0-3999.',
     )
-    data_dir: str = setting(
-        '', 'Folder (KITTI raw root, NYU folder) or file (labelled NYU .mat) with the images.'
+    validation_data: tuple[str, ...] = setting(
+        (),
+        'Where the held-out frames are, if elsewhere than in data. Empty: in data; for rendered '
+        'streets, 900000-900049.',
     )
-    depth_dir: str = setting(
-        '', "Root of KITTI's annotated depth maps; empty: under data_dir as well."
+    validation_split: str = setting(
+        '', 'Which frames are held out: a file as for split, in validation_data if that is named.'
     )
-    train_list: str = setting(
-        '', 'Split file of the training frames, lines "image depth [focal]".'
-    )
-    validation_list: str = setting('', 'Split file of the held-out frames, the same lines.')
-    bag: str = setting('', 'Recording to train on (.bag, .mcap, .db3 or rosbag2 folder).')
-    image_topic: str = setting('', 'Camera topic of the bag; empty: the only one there is.')
-    camera_info_topic: str = setting('', 'Its camera_info; empty: beside the image topic.')
-    depth_topic: str = setting('', 'Depth images of the bag to learn from; empty: use the LiDAR.')
-    lidar_topic: str = setting('', 'LiDAR cloud of the bag; empty: the only one there is.')
-    lidar_extrinsics: str = setting(
-        '',
-        'File with the 4 x 4, 16 numbers row by row, that takes LiDAR points to the camera; '
-        'empty: from /tf_static of the bag.',
-    )
-    sync_tolerance_s: float = setting(
-        0.05, 'Largest stamp difference of an image and its depth.', unit='s', ge=0.0, le=10.0
-    )
-    frame_stride: int = setting(1, 'Use every n-th frame of the bag.', ge=1, le=10_000)
     validation_share: float = setting(
-        0.2, 'Last part of the frames that is held out where there is no list of its own.',
+        0.2,
+        'Last part of data that is held out where neither validation_data nor validation_split '
+        'says which frames are.',
         gt=0.0, lt=1.0,
     )
-    world_first_seed: int = setting(0, 'First street of training.', ge=0, le=2**31)
-    world_n_seeds: int = setting(
-        4000, 'Streets of training; 0: so many that no frame comes twice.', ge=0, le=10**7
+    # The topics must be named where there are several that fit.
+    topic_preset: Literal['auto', 'ours', 'kitti2bag', 'kitti_to_ros2bag', 'none'] = setting(
+        'none', str(SourceSettings.model_fields['topic_preset'].description)
     )
-    world_frames_per_seed: int = setting(4, 'Frames of each street.', ge=1, le=10_000)
-    world_validation_first_seed: int = setting(
-        900_000, 'First held-out street; must not be one of training.', ge=0, le=2**31
-    )
-    world_validation_n_seeds: int = setting(50, 'Held-out streets.', ge=1, le=10**7)
-    world_width_px: int = setting(320, 'Width of rendered frames.', unit='px', ge=16, le=4096)
-    world_height_px: int = setting(96, 'Height of rendered frames.', unit='px', ge=16, le=4096)
     sky_depth_m: float = setting(
         0.0,
         'What the sky of rendered training frames, and all beyond, counts as; 0: it is not '
@@ -229,23 +229,15 @@ class TrainSettings(Clip2DepthSettings):
             )
         return self
 
+    @field_validator('data', 'validation_data', mode='before')
+    @classmethod
+    def _one_or_several(cls, value: Any) -> Any:
+        return (value,) if isinstance(value, str) else value
+
     @model_validator(mode='after')
-    def _check_source(self) -> TrainSettings:
-        wanted = {'kitti': 'data_dir', 'nyu': 'data_dir', 'bag': 'bag'}.get(self.source, '')
-        if wanted and not getattr(self, wanted):
-            raise ValueError(f'source={self.source!r} needs {wanted}: say where the frames are')
-        train = range(self.world_first_seed, self.world_first_seed + self.world_n_seeds)
-        held_out = range(
-            self.world_validation_first_seed,
-            self.world_validation_first_seed + self.world_validation_n_seeds,
-        )
-        if self.source == 'synthetic' and (
-            train.start < held_out.stop and held_out.start < train.stop
-        ):
-            raise ValueError(
-                f'held-out streets must not be among those of training, got seeds {train.start} '
-                f'to {train.stop - 1} and {held_out.start} to {held_out.stop - 1}'
-            )
+    def _check_data(self) -> TrainSettings:
+        if self.kind not in ('auto', 'synthetic') and not self.data:
+            raise ValueError(f'kind={self.kind!r} needs data: say where the frames are')
         return self
 
     def image_augmentations(self) -> list[str]:

@@ -27,8 +27,8 @@ from clip_depth_ros.core.projection import (
     sparse_depth,
 )
 from clip_depth_ros.errors import CalibrationError, DataError, RecordingError
-from clip_depth_ros.sources.depth_files import KITTI_PER_METRE, read_depth_png, sample_of
-from clip_depth_ros.sources.kitti_calibration import KittiCalibration
+from clip_depth_ros.sources.files import KITTI_PER_METRE, read_depth_png, sample_of
+from clip_depth_ros.sources.kitti_files import KittiCalibration
 from clip_depth_ros.sources.samples import Classes, DepthSample
 from clip_depth_ros.types import Depth, Intrinsics, Rgb
 from clip_depth_ros.world.things import CLASS_NAMES
@@ -88,7 +88,7 @@ class FrameReader:
             )
 
     def _intrinsics(self, frame: BagFrame, rgb: Rgb) -> Intrinsics | None:
-        """Give the camera; only a LiDAR needs one, for others it is None rather than an error."""
+        """Return the camera; without a LiDAR, which needs one, None rather than an error."""
         height, width = rgb.shape[:2]
         if self.calibration is not None:
             return self.calibration.intrinsics(width, height)

@@ -84,19 +84,19 @@ class SampleSource(Protocol):
 
     @property
     def name(self) -> str:
-        """Give how messages call it."""
+        """Return how messages call it."""
         ...
 
     def __len__(self) -> int:
-        """Give the number of samples."""
+        """Return the number of samples."""
         ...
 
     def __getitem__(self, index: int) -> DepthSample:
-        """Give a sample; DataError, naming it, if it cannot be read."""
+        """Return a sample; DataError, naming it, if it cannot be read."""
         ...
 
     def describe(self) -> Mapping[str, str]:
-        """Give all that decides what the samples are."""
+        """Return all that decides what the samples are."""
         ...
 
 
@@ -109,7 +109,7 @@ class Subset:
 
     @property
     def name(self) -> str:
-        """Give the name of the whole."""
+        """Return the name of the whole."""
         return self.source.name
 
     def __len__(self) -> int:
@@ -119,12 +119,48 @@ class Subset:
         return self.source[self.indices[index]]
 
     def describe(self) -> Mapping[str, str]:
-        """Give what the whole is, and which part."""
+        """Return what the whole is, and which part."""
         return {**self.source.describe(), 'part': _ranges(self.indices)}
 
 
+class Joined:
+    """
+    The frames of several sources, one after the other.
+
+    Parameters
+    ----------
+    sources : SampleSource
+        The name of the first is the name of all.
+
+    """
+
+    def __init__(self, *sources: SampleSource) -> None:
+        self.name = sources[0].name
+        self._sources = sources
+
+    def __len__(self) -> int:
+        return sum(map(len, self._sources))
+
+    def __getitem__(self, index: int) -> DepthSample:
+        """Return a frame."""
+        place = index
+        for source in self._sources:
+            if 0 <= place < len(source):
+                return source[place]
+            place -= len(source)
+        raise IndexError(index)
+
+    def describe(self) -> Mapping[str, str]:
+        """Return the descriptions of all, numbered."""
+        return {
+            f'{number}.{name}': value
+            for number, source in enumerate(self._sources)
+            for name, value in source.describe().items()
+        }
+
+
 def _ranges(indices: Sequence[int]) -> str:
-    """Give numbers as text, neighbours together: 0-7 9; too many of them as their hash."""
+    """Return numbers as text, neighbours together: 0-7 9; too many of them as their hash."""
     text = ''
     for place, index in enumerate(indices):
         goes_on = place > 0 and index == indices[place - 1] + 1
@@ -168,7 +204,7 @@ def check_source(source: SampleSource) -> None:
 
 
 def _medians_m(source: SampleSource, indices: Sequence[int]) -> list[float]:
-    """Give the median depth of frames that have any."""
+    """Return the median depth of frames that have any."""
     medians, problems = [], []
     for index in indices:
         try:

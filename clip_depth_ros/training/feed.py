@@ -12,8 +12,7 @@ from typing import Any
 from clip_depth_ros.core.image_plan import Size
 from clip_depth_ros.errors import DataError
 from clip_depth_ros.settings.training import TrainSettings
-from clip_depth_ros.sources.joined import Joined
-from clip_depth_ros.sources.samples import SampleSource, Subset
+from clip_depth_ros.sources.samples import Joined, SampleSource, Subset
 from clip_depth_ros.training.augment import change_of, crop_of
 from clip_depth_ros.training.clip import FrozenClip
 from clip_depth_ros.training.distributed import Ranks

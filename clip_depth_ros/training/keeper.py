@@ -83,7 +83,7 @@ class Keeper:
         self._train_source, self._held_out_source = sources
         self._bad_held_out = BadFrames(len(self._held_out_source), settings.bad_frame_share)
         self._protocol = validation_protocol(settings)
-        self.caption = caption(settings, len(self._held_out_source))
+        self.caption = caption(settings, self._held_out_source)
         self.scores: dict[str, dict[str, float]] = {}
         self.best_step = step = 0
         if checkpoint:

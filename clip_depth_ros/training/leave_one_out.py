@@ -13,9 +13,8 @@ from clip_depth_ros.core.files import atomic_write_bytes
 from clip_depth_ros.core.metrics import DepthMetrics, mean_metrics
 from clip_depth_ros.errors import ConfigError
 from clip_depth_ros.settings.training import TrainSettings
-from clip_depth_ros.sources.joined import Joined
-from clip_depth_ros.sources.samples import Subset
-from clip_depth_ros.sources.training_sources import open_source
+from clip_depth_ros.sources.held_out import open_for_training
+from clip_depth_ros.sources.samples import Joined, Subset
 from clip_depth_ros.training.loop import OnProgress, Sources, train
 from clip_depth_ros.training.run import run_folder
 
@@ -87,7 +86,7 @@ def leave_one_out(
 
     """
     folder = run_folder(settings).path
-    train_source, held_out_source = sources or open_source(settings)
+    train_source, held_out_source = sources or open_for_training(settings)
     every = Joined(train_source, held_out_source)
     if not 2 <= len(every) <= MOST_FRAMES:
         raise ConfigError(

@@ -18,8 +18,8 @@ import os
 from clip_depth_ros.model.backbone import build_backbone
 from clip_depth_ros.model.devices import explain_out_of_memory, this_machine
 from clip_depth_ros.settings.training import TrainSettings
+from clip_depth_ros.sources.held_out import open_for_training
 from clip_depth_ros.sources.samples import check_source, SampleSource
-from clip_depth_ros.sources.training_sources import open_source
 from clip_depth_ros.training.augment import crop_of
 from clip_depth_ros.training.clip import choose_arithmetic, FrozenClip
 from clip_depth_ros.training.distributed import device_of_rank, process_group, Ranks
@@ -124,7 +124,7 @@ def _train(
     ranks.wait()
 
     # The frames: refused before the first step if they cannot be right.
-    train_source, held_out_source = sources or ranks.in_turn(lambda: open_source(settings))
+    train_source, held_out_source = sources or ranks.in_turn(lambda: open_for_training(settings))
     check_source(train_source)
     check_source(held_out_source)
     bad_frames = BadFrames(len(train_source), settings.bad_frame_share)

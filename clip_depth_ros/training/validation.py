@@ -18,7 +18,7 @@ from clip_depth_ros.evaluation.score.protocols import EvaluationProtocol, protoc
 from clip_depth_ros.evaluation.score.score import score_frame
 from clip_depth_ros.model.clip2depth import Clip2Depth
 from clip_depth_ros.settings.training import TrainSettings
-from clip_depth_ros.sources.samples import DepthSample
+from clip_depth_ros.sources.samples import DepthSample, SampleSource
 from clip_depth_ros.training.clip import FrozenClip
 from clip_depth_ros.training.distributed import Ranks
 from clip_depth_ros.training.frames import Batch
@@ -47,11 +47,12 @@ def validation_protocol(settings: TrainSettings) -> EvaluationProtocol:
     )
 
 
-def caption(settings: TrainSettings, n_frames: int) -> str:
+def caption(settings: TrainSettings, source: SampleSource) -> str:
     """Say what the numbers of a validation mean; it goes with them wherever they are written."""
+    kind = source.describe().get('kind', settings.kind)
     crop = '' if settings.crop == 'none' else f' (crop {settings.crop})'
     title = protocol_title(validation_protocol(settings))
-    return f'{settings.source}, {n_frames} held-out frames{crop}; {title}'
+    return f'{kind}, {len(source)} held-out frames{crop}; {title}'
 
 
 def predict(model: Clip2Depth, clip: FrozenClip, batch: Batch) -> list[Depth]:

@@ -15,7 +15,7 @@ from bag_files import KINDS, START_NS, STEP_NS, write_split
 from clip_depth_ros.bags.damage import Damage, readable_messages
 from clip_depth_ros.bags.reader import BagReader
 from clip_depth_ros.errors import DataError, RecordingError
-from clip_depth_ros.sources.bag import BagSource
+from clip_depth_ros.sources.kinds.bag import BagSource
 from clip_depth_ros.types import RecordedMessage
 import cv2
 from hypothesis import given, HealthCheck, settings, strategies as st

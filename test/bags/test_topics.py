@@ -14,8 +14,8 @@ from clip_depth_ros.bags.reader import BagReader
 from clip_depth_ros.bags.topics import PRESETS, topic_preset, with_preset
 from clip_depth_ros.bags.writer import write_recording
 from clip_depth_ros.errors import ConfigError, TopicError
-from clip_depth_ros.sources.bag import BagSource
-from clip_depth_ros.sources.drive_messages import drive_messages
+from clip_depth_ros.sources.as_messages import drive_messages
+from clip_depth_ros.sources.kinds.bag import BagSource
 from clip_depth_ros.types import RecordedMessage
 from clip_depth_ros.world.drive import render_drive
 import numpy as np

@@ -19,7 +19,7 @@ from clip_depth_ros.predictor.build import build_predictor
 from clip_depth_ros.ros.pacing import schedule
 from clip_depth_ros.settings.node import NodeSettings
 from clip_depth_ros.settings.predictor import PredictorSettings
-from clip_depth_ros.sources.kitti import read_kitti_image
+from clip_depth_ros.sources.files import read_rgb
 from clip_depth_ros.types import RecordedMessage
 import pytest
 import torch
@@ -113,7 +113,7 @@ def test_an_empty_picture_of_a_kitti_folder_is_named(tmp_path):
     path = tmp_path / '000007.png'
     path.write_bytes(b'')
     with pytest.raises(ImageError, match='000007'):
-        read_kitti_image(path)
+        read_rgb(path)
 
 
 @pytest.mark.parametrize('name', ['drive.bag', 'drive.db3'])

@@ -23,7 +23,7 @@ from clip_depth_ros.cli.main import main
 from clip_depth_ros.evaluation.results.files import read_result
 from clip_depth_ros.evaluation.results.result import Result
 from clip_depth_ros.evaluation.run.folder import run_lock
-from clip_depth_ros.sources.drive_messages import drive_messages
+from clip_depth_ros.sources.as_messages import drive_messages
 from clip_depth_ros.world.drive import render_drive, SyntheticFrame
 import numpy as np
 import pytest

@@ -17,15 +17,18 @@ SMALL = {
     'backbone': 'tiny', 'pretrained': 'random', 'device': 'cpu', 'amp': 'off', 'taps': [0, 1],
     'mirror_length': 4, 'reduce_dim': 16, 'n_heads': 2, 'mlp_dim': 32, 'head': 'simple',
     'min_depth_m': 1.0, 'steps': 2, 'batch_size': 2, 'validation_interval': 2, 'n_workers': 0,
-    'world_n_seeds': 2, 'world_frames_per_seed': 2, 'world_validation_n_seeds': 1,
-    'world_width_px': 64, 'world_height_px': 32, 'n_sheet_frames': 1, 'log_interval': 1,
+    'n_sheet_frames': 1, 'log_interval': 1,
+}
+STREETS = {
+    'data': '0-1', 'validation_data': '900000', 'frames_per_seed': 2, 'width_px': 64,
+    'height_px': 32,
 }
 
 
 @pytest.fixture
 def config(tmp_path: Path) -> Path:
     path = tmp_path / 'small.yaml'
-    path.write_text(yaml.safe_dump(SMALL))
+    path.write_text(yaml.safe_dump({**SMALL, **STREETS}))
     return path
 
 
@@ -68,7 +71,7 @@ def test_it_goes_on_and_does_not_overwrite(
 def test_leave_one_out_prints_a_row_for_each_frame(
     tmp_path: Path, config: Path, capsys: pytest.CaptureFixture[str]
 ):
-    flags = ('--leave-one-out', '--world-n-seeds', '1', '--world-frames-per-seed', '1')
+    flags = ('--leave-one-out', '--data', '0', '--frames-per-seed', '1')
     assert trained(config, tmp_path / 'run', *flags) == 0
     out = capsys.readouterr().out
     assert out.count(' frame 7 ') == 2
@@ -91,8 +94,9 @@ def test_weights_are_adapted_to_a_robot_s_own_recording(
     """The LiDAR of the recording teaches, or its depth camera."""
     assert trained(config, tmp_path / 'first') == 0
     capsys.readouterr()
+    config.write_text(yaml.safe_dump(SMALL))
     flags = [
-        '--preset', 'bag', '--bag', str(bag), *depth,
+        '--preset', 'bag', '--data', str(bag), *depth,
         '--init-weights', str(tmp_path / 'first' / 'last.safetensors'),
     ]
     assert trained(config, tmp_path / 'run', *flags) == 0
@@ -102,7 +106,7 @@ def test_weights_are_adapted_to_a_robot_s_own_recording(
 
 
 @pytest.mark.parametrize(('flags', 'message'), [
-    (['--preset', 'kitti'], "source='kitti' needs data_dir"),
+    (['--preset', 'kitti'], "kind='kitti' needs data"),
     (['--config', 'absent.yaml'], "cannot read settings 'absent.yaml'"),
     ([], 'out_dir is needed'),
 ])
@@ -111,6 +115,22 @@ def test_errors_are_sentences(
 ):
     assert main(['train', *flags]) == 1
     assert message in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(('flag', 'message'), [
+    ('--depth-dir', '--depth-dir is now --gt-dir'),
+    ('--bag', '--bag is now --data'),
+    ('--world-n-seeds', '--world-n-seeds is now --data, a range of seeds such as 0-3999'),
+])
+def test_flags_of_earlier_versions_are_refused_with_the_new_one(
+    flag: str, message: str, capsys: pytest.CaptureFixture[str]
+):
+    with pytest.raises(SystemExit):
+        main(['train', flag, '7', '--out-dir', 'run'])
+    assert message in capsys.readouterr().err
+    with pytest.raises(SystemExit):
+        main(['train', '--help'])
+    assert flag not in capsys.readouterr().out
 
 
 @pytest.mark.parametrize('content', ['- a list', 'a: [', '3: 4'])

@@ -11,8 +11,8 @@ from clip_depth_ros.core.clouds import CloudBuilder
 from clip_depth_ros.core.image_plan import Size
 from clip_depth_ros.core.projection import project, projection_matrix, sparse_depth
 from clip_depth_ros.errors import CalibrationError, DataError
-from clip_depth_ros.sources.kitti import read_kitti_image, read_kitti_scan
-from clip_depth_ros.sources.kitti_calibration import read_object_calibration
+from clip_depth_ros.sources.files import read_rgb
+from clip_depth_ros.sources.kitti_files import read_kitti_scan, read_object_calibration
 from clip_depth_ros.types import Intrinsics
 from clip_depth_ros.world.drive import Drive
 from hypothesis import given, strategies as st
@@ -189,7 +189,7 @@ def test_the_synthetic_lidar_measures_the_synthetic_depth():
 def test_kitti_golden_frame(samples: Path):
     """Counted once with this code; the share filled is KITTI's (about 4 % for one sweep)."""
     root = samples / 'kitti_object/training'
-    height, width = read_kitti_image(root / 'image_2/000001.png').shape[:2]
+    height, width = read_rgb(root / 'image_2/000001.png').shape[:2]
     calibration = read_object_calibration(root / 'calib/000001.txt')
     points = read_kitti_scan(root / 'velodyne/000001.bin')
     projection = projection_matrix(

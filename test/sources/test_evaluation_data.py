@@ -10,7 +10,7 @@ from clip_depth_ros.core.image_plan import Size
 from clip_depth_ros.core.projection import projection_matrix, sparse_depth
 from clip_depth_ros.evaluation.score.protocols import load_protocol
 from clip_depth_ros.evaluation.score.score import score_frame
-from clip_depth_ros.sources.depth_files import KITTI_PER_METRE, read_depth_png
+from clip_depth_ros.sources.files import KITTI_PER_METRE, read_depth_png
 from clip_depth_ros.sources.samples import DepthSample
 from clip_depth_ros.types import Depth, DepthMap
 from clip_depth_ros.world.drive import Drive, SyntheticFrame

@@ -13,10 +13,11 @@ from bag_files import START_NS, write_ros2, write_split
 from clip_depth_ros.bags.messages import image_message
 from clip_depth_ros.bags.writer import recorded, write_recording
 from clip_depth_ros.errors import ConfigError, DataError, RecordingError, TopicError
-from clip_depth_ros.settings.evaluation import SourceSettings
-from clip_depth_ros.sources.drive_messages import drive_messages
-from clip_depth_ros.sources.evaluation_sources import EvaluationFrames, open_for_evaluation
-from clip_depth_ros.sources.kinds import kind_of, seeds_of
+from clip_depth_ros.settings.source import SourceSettings
+from clip_depth_ros.sources.as_messages import drive_messages
+from clip_depth_ros.sources.frames import open_for_evaluation, SourceFrames
+from clip_depth_ros.sources.kinds.synthetic import seeds_of
+from clip_depth_ros.sources.registry import kind_of
 from clip_depth_ros.types import RecordedMessage
 from clip_depth_ros.world.drive import Drive, SyntheticFrame
 import data_folders as folders
@@ -33,7 +34,7 @@ def frames() -> list[SyntheticFrame]:
     return [drive.frame(number, lidar=False) for number in (3, 4, 5)]
 
 
-def opened(*sources: Path | str, **settings: Any) -> EvaluationFrames:
+def opened(*sources: Path | str, **settings: Any) -> SourceFrames:
     """Open sources with these settings."""
     return open_for_evaluation([*map(str, sources)], SourceSettings.from_mapping(settings))
 
@@ -96,7 +97,7 @@ class TestKinds:
     def test_a_folder_of_two_kinds(self, tmp_path: Path, frames: list[SyntheticFrame]) -> None:
         folders.write_object(tmp_path, frames)
         folders.write_raw(tmp_path, frames)
-        with pytest.raises(ConfigError, match='could be of kind kitti-object or kitti: say which'):
+        with pytest.raises(ConfigError, match='could be of kind kitti or kitti-object: say which'):
             kind_of(str(tmp_path))
         assert opened(tmp_path, kind='kitti-object').kind == 'kitti-object'
 
@@ -276,7 +277,7 @@ class TestRefusals:
         self, tmp_path: Path, frames: list[SyntheticFrame]
     ) -> None:
         tum = folders.write_tum(tmp_path / 'tum', frames)
-        with pytest.raises(ConfigError, match="tum' is tum, '7' is synthetic: evaluate each kind"):
+        with pytest.raises(ConfigError, match="tum' is tum, '7' is synthetic: use each kind"):
             opened(tum, '7')
 
     def test_ground_truth_of_several_kinds(
@@ -307,7 +308,7 @@ class TestRefusals:
             opened()
 
     @pytest.mark.parametrize(('settings', 'match'), [
-        ({'split': 'list.txt'}, 'split is not for kind tum, it is for kitti, kitti-selection'),
+        ({'split': 'list.txt'}, 'split is not for kind tum, it is for kitti, kitti-object'),
         ({'images': 'rgb/*.png'}, 'images is not for kind tum, it is for pattern'),
         ({'image_topic': '/camera'}, 'image_topic is not for kind tum, it is for bag'),
         ({'gt_kind': 'exact'}, 'gt_kind is not for kind tum, it is for bag, pattern'),

@@ -11,9 +11,9 @@ from typing import Any
 
 from clip_depth_ros.bags.writer import write_recording
 from clip_depth_ros.core.metrics import depth_metrics
-from clip_depth_ros.settings.evaluation import SourceSettings
-from clip_depth_ros.sources.drive_messages import drive_messages
-from clip_depth_ros.sources.evaluation_sources import EvaluationFrames, open_for_evaluation
+from clip_depth_ros.settings.source import SourceSettings
+from clip_depth_ros.sources.as_messages import drive_messages
+from clip_depth_ros.sources.frames import open_for_evaluation, SourceFrames
 from clip_depth_ros.world.drive import Drive, SyntheticFrame
 import data_folders as folders
 import numpy as np
@@ -75,7 +75,7 @@ SOURCES: dict[str, tuple[Write, dict[str, Any], str, str, float]] = {
 @pytest.fixture(params=SOURCES)
 def opened(
     request: pytest.FixtureRequest, tmp_path: Path, frames: list[SyntheticFrame]
-) -> EvaluationFrames:
+) -> SourceFrames:
     """Give the frames as they are read back from a source."""
     write, settings, *_ = SOURCES[request.param]
     source = write(tmp_path / 'data', frames)
@@ -92,14 +92,14 @@ def expected(request: pytest.FixtureRequest) -> tuple[str, str, float]:
     return SOURCES[request.node.callspec.params['opened']][2:]
 
 
-def test_it_is_recognised(opened: EvaluationFrames, expected: tuple[str, str, float]) -> None:
+def test_it_is_recognised(opened: SourceFrames, expected: tuple[str, str, float]) -> None:
     assert (opened.kind, opened.gt_kind) == expected[:2]
     assert opened.problems == []
     assert len(opened) == 2
 
 
 def test_a_perfect_predictor_scores_perfectly(
-    opened: EvaluationFrames, frames: list[SyntheticFrame], expected: tuple[str, str, float]
+    opened: SourceFrames, frames: list[SyntheticFrame], expected: tuple[str, str, float]
 ) -> None:
     for index, frame in enumerate(frames):
         target_m = opened[index].target_m
@@ -113,7 +113,7 @@ def test_a_perfect_predictor_scores_perfectly(
 
 
 def test_images_and_intrinsics_are_those_of_the_drive(
-    opened: EvaluationFrames, frames: list[SyntheticFrame]
+    opened: SourceFrames, frames: list[SyntheticFrame]
 ) -> None:
     sample = opened[1]
     np.testing.assert_array_equal(sample.rgb, frames[1].rgb)
@@ -124,20 +124,20 @@ def test_images_and_intrinsics_are_those_of_the_drive(
 
 
 def test_times_are_those_of_the_drive_where_they_are_known(
-    opened: EvaluationFrames, frames: list[SyntheticFrame]
+    opened: SourceFrames, frames: list[SyntheticFrame]
 ) -> None:
     has_stamps = opened.kind in ('bag', 'kitti', 'tum')
     stamps = [frame.stamp_ns if has_stamps else None for frame in frames]
     assert [opened[index].stamp_ns for index in range(2)] == stamps
 
 
-def test_names_are_known_without_reading(opened: EvaluationFrames) -> None:
+def test_names_are_known_without_reading(opened: SourceFrames) -> None:
     assert opened.names == [opened[0].name, opened[1].name]
     assert len(set(opened.names)) == 2
 
 
 def test_its_files_are_all_that_it_reads(
-    opened: EvaluationFrames, tmp_path: Path
+    opened: SourceFrames, tmp_path: Path
 ) -> None:
     """All there is, but what is a matter of the whole: lists that nobody uses, scans' times."""
     written = {path for path in (tmp_path / 'data').rglob('*') if path.is_file()}
@@ -151,11 +151,11 @@ def test_its_files_are_all_that_it_reads(
     assert sorted(opened.files) == sorted(written - unused)
 
 
-def test_nothing_need_be_said_of_it(opened: EvaluationFrames) -> None:
+def test_nothing_need_be_said_of_it(opened: SourceFrames) -> None:
     assert opened.notes == []
 
 
-def test_a_copy_opens_its_own_files(opened: EvaluationFrames) -> None:
+def test_a_copy_opens_its_own_files(opened: SourceFrames) -> None:
     before = opened[1]
     copy = pickle.loads(pickle.dumps(opened))
     opened.close()

@@ -14,15 +14,16 @@ from clip_depth_ros.bags.message_types import ros2_types
 from clip_depth_ros.core.stamps import stamp_ns_of
 from clip_depth_ros.core.transforms import matrix_from
 from clip_depth_ros.errors import CalibrationError, ConfigError, ImageError, RecordingError
-from clip_depth_ros.sources.kitti import (
+from clip_depth_ros.sources.as_messages import kitti_messages
+from clip_depth_ros.sources.files import read_rgb
+from clip_depth_ros.sources.kitti_files import (
     find_kitti_frames,
     KittiFrame,
     OBJECT_START_NS,
-    read_kitti_image,
     read_kitti_scan,
+    read_object_calibration,
+    read_raw_calibration,
 )
-from clip_depth_ros.sources.kitti_calibration import read_object_calibration, read_raw_calibration
-from clip_depth_ros.sources.kitti_messages import kitti_messages
 import cv2
 import numpy as np
 from numpy.typing import NDArray
@@ -237,7 +238,7 @@ class TestBadFolders:
     def test_a_file_that_went_away_is_named(self, tmp_path: Path) -> None:
         """Between looking and reading."""
         with pytest.raises(RecordingError, match=r'gone\.png.*No such file'):
-            read_kitti_image(tmp_path / 'gone.png')
+            read_rgb(tmp_path / 'gone.png')
 
     def test_missing_calibration_is_named(self, object_folder: Path) -> None:
         """The file, and the entry in it."""

@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import NamedTuple
 
 from clip_depth_ros.core.projection import project
-from clip_depth_ros.sources.kitti import read_kitti_image, read_kitti_scan
-from clip_depth_ros.sources.kitti_calibration import read_object_calibration
+from clip_depth_ros.sources.files import read_rgb
+from clip_depth_ros.sources.kitti_files import read_kitti_scan, read_object_calibration
 import cv2
 import numpy as np
 import pytest
@@ -49,7 +49,7 @@ def frames() -> list[Frame]:
 
 
 def read_frame(root: Path, number: str) -> Frame:
-    rgb = read_kitti_image(root / f'image_2/{number}.png')
+    rgb = read_rgb(root / f'image_2/{number}.png')
     calibration = read_object_calibration(root / f'calib/{number}.txt')
     grey = cv2.GaussianBlur(cv2.cvtColor(rgb, cv2.COLOR_RGB2GRAY).astype(np.float32), (0, 0), 1)
     change = np.abs(cv2.Sobel(grey, cv2.CV_32F, 1, 0))

@@ -9,7 +9,7 @@ import os
 from pathlib import Path
 
 from clip_depth_ros.errors import ConfigError, DataError, ImageError, RecordingError
-from clip_depth_ros.sources.predicted_files import PredictedFiles
+from clip_depth_ros.sources.predicted import PredictedFiles
 from clip_depth_ros.sources.samples import DepthSample
 import cv2
 from data_folders import write_png

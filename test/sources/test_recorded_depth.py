@@ -12,7 +12,7 @@ from typing import Any
 from bag_drives import image, RGB, without_stamp
 from bag_files import KINDS, START_NS, STEP_NS, UNUSUAL_KINDS, write_ros2
 from clip_depth_ros.errors import DataError, TopicError
-from clip_depth_ros.sources.recorded_depth import RecordedDepth
+from clip_depth_ros.sources.predicted import RecordedDepth
 from clip_depth_ros.sources.samples import DepthSample
 from clip_depth_ros.types import RecordedMessage
 import numpy as np

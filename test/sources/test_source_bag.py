@@ -39,11 +39,16 @@ from clip_depth_ros.errors import (
     RecordingError,
     TopicError,
 )
-from clip_depth_ros.sources.bag import BagSource
-from clip_depth_ros.sources.drive_messages import drive_messages
-from clip_depth_ros.sources.kitti import find_kitti_frames, read_kitti_image, read_kitti_scan
-from clip_depth_ros.sources.kitti_calibration import KittiCalibration
-from clip_depth_ros.sources.kitti_messages import kitti_messages
+from clip_depth_ros.settings.source import SourceSettings
+from clip_depth_ros.sources.as_messages import drive_messages, kitti_messages
+from clip_depth_ros.sources.files import read_rgb
+from clip_depth_ros.sources.frames import open_for_evaluation
+from clip_depth_ros.sources.kinds.bag import BagSource
+from clip_depth_ros.sources.kitti_files import (
+    find_kitti_frames,
+    KittiCalibration,
+    read_kitti_scan,
+)
 from clip_depth_ros.sources.samples import check_source
 from clip_depth_ros.types import Intrinsics, RecordedMessage
 from clip_depth_ros.world.drive import CLASS_NAMES, Drive, render_drive
@@ -226,7 +231,8 @@ class TestMatching:
             BagSource(write_ros2(tmp_path / 'bag', messages))
 
     def test_every_nth(self, tmp_path: Path):
-        source = BagSource(write_ros2(tmp_path / 'bag', lidar_drive(5)), stride=2)
+        path = write_ros2(tmp_path / 'bag', lidar_drive(5))
+        source = open_for_evaluation([str(path)], SourceSettings(frame_stride=2))
         assert [int(source[i].rgb[0, 0, 0]) for i in range(len(source))] == [
             int((RGB + i)[0, 0, 0]) for i in (0, 2, 4)
         ]
@@ -367,10 +373,10 @@ class TestTopics:
             BagSource(path, image_topic='/cam/image', depth_topic='/cam/image')
 
     @pytest.mark.parametrize('wrong', [
-        {'stride': 0}, {'tolerance_s': -1.0}, {'tolerance_s': float('nan')},
+        {'tolerance_s': -1.0}, {'tolerance_s': float('nan')},
     ])
     def test_numbers_out_of_range(self, tmp_path: Path, wrong: dict[str, Any]):
-        with pytest.raises(ConfigError, match='needs tolerance_s >= 0 and stride >= 1'):
+        with pytest.raises(ConfigError, match='needs tolerance_s >= 0, got'):
             BagSource(tmp_path / 'any.mcap', **wrong)
 
     def test_a_missing_recording_is_named(self, tmp_path: Path):
@@ -445,7 +451,7 @@ class TestDepthFilesBeside:
     def test_real_annotated_depth_is_value_by_256(self, tmp_path: Path, samples: Path):
         folder = samples / 'kitti_depth'
         messages = [
-            image(number, read_kitti_image(folder / 'rgb' / f'{number:010}.png'))
+            image(number, read_rgb(folder / 'rgb' / f'{number:010}.png'))
             for number in (5, 50, 100)
         ]
         path = write_ros2(tmp_path / 'bag', messages)
@@ -698,7 +704,7 @@ class TestOurOwnRecordings:
         source = BagSource(path)
         assert (len(source), source.n_missed) == (4, 0)
         for frame, sample in zip(frames, (source[i] for i in range(4)), strict=True):
-            rgb = read_kitti_image(frame.image_path)
+            rgb = read_rgb(frame.image_path)
             np.testing.assert_array_equal(sample.rgb, rgb)
             height, width = rgb.shape[:2]
             intrinsics = frame.calibration.intrinsics(width, height)

@@ -10,7 +10,8 @@ import shutil
 from typing import Any
 
 from clip_depth_ros.errors import CalibrationError, DataError, ImageError, RecordingError
-from clip_depth_ros.sources.kitti_raw import KittiSource
+from clip_depth_ros.sources.files import FolderSource
+from clip_depth_ros.sources.kinds.kitti import open_kitti
 from clip_depth_ros.sources.samples import check_source
 from clip_depth_ros.types import Intrinsics
 import cv2
@@ -54,11 +55,11 @@ def kitti(tmp_path: Path) -> Path:
     return tmp_path
 
 
-def opened(root: Path, *lines: str, depth: str = 'depth') -> KittiSource:
+def opened(root: Path, *lines: str, depth: str = 'depth') -> FolderSource:
     """Open a source of these lines."""
     split = root / 'split.txt'
     split.write_text('\n'.join(lines) + '\n')
-    return KittiSource(root / 'raw', split, depth_dir=root / depth)
+    return open_kitti(root / 'raw', split, depth_dir=root / depth)
 
 
 def bts(number: int, rest: str = '') -> str:
@@ -121,7 +122,7 @@ class TestFrames:
 
     def test_lists_made_on_windows(self, kitti: Path) -> None:
         (kitti / 'split.txt').write_bytes(f'{bts(5)}\r\n{bts(6)}\r\n'.encode())
-        source = KittiSource(kitti / 'raw', kitti / 'split.txt', depth_dir=kitti / 'depth')
+        source = open_kitti(kitti / 'raw', kitti / 'split.txt', depth_dir=kitti / 'depth')
         assert len(source) == 2
 
 
@@ -137,7 +138,7 @@ class TestWhereDepthIs:
         """Some copy proj_depth into the raw drive; then one root does."""
         shutil.copytree(kitti / 'depth', kitti / 'raw' / DATE, dirs_exist_ok=True)
         (kitti / 'split.txt').write_text(f'{DATE}/{DRIVE} 5 l')
-        assert len(KittiSource(kitti / 'raw', kitti / 'split.txt')) == 1
+        assert len(open_kitti(kitti / 'raw', kitti / 'split.txt')) == 1
 
 
 class TestMonodepth2:
@@ -162,7 +163,7 @@ class TestMonodepth2:
             kitti / 'raw' / DATE / DRIVE / 'image_02/data/0000000000.png',
         )
         source = opened(kitti, f'{DATE}/{DRIVE} 0 l', f'{DATE}/{DRIVE} 5 l')
-        assert (len(source), source.n_without_depth) == (1, 1)
+        assert (len(source), source.matching.n_without_depth) == (1, 1)
 
 
 class TestWithoutDepth:
@@ -170,13 +171,13 @@ class TestWithoutDepth:
     def test_bts_marks_such_frames(self, kitti: Path, none: str) -> None:
         image = bts(6).split()[0]
         source = opened(kitti, bts(5), f'{image} {none} 721.5')
-        assert (len(source), source.n_without_depth) == (1, 1)
+        assert (len(source), source.matching.n_without_depth) == (1, 1)
         assert source.describe()['left_out_without_depth'] == '1'
 
     def test_none_of_all(self, kitti: Path) -> None:
         assert refusal(kitti, f'{bts(6).split()[0]} None') == (
             f"none of the 1 frames of {str(kitti / 'split.txt')!r} has a depth map below "
-            f"{str(kitti / 'depth')!r}: set depth_dir to the folder of the annotated depth"
+            f"{str(kitti / 'depth')!r}: set gt_dir to the folder of the annotated depth"
         )
 
 
@@ -246,13 +247,13 @@ class TestRefusals:
     def test_a_list_of_nothing(self, kitti: Path, content: bytes) -> None:
         (kitti / 'split.txt').write_bytes(content)
         with pytest.raises(RecordingError, match='lists no frame'):
-            KittiSource(kitti / 'raw', kitti / 'split.txt')
+            open_kitti(kitti / 'raw', kitti / 'split.txt')
 
     def test_a_list_that_cannot_be_read(self, kitti: Path) -> None:
         (kitti / 'split.txt').write_bytes(b'\xff\xfe\x00')
         for path in (kitti / 'split.txt', kitti / 'none.txt', kitti):
             with pytest.raises(RecordingError, match='cannot be read'):
-                KittiSource(kitti / 'raw', path)
+                open_kitti(kitti / 'raw', path)
 
     @given(line=st.text(max_size=400))
     @example(line='. .')
@@ -264,7 +265,7 @@ class TestRefusals:
         folder = tmp_path_factory.getbasetemp()
         (folder / 'any.txt').write_text(f'{line}\n', encoding='utf-8', errors='ignore')
         with pytest.raises(RecordingError):
-            KittiSource(Path(), folder / 'any.txt', depth_dir=folder)
+            open_kitti(Path(), folder / 'any.txt', depth_dir=folder)
 
     @pytest.mark.parametrize('line', [
         f'{"x" * 300} y.png', f'{"x/" * 3000} y.png', f'{"x" * 300} 5 l', f'x {"9" * 300} l',
@@ -292,10 +293,10 @@ class TestRawLidar:
         (kitti / 'raw' / DATE / 'calib_cam_to_cam.txt').write_text('\n'.join(small))
         return kitti
 
-    def lidar(self, root: Path, *lines: str, **settings: Any) -> KittiSource:
+    def lidar(self, root: Path, *lines: str, **settings: Any) -> FolderSource:
         """Open a source of these lines."""
         (root / 'split.txt').write_text('\n'.join(lines))
-        return KittiSource(root / 'raw', root / 'split.txt', gt='raw-lidar', **settings)
+        return open_kitti(root / 'raw', root / 'split.txt', gt='raw-lidar', **settings)
 
     @pytest.mark.parametrize('line', [
         f'{DATE}/{DRIVE} 5 l', bts(5), f'{bts(5).split()[0]} None 721.5',
@@ -304,7 +305,7 @@ class TestRawLidar:
         """It is seen at u = 1.4 - 4/10 = 1, v = 1.03 + 0.3/10 = 1.06."""
         source = self.lidar(scanned, line)
         np.testing.assert_array_equal(source[0].target_m, [[0, 0, 0], [0, 10, 0]])
-        assert source.n_without_depth == 0
+        assert source.matching.n_without_depth == 0
 
     def test_the_right_camera_sees_it_elsewhere(self, scanned: Path) -> None:
         """The fourth column of its projection moves a point at 6 m by 4/6 px: 1.4 becomes 2.07."""
@@ -366,10 +367,10 @@ class TestTimes:
 class TestAllowedToMiss:
     """An evaluation goes on without them, and says so."""
 
-    def source(self, root: Path, *lines: str) -> KittiSource:
+    def source(self, root: Path, *lines: str) -> FolderSource:
         """Open a source that may miss files."""
         (root / 'split.txt').write_text('\n'.join(lines))
-        return KittiSource(
+        return open_kitti(
             root / 'raw', root / 'split.txt', depth_dir=root / 'depth', allow_missing=True
         )
 
@@ -388,7 +389,7 @@ class TestAllowedToMiss:
     def test_frames_that_have_no_depth_anywhere_are_none(self, kitti: Path) -> None:
         """45 of Eigen's 697 frames have no annotated depth."""
         source = self.source(kitti, bts(5), f'{bts(6).split()[0]} None 721.5')
-        assert (source.problems, source.n_without_depth) == ([], 1)
+        assert (source.problems, source.matching.n_without_depth) == ([], 1)
 
     def test_if_all_are_missing_it_is_an_error(self, kitti: Path) -> None:
         with pytest.raises(RecordingError, match='2 of 2 images are not there'):
@@ -446,7 +447,7 @@ def test_real_frames(samples: Path, tmp_path: Path) -> None:
     names = sorted(path.name for path in (folder / 'rgb').glob('*.png'))
     split = tmp_path / 'split.txt'
     split.write_text('\n'.join(f'rgb/{name} depth/{name} 721.5377' for name in names))
-    source = KittiSource(folder, split)
+    source = open_kitti(folder, split)
     check_source(source)
     assert len(source) == 3
     for index in range(3):

@@ -12,7 +12,7 @@ import sys
 from typing import Any
 
 from clip_depth_ros.errors import ImageError, MissingDependencyError, RecordingError
-from clip_depth_ros.sources.nyu import NyuFolderSource, NyuLabelledSource, open_nyu
+from clip_depth_ros.sources.kinds.nyu import NyuLabelledSource, open_nyu
 from clip_depth_ros.sources.samples import check_source
 from clip_depth_ros.types import Intrinsics
 import cv2
@@ -319,8 +319,8 @@ class TestFolder:
 
     def test_images_without_depth_are_counted(self, folder: Path) -> None:
         (folder / 'depth/sync_depth_00010.png').unlink()
-        source = NyuFolderSource(folder)
-        assert (len(source), source.n_without_depth) == (2, 1)
+        source = open_nyu(folder)
+        assert (len(source), source.matching.n_without_depth) == (2, 1)
         assert source.describe()['left_out_without_depth'] == '1'
 
     def test_a_list_as_bts_has_it(self, folder: Path, tmp_path: Path) -> None:
@@ -330,8 +330,8 @@ class TestFolder:
             'rgb/rgb_2.png None 518.8579',
             'rgb/rgb_100.png depth/sync_depth_00100.png',
         )
-        source = NyuFolderSource(folder, split)
-        assert (len(source), source.n_without_depth) == (2, 1)
+        source = open_nyu(folder, split)
+        assert (len(source), source.matching.n_without_depth) == (2, 1)
         assert [int(source[i].rgb[0, 0, 0]) for i in range(2)] == [10, 100]
         assert source.name == 'NYU (split.txt)'
 
@@ -373,15 +373,15 @@ class TestFolderRefusals:
         split = listed(
             tmp_path, 'rgb/2.png depth/2.png', 'rgb/rgb_10.png depth/sync_depth_00010.png'
         )
-        source = NyuFolderSource(folder, split, allow_missing=True)
+        source = open_nyu(folder, split, allow_missing=True)
         missing = str(folder / 'rgb/2.png')
         assert source.names == ['rgb/rgb_10.png']
         assert source.problems == [(f'{split}:1', f'{missing!r} is not there')]
-        assert source.n_without_depth == 0
+        assert source.matching.n_without_depth == 0
 
     def test_but_not_all(self, folder: Path, tmp_path: Path) -> None:
         with pytest.raises(RecordingError, match='1 of 1 frames are not there'):
-            NyuFolderSource(folder, listed(tmp_path, 'rgb/2.png x.png'), allow_missing=True)
+            open_nyu(folder, listed(tmp_path, 'rgb/2.png x.png'), allow_missing=True)
 
     def test_names_too_long_for_files(self, folder: Path, tmp_path: Path) -> None:
         with pytest.raises(RecordingError, match='1 of 1 frames are not there'):

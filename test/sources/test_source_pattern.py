@@ -9,8 +9,7 @@ import pickle
 from typing import Any
 
 from clip_depth_ros.errors import ConfigError, ImageError, RecordingError
-from clip_depth_ros.sources.path_patterns import matching_files, natural, pairs_of
-from clip_depth_ros.sources.pattern import PatternSource
+from clip_depth_ros.sources.kinds.pattern import matching_files, natural, open_pattern, pairs_of
 from clip_depth_ros.sources.samples import check_source
 from clip_depth_ros.types import Intrinsics
 from data_folders import write_png
@@ -47,7 +46,7 @@ def touched(root: Path, *names: str) -> Path:
 
 class TestFrames:
     def test_they_come_in_the_order_of_their_numbers(self, folder: Path) -> None:
-        source = PatternSource(folder, 'rgb/*.png', 'depth/*.png')
+        source = open_pattern(folder, 'rgb/*.png', 'depth/*.png')
         assert source.names == ['rgb/2.png', 'rgb/10.png', 'rgb/100.png']
         assert [source[index].target_m[1, 1] for index in range(3)] == [2, 10, 100]
         assert source[0].target_m[0, 0] == 0
@@ -55,28 +54,28 @@ class TestFrames:
 
     def test_images_without_depth_are_counted(self, folder: Path) -> None:
         (folder / 'depth/10.png').unlink()
-        source = PatternSource(folder, 'rgb/*.png', 'depth/*.png')
-        assert (len(source), source.n_missed) == (2, 1)
+        source = open_pattern(folder, 'rgb/*.png', 'depth/*.png')
+        assert (len(source), source.matching.n_without_depth) == (2, 1)
         assert source.describe()['left_out_without_depth'] == '1'
 
     def test_intrinsics_are_those_that_are_given(self, folder: Path) -> None:
-        source = PatternSource(
+        source = open_pattern(
             folder, 'rgb/*.png', 'depth/*.png', intrinsics=(5.0, 6.0, 2.5, 1.5)
         )
         assert source[0].intrinsics == Intrinsics(5.0, 6.0, 2.5, 1.5, WIDTH, HEIGHT)
-        assert PatternSource(folder, 'rgb/*.png', 'depth/*.png')[0].intrinsics is None
+        assert open_pattern(folder, 'rgb/*.png', 'depth/*.png')[0].intrinsics is None
 
     def test_arrays_are_metres(self, folder: Path) -> None:
         depth_m = np.full((HEIGHT, WIDTH), 3.25, np.float64)
         depth_m[0] = [0, -1, np.nan, np.inf, -np.inf, 1]
         np.save(folder / 'depth/2.npy', depth_m)
-        target_m = PatternSource(folder, 'rgb/*.png', 'depth/*.npy')[0].target_m
+        target_m = open_pattern(folder, 'rgb/*.png', 'depth/*.npy')[0].target_m
         assert target_m.dtype == np.float32
         assert target_m[0].tolist() == [0, 0, 0, 0, 0, 1]
         assert target_m[1, 1] == 3.25
 
     def test_it_can_be_sent_to_another_process(self, folder: Path) -> None:
-        source = pickle.loads(pickle.dumps(PatternSource(folder, 'rgb/*.png', 'depth/*.png')))
+        source = pickle.loads(pickle.dumps(open_pattern(folder, 'rgb/*.png', 'depth/*.png')))
         assert source[2].target_m[1, 1] == 100
 
 
@@ -132,11 +131,11 @@ class TestRefusals:
     def test_patterns_that_are_none(self, folder: Path, pattern: str) -> None:
         for patterns in ((pattern, 'depth/*.png'), ('rgb/*.png', pattern)):
             with pytest.raises(ConfigError, match='a pattern should be a path below the folder'):
-                PatternSource(folder, *patterns)
+                open_pattern(folder, *patterns)
 
     def test_stars_that_differ_in_number(self, folder: Path) -> None:
         with pytest.raises(ConfigError, match=r'should have as many \*'):
-            PatternSource(folder, 'rgb/*.png', '*/*.png')
+            open_pattern(folder, 'rgb/*.png', '*/*.png')
 
     @pytest.mark.parametrize(('settings', 'match'), [
         ({'gt_per_metre': 0}, 'gt_per_metre must be above 0'),
@@ -146,11 +145,11 @@ class TestRefusals:
         self, folder: Path, settings: dict[str, Any], match: str
     ) -> None:
         with pytest.raises(ConfigError, match=match):
-            PatternSource(folder, 'rgb/*.png', 'depth/*.png', **settings)
+            open_pattern(folder, 'rgb/*.png', 'depth/*.png', **settings)
 
     def test_no_frames(self, folder: Path) -> None:
         with pytest.raises(RecordingError) as error:
-            PatternSource(folder, 'rgb/*.jpg', 'depth/*.png')
+            open_pattern(folder, 'rgb/*.jpg', 'depth/*.png')
         assert "0 files fit images='rgb/*.jpg', 3 fit gt_images='depth/*.png'" in str(error.value)
 
     @pytest.mark.parametrize('array', [
@@ -161,13 +160,13 @@ class TestRefusals:
         """Objects would be unpickled: code of whoever made the file."""
         np.save(folder / 'depth/2.npy', array, allow_pickle=True)
         with pytest.raises(ImageError, match=r'2.npy'):
-            PatternSource(folder, 'rgb/*.png', 'depth/*.npy')[0]
+            open_pattern(folder, 'rgb/*.png', 'depth/*.npy')[0]
 
     @pytest.mark.parametrize('content', [b'', b'\x93NUMPY', b'PK\x03\x04 no archive'])
     def test_arrays_that_do_not_read(self, folder: Path, content: bytes) -> None:
         (folder / 'depth/2.npy').write_bytes(content)
         with pytest.raises(ImageError, match='cannot be read as a plain NumPy array'):
-            PatternSource(folder, 'rgb/*.png', 'depth/*.npy')[0]
+            open_pattern(folder, 'rgb/*.png', 'depth/*.npy')[0]
 
 
 @pytest.mark.samples
@@ -180,8 +179,8 @@ def test_real_frames(
     samples: Path, folder: str, patterns: tuple[str, str], per_metre: float,
     n_known: tuple[float, float],
 ) -> None:
-    source = PatternSource(samples / folder, *patterns, per_metre)
+    source = open_pattern(samples / folder, *patterns, per_metre)
     check_source(source)
-    assert (len(source), source.n_missed) == (3, 0)
+    assert (len(source), source.matching.n_without_depth) == (3, 0)
     for index in range(3):
         assert n_known[0] < (source[index].target_m > 0).mean() < n_known[1]

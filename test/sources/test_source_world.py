@@ -11,7 +11,7 @@ import pickle
 import shutil
 
 from clip_depth_ros.errors import DataError, OutputError
-from clip_depth_ros.sources.rendered import WorldSource
+from clip_depth_ros.sources.kinds.synthetic import WorldSource
 from clip_depth_ros.sources.samples import check_source, DepthSample
 from clip_depth_ros.world.drive import Drive
 from clip_depth_ros.world.rendered_streets import open_frames, render_streets, Streets

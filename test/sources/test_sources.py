@@ -26,8 +26,9 @@ from clip_depth_ros.errors import (
     TopicError,
 )
 from clip_depth_ros.settings.training import TrainSettings
+from clip_depth_ros.sources.held_out import held_out, open_for_training, Sources
+from clip_depth_ros.sources.kinds.bag import read_extrinsics
 from clip_depth_ros.sources.samples import check_source, DepthSample, SampleSource
-from clip_depth_ros.sources.training_sources import held_out, open_source, read_extrinsics, Sources
 from clip_depth_ros.types import Intrinsics, RecordedMessage
 import cv2
 from hypothesis import given, strategies as st
@@ -42,7 +43,7 @@ AHEAD = np.array([[0.0, -1, 0, 0], [0, 0, -1, 0], [1, 0, 0, 0], [0, 0, 0, 1]])
 
 def opened(**settings: Any) -> Sources:
     """Open the frames that settings name."""
-    return open_source(TrainSettings.from_mapping(settings))
+    return open_for_training(TrainSettings.from_mapping(settings))
 
 
 def names(source: SampleSource) -> list[str]:
@@ -185,16 +186,16 @@ class TestExtrinsics:
 
 class TestBag:
     def test_the_last_part_is_held_out(self, bag: Path) -> None:
-        train, validation = opened(source='bag', bag=str(bag), validation_share=0.3)
+        train, validation = opened(kind='bag', data=str(bag), validation_share=0.3)
         assert [int(train[i].rgb[0, 0, 0]) for i in range(7)] == [0, 1, 2, 3, 4, 5, 6]
         assert [int(validation[i].rgb[0, 0, 0]) for i in range(3)] == [7, 8, 9]
         check_source(train)
         check_source(validation)
 
     def test_the_lidar_is_used_unless_depth_images_are_named(self, bag: Path) -> None:
-        lidar = opened(source='bag', bag=str(bag))[0][4].target_m
+        lidar = opened(kind='bag', data=str(bag))[0][4].target_m
         assert (np.argwhere(lidar).tolist(), float(lidar.max())) == ([[1, 2]], 6.0)
-        dense = opened(source='bag', bag=str(bag), depth_topic='/camera/depth')[0][4].target_m
+        dense = opened(kind='bag', data=str(bag), depth_topic='/camera/depth')[0][4].target_m
         np.testing.assert_array_equal(dense, np.full((4, 6), 6, np.float32))
 
     def test_extrinsics_of_a_file_come_before_those_of_the_recording(
@@ -203,7 +204,7 @@ class TestBag:
         T = AHEAD.copy()
         T[0, 3] = 0.2  # one pixel to the right at 2 m
         np.savetxt(tmp_path / 'T.txt', T)
-        train, _ = opened(source='bag', bag=str(bag), lidar_extrinsics=str(tmp_path / 'T.txt'))
+        train, _ = opened(kind='bag', data=str(bag), lidar_extrinsics=str(tmp_path / 'T.txt'))
         assert np.argwhere(train[0].target_m).tolist() == [[1, 3]]
 
     def test_stride_tolerance_and_topics_are_those_of_the_settings(self, bag: Path) -> None:
@@ -212,29 +213,29 @@ class TestBag:
             'lidar_topic': '/points',
         }
         train, validation = opened(
-            source='bag', bag=str(bag), frame_stride=3, sync_tolerance_s=0.002, **chosen
+            kind='bag', data=str(bag), frame_stride=3, sync_tolerance_s=0.002, **chosen
         )
         assert (len(train), len(validation)) == (3, 1)
-        wanted = {**chosen, 'tolerance_s': '0.002', 'stride': '3'}
+        wanted = {**chosen, 'tolerance_s': '0.002', 'frame_stride': '3'}
         assert wanted.items() <= dict(train.describe()).items()
         with pytest.raises(TopicError, match="no topic '/left'"):
-            opened(source='bag', bag=str(bag), image_topic='/left')
+            opened(kind='bag', data=str(bag), image_topic='/left')
 
     def test_a_missing_recording_is_named(self, tmp_path: Path) -> None:
         with pytest.raises(RecordingError, match=r'nowhere\.mcap'):
-            opened(source='bag', bag=str(tmp_path / 'nowhere.mcap'))
+            opened(kind='bag', data=str(tmp_path / 'nowhere.mcap'))
 
 
 class TestKitti:
     def settings(self, root: Path, **changes: Any) -> dict[str, Any]:
         """Give settings for the root's training list."""
         return {
-            'source': 'kitti', 'data_dir': str(root / 'raw'), 'depth_dir': str(root / 'depth'),
-            'train_list': str(root / 'train.txt'), **changes,
+            'kind': 'kitti', 'data': str(root / 'raw'), 'gt_dir': str(root / 'depth'),
+            'split': str(root / 'train.txt'), **changes,
         }
 
     def test_both_lists(self, kitti: Path) -> None:
-        settings = self.settings(kitti, validation_list=str(kitti / 'test.txt'))
+        settings = self.settings(kitti, validation_split=str(kitti / 'test.txt'))
         train, validation = opened(**settings)
         assert (len(train), len(validation)) == (4, 1)
         assert train[1].target_m.max() == 6.0
@@ -247,31 +248,31 @@ class TestKitti:
         assert [float(s.target_m.max()) for s in _all(validation)] == [8]
 
     def test_without_any_list_it_says_what_a_list_is(self, kitti: Path) -> None:
-        with pytest.raises(ConfigError, match=r"needs train_list: a split file .*'image depth"):
-            opened(**self.settings(kitti, train_list=''))
+        with pytest.raises(ConfigError, match="needs split: a file with lines 'image depth"):
+            opened(**self.settings(kitti, split=''))
 
     def test_depth_below_the_images_needs_no_setting(self, kitti: Path) -> None:
         (kitti / 'depth').rename(kitti / 'raw/train')
-        train, _ = opened(**self.settings(kitti, depth_dir=''))
+        train, _ = opened(**self.settings(kitti, gt_dir=''))
         assert train[0].target_m.max() == 5.0
 
 
 class TestNyu:
     def test_a_folder_without_lists(self, nyu: Path) -> None:
-        train, validation = opened(source='nyu', data_dir=str(nyu), validation_share=0.4)
+        train, validation = opened(kind='nyu', data=str(nyu), validation_share=0.4)
         assert [float(s.target_m.max()) for s in _all(train)] == [1, 2, 3]
         assert [float(s.target_m.max()) for s in _all(validation)] == [4, 5]
 
     def test_lists_choose(self, nyu: Path) -> None:
         train, validation = opened(
-            source='nyu', data_dir=str(nyu), validation_list=str(nyu.parent / 'two.txt')
+            kind='nyu', data=str(nyu), validation_split=str(nyu.parent / 'two.txt')
         )
         assert len(train) == 5
         assert [float(s.target_m.max()) for s in _all(validation)] == [1, 4]
 
     @pytest.mark.samples
     def test_real_frames(self, samples: Path) -> None:
-        train, validation = opened(source='nyu', data_dir=str(samples / 'nyu'))
+        train, validation = opened(kind='nyu', data=str(samples / 'nyu'))
         assert (len(train), len(validation)) == (2, 1)
         check_source(train)
         target_m = validation[0].target_m
@@ -281,10 +282,8 @@ class TestNyu:
 
 class TestSynthetic:
     SETTINGS: Mapping[str, Any] = {
-        'source': 'synthetic', 'world_first_seed': 5, 'world_n_seeds': 2,
-        'world_frames_per_seed': 2, 'world_validation_first_seed': 40,
-        'world_validation_n_seeds': 1, 'world_width_px': 32, 'world_height_px': 16,
-        'n_workers': 0,
+        'kind': 'synthetic', 'data': '5-6', 'validation_data': '40', 'frames_per_seed': 2,
+        'width_px': 32, 'height_px': 16, 'n_workers': 0,
     }
 
     def test_held_out_frames_are_of_other_streets(self) -> None:
@@ -300,7 +299,7 @@ class TestSynthetic:
         self, steps: int, batch_size: int, n_streets: int
     ) -> None:
         train, validation = opened(**{
-            **self.SETTINGS, 'steps': steps, 'batch_size': batch_size, 'world_n_seeds': 0
+            **self.SETTINGS, 'steps': steps, 'batch_size': batch_size, 'data': '5-'
         })
         assert len(train) == 2 * n_streets >= steps * batch_size
         assert train.describe()['n_seeds'] == str(n_streets)
@@ -308,9 +307,9 @@ class TestSynthetic:
 
     def test_these_must_not_reach_the_held_out_streets(self) -> None:
         settings = {**self.SETTINGS, 'steps': 80, 'batch_size': 1}
-        with pytest.raises(ConfigError, match=r'range\(5, 45\) and range\(40, 41\): move world_v'):
-            opened(**{**settings, 'world_n_seeds': 0})
-        (train, _) = opened(**{**settings, 'world_n_seeds': 35})
+        with pytest.raises(ConfigError, match=r'seed 40 is in data \(5-44\) and in validation_d'):
+            opened(**{**settings, 'data': '5-'})
+        (train, _) = opened(**{**settings, 'data': '5-39'})
         assert len(train) == 70
 
     def test_the_sky_counts_as_far_in_training_and_as_nothing_where_it_is_scored(self) -> None:
@@ -351,8 +350,7 @@ class TestAnySource:
         root: Path = request.getfixturevalue(request.param)
         if request.param == 'kitti':
             return TestKitti().settings(root)
-        path = 'bag' if request.param == 'bag' else 'data_dir'
-        return {'source': request.param, path: str(root)}
+        return {'kind': request.param, 'data': str(root)}
 
     def test_samples_are_as_promised(self, settings: dict[str, Any]) -> None:
         for source in opened(**settings):
@@ -384,7 +382,7 @@ class TestAnySource:
         for source in (train, validation):
             facts = source.describe()
             assert all(isinstance(word, str) for item in facts.items() for word in item)
-            assert facts['source'] == settings['source']
+            assert facts['source'] == settings['kind']
 
     def test_a_tilde_is_the_home_folder(
         self, settings: dict[str, Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch

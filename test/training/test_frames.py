@@ -8,7 +8,7 @@ from pathlib import Path
 
 from clip_depth_ros.core.image_plan import Size
 from clip_depth_ros.errors import ConfigError, MissingDependencyError
-from clip_depth_ros.sources.joined import Joined
+from clip_depth_ros.sources.samples import Joined
 from clip_depth_ros.training.augment import change_of, crop_of
 from clip_depth_ros.training.frames import (
     Batch,

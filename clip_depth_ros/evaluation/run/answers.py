@@ -13,9 +13,8 @@ from clip_depth_ros.core.image_plan import Size, Window
 from clip_depth_ros.errors import ConfigError, DataError, ImageError
 from clip_depth_ros.evaluation.score.prepare import resized
 from clip_depth_ros.evaluation.score.protocols import EvaluationProtocol
-from clip_depth_ros.sources.evaluation_sources import EvaluationFrames
-from clip_depth_ros.sources.predicted_files import PredictedFiles
-from clip_depth_ros.sources.recorded_depth import RecordedDepth
+from clip_depth_ros.sources.frames import SourceFrames
+from clip_depth_ros.sources.predicted import PredictedFiles, RecordedDepth
 from clip_depth_ros.sources.samples import DepthSample
 from clip_depth_ros.types import Depth, DepthMap, DepthPredictor, Rgb
 import numpy as np
@@ -157,7 +156,7 @@ class RecordedAnswers:
 
 
 def topic_answers(
-    frames: EvaluationFrames,
+    frames: SourceFrames,
     topic: str,
     protocol: EvaluationProtocol,
     sync_tolerance_s: float = 0.05,
@@ -167,7 +166,7 @@ def topic_answers(
 
     Parameters
     ----------
-    frames : EvaluationFrames
+    frames : SourceFrames
         What is evaluated.
     topic : str
         Depth images that any node has published, 32FC1 metres or 16UC1 millimetres.
@@ -202,7 +201,7 @@ def topic_answers(
 
 
 def folder_answers(
-    frames: EvaluationFrames,
+    frames: SourceFrames,
     folder: str | Path,
     protocol: EvaluationProtocol,
     per_metre: float = 256.0,
@@ -212,7 +211,7 @@ def folder_answers(
 
     Parameters
     ----------
-    frames : EvaluationFrames
+    frames : SourceFrames
         What is evaluated: files have their names, or are as many in the same order.
     folder : str or Path
         ``.npy`` in metres, or 16-bit PNG.

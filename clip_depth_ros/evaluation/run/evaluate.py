@@ -42,9 +42,9 @@ from clip_depth_ros.evaluation.score.protocols import (
     load_protocol,
     protocol_title,
 )
-from clip_depth_ros.settings.evaluation import SourceSettings
 from clip_depth_ros.settings.installation import versions
-from clip_depth_ros.sources.evaluation_sources import EvaluationFrames, open_for_evaluation
+from clip_depth_ros.settings.source import SourceSettings
+from clip_depth_ros.sources.frames import open_for_evaluation, SourceFrames
 from clip_depth_ros.sources.samples import DepthSample, SampleSource
 from clip_depth_ros.types import DepthPredictor
 
@@ -126,7 +126,7 @@ class Evaluation:
 
 def open_source(
     *sources: str | Path, protocol: EvaluationProtocol | str = 'plain', **settings: Any
-) -> EvaluationFrames:
+) -> SourceFrames:
     """
     Open frames with known depth.
 

@@ -1,7 +1,7 @@
 # Copyright 2026 The clip_depth_ros authors
 # SPDX-License-Identifier: Apache-2.0
 """
-Frames of KITTI folders: the raw recordings and the object detection data set.
+KITTI's folders, the raw recordings and the object detection data set: frames, scans, calibration.
 
 ::
 
@@ -10,7 +10,10 @@ Frames of KITTI folders: the raw recordings and the object detection data set.
              <date>/<date>_drive_NNNN_sync/velodyne_points/{timestamps.txt, data/<10 digits>.bin}
     object:  training/{image_2/NNNNNN.png, velodyne/NNNNNN.bin, calib/NNNNNN.txt}, testing/...
 
-Images are those of the left colour camera, rectified; scans may be missing.
+Images are those of the left colour camera (cam2), rectified; scans may be missing. A LiDAR point x
+in homogeneous coordinates is seen at P_rect_02 R_rect_00 T_cam0_velo x (raw) or P2 R0_rect
+Tr_velo_to_cam x (object). Source: Geiger, Lenz, Stiller, Urtasun, "Vision meets Robotics: The
+KITTI Dataset", IJRR 2013, section IV, and the development kits' readme files.
 """
 
 from __future__ import annotations
@@ -22,19 +25,90 @@ from pathlib import Path
 import time
 from typing import Final
 
-from clip_depth_ros.errors import ConfigError, ImageError, RecordingError
-from clip_depth_ros.sources.kitti_calibration import (
-    KittiCalibration,
-    read_object_calibration,
-    read_raw_calibration,
-)
-from clip_depth_ros.types import Rgb
-import cv2
+from clip_depth_ros.core.transforms import Matrix4
+from clip_depth_ros.errors import CalibrationError, ConfigError, RecordingError
+from clip_depth_ros.sources.files import read_bytes
+from clip_depth_ros.types import Intrinsics
 import numpy as np
 from numpy.typing import NDArray
 
+RAW_CAMERA_FILE: Final = 'calib_cam_to_cam.txt'
+RAW_LIDAR_FILE: Final = 'calib_velo_to_cam.txt'
+RAW_CAMERAS: Final = {'l': 'image_02', 'r': 'image_03'}
+
 OBJECT_START_NS: Final = 1_317_042_000 * 10**9
 """Our choice: object frames have no stamps; they start at 2011-09-26 13:00 UTC."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class KittiCalibration:
+    """
+    Rectified left colour camera and LiDAR.
+
+    Attributes
+    ----------
+    K : float64 (3, 3)
+        Intrinsics of the rectified images: the left part of P2.
+    T_cam2_velo : float64 (4, 4)
+        Takes LiDAR points to cam2's own optical frame (cam3's where that was asked for). P2's
+        fourth column, the offset from cam0, is in here, so K without it is the whole projection.
+
+    """
+
+    K: NDArray[np.float64]
+    T_cam2_velo: Matrix4
+
+    def intrinsics(self, width: int, height: int) -> Intrinsics:
+        """Return the intrinsics of a rectified image of this size in pixels."""
+        fx, fy, cx, cy = self.K[0, 0], self.K[1, 1], self.K[0, 2], self.K[1, 2]
+        return Intrinsics(float(fx), float(fy), float(cx), float(cy), width, height)
+
+
+def read_object_calibration(path: Path) -> KittiCalibration:
+    """
+    Read ``calib/NNNNNN.txt`` of the object data set.
+
+    Raises
+    ------
+    RecordingError
+        If the file cannot be read or lacks an entry, naming it.
+    CalibrationError
+        If its numbers are no calibration of rectified images.
+
+    """
+    entries = _read_entries(path)
+    T_cam0_velo = _with_last_row(_numbers(path, entries, 'Tr_velo_to_cam', (3, 4)))
+    R_rect = _numbers(path, entries, 'R0_rect', (3, 3))
+    return _calibration(path, _numbers(path, entries, 'P2', (3, 4)), R_rect, T_cam0_velo)
+
+
+def read_raw_calibration(date_dir: Path, *, camera: int = 2) -> KittiCalibration:
+    """
+    Read ``calib_cam_to_cam.txt`` and ``calib_velo_to_cam.txt`` of a recording date.
+
+    Parameters
+    ----------
+    date_dir : Path
+        The folder they are in.
+    camera : int
+        2: the left colour camera; 3: the right one.
+
+    Raises
+    ------
+    RecordingError
+        If a file cannot be read or lacks an entry, naming it.
+    CalibrationError
+        If their numbers are no calibration of rectified images.
+
+    """
+    camera_path, lidar_path = date_dir / RAW_CAMERA_FILE, date_dir / RAW_LIDAR_FILE
+    cameras, lidar = _read_entries(camera_path), _read_entries(lidar_path)
+    rotation = _numbers(lidar_path, lidar, 'R', (3, 3))
+    translation = _numbers(lidar_path, lidar, 'T', (3, 1))
+    T_cam0_velo = _with_last_row(np.hstack([rotation, translation]))
+    P_rect = _numbers(camera_path, cameras, f'P_rect_{camera:02}', (3, 4))
+    R_rect_00 = _numbers(camera_path, cameras, 'R_rect_00', (3, 3))
+    return _calibration(camera_path, P_rect, R_rect_00, T_cam0_velo)
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,7 +146,7 @@ class KittiFrame:
 
 def find_kitti_frames(folder: str | Path, *, rate_hz: float = 10.0) -> list[KittiFrame]:
     """
-    Give the frames of a KITTI folder in the order of their stamps.
+    Return the frames of a KITTI folder in the order of their stamps.
 
     Parameters
     ----------
@@ -105,30 +179,42 @@ def find_kitti_frames(folder: str | Path, *, rate_hz: float = 10.0) -> list[Kitt
 
 
 def raw_drives(root: Path) -> list[Path]:
-    """Give the drives of the raw data that a folder is, or holds up to two levels below."""
+    """Return the drives of the raw data that a folder is, or holds up to two levels below."""
     return [found.parent.parent for found in _below(root, 'image_02/data')]
 
 
 def object_splits(root: Path) -> list[Path]:
-    """Give training and testing of the object data that a folder is one of, or holds."""
+    """Return training and testing of the object data that a folder is one of, or holds."""
     return [found.parent for found in _below(root, 'image_2', depth=1)]
 
 
-def read_kitti_image(path: Path) -> Rgb:
-    """
-    Read an image, uint8 (H, W, 3) RGB.
+@dataclass(frozen=True, slots=True)
+class RawPlace:
+    """Where an image of the raw data stands: <date_dir>/<drive>/image_0<camera>/data/<image>."""
 
-    Raises
-    ------
-    ImageError
-        If the file is missing or does not decode, naming it.
+    date_dir: Path
+    drive: str
+    camera: int
+    number: str
 
-    """
-    data = np.frombuffer(_bytes(path), np.uint8)
-    bgr = cv2.imdecode(data, cv2.IMREAD_COLOR) if data.size else None
-    if bgr is None:
-        raise ImageError(f'KITTI image {str(path)!r} does not decode: copy it again')
-    return cv2.cvtColor(bgr, cv2.COLOR_BGR2RGB).astype(np.uint8, copy=False)
+
+def raw_place(image: Path) -> RawPlace | None:
+    """Return where an image stands, if that is as in the raw data."""
+    data, camera = image.parent, image.parent.parent
+    is_raw = data.name == 'data' and camera.name in RAW_CAMERAS.values()
+    if not (is_raw and image.stem.isdecimal()):
+        return None
+    drive = camera.parent
+    return RawPlace(drive.parent, drive.name, int(camera.name[-2:]), image.stem)
+
+
+def files_beside(image: Path) -> list[Path]:
+    """Return the calibration and the times that are read beside an image of the raw data."""
+    place = raw_place(image)
+    if place is None:
+        return []
+    calibration = [place.date_dir / name for name in (RAW_CAMERA_FILE, RAW_LIDAR_FILE)]
+    return [*calibration, image.parent.parent / 'timestamps.txt']
 
 
 def read_kitti_scan(path: Path) -> NDArray[np.float32]:
@@ -141,7 +227,7 @@ def read_kitti_scan(path: Path) -> NDArray[np.float32]:
         If the file is missing or ends within a point, naming it.
 
     """
-    data = _bytes(path)
+    data = read_bytes(path)
     if not data or len(data) % 16:
         raise RecordingError(
             f'KITTI scan {str(path)!r} should be points of 16 bytes, has {len(data)} bytes: it is '
@@ -175,25 +261,18 @@ def read_timestamps(path: Path, numbers: Iterable[str]) -> dict[str, int]:
     wanted = list(numbers)
     if not wanted:
         return {}
-    lines = _bytes(path).decode('ascii', 'replace').splitlines()
+    lines = read_bytes(path).decode('ascii', 'replace').splitlines()
     return {number: _stamp_ns(path, lines, int(number)) for number in wanted}
 
 
-def _bytes(path: Path) -> bytes:
-    try:
-        return path.read_bytes()
-    except OSError as error:
-        raise RecordingError(f'{str(path)!r} cannot be read: {error.strerror}') from error
-
-
 def _below(root: Path, name: str, *, depth: int = 2) -> list[Path]:
-    """Give the folders of this name in ``root`` or up to ``depth`` levels below."""
+    """Return the folders of this name in ``root`` or up to ``depth`` levels below."""
     patterns = ['/'.join(['*'] * level + [name]) for level in range(depth + 1)]
     return [found for pattern in patterns for found in sorted(root.glob(pattern))]
 
 
 def _numbered(folder: Path, extension: str) -> dict[str, Path]:
-    """Give the files with a number for a name by that number as written, ascending."""
+    """Return the files with a number for a name by that number as written, ascending."""
     found = {path.stem: path for path in folder.glob(f'*.{extension}') if path.stem.isdecimal()}
     return dict(sorted(found.items(), key=lambda item: int(item[0])))
 
@@ -254,3 +333,54 @@ def _stamp_ns(path: Path, lines: list[str], index: int) -> int:
             f'13:02:25.964389445, got {text!r}'
         ) from error
     return whole_s * 10**9 + nanoseconds
+
+
+def _calibration(
+    path: Path,
+    P_rect: NDArray[np.float64],
+    R_rect: NDArray[np.float64],
+    T_cam0_velo: Matrix4,
+) -> KittiCalibration:
+    K = P_rect[:, :3]
+    is_upright = np.array_equal(K[2], [0, 0, 1]) and K[0, 1] == K[1, 0] == 0
+    if not (is_upright and K[0, 0] > 0 and K[1, 1] > 0):
+        raise CalibrationError(
+            f'{str(path)!r}: P2 should start with [fx 0 cx; 0 fy cy; 0 0 1], got {K.tolist()}'
+        )
+    T_rect_cam0 = np.eye(4)
+    T_rect_cam0[:3, :3] = R_rect
+    T_cam2_rect = np.eye(4)
+    T_cam2_rect[:3, 3] = np.linalg.solve(K, P_rect[:, 3])  # K^-1 p: cam2 as seen from cam0
+    return KittiCalibration(K, T_cam2_rect @ T_rect_cam0 @ T_cam0_velo)
+
+
+def _read_entries(path: Path) -> dict[str, str]:
+    """Return the text behind each ``name:`` of a calibration file."""
+    try:
+        lines = path.read_text(encoding='utf-8').splitlines()
+    except (OSError, UnicodeDecodeError) as error:
+        raise RecordingError(f'KITTI calibration {str(path)!r} cannot be read: {error}') from error
+    return {name.strip(): text for name, _, text in (line.partition(':') for line in lines)}
+
+
+def _numbers(
+    path: Path, entries: dict[str, str], name: str, shape: tuple[int, int]
+) -> NDArray[np.float64]:
+    text = entries.get(name)
+    if text is None:
+        raise RecordingError(
+            f'KITTI calibration {str(path)!r} should have an entry {name!r}, has {[*entries]}'
+        )
+    try:
+        numbers = np.array([float(word) for word in text.split()])
+    except ValueError as error:
+        raise RecordingError(f'{str(path)!r}: {name} should be numbers, {error}') from error
+    if numbers.size != shape[0] * shape[1] or not np.isfinite(numbers).all():
+        raise RecordingError(
+            f'{str(path)!r}: {name} should be {shape[0] * shape[1]} finite numbers, got {text!r}'
+        )
+    return numbers.reshape(shape)
+
+
+def _with_last_row(top: NDArray[np.float64]) -> Matrix4:
+    return np.vstack([top, [0.0, 0.0, 0.0, 1.0]])

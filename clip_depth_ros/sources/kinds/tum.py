@@ -14,9 +14,10 @@ formats (Sturm et al., "A Benchmark for the Evaluation of RGB-D SLAM Systems", I
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Sequence
+from dataclasses import dataclass
 from decimal import Decimal, InvalidOperation
+from functools import partial
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Final
@@ -25,9 +26,15 @@ from clip_depth_ros.bags.places import Matching
 from clip_depth_ros.core.stamps import ByStamp, gap_max_s, n_repeated, once_each
 from clip_depth_ros.core.transforms import check_rigid, Matrix4, matrix_from
 from clip_depth_ros.errors import CalibrationError, ConfigError, RecordingError
-from clip_depth_ros.sources.depth_files import read_depth_png, read_rgb, sample_of
-from clip_depth_ros.sources.samples import DepthSample
-from clip_depth_ros.sources.split_files import path_below, read_split, SplitLine
+from clip_depth_ros.settings.source import SourceSettings
+from clip_depth_ros.sources.files import (
+    FolderFrame,
+    FolderSource,
+    path_below,
+    read_split,
+    SplitLine,
+)
+from clip_depth_ros.sources.registry import FrameRules, Kind
 from clip_depth_ros.types import Intrinsics
 
 TUM_PER_METRE: Final = 5000
@@ -61,18 +68,9 @@ class _Stamped:
         return self.line.words[1:]
 
 
-@dataclass(frozen=True, slots=True)
-class _Frame:
-    name: str
-    stamp_ns: int
-    image: Path
-    depth: Path
-    T_world_camera: Matrix4 | None
-
-
-class TumSource:
+def open_tum(root: Path, *, tolerance_s: float = TUM_TOLERANCE_S) -> FolderSource:
     """
-    The images of a folder for which there is depth at the same time.
+    Open the images of a folder for which there is depth at the same time.
 
     Parameters
     ----------
@@ -80,13 +78,6 @@ class TumSource:
         Holds ``rgb.txt`` and ``depth.txt``.
     tolerance_s : float
         Largest difference of the stamps of an image and its depth, and of its pose.
-
-    Attributes
-    ----------
-    n_missed : int
-        Images left out because no depth is near enough in time, or it is nearer to another image.
-    matching : Matching
-        How that came about.
 
     Raises
     ------
@@ -100,75 +91,60 @@ class TumSource:
 
     Notes
     -----
+    An image is left out if no depth is near enough in time, or that is nearer to another image.
     Poses come from ``groundtruth.txt`` where it is there: the nearest within the tolerance.
     Intrinsics are the published ones where the folder's name says freiburg1 to 3, and apply to
     images of 640 x 480; the lens distortion of freiburg1 and 2 stays in their images.
 
     """
-
-    def __init__(self, root: Path, *, tolerance_s: float = TUM_TOLERANCE_S) -> None:
-        if not tolerance_s >= 0:
-            raise ConfigError(f'a tolerance must be 0 s or more, got {tolerance_s}')
-        self.name = f'TUM ({root.resolve().name})'
-        self._root, self._tolerance_s = root, tolerance_s
-        images = _read_list(root / 'rgb.txt')
-        found = _with_depth(root, images, round(tolerance_s * 1e9))
-        pairs = once_each(found)
-        self._frames = _frames(root, pairs, round(tolerance_s * 1e9))
-        self.n_missed = len(images) - len(pairs)
-        self.matching = Matching(
-            len(images),
-            n_without_depth=len(images) - len(found),
-            n_shared=len(found) - len(pairs),
-            n_repeated=n_repeated(images),
-            tolerance_s=tolerance_s,
-            stamp_gap_max_s=gap_max_s(pairs),
+    if not tolerance_s >= 0:
+        raise ConfigError(f'a tolerance must be 0 s or more, got {tolerance_s}')
+    images = _read_list(root / 'rgb.txt')
+    found = _with_depth(root, images, round(tolerance_s * 1e9))
+    pairs = once_each(found)
+    if not pairs:
+        raise RecordingError(
+            f'none of the {len(images)} images of {str(root)!r} has depth within '
+            f'{tolerance_s:g} s: raise sync_tolerance_s, or correct rgb.txt and depth.txt'
         )
-        if not self._frames:
-            raise RecordingError(
-                f'none of the {len(images)} images of {str(root)!r} has depth within '
-                f'{tolerance_s:g} s: raise sync_tolerance_s, or correct rgb.txt and depth.txt'
-            )
+    frames = _frames(root, pairs, round(tolerance_s * 1e9))
+    matching = Matching(
+        len(images),
+        n_without_depth=len(images) - len(found),
+        n_shared=len(found) - len(pairs),
+        n_repeated=n_repeated(images),
+        tolerance_s=tolerance_s,
+        stamp_gap_max_s=gap_max_s(pairs),
+    )
+    facts = {
+        'source': 'tum',
+        'data_dir': str(root),
+        'tolerance_s': f'{tolerance_s:g}',
+        'images_without_depth': str(len(images) - len(pairs)),
+        'frames_with_pose': str(sum(frame.T_world_camera is not None for frame in frames)),
+        **matching.describe(),
+    }
+    return FolderSource(
+        f'TUM ({root.resolve().name})', frames, facts,
+        lists=[root / name for name in _LISTS], matching=matching,
+    )
 
-    @property
-    def files(self) -> list[Path]:
-        """Give the files that the frames are read from."""
-        lists = [self._root / name for name in _LISTS]
-        return lists + [path for frame in self._frames for path in (frame.image, frame.depth)]
 
-    def __len__(self) -> int:
-        return len(self._frames)
+def _open(source: str, settings: SourceSettings, rules: FrameRules) -> FolderSource:
+    # The usual tolerance is for recordings at 10 Hz; a tolerance that is named is meant.
+    is_named = 'sync_tolerance_s' in settings.model_fields_set
+    tolerance_s = settings.sync_tolerance_s if is_named else TUM_TOLERANCE_S
+    return open_tum(Path(source).expanduser(), tolerance_s=tolerance_s)
 
-    @property
-    def names(self) -> list[str]:
-        """Give the names of all frames."""
-        return [frame.name for frame in self._frames]
 
-    def __getitem__(self, index: int) -> DepthSample:
-        """Give a frame."""
-        frame = self._frames[index]
-        rgb = read_rgb(frame.image)
-        target_m = read_depth_png(frame.depth, TUM_PER_METRE)
-        intrinsics = _published(self._root, *rgb.shape[:2])
-        return replace(
-            sample_of(frame.name, rgb, target_m, intrinsics),
-            stamp_ns=frame.stamp_ns,
-            recording=self._root.resolve().name,
-            T_world_camera=frame.T_world_camera,
-        )
+def _is_tum(folder: Path) -> bool:
+    return (folder / 'rgb.txt').is_file() and (folder / 'depth.txt').is_file()
 
-    def describe(self) -> Mapping[str, str]:
-        """Give what decides the frames."""
-        n_poses = sum(frame.T_world_camera is not None for frame in self._frames)
-        return {
-            'source': 'tum',
-            'data_dir': str(self._root),
-            'tolerance_s': f'{self._tolerance_s:g}',
-            'frames': str(len(self)),
-            'images_without_depth': str(self.n_missed),
-            'frames_with_pose': str(n_poses),
-            **self.matching.describe(),
-        }
+
+KIND: Final = Kind(
+    looks_like='rgb.txt and depth.txt', recognises=_is_tum, uses={'sync_tolerance_s'},
+    opened=_open,
+)
 
 
 def _with_depth(
@@ -181,23 +157,25 @@ def _with_depth(
 
 def _frames(
     root: Path, pairs: Sequence[tuple[_Stamped, _Stamped]], tolerance_ns: int
-) -> list[_Frame]:
+) -> list[FolderFrame]:
     poses_path = root / 'groundtruth.txt'
     is_there = poses_path.is_file()
     poses = ByStamp(_read_list(poses_path, _NUMBERS_OF_A_POSE) if is_there else [])
+    folder = root.resolve().name
     frames = []
     for image, depth in pairs:
         pose = poses.within(image.stamp_ns, tolerance_ns)
         path = path_below(root, image.words[0], image.line)
-        frames.append(
-            _Frame(
-                path.relative_to(root).as_posix(),
-                image.stamp_ns,
-                path,
-                path_below(root, depth.words[0], depth.line),
-                None if pose is None else _matrix(pose),
-            )
-        )
+        frames.append(FolderFrame(
+            name=path.relative_to(root).as_posix(),
+            image=path,
+            gt=path_below(root, depth.words[0], depth.line),
+            per_metre=TUM_PER_METRE,
+            camera=partial(_published, folder),
+            stamp_ns=image.stamp_ns,
+            recording=folder,
+            T_world_camera=None if pose is None else _matrix(pose),
+        ))
     return frames
 
 
@@ -239,16 +217,15 @@ def _matrix(pose: _Stamped) -> Matrix4:
     return matrix
 
 
-def _published(root: Path, height: int, width: int) -> Intrinsics | None:
-    """Give the intrinsics of a Kinect of the data set, where the folder's name says which."""
-    if (height, width) != (480, 640):
+def _published(folder: str, width: int, height: int) -> Intrinsics | None:
+    """Return the intrinsics of a Kinect of the data set, where the folder's name says which."""
+    if (width, height) != (640, 480):
         return None
-    name = root.resolve().name
     return next(
         (
             Intrinsics(*numbers, width, height)
             for camera, numbers in _CAMERAS.items()
-            if camera in name
+            if camera in folder
         ),
         None,
     )

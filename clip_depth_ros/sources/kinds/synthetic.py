@@ -1,19 +1,32 @@
 # Copyright 2026 The clip_depth_ros authors
 # SPDX-License-Identifier: Apache-2.0
-"""The synthetic drive as frames with exact depth: rendered when asked for, or kept before."""
+"""Rendered streets as frames with exact depth: rendered when asked for, or kept before."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+import re
+from typing import Any, Final
 
+from clip_depth_ros.errors import ConfigError
+from clip_depth_ros.settings.source import SourceSettings
+from clip_depth_ros.sources.registry import FrameRules, Kind
 from clip_depth_ros.sources.samples import Classes, DepthSample
 from clip_depth_ros.types import Depth, Rgb
 from clip_depth_ros.world.drive import CLASS_NAMES, Drive
-from clip_depth_ros.world.rendered_streets import Frames, open_frames, Streets, VERSION
+from clip_depth_ros.world.rendered_streets import (
+    Frames,
+    open_frames,
+    render_streets,
+    Streets,
+    VERSION,
+)
 import numpy as np
 from numpy.typing import NDArray
+
+_SEEDS: Final = re.compile(r'(\d{1,9})(?:-(\d{1,9}))?')
+_WITHOUT_END: Final = re.compile(r'(\d{1,9})-')
 
 
 class WorldSource:
@@ -39,6 +52,9 @@ class WorldSource:
         sky_depth_m: float = 0.0,
     ) -> None:
         self.name = 'the synthetic drive'
+        self.gt_kind: Final = 'exact'
+        self.matching: Final = None
+        self.problems: Final[list[tuple[str, str]]] = []
         self.streets = streets
         self.sky_depth_m = sky_depth_m
         self._rendered = rendered
@@ -50,16 +66,16 @@ class WorldSource:
 
     @property
     def files(self) -> list[Path]:
-        """Give none: frames are rendered."""
+        """Return none: frames are rendered."""
         return []
 
     @property
     def names(self) -> list[str]:
-        """Give the names of all frames."""
+        """Return the names of all frames."""
         return [_name(*self.streets.frame_of(index)) for index in range(len(self))]
 
     def __getitem__(self, index: int) -> DepthSample:
-        """Give a frame."""
+        """Return a frame."""
         if not 0 <= index < len(self):
             raise IndexError(index)
         seed, number = self.streets.frame_of(index)
@@ -80,12 +96,15 @@ class WorldSource:
             T_world_camera=drive.pose(number),
         )
 
+    def close(self) -> None:
+        """Do nothing: what is mapped into memory needs no closing."""
+
     def __getstate__(self) -> dict[str, Any]:
         """Leave open files and streets behind: each process opens its own."""
         return {**self.__dict__, '_frames': None, '_street': None}
 
     def describe(self) -> Mapping[str, str]:
-        """Give what decides the frames."""
+        """Return what decides the frames."""
         facts = {name: str(value) for name, value in self.streets.facts().items()}
         facts['version'] = str(VERSION)  # tokens of an earlier world are not those of this one
         return {'source': 'synthetic', 'sky_depth_m': f'{self.sky_depth_m:g}', **facts}
@@ -93,7 +112,7 @@ class WorldSource:
     def _pixels(
         self, index: int, drive: Drive, number: int
     ) -> tuple[Rgb, Depth, NDArray[np.uint8]]:
-        """Give image, depth (float16 if kept) and classes of a frame."""
+        """Return image, depth (float16 if kept) and classes of a frame."""
         if self._rendered is not None:
             self._frames = self._frames or open_frames(self._rendered, self.streets)
             kept = self._frames
@@ -107,6 +126,56 @@ class WorldSource:
                 seed, Drive(seed, width=self.streets.width, height=self.streets.height)
             )
         return self._street[1]
+
+
+def seeds_of(source: str) -> range:
+    """
+    Read a seed or a range of them: 1000000 or 1000000-1000009, both ends included.
+
+    Raises
+    ------
+    ConfigError
+        If it is neither, or the range runs backwards.
+
+    """
+    match = _SEEDS.fullmatch(source)
+    first, last = (int(match[1]), int(match[2] or match[1])) if match else (0, -1)
+    if last < first:
+        raise ConfigError(
+            f'a source of the rendered drive should be a seed or a range of seeds such as '
+            f'1000000-1000009, got {source!r}'
+        )
+    return range(first, last + 1)
+
+
+def with_end(source: str, n_streets: int) -> str:
+    """Return seeds with an end, such that an open range, ``5-``, has so many streets."""
+    match = _WITHOUT_END.fullmatch(source)
+    return f'{match[1]}-{int(match[1]) + n_streets - 1}' if match else source
+
+
+def _open(source: str, settings: SourceSettings, rules: FrameRules) -> WorldSource:
+    seeds = seeds_of(source)
+    width, height = settings.width_px, settings.height_px
+    Drive(seeds.start, width=width, height=height)  # refuses sizes that it cannot render
+    streets = Streets(
+        seeds.start, len(seeds), settings.frames_per_seed, width, height, settings.frame_step
+    )
+    if rules.rendered_dir is not None:
+        render_streets(streets, rules.rendered_dir, n_workers=rules.n_workers)
+    return WorldSource(streets, rendered=rules.rendered_dir, sky_depth_m=rules.sky_depth_m)
+
+
+KIND: Final = Kind(
+    looks_like='a seed or a range of them',
+    recognises=lambda path: not path.exists() and _SEEDS.fullmatch(str(path)),
+    uses={
+        'frames_per_seed', 'frame_step', 'width_px', 'height_px', 'sky_depth_m', 'rendered_dir',
+    },
+    opened=_open,
+    parts=lambda source: [f'seed {seed}' for seed in seeds_of(source)],
+    is_path=False,
+)
 
 
 def _name(seed: int, number: int) -> str:

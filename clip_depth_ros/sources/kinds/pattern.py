@@ -1,21 +1,132 @@
 # Copyright 2026 The clip_depth_ros authors
 # SPDX-License-Identifier: Apache-2.0
-"""Files by pattern: paths below a folder in which * stands for any text within a name."""
+"""
+Any folder of images with depth maps, found by their names.
+
+A pattern is a path below the folder in which * stands for any text within a name.
+"""
 
 from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
+from functools import partial
 from pathlib import Path, PurePosixPath
 import re
 from typing import Final
 
+from clip_depth_ros.bags.places import Matching
 from clip_depth_ros.errors import ConfigError, RecordingError
+from clip_depth_ros.settings.source import SourceSettings
+from clip_depth_ros.sources.files import FolderFrame, FolderSource
+from clip_depth_ros.sources.registry import FrameRules, Kind
+from clip_depth_ros.types import Intrinsics
 
 Stars = tuple[str, ...]
 """What the stars of a pattern stand for."""
 
 _LAST_NUMBER: Final = re.compile(r'(\d+)\D*$')
+
+
+def open_pattern(
+    root: Path,
+    images: str,
+    gt_images: str,
+    gt_per_metre: float = 256.0,
+    intrinsics: tuple[float, ...] = (),
+) -> FolderSource:
+    """
+    Open the images of a folder that have a depth map.
+
+    Parameters
+    ----------
+    root : Path
+        The folder.
+    images, gt_images : str
+        Paths below it with as many stars: ``rgb/*.png`` and ``depth/*.png``. What these stand for
+        says which belong together; see :func:`pairs_of`.
+    gt_per_metre : float
+        What a depth map stores for each metre, if it is a 16-bit PNG; ``.npy`` has metres.
+    intrinsics : sequence of 4 float, optional
+        fx, fy, cx, cy of all images, pixels.
+
+    Raises
+    ------
+    ConfigError
+        If a pattern is none or leads out of the folder, the stars differ in number, or the other
+        settings are out of their range.
+    RecordingError
+        If no image has a depth map, or several.
+
+    """
+    _check(images, gt_images, gt_per_metre, intrinsics)
+    found, gts = matching_files(root, images), matching_files(root, gt_images)
+    frames = [
+        FolderFrame(
+            name=image.relative_to(root).as_posix(), image=image, gt=gt, per_metre=gt_per_metre,
+            camera=partial(_camera, intrinsics) if intrinsics else None,
+        )
+        for image, gt in pairs_of(found, gts).items()
+    ]
+    if not frames:
+        raise RecordingError(
+            f'{str(root)!r} has no images with depth maps: {len(found)} files fit '
+            f'images={images!r}, {len(gts)} fit gt_images={gt_images!r}, and none of them '
+            'belong together by what the stars stand for'
+        )
+    n_without = len(found) - len(frames)
+    facts = {
+        'source': 'pattern',
+        'data_dir': str(root),
+        'images': images,
+        'gt_images': gt_images,
+        'gt_per_metre': f'{gt_per_metre:g}',
+        **({'intrinsics': ' '.join(map(str, intrinsics))} if intrinsics else {}),
+        'left_out_without_depth': str(n_without),
+    }
+    return FolderSource(
+        f'the folder {root.resolve().name}', frames, facts,
+        matching=Matching(len(found), n_without),
+    )
+
+
+def _open(source: str, settings: SourceSettings, rules: FrameRules) -> FolderSource:
+    if not (settings.images and settings.gt_images):
+        raise ConfigError(
+            'kind pattern needs images and gt_images, such as rgb/*.png and depth/*.png, got '
+            f'{settings.images!r} and {settings.gt_images!r}'
+        )
+    return open_pattern(
+        Path(source).expanduser(), settings.images, settings.gt_images, settings.gt_per_metre,
+        settings.intrinsics,
+    )
+
+
+KIND: Final = Kind(
+    recognises=lambda path: False,  # it may be anything: it has to be named
+    uses={'images', 'gt_images', 'gt_per_metre', 'intrinsics', 'gt_kind'},
+    opened=_open,
+)
+
+
+def _camera(numbers: Sequence[float], width: int, height: int) -> Intrinsics:
+    fx, fy, cx, cy = numbers
+    return Intrinsics(fx, fy, cx, cy, width, height)
+
+
+def _check(
+    images: str, gt_images: str, gt_per_metre: float, intrinsics: Sequence[float]
+) -> None:
+    check_pattern(images)
+    check_pattern(gt_images)
+    if images.count('*') != gt_images.count('*'):
+        raise ConfigError(
+            f'images and gt_images should have as many *, got {images!r} and {gt_images!r}'
+        )
+    if not gt_per_metre > 0:
+        raise ConfigError(f'gt_per_metre must be above 0, got {gt_per_metre}')
+    if intrinsics and len(intrinsics) != 4:
+        raise ConfigError(f'intrinsics should be fx fy cx cy, got {[*intrinsics]}')
 
 
 def check_pattern(pattern: str) -> None:

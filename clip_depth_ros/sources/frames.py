@@ -1,11 +1,14 @@
 # Copyright 2026 The clip_depth_ros authors
 # SPDX-License-Identifier: Apache-2.0
-"""The frames of an evaluation: sources of one kind as one, each frame with a name of its own."""
+"""The frames of one or several sources of a kind, each with a name of its own."""
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections import Counter
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from itertools import permutations
+import os.path
 from pathlib import Path
 from typing import Final
 
@@ -13,15 +16,18 @@ from clip_depth_ros.bags.places import notes_on
 from clip_depth_ros.core.frame_names import labels_of, numbered
 from clip_depth_ros.core.projection import LidarPixel, LidarValue
 from clip_depth_ros.errors import ConfigError, DataError
-from clip_depth_ros.settings.evaluation import SourceSettings
-from clip_depth_ros.sources.evaluation_openers import FrameRules, NamedSource, open_one, Opened
-from clip_depth_ros.sources.joined import Joined
-from clip_depth_ros.sources.kinds import check_there, kind_of
-from clip_depth_ros.sources.named_once import check_named_once, check_none_is_a_part
-from clip_depth_ros.sources.samples import DepthSample
+from clip_depth_ros.settings.source import SourceSettings
+from clip_depth_ros.sources.registry import (
+    FrameRules,
+    known_kinds,
+    one_kind_of,
+    open_one,
+    Source,
+)
+from clip_depth_ros.sources.samples import DepthSample, Joined
 
-_PROTOCOLS_OF_KIND: Final = {'kitti-selection': 'kitti-benchmark', 'nyu': 'nyu-eigen'}
-_PROTOCOLS_OF_GT: Final = {'annotated': 'kitti-eigen-garg', 'raw-lidar': 'raw-lidar'}
+_PROTOCOLS: Final = {'annotated': 'kitti-eigen-garg', 'raw-lidar': 'raw-lidar'}
+"""What is usual for a kind of ground truth, where the kind of data does not say."""
 
 
 def open_for_evaluation(
@@ -32,16 +38,14 @@ def open_for_evaluation(
     lidar_pixel: LidarPixel = 'nearest',
     images_needed: bool = True,
     pred_topics: Collection[str] = (),
-) -> EvaluationFrames:
+) -> SourceFrames:
     """
-    Open the frames that sources and settings name.
+    Open frames to be scored: what is missing or damaged is left out, and told.
 
     Parameters
     ----------
-    sources : sequence of str
-        Paths, or seeds of the rendered drive: one or more of one kind.
-    settings : SourceSettings
-        Which frames of them, and what is true.
+    sources, settings
+        As for :func:`open_frames`.
     lidar_value, lidar_pixel
         As in :func:`sparse_depth`.
     images_needed : bool
@@ -52,32 +56,103 @@ def open_for_evaluation(
 
     Raises
     ------
+    ConfigError, DataError
+        As :func:`open_frames` does.
+
+    """
+    rules = FrameRules(
+        lidar_value=lidar_value,
+        lidar_pixel=lidar_pixel,
+        images_needed=images_needed,
+        pred_topics=tuple(pred_topics),
+        allow_missing=True,
+        as_measured=True,
+        one_to_one=True,
+    )
+    return open_frames(sources, settings, rules)
+
+
+def open_frames(
+    sources: Sequence[str], settings: SourceSettings, rules: FrameRules
+) -> SourceFrames:
+    """
+    Open the frames that sources and settings name.
+
+    Parameters
+    ----------
+    sources : sequence of str
+        Paths, or seeds of rendered streets: one or more of one kind.
+    settings : SourceSettings
+        Which frames of them, and what is true.
+    rules : FrameRules
+        What the frames are for.
+
+    Raises
+    ------
     ConfigError
         If the kind is unclear, sources are of several kinds or named twice, their ground truth is
         of several kinds, or a setting is missing or not for this kind.
     DataError
-        If a source is not there, or none of them can be opened.
+        If a source is not there, or cannot be opened: none of them, if ``allow_missing``.
 
     """
-    kind = _kind(sources, settings.kind)
+    kind = one_kind_of(sources, settings.kind)
     check_named_once(sources, kind)
-    rules = FrameRules(lidar_value, lidar_pixel, images_needed, tuple(pred_topics))
-    opened: dict[str, Opened] = {}
+    opened: dict[str, Source] = {}
     errors: dict[str, DataError] = {}
     for source in sources:
         try:
             opened[source] = open_one(kind, source, settings, rules)
         except DataError as error:
             errors[source] = error
-    if not opened:
+    if errors and not (opened and rules.allow_missing):
         raise next(iter(errors.values()))
-    if kind != 'bag':
-        check_none_is_a_part({source: one.source.files for source, one in opened.items()})
+    check_none_is_a_part({name: source.files for name, source in opened.items()})
     problems = [(source, str(error)) for source, error in errors.items()]
-    return EvaluationFrames(kind, opened, problems, stride=settings.frame_stride)
+    return SourceFrames(kind, opened, problems, settings)
 
 
-class EvaluationFrames:
+def check_named_once(sources: Sequence[str], kind: str) -> None:
+    """
+    Refuse a seed, a recording (or one of its files) or a folder that is named twice.
+
+    Raises
+    ------
+    ConfigError
+        If there is one, wherever links lead.
+
+    """
+    parts_of = known_kinds()[kind].parts
+    counts = Counter(part for source in sources for part in parts_of(source))
+    twice = [part for part, count in counts.items() if count > 1]
+    if twice:
+        raise ConfigError(
+            f'{twice[0]} is named twice: its frames would count twice; name it once'
+        )
+
+
+def check_none_is_a_part(files: Mapping[str, Iterable[Path]]) -> None:
+    """
+    Refuse a source whose files are all files of another one: a drive beside its date.
+
+    Raises
+    ------
+    ConfigError
+        If there is one, wherever links lead.
+
+    """
+    if len(files) < 2:
+        return
+    resolved = {name: {*map(os.path.realpath, paths)} for name, paths in files.items()}
+    for part, whole in permutations(resolved, 2):
+        if resolved[part] and resolved[part] <= resolved[whole]:
+            raise ConfigError(
+                f'all frames of {part!r} are in {whole!r}, too: they would count twice; name one '
+                'of the two'
+            )
+
+
+class SourceFrames:
     """
     Frames with ground truth of one kind; a :class:`SampleSource`.
 
@@ -85,12 +160,12 @@ class EvaluationFrames:
     ----------
     kind : str
         As in :class:`SourceSettings`, never auto.
-    opened : mapping of str to Opened
+    opened : mapping of str to Source
         By what the user has called them.
     problems : sequence of (str, str)
         Sources that cannot be used, and why.
-    stride : int
-        Use every n-th frame of each source.
+    settings : SourceSettings
+        Every n-th frame of each source is used; a kind of ground truth that is named counts.
 
     Attributes
     ----------
@@ -127,26 +202,26 @@ class EvaluationFrames:
     def __init__(
         self,
         kind: str,
-        opened: Mapping[str, Opened],
-        problems: Sequence[tuple[str, str]] = (),
-        *,
-        stride: int = 1,
+        opened: Mapping[str, Source],
+        problems: Sequence[tuple[str, str]],
+        settings: SourceSettings,
     ) -> None:
-        self.kind, self.gt_kind = kind, _gt_kind(opened)
-        self.default_protocol = _PROTOCOLS_OF_KIND.get(
-            kind, _PROTOCOLS_OF_GT.get(self.gt_kind, 'plain')
+        self.kind = kind
+        self.gt_kind = settings.gt_kind if settings.gt_kind != 'auto' else _gt_kind(opened)
+        self.default_protocol = (
+            known_kinds()[kind].protocol or _PROTOCOLS.get(self.gt_kind, 'plain')
         )
-        labels = labels_of({source: one.source.names for source, one in opened.items()})
-        parts = [_Part(labels[source], one.source) for source, one in opened.items()]
-        self._stride = stride
+        labels = labels_of({name: source.names for name, source in opened.items()})
+        parts = [_Part(labels[name], source) for name, source in opened.items()]
+        self._stride = settings.frame_stride
         self._frames = parts[0] if len(parts) == 1 else Joined(*parts)
-        self._sources = [one.source for one in opened.values()]
-        self._picks = _every(stride, [len(part) for part in parts])
+        self._sources = [*opened.values()]
+        self._picks = _every(self._stride, [len(part) for part in parts])
         names = numbered([name for part in parts for name in part.names])
         self.names = [names[pick] for pick in self._picks]
         self.name = _name(opened)
-        self.problems = [*problems, *(p for one in opened.values() for p in one.problems)]
-        self.notes = notes_on([one.matching for one in opened.values() if one.matching])
+        self.problems = [*problems, *(p for source in self._sources for p in source.problems)]
+        self.notes = notes_on([each.matching for each in self._sources if each.matching])
         self.recordings: dict[str, Path] = {}
         if kind == 'bag':
             paths = [Path(source).expanduser() for source in opened]
@@ -156,20 +231,20 @@ class EvaluationFrames:
 
     @property
     def files(self) -> list[Path]:
-        """Give the files that the sources are read from, to see whether they change."""
+        """Return the files that the sources are read from, to see whether they change."""
         return list(dict.fromkeys(file for source in self._sources for file in source.files))
 
     def __len__(self) -> int:
         return len(self._picks)
 
     def __getitem__(self, index: int) -> DepthSample:
-        """Give a frame; DataError, naming it, if it cannot be read."""
+        """Return a frame; DataError, naming it, if it cannot be read."""
         if not 0 <= index < len(self):
             raise IndexError(index)
         return replace(self._frames[self._picks[index]], name=self.names[index])
 
     def describe(self) -> Mapping[str, str]:
-        """Give what decides the frames."""
+        """Return what decides the frames."""
         stride = {'frame_stride': str(self._stride)} if self._stride > 1 else {}
         return {
             'kind': self.kind,
@@ -182,9 +257,7 @@ class EvaluationFrames:
     def close(self) -> None:
         """Close what is open; it is opened again when a frame is asked for."""
         for source in self._sources:
-            close = getattr(source, 'close', None)
-            if close is not None:
-                close()
+            source.close()
 
 
 @dataclass(frozen=True)
@@ -192,7 +265,7 @@ class _Part:
     """One source among others; what tells it from them, if needed, stands before its names."""
 
     label: str
-    source: NamedSource
+    source: Source
 
     @property
     def name(self) -> str:
@@ -214,30 +287,11 @@ class _Part:
         return self.source.describe()
 
     def called(self, name: str) -> str:
-        """Give a name with what tells the source apart before it."""
+        """Return a name with what tells the source apart before it."""
         return '/'.join(part for part in (self.label, name) if part)
 
 
-def _kind(sources: Sequence[str], kind: str) -> str:
-    """Give the one kind that all sources are of."""
-    if not sources:
-        raise ConfigError('name at least one source: a recording, a folder, or seeds')
-    if kind == 'synthetic':
-        return kind
-    for source in sources:
-        check_there(source, may_be_seeds=kind == 'auto')
-    if kind != 'auto':
-        return kind
-    kinds = {source: kind_of(source) for source in sources}
-    if len(set(kinds.values())) > 1:
-        seen = ', '.join(f'{source!r} is {found}' for source, found in kinds.items())
-        raise ConfigError(
-            f'sources should be of one kind, but {seen}: evaluate each kind on its own'
-        )
-    return kinds[sources[0]]
-
-
-def _gt_kind(opened: Mapping[str, Opened]) -> str:
+def _gt_kind(opened: Mapping[str, Source]) -> str:
     kinds = {source: one.gt_kind for source, one in opened.items()}
     if len(set(kinds.values())) > 1:
         seen = ', '.join(f'{source!r} has {found}' for source, found in kinds.items())
@@ -248,13 +302,13 @@ def _gt_kind(opened: Mapping[str, Opened]) -> str:
     return next(iter(kinds.values()))
 
 
-def _name(opened: Mapping[str, Opened]) -> str:
-    first, *others = (one.source.name for one in opened.values())
+def _name(opened: Mapping[str, Source]) -> str:
+    first, *others = (source.name for source in opened.values())
     return f'{first} and {len(others)} more' if others else first
 
 
 def _every(stride: int, lengths: Sequence[int]) -> list[int]:
-    """Give the numbers, in the whole, of every n-th frame of each source."""
+    """Return the numbers, in the whole, of every n-th frame of each source."""
     starts = [sum(lengths[:number]) for number in range(len(lengths))]
     return [
         start + index

@@ -14,15 +14,22 @@ Source: the benchmark's development kit (Uhrig et al., "Sparsity Invariant CNNs"
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Final
 
 from clip_depth_ros.errors import CalibrationError, RecordingError
-from clip_depth_ros.sources.depth_files import KITTI_PER_METRE, read_depth_png, read_rgb, sample_of
-from clip_depth_ros.sources.samples import DepthSample
-from clip_depth_ros.sources.split_files import describe_split, path_below, read_split, SplitLine
+from clip_depth_ros.settings.source import SourceSettings
+from clip_depth_ros.sources.files import (
+    describe_split,
+    FolderFrame,
+    FolderSource,
+    KITTI_PER_METRE,
+    path_below,
+    read_split,
+    SplitLine,
+)
+from clip_depth_ros.sources.registry import FrameRules, Kind, path_or_none
 from clip_depth_ros.types import Intrinsics
 
 _PLACES: Final = ('.', 'val_selection_cropped', 'depth_selection/val_selection_cropped')
@@ -31,7 +38,7 @@ _GT_WORD: Final = '_groundtruth_depth_'
 
 
 def selection_dir(root: Path) -> Path | None:
-    """Give the folder with ``image`` and ``groundtruth_depth`` that a folder is or holds."""
+    """Return the folder with ``image`` and ``groundtruth_depth`` that a folder is or holds."""
     places = [root / place for place in _PLACES]
     return next(
         (
@@ -42,9 +49,9 @@ def selection_dir(root: Path) -> Path | None:
     )
 
 
-class KittiSelectionSource:
+def open_kitti_selection(root: Path, *, split_path: Path | None = None) -> FolderSource:
     """
-    The frames of ``val_selection_cropped``.
+    Open the frames of ``val_selection_cropped``.
 
     Parameters
     ----------
@@ -53,10 +60,11 @@ class KittiSelectionSource:
     split_path : Path, optional
         Which frames, in which order: lines with the name of an image. By default all.
 
-    Attributes
-    ----------
-    problems : list of (str, str)
-        Images without depth map, and depth maps without image: part of the data is missing.
+    Returns
+    -------
+    FolderSource
+        Its problems are images without depth map, and depth maps without image: part of the data
+        is missing.
 
     Raises
     ------
@@ -68,61 +76,52 @@ class KittiSelectionSource:
     The frames were picked from many drives: they have neither stamps nor neighbours.
 
     """
+    folder = selection_dir(root)
+    if folder is None:
+        raise RecordingError(
+            f"{str(root)!r} is not KITTI's val_selection_cropped: looked for image/ beside "
+            f'groundtruth_depth/ in it, and in {" and ".join(_PLACES[1:])} below'
+        )
+    images = sorted((folder / 'image').glob('*.png'))
+    if split_path:
+        images = [_listed(folder / 'image', line) for line in read_split(split_path)]
+    frames = [
+        FolderFrame(
+            name=f'image/{image.name}', image=image, gt=gt, per_metre=KITTI_PER_METRE,
+            beside=(_intrinsics_path(image),),
+            camera=partial(_read_intrinsics, _intrinsics_path(image)),
+            recording=image.name.partition(_IMAGE_WORD)[0],
+        )
+        for image in images
+        if (gt := _gt_of(image)).is_file()
+    ]
+    if not frames:
+        raise RecordingError(
+            f'none of the {len(images)} images in {str(folder / "image")!r} has a depth map '
+            f'in {str(folder / "groundtruth_depth")!r}: complete the data set'
+        )
+    problems = _unpaired(folder, images, is_whole=split_path is None)
+    facts = {
+        'source': 'kitti-selection',
+        'data_dir': str(root),
+        **describe_split(split_path),
+        'left_out_missing': str(len(problems)),
+    }
+    return FolderSource(
+        "KITTI's val_selection_cropped", frames, facts, gt_kind='annotated', problems=problems,
+        lists=[split_path] if split_path else [],
+    )
 
-    def __init__(self, root: Path, *, split_path: Path | None = None) -> None:
-        self.name = "KITTI's val_selection_cropped"
-        self._root, self._split_path = root, split_path
-        folder = selection_dir(root)
-        if folder is None:
-            raise RecordingError(
-                f"{str(root)!r} is not KITTI's val_selection_cropped: looked for image/ beside "
-                f'groundtruth_depth/ in it, and in {" and ".join(_PLACES[1:])} below'
-            )
-        images = sorted((folder / 'image').glob('*.png'))
-        if split_path:
-            images = [_listed(folder / 'image', line) for line in read_split(split_path)]
-        self._frames = [(image, gt) for image in images if (gt := _gt_of(image)).is_file()]
-        self.problems = _unpaired(folder, images, is_whole=split_path is None)
-        if not self._frames:
-            raise RecordingError(
-                f'none of the {len(images)} images in {str(folder / "image")!r} has a depth map '
-                f'in {str(folder / "groundtruth_depth")!r}: complete the data set'
-            )
 
-    def __len__(self) -> int:
-        return len(self._frames)
+def _open(source: str, settings: SourceSettings, rules: FrameRules) -> FolderSource:
+    split_path = path_or_none(settings.split)
+    return open_kitti_selection(Path(source).expanduser(), split_path=split_path)
 
-    @property
-    def files(self) -> list[Path]:
-        """Give the files that the frames are read from, or would be if they were there."""
-        lists = [self._split_path] if self._split_path else []
-        of_frames = ((image, gt, _intrinsics_path(image)) for image, gt in self._frames)
-        return lists + [path for paths in of_frames for path in paths]
 
-    @property
-    def names(self) -> list[str]:
-        """Give the names of all frames."""
-        return [f'image/{image.name}' for image, _ in self._frames]
-
-    def __getitem__(self, index: int) -> DepthSample:
-        """Give a frame."""
-        image, gt = self._frames[index]
-        rgb = read_rgb(image)
-        height, width = rgb.shape[:2]
-        intrinsics = _read_intrinsics(_intrinsics_path(image), width, height)
-        target_m = read_depth_png(gt, KITTI_PER_METRE)
-        sample = sample_of(f'image/{image.name}', rgb, target_m, intrinsics)
-        return replace(sample, recording=image.name.partition(_IMAGE_WORD)[0])
-
-    def describe(self) -> Mapping[str, str]:
-        """Give what decides the frames."""
-        return {
-            'source': 'kitti-selection',
-            'data_dir': str(self._root),
-            **(describe_split(self._split_path) if self._split_path else {}),
-            'frames': str(len(self)),
-            'left_out_missing': str(len(self.problems)),
-        }
+KIND: Final = Kind(
+    looks_like='image/ beside groundtruth_depth/', recognises=selection_dir, uses={'split'},
+    opened=_open, protocol='kitti-benchmark',
+)
 
 
 def _gt_of(image: Path) -> Path:
@@ -148,7 +147,7 @@ def _listed(folder: Path, line: SplitLine) -> Path:
 
 
 def _unpaired(folder: Path, images: list[Path], *, is_whole: bool) -> list[tuple[str, str]]:
-    """Give what misses its other half, and which."""
+    """Return what misses its other half, and which."""
     problems = [
         (f'image/{image.name}', f'depth map {str(gt)!r} is not there')
         for image in images

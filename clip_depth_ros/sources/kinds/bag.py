@@ -5,8 +5,9 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
+import os.path
 from pathlib import Path
-from typing import Literal
+from typing import Final, Literal
 
 from clip_depth_ros.bags.frames import (
     annotated_pairs,
@@ -24,15 +25,22 @@ from clip_depth_ros.bags.places import (
     stamp_gap_max_s,
 )
 from clip_depth_ros.bags.reader import BagReader
-from clip_depth_ros.bags.storage import files_of_recording
+from clip_depth_ros.bags.storage import (
+    files_of_recording,
+    is_rosbag2_folder,
+    RECORDING_SUFFIXES,
+)
 from clip_depth_ros.bags.topics import choose_topics, TRUE_DEPTH, with_preset
 from clip_depth_ros.core.projection import LidarPixel, LidarValue
 from clip_depth_ros.core.stamps import n_repeated
-from clip_depth_ros.core.transforms import Matrix4
+from clip_depth_ros.core.transforms import check_rigid, Matrix4
 from clip_depth_ros.errors import CalibrationError, ConfigError
+from clip_depth_ros.settings.source import SourceSettings
 from clip_depth_ros.sources.frame_reader import FrameReader, named_in_errors
-from clip_depth_ros.sources.kitti_calibration import KittiCalibration
+from clip_depth_ros.sources.kitti_files import KittiCalibration, read_raw_calibration
+from clip_depth_ros.sources.registry import FrameRules, Kind, path_or_none
 from clip_depth_ros.sources.samples import DepthSample
+import numpy as np
 
 GtKind = Literal['annotated', 'raw-lidar', 'depth-images', 'exact']
 """Where depth comes from; exact: the true depth of our own synthetic recordings."""
@@ -59,8 +67,6 @@ class BagSource:
         Names of the topics that are not named, see :func:`with_preset`.
     tolerance_s : float
         Largest difference of the header stamps of an image and what belongs to it.
-    stride : int
-        Use every n-th of the frames that have depth.
     T_camera_lidar : float64 (4, 4), optional
         Takes LiDAR points to the camera; by default from the calibration, else from
         ``/tf_static``, as it was when the image was recorded, or where the chain was not complete
@@ -130,7 +136,6 @@ class BagSource:
         class_topic: str = '',
         preset: str = 'none',
         tolerance_s: float = 0.05,
-        stride: int = 1,
         T_camera_lidar: Matrix4 | None = None,
         calibration: KittiCalibration | None = None,
         gt_dir: Path | None = None,
@@ -143,7 +148,7 @@ class BagSource:
         one_to_one: bool = False,
         allow_damage: bool = False,
     ) -> None:
-        _check(tolerance_s, stride, gt_dir, depth_topic or lidar_topic)
+        _check(tolerance_s, gt_dir, depth_topic or lidar_topic)
         self.name = f'the recording {path.name}'
         self._path, self._calibration = path, calibration
         self._bag = open_per_process(path)
@@ -170,10 +175,9 @@ class BagSource:
                 else annotated_pairs(index, gt_dir, gt_first)
             )
             pairs = depth_once(found) if one_to_one else found
-            used = pairs[::stride]
-            extrinsics = self._extrinsics(index, T_camera_lidar, used)
+            extrinsics = self._extrinsics(index, T_camera_lidar, pairs)
             self._frames = complete_frames(
-                index, used, extrinsics, fixed_frame=fixed_frame, tolerance_s=tolerance_s
+                index, pairs, extrinsics, fixed_frame=fixed_frame, tolerance_s=tolerance_s
             )
         self.problems = index.damage.problems
         self.n_matched, self.n_missed = len(pairs), len(index.images) - len(pairs)
@@ -183,7 +187,7 @@ class BagSource:
             n_shared=len(found) - len(pairs),
             n_repeated=n_repeated(index.images),
             tolerance_s=tolerance_s if gt_dir is None else None,
-            stamp_gap_max_s=stamp_gap_max_s(used) if one_to_one else None,
+            stamp_gap_max_s=stamp_gap_max_s(pairs) if one_to_one else None,
         )
         self.names = unique_names(path, self._frames)
         self._reader = FrameReader(
@@ -191,7 +195,6 @@ class BagSource:
         )
         self._chosen = _chosen(
             tolerance_s=f'{tolerance_s:g}',
-            stride=str(stride),
             T_camera_lidar='' if T_camera_lidar is None else str(T_camera_lidar.tolist()),
             calibration='' if calibration is None else _text(calibration),
             gt_dir='' if gt_dir is None else f'{gt_dir} from {gt_first}',
@@ -203,7 +206,7 @@ class BagSource:
 
     @property
     def gt_kind(self) -> GtKind:
-        """Give where depth comes from."""
+        """Return where depth comes from."""
         if not self.topics.depth:
             return 'annotated'
         if self.topics.is_lidar:
@@ -212,7 +215,7 @@ class BagSource:
 
     @property
     def files(self) -> list[Path]:
-        """Give the files that the frames are read from."""
+        """Return the files that the frames are read from."""
         beside = [frame.depth for frame in self._frames if isinstance(frame.depth, Path)]
         return [*files_of_recording(self._path), *beside]
 
@@ -220,11 +223,11 @@ class BagSource:
         return len(self._frames)
 
     def __getitem__(self, index: int) -> DepthSample:
-        """Give a frame."""
+        """Return a frame."""
         return self._reader.read(self._bag.get(), self._frames[index], self.names[index])
 
     def describe(self) -> Mapping[str, str]:
-        """Give what decides the frames."""
+        """Return what decides the frames."""
         used = self.topics
         return {
             'source': 'bag',
@@ -248,7 +251,7 @@ class BagSource:
     def _extrinsics(
         self, index: BagIndex, given: Matrix4 | None, pairs: Sequence[Pair]
     ) -> Sequence[Matrix4 | None]:
-        """Give what takes LiDAR points to the camera, for each pair that needs it."""
+        """Return what takes LiDAR points to the camera, for each pair that needs it."""
         if not self.topics.is_lidar:
             return [None] * len(pairs)
         if self._calibration is None and not index.cameras.values:
@@ -261,8 +264,81 @@ class BagSource:
         return static_extrinsics(index, pairs) if given is None else [given] * len(pairs)
 
 
+def _open(source: str, settings: SourceSettings, rules: FrameRules) -> BagSource:
+    extrinsics = path_or_none(settings.lidar_extrinsics)
+    calib_dir = path_or_none(settings.calib_dir)
+    return BagSource(
+        Path(source).expanduser(),
+        image_topic=settings.image_topic,
+        camera_info_topic=settings.camera_info_topic,
+        depth_topic=settings.depth_topic,
+        lidar_topic=settings.lidar_topic,
+        class_topic=settings.class_topic,
+        preset=settings.topic_preset,
+        tolerance_s=settings.sync_tolerance_s,
+        T_camera_lidar=read_extrinsics(extrinsics) if extrinsics else None,
+        calibration=read_raw_calibration(calib_dir) if calib_dir else None,
+        gt_dir=path_or_none(settings.gt_dir),
+        gt_first=settings.gt_first,
+        lidar_value=rules.lidar_value,
+        lidar_pixel=rules.lidar_pixel,
+        fixed_frame=settings.fixed_frame,
+        image_may_be_depth=not rules.images_needed,
+        pred_topics=rules.pred_topics,
+        one_to_one=rules.one_to_one,
+        allow_damage=rules.allow_missing,
+    )
+
+
+def _is_recording(path: Path) -> bool:
+    return is_rosbag2_folder(path) or (path.suffix in RECORDING_SUFFIXES and path.is_file())
+
+
+def _parts(source: str) -> list[str]:
+    return [os.path.realpath(file) for file in files_of_recording(Path(source).expanduser())]
+
+
+KIND: Final = Kind(
+    looks_like='.bag, .mcap, .db3, a folder with metadata.yaml',
+    recognises=_is_recording,
+    uses={
+        'topic_preset', 'image_topic', 'camera_info_topic', 'depth_topic', 'lidar_topic',
+        'class_topic', 'fixed_frame', 'lidar_extrinsics', 'calib_dir', 'sync_tolerance_s',
+        'gt_dir', 'gt_first', 'gt_kind',
+    },
+    opened=_open,
+    parts=_parts,
+)
+
+
+def read_extrinsics(path: Path) -> Matrix4:
+    """
+    Read a 4 x 4 that takes LiDAR points to the camera: 16 numbers, row by row; # starts a comment.
+
+    Raises
+    ------
+    CalibrationError
+        If the file cannot be read or is no rigid transform.
+
+    """
+    try:
+        lines = path.read_text(encoding='utf-8').splitlines()
+        numbers = [float(word) for line in lines for word in line.partition('#')[0].split()]
+    except (OSError, ValueError) as error:
+        raise CalibrationError(f'{str(path)!r} should hold 16 numbers: {error}') from error
+    T = np.array(numbers).reshape(4, 4) if len(numbers) == 16 else np.zeros((4, 4))
+    try:
+        check_rigid(T)
+    except CalibrationError as error:
+        raise CalibrationError(
+            f'{str(path)!r} should hold a rigid 4 x 4, a rotation beside a translation in metres '
+            f'above 0 0 0 1, got {len(numbers)} numbers: {numbers}'
+        ) from error
+    return T
+
+
 def _chosen(**texts: str) -> dict[str, str]:
-    """Give what was chosen, without what is as usual."""
+    """Return what was chosen, without what is as usual."""
     return {name: text for name, text in texts.items() if text}
 
 
@@ -270,11 +346,9 @@ def _text(calibration: KittiCalibration) -> str:
     return f'K {calibration.K.tolist()}, T_cam2_velo {calibration.T_cam2_velo.tolist()}'
 
 
-def _check(tolerance_s: float, stride: int, gt_dir: Path | None, gt_topic: str) -> None:
-    if not tolerance_s >= 0 or stride < 1:
-        raise ConfigError(
-            f'a recording needs tolerance_s >= 0 and stride >= 1, got {tolerance_s} and {stride}'
-        )
+def _check(tolerance_s: float, gt_dir: Path | None, gt_topic: str) -> None:
+    if not tolerance_s >= 0:
+        raise ConfigError(f'a recording needs tolerance_s >= 0, got {tolerance_s}')
     if gt_dir is not None and gt_topic:
         raise ConfigError(
             f'depth comes from gt_dir or from a topic, got {str(gt_dir)!r} and {gt_topic!r}: name '

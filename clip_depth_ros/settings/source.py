@@ -1,0 +1,111 @@
+# Copyright 2026 The clip_depth_ros authors
+# SPDX-License-Identifier: Apache-2.0
+"""
+The settings of frames with known depth, the same for training and evaluation.
+
+Which of them a kind of source uses is said in :mod:`clip_depth_ros.sources.kinds`; the others are
+refused when it is opened.
+"""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from clip_depth_ros.settings.base import setting, Settings
+
+
+class SourceSettings(Settings):
+    """Which frames of a source are used, and what their true depth is."""
+
+    kind: str = setting(
+        'auto',
+        'Kind of the data. auto looks at it: recordings, KITTI raw with annotated depth or with '
+        "LiDAR, its depth benchmark's val_selection_cropped, its object folders, NYU Depth v2 "
+        '(labelled .mat or PNG folders), TUM-style RGB-D folders; pattern: any folder, see '
+        'images; synthetic: rendered streets, named by their seeds (1000000 or '
+        '1000000-1000099).',
+    )
+
+    # Recordings.
+    topic_preset: Literal['auto', 'ours', 'kitti2bag', 'kitti_to_ros2bag', 'none'] = setting(
+        'auto',
+        'Names of the topics that are not named by flag: those of our own recordings, of '
+        'kitti2bag, of kitti_to_ros2bag; auto recognises them; none: the only topic that fits.',
+    )
+    image_topic: str = setting('', 'Camera images; empty: the only ones there are.')
+    camera_info_topic: str = setting(
+        '', 'Intrinsics of the camera; empty: the camera_info beside the images.'
+    )
+    depth_topic: str = setting(
+        '', 'True depth: images, 32FC1 metres or 16UC1 millimetres, registered to the camera.'
+    )
+    lidar_topic: str = setting('', 'True depth: clouds of a LiDAR, projected into the image.')
+    class_topic: str = setting('', 'Class of each pixel: mono8 images.')
+    fixed_frame: str = setting(
+        '',
+        'Frame that does not move, for the motion of the camera on /tf; empty: the root of the '
+        'tree that the camera is in.',
+    )
+    lidar_extrinsics: str = setting(
+        '',
+        'File with the 4 x 4, 16 numbers row by row, that takes LiDAR points to the camera; '
+        'empty: from /tf_static.',
+    )
+    calib_dir: str = setting(
+        '',
+        'KITTI folder with calib_cam_to_cam.txt and calib_velo_to_cam.txt, for intrinsics and '
+        'extrinsics that a recording lacks or has wrong.',
+    )
+    sync_tolerance_s: float = setting(
+        0.05,
+        'Largest difference of the stamps of an image and what belongs to it; where it is not '
+        'named, 0.02 for TUM-style folders.',
+        unit='s', ge=0, le=3600,
+    )
+    frame_stride: int = setting(1, 'Use every n-th frame.', ge=1, le=10**6)
+
+    # Folders.
+    gt_dir: str = setting(
+        '',
+        "Folder of depth maps: the root of KITTI's annotated depth; beside a recording, the "
+        'folder with its annotated PNGs, whose number is the number of the image.',
+    )
+    gt_first: int = setting(
+        0, 'Beside a recording: number of the depth map of its first image.', ge=0, le=10**9
+    )
+    gt_kind: Literal['auto', 'annotated', 'raw-lidar', 'depth-images', 'exact'] = setting(
+        'auto',
+        'What kind of ground truth it is, where the source does not tell: protocols say which '
+        'kind their published numbers are against.',
+    )
+    split: str = setting(
+        '',
+        'Which frames, in which order: a split file as BTS ("image depth [focal]") or monodepth2 '
+        '("date/drive frame side") have them, for NYU numbers of frames or the official '
+        'splits.mat (its test frames).',
+    )
+    images: str = setting(
+        '', 'For kind pattern: images below the folder, with one or more *, such as rgb/*.png.'
+    )
+    gt_images: str = setting(
+        '',
+        'For kind pattern: depth maps, 16-bit PNG or .npy in metres, with as many *; what these '
+        'stand for must be the same as in images (its last number, if the words differ).',
+    )
+    gt_per_metre: float = setting(
+        1000.0,
+        'For kind pattern: what a PNG stores for each metre: 1000 (millimetres), 256 (KITTI), '
+        '5000 (TUM).',
+        gt=0, le=1e9,
+    )
+    intrinsics: tuple[float, ...] = setting(
+        (), 'For kind pattern: fx fy cx cy of the images, pixels.', unit='px'
+    )
+
+    # Rendered streets.
+    frames_per_seed: int = setting(4, 'Frames of each rendered street.', ge=1, le=10_000)
+    frame_step: int = setting(
+        53, 'Steps of 0.1 s between the frames of a street; 1 makes them a film.', ge=1, le=10**6
+    )
+    width_px: int = setting(320, 'Width of rendered images.', unit='px', ge=8, le=4096)
+    height_px: int = setting(96, 'Height of rendered images.', unit='px', ge=8, le=4096)

@@ -1,0 +1,378 @@
+# Copyright 2026 The clip_depth_ros authors
+# SPDX-License-Identifier: Apache-2.0
+"""Data sets kept as files: images, depth maps, lists of frames, and sources made of them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+import hashlib
+import os.path
+from pathlib import Path, PurePosixPath
+from typing import Any, Final
+
+from clip_depth_ros.bags.places import Matching
+from clip_depth_ros.core.image_plan import Size
+from clip_depth_ros.core.transforms import Matrix4
+from clip_depth_ros.errors import ImageError, RecordingError
+from clip_depth_ros.sources.samples import DepthSample
+from clip_depth_ros.types import Depth, Intrinsics, Rgb
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+KITTI_PER_METRE: Final = 256
+"""KITTI's annotated depth: uint16, 256 for each metre, 0 for none (its development kit)."""
+
+MM_PER_METRE: Final = 1000
+
+_AS_STORED: Final = cv2.IMREAD_COLOR | cv2.IMREAD_IGNORE_ORIENTATION
+"""A tag that asks viewers to rotate must not: depth is for the pixels as they are."""
+
+_NAMED: Final = 3  # of several missing files, so many are named
+
+
+def read_bytes(path: Path) -> bytes:
+    """
+    Read a file.
+
+    Raises
+    ------
+    RecordingError
+        If it cannot be read, naming it.
+
+    """
+    try:
+        return path.read_bytes()
+    except OSError as error:
+        raise RecordingError(f'{str(path)!r} cannot be read: {error.strerror}') from error
+
+
+def read_rgb(path: Path) -> Rgb:
+    """
+    Read an image (PNG, JPEG, PPM ...), uint8 (H, W, 3) RGB.
+
+    Raises
+    ------
+    ImageError, RecordingError
+        If the file does not decode or cannot be read, naming it.
+
+    """
+    bgr = _decoded(path, _AS_STORED, 'image')
+    return cv2.cvtColor(bgr, cv2.COLOR_BGR2RGB).astype(np.uint8, copy=False)
+
+
+def read_depth(path: Path, per_metre: float) -> Depth:
+    """
+    Read a depth map of either kind, float32 (H, W), metres.
+
+    Parameters
+    ----------
+    path : Path
+        ``.npy`` with float metres, as they are; else a 16-bit PNG, 0 where nothing is known.
+    per_metre : float
+        What a PNG stores for each metre.
+
+    Raises
+    ------
+    ImageError, RecordingError
+        If the file does not decode, is of another kind or cannot be read, naming it.
+
+    """
+    return _read_npy(path) if path.suffix == '.npy' else read_depth_png(path, per_metre)
+
+
+def read_depth_png(path: Path, per_metre: float) -> Depth:
+    """
+    Read a 16-bit depth map, float32 (H, W), metres; 0 where nothing is known.
+
+    Parameters
+    ----------
+    path : Path
+        A PNG with one channel of 16 bits.
+    per_metre : float
+        What is stored for each metre: 256 (KITTI), 1000 (millimetres).
+
+    Raises
+    ------
+    ImageError, RecordingError
+        If the file does not decode, is no 16-bit grey image or cannot be read, naming it.
+
+    """
+    stored = _decoded(path, cv2.IMREAD_UNCHANGED, 'depth map')
+    if stored.dtype != np.uint16 or stored.ndim != 2:
+        raise ImageError(
+            f'depth map {str(path)!r} should be 16-bit grey, is {stored.dtype} {stored.shape}: '
+            'it is a picture of depth rather than depth, or was saved anew by another program'
+        )
+    metres: Depth = stored.astype(np.float32) / np.float32(per_metre)
+    return metres
+
+
+def sample_of(
+    name: str, rgb: Rgb, target_m: Depth, intrinsics: Intrinsics | None
+) -> DepthSample:
+    """
+    Put an image and its depth together.
+
+    Raises
+    ------
+    ImageError
+        If they differ in size.
+
+    """
+    if rgb.shape[:2] != target_m.shape:
+        image, depth = (f'{a.shape[1]}x{a.shape[0]}' for a in (rgb, target_m))
+        raise ImageError(
+            f'{name}: image and depth should have one size, the image has {image}, depth {depth}: '
+            'they do not belong together, or one of them was resized'
+        )
+    known = np.isfinite(target_m) & (target_m > 0)
+    return DepthSample(name, rgb, np.where(known, target_m, np.float32(0)), intrinsics)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FolderFrame:
+    """
+    An image and its depth map.
+
+    Attributes
+    ----------
+    name : str
+        How messages and reports call the frame.
+    image, gt : Path
+        The files.
+    per_metre : float
+        What ``gt`` stores for each metre, if it is a PNG.
+    beside : tuple of Path
+        Other files that decide the frame; some may be missing.
+    camera : callable, optional
+        Gives the intrinsics of an image of a width and a height, pixels, where they are known.
+    stamp_ns, recording, T_world_camera
+        As in :class:`DepthSample`.
+
+    """
+
+    name: str
+    image: Path
+    gt: Path
+    per_metre: float = MM_PER_METRE
+    beside: tuple[Path, ...] = ()
+    camera: Callable[[int, int], Intrinsics | None] | None = None
+    stamp_ns: int | None = None
+    recording: str = ''
+    T_world_camera: Matrix4 | None = None
+
+    def read(self) -> DepthSample:
+        """Read the files; DataError, naming them, if that cannot be done."""
+        rgb = read_rgb(self.image)
+        height, width = rgb.shape[:2]
+        target_m = self.depth_m(Size(height, width))
+        camera = self.camera(width, height) if self.camera else None
+        return replace(
+            sample_of(self.name, rgb, target_m, camera),
+            stamp_ns=self.stamp_ns,
+            recording=self.recording,
+            T_world_camera=self.T_world_camera,
+        )
+
+    def depth_m(self, size: Size) -> Depth:
+        """Return the depth of an image of a size, float32 (H, W), metres; 0 where unknown."""
+        return read_depth(self.gt, self.per_metre)
+
+
+class FolderSource:
+    """
+    The frames of a folder; see :class:`clip_depth_ros.sources.registry.Source`.
+
+    Parameters
+    ----------
+    name : str
+        How messages call it.
+    frames : sequence of FolderFrame
+        All of them.
+    facts : mapping of str to str
+        What decides the frames, but for their number.
+    lists : sequence of Path
+        Files that say which frames there are.
+    gt_kind : str
+        Where depth comes from.
+    matching : Matching, optional
+        What became of the images; by default there is depth for all of them.
+    problems : sequence of (str, str)
+        What was left out as it is missing, and what was looked for.
+
+    """
+
+    def __init__(
+        self,
+        name: str,
+        frames: Sequence[FolderFrame],
+        facts: Mapping[str, str],
+        *,
+        lists: Sequence[Path] = (),
+        gt_kind: str = 'depth-images',
+        matching: Matching | None = None,
+        problems: Sequence[tuple[str, str]] = (),
+    ) -> None:
+        self.name, self.gt_kind = name, gt_kind
+        self.matching = matching or Matching(len(frames))
+        self.problems = list(problems)
+        self.names = [frame.name for frame in frames]
+        self._frames, self._facts, self._lists = frames, facts, lists
+
+    @property
+    def files(self) -> list[Path]:
+        """Return the files that the frames are read from, or would be if they were there."""
+        of_frames = (
+            path for frame in self._frames for path in (frame.image, frame.gt, *frame.beside)
+        )
+        return [*self._lists, *dict.fromkeys(of_frames)]
+
+    def __len__(self) -> int:
+        return len(self._frames)
+
+    def __getitem__(self, index: int) -> DepthSample:
+        """Return a frame."""
+        return self._frames[index].read()
+
+    def describe(self) -> Mapping[str, str]:
+        """Return what decides the frames."""
+        return {**self._facts, 'frames': str(len(self))}
+
+    def close(self) -> None:
+        """Do nothing: no file stays open."""
+
+
+@dataclass(frozen=True, slots=True)
+class SplitLine:
+    """
+    One line of a split file.
+
+    Attributes
+    ----------
+    where : str
+        File and line, for messages.
+    words : tuple of str
+        What stands there.
+
+    """
+
+    where: str
+    words: tuple[str, ...]
+
+
+def read_split(path: Path) -> list[SplitLine]:
+    """
+    Read a split file; empty lines and those that start with # do not count.
+
+    Raises
+    ------
+    RecordingError
+        If the file cannot be read or lists nothing.
+
+    """
+    try:
+        text = path.read_text(encoding='utf-8')
+    except (OSError, UnicodeDecodeError) as error:
+        raise RecordingError(f'split file {str(path)!r} cannot be read: {error}') from error
+    lines = [
+        SplitLine(f'{path}:{number}', tuple(line.split()))
+        for number, line in enumerate(text.splitlines(), start=1)
+        if line.strip() and not line.lstrip().startswith('#')
+    ]
+    if not lines:
+        raise RecordingError(f'split file {str(path)!r} lists no frame: name another')
+    return lines
+
+
+def describe_split(path: Path | None) -> Mapping[str, str]:
+    """Return which file it is and what is in it, for reports and the keys of caches."""
+    if path is None:
+        return {}
+    return {'list': str(path), 'list_sha256': hashlib.sha256(path.read_bytes()).hexdigest()}
+
+
+def path_below(root: Path, name: str, line: SplitLine) -> Path:
+    """
+    Give the path that a split file names, below the root of its data set.
+
+    A leading slash means the root, as in BTS's lists.
+
+    Raises
+    ------
+    RecordingError
+        If the name leads out of the root, or is the root.
+
+    """
+    parts = [part for part in PurePosixPath(name).parts if part.strip('/')]
+    if '..' in parts or '\0' in name:
+        raise RecordingError(
+            f'{line.where}: {name!r} leads out of {str(root)!r}: paths in a split file are '
+            'relative to the root of the data set, without ..'
+        )
+    if not parts:
+        raise RecordingError(f'{line.where}: {name!r} names no file below {str(root)!r}')
+    return root.joinpath(*parts)
+
+
+def first_file(candidates: Iterable[Path]) -> Path | None:
+    """Return the first of some paths that is a file; one that cannot be is none."""
+    # Path.is_file raises for names that are too long, before Python 3.14.
+    return next((path for path in candidates if os.path.isfile(path)), None)
+
+
+def check_none_missing(missing: Mapping[str, Path], n_lines: int, what: str) -> None:
+    """
+    Refuse a split file that names files which are not there.
+
+    Parameters
+    ----------
+    missing : mapping of str to Path
+        Paths that were looked for, by the place in the split file.
+    n_lines : int
+        Lines of the split file.
+    what : str
+        What the files are, plural.
+
+    Raises
+    ------
+    RecordingError
+        If there is any, naming the first.
+
+    """
+    if missing:
+        named = '; '.join(f'{where}: {str(path)!r}' for where, path in [*missing.items()][:_NAMED])
+        raise RecordingError(
+            f'{len(missing)} of {n_lines} {what} are not there, looked for {named}: complete the '
+            'data set, correct its root, or take these lines out of the list'
+        )
+
+
+def _read_npy(path: Path) -> Depth:
+    try:
+        with path.open('rb') as file:
+            stored: NDArray[Any] = np.lib.format.read_array(file, allow_pickle=False)
+    except (OSError, ValueError, EOFError, MemoryError) as error:
+        raise ImageError(
+            f'depth map {str(path)!r} cannot be read as a plain NumPy array ({error}): save it '
+            'with np.save'
+        ) from error
+    if stored.dtype.kind != 'f' or stored.ndim != 2:
+        raise ImageError(
+            f'depth map {str(path)!r} should be float metres (H, W), is {stored.dtype} '
+            f'{stored.shape}: save it with np.save as float32'
+        )
+    with np.errstate(over='ignore'):  # beyond float32 is beyond range: +Inf
+        return stored.astype(np.float32)
+
+
+def _decoded(path: Path, flags: int, kind: str) -> NDArray[Any]:
+    data = np.frombuffer(read_bytes(path), np.uint8)
+    try:
+        pixels = cv2.imdecode(data, flags) if data.size else None
+    except cv2.error:
+        pixels = None
+    if pixels is None:
+        raise ImageError(f'{kind} {str(path)!r} does not decode: copy it again')
+    return np.asarray(pixels)

@@ -1,0 +1,351 @@
+# Copyright 2026 The clip_depth_ros authors
+# SPDX-License-Identifier: Apache-2.0
+"""
+KITTI's raw images as a split file lists them, with annotated depth or what its LiDAR saw.
+
+::
+
+    <data_dir>/<date>/<drive>/image_02/data/<10 digits>.png         (or .jpg, or image_03)
+    <data_dir>/<date>/<drive>/velodyne_points/data/<10 digits>.bin
+    <depth_dir>/[train/ or val/]<drive>/proj_depth/groundtruth/image_02/<10 digits>.png
+
+Lines are those of BTS, ``image depth [focal]`` with paths below the two folders and ``None`` for
+missing depth, or those of monodepth2, ``date/drive frame side`` with side l or r.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final, Literal
+
+from clip_depth_ros.bags.places import Matching
+from clip_depth_ros.core.projection import LidarPixel, LidarValue
+from clip_depth_ros.errors import ConfigError, RecordingError
+from clip_depth_ros.settings.source import SourceSettings
+from clip_depth_ros.sources.files import (
+    check_none_missing,
+    describe_split,
+    first_file,
+    FolderFrame,
+    FolderSource,
+    KITTI_PER_METRE,
+    path_below,
+    read_split,
+    SplitLine,
+)
+from clip_depth_ros.sources.kinds.kitti_object import open_scans, ScanFrame
+from clip_depth_ros.sources.kitti_files import (
+    files_beside,
+    KittiCalibration,
+    RAW_CAMERA_FILE,
+    RAW_CAMERAS,
+    raw_drives,
+    RAW_LIDAR_FILE,
+    raw_place,
+    read_raw_calibration,
+    read_timestamps,
+)
+from clip_depth_ros.sources.registry import FrameRules, Kind, path_or_none
+
+KittiGt = Literal['annotated', 'raw-lidar']
+
+_STAMPS: Final = 'timestamps.txt'
+_NO_DEPTH: Final = 'none'
+
+
+def open_kitti(
+    data_dir: Path,
+    split_path: Path,
+    *,
+    depth_dir: Path | None = None,
+    gt: KittiGt = 'annotated',
+    lidar_value: LidarValue = 'z',
+    lidar_pixel: LidarPixel = 'nearest',
+    allow_missing: bool = False,
+) -> FolderSource:
+    """
+    Open the frames of a split file that have ground truth.
+
+    Parameters
+    ----------
+    data_dir : Path
+        Root of the raw recordings.
+    split_path : Path
+        The split file.
+    depth_dir : Path, optional
+        Root of the annotated depth maps; by default ``data_dir``.
+    gt : {'annotated', 'raw-lidar'}
+        The improved depth of the depth benchmark, or the Velodyne scan of the frame, projected.
+    lidar_value, lidar_pixel
+        As in :func:`sparse_depth`.
+    allow_missing : bool
+        Leave out listed files that are not there, as ``problems``, rather than raise.
+
+    Returns
+    -------
+    FolderSource
+        Its ``matching`` counts the lines without depth: ``None`` in BTS's lists; in monodepth2's,
+        frames without a depth map (the first and last of each drive have none).
+
+    Raises
+    ------
+    RecordingError
+        If the split file cannot be read, a line is of neither kind or leads out of the data set,
+        an image or its ground truth is missing, no frame has any, or times are damaged.
+    CalibrationError
+        If a calibration file is damaged.
+
+    Notes
+    -----
+    Intrinsics come from the date's calibration files where they are there (with LiDAR they must
+    be); a focal length in the list is not used, as it says nothing of the principal point. Stamps
+    come from ``timestamps.txt`` beside the images where it is there.
+
+    """
+    depth_dir = depth_dir or data_dir
+    lines = read_split(split_path)
+    named = [
+        _annotated_files(line, data_dir, depth_dir) if gt == 'annotated'
+        else _lidar_files(line, data_dir)
+        for line in lines
+    ]
+    found, missing = _found(named, 'depth maps' if gt == 'annotated' else 'LiDAR scans')
+    is_any_there = sum(map(len, missing.values())) < len(named)
+    for what, paths in missing.items() if not (allow_missing and is_any_there) else ():
+        check_none_missing(paths, len(named), what)
+    problems = _as_problems(missing)
+    if not found:
+        raise RecordingError(
+            f'none of the {len(lines)} frames of {str(split_path)!r} has a depth map below '
+            f'{str(depth_dir)!r}: set gt_dir to the folder of the annotated depth'
+        )
+    n_without = len(lines) - len(found) - len(problems)
+    gt_facts: dict[str, str] = {'depth_dir': str(depth_dir)} if gt == 'annotated' else {
+        'gt': gt, 'lidar_value': lidar_value, 'lidar_pixel': lidar_pixel
+    }
+    facts = {
+        'source': 'kitti',
+        'data_dir': str(data_dir),
+        **gt_facts,
+        **describe_split(split_path),
+        'left_out_without_depth': str(n_without),
+        **({'left_out_missing': str(len(problems))} if problems else {}),
+    }
+    lidar = {'lidar_value': lidar_value, 'lidar_pixel': lidar_pixel}
+    return FolderSource(
+        f'KITTI ({split_path.name})',
+        _frames(found, None if gt == 'annotated' else lidar),
+        facts,
+        lists=[split_path],
+        gt_kind=gt,
+        matching=Matching(len(found) + n_without, n_without),
+        problems=problems,
+    )
+
+
+def _open(source: str, settings: SourceSettings, rules: FrameRules) -> FolderSource:
+    split_path, gt_dir = path_or_none(settings.split), path_or_none(settings.gt_dir)
+    if split_path is None and gt_dir is not None:
+        raise ConfigError(
+            "KITTI's annotated depth (gt_dir) needs split: a file with lines 'image depth "
+            "[focal]' (as BTS has them) or 'date/drive frame side' (monodepth2)"
+        )
+    if split_path is None:
+        return open_scans(source, settings, rules)
+    return open_kitti(
+        Path(source).expanduser(),
+        split_path,
+        depth_dir=gt_dir,
+        gt='annotated' if gt_dir or rules.annotated_below else 'raw-lidar',
+        lidar_value=rules.lidar_value,
+        lidar_pixel=rules.lidar_pixel,
+        allow_missing=rules.allow_missing,
+    )
+
+
+KIND: Final = Kind(
+    looks_like='raw drives, with gt_dir and split, or with their LiDAR', recognises=raw_drives,
+    uses={'gt_dir', 'split'}, opened=_open,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class _Files:
+    """
+    What one line names.
+
+    Attributes
+    ----------
+    line : SplitLine
+        The line.
+    name : str
+        How messages and reports call the frame.
+    images, gts : tuple of Path
+        Where image and ground truth may be, to be tried in this order; ``gts`` is empty where the
+        line says that there is none.
+    may_lack_gt : bool
+        Whether it is usual that there is no ground truth for such a line.
+
+    """
+
+    line: SplitLine
+    name: str
+    images: tuple[Path, ...]
+    gts: tuple[Path, ...]
+    may_lack_gt: bool
+
+
+_Found = list[tuple[str, Path, Path]]
+"""Name, image and ground truth of frames that have both."""
+
+
+def _found(named: Iterable[_Files], gts: str) -> tuple[_Found, dict[str, dict[str, Path]]]:
+    """Return the frames that have both files, and by kind and line what is missing of others."""
+    found: _Found = []
+    missing: dict[str, dict[str, Path]] = {'images': {}, gts: {}}
+    for files in named:
+        image, gt = first_file(files.images), first_file(files.gts)
+        if image is not None and gt is not None:
+            found.append((files.name, image, gt))
+        elif image is None:
+            missing['images'][files.line.where] = files.images[0]
+        elif not files.may_lack_gt:
+            missing[gts][files.line.where] = files.gts[0]
+    return found, missing
+
+
+def _frames(found: _Found, lidar: Mapping[str, Any] | None) -> list[FolderFrame]:
+    """Return frames with what stands beside them: drive, time, calibration."""
+    stamps = _stamps(image for _, image, _ in found)
+    calibrations: dict[tuple[Path, int], KittiCalibration | None] = {}
+    frames: list[FolderFrame] = []
+    for name, image, gt in found:
+        place, calibration = raw_place(image), None
+        if place is not None:
+            # Rectified cameras share their K; only where the LiDAR is differs.
+            key = (place.date_dir, place.camera if lidar else 2)
+            if key not in calibrations:
+                calibrations[key] = _calibration(*key, is_needed=bool(lidar))
+            calibration = calibrations[key]
+        facts: dict[str, Any] = {
+            'name': name,
+            'image': image,
+            'gt': gt,
+            'beside': tuple(files_beside(image)),
+            'camera': calibration.intrinsics if calibration else None,
+            'stamp_ns': stamps.get(image),
+            'recording': place.drive if place else '',
+        }
+        if lidar:
+            assert calibration is not None  # such images stand as in the raw data
+            frames.append(ScanFrame(**facts, calibration=calibration, **lidar))
+        else:
+            frames.append(FolderFrame(**facts, per_metre=KITTI_PER_METRE))
+    return frames
+
+
+def _as_problems(missing: Mapping[str, Mapping[str, Path]]) -> list[tuple[str, str]]:
+    """Return the line, and what it names that is not there."""
+    return [
+        (where, f'{kind.removesuffix("s")} {str(path)!r} is not there')
+        for kind, paths in missing.items()
+        for where, path in paths.items()
+    ]
+
+
+def _stamps(images: Iterable[Path]) -> dict[Path, int]:
+    """Return when each image was taken, of those beside whose folder it is written."""
+    cameras: dict[Path, list[Path]] = {}
+    for image in images:
+        if raw_place(image):
+            cameras.setdefault(image.parent.parent, []).append(image)
+    return {
+        image: stamps[image.stem]
+        for camera, of_camera in cameras.items()
+        if (camera / _STAMPS).is_file()
+        for stamps in [read_timestamps(camera / _STAMPS, [path.stem for path in of_camera])]
+        for image in of_camera
+    }
+
+
+def _calibration(date_dir: Path, camera: int, *, is_needed: bool) -> KittiCalibration | None:
+    """Return the calibration of a date; None where there is none and it is not needed."""
+    paths = [date_dir / name for name in (RAW_CAMERA_FILE, RAW_LIDAR_FILE)]
+    if not is_needed and not all(path.is_file() for path in paths):
+        return None
+    return read_raw_calibration(date_dir, camera=camera)
+
+
+def _annotated_files(line: SplitLine, data_dir: Path, depth_dir: Path) -> _Files:
+    """
+    Return image and annotated depth of a line.
+
+    Raises
+    ------
+    RecordingError
+        If the line is of neither kind or leads out of the data set.
+
+    """
+    # KITTI's archives unpack into train/ and val/.
+    depth_roots = (depth_dir, depth_dir / 'train', depth_dir / 'val')
+    words = line.words
+    if _is_monodepth2(words):
+        camera, number = RAW_CAMERAS[words[2]], words[1].zfill(10)
+        drive = path_below(depth_dir, words[0], line)
+        drives = [*(root / drive.name for root in depth_roots), drive]
+        gts = [folder / 'proj_depth/groundtruth' / camera / f'{number}.png' for folder in drives]
+        may_lack_gt = True  # the first and last frames of each drive have none
+    elif words[1:2] and words[1].lower() == _NO_DEPTH:
+        gts, may_lack_gt = [], True
+    else:
+        gts = [path_below(root, word, line) for word in words[1:2] for root in depth_roots]
+        may_lack_gt = False
+    return _Files(line, _name(words), _images(line, data_dir), tuple(gts), may_lack_gt)
+
+
+def _lidar_files(line: SplitLine, data_dir: Path) -> _Files:
+    """
+    Return image and LiDAR scan of a line; its depth map, if it names one, is not asked for.
+
+    Raises
+    ------
+    RecordingError
+        If the line is of neither kind or leads out of the data set, or the image does not stand
+        where it would in the raw data.
+
+    """
+    images = _images(line, data_dir)
+    place = raw_place(images[0])
+    if place is None:
+        raise RecordingError(
+            f'{line.where}: {str(images[0])!r} should be below image_02/data or image_03/data as '
+            'in the raw data, so that its LiDAR scan is found: correct the list, or name the '
+            'folder of the annotated depth (gt_dir)'
+        )
+    scan = place.date_dir / place.drive / 'velodyne_points/data' / f'{place.number}.bin'
+    return _Files(line, _name(line.words), images, (scan,), may_lack_gt=False)
+
+
+def _images(line: SplitLine, data_dir: Path) -> tuple[Path, ...]:
+    """Return where the image may be: the data is large, and many keep it as JPEG."""
+    words = line.words
+    if _is_monodepth2(words):
+        folder = path_below(data_dir, words[0], line) / RAW_CAMERAS[words[2]] / 'data'
+        return tuple(folder / f'{words[1].zfill(10)}{suffix}' for suffix in ('.png', '.jpg'))
+    if len(words) not in (2, 3):
+        raise RecordingError(
+            f'{line.where}: a line should be "image depth [focal]" or "date/drive frame side", '
+            f'got {" ".join(words)!r}'
+        )
+    image = path_below(data_dir, words[0], line)
+    return (image, image.with_suffix('.jpg'))
+
+
+def _is_monodepth2(words: Sequence[str]) -> bool:
+    return len(words) == 3 and words[1].isdecimal() and words[2] in RAW_CAMERAS
+
+
+def _name(words: Sequence[str]) -> str:
+    return ' '.join(words) if _is_monodepth2(words) else words[0]

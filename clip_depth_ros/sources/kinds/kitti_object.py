@@ -1,0 +1,192 @@
+# Copyright 2026 The clip_depth_ros authors
+# SPDX-License-Identifier: Apache-2.0
+"""
+KITTI's folders with what its LiDAR saw as ground truth: object detection, and whole drives.
+
+One sweep is sparse, and sees behind what stands before the camera: the LiDAR is above it.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+from clip_depth_ros.bags.places import Matching
+from clip_depth_ros.core.image_plan import Size
+from clip_depth_ros.core.projection import (
+    LidarPixel,
+    LidarValue,
+    projection_matrix,
+    sparse_depth,
+)
+from clip_depth_ros.errors import RecordingError
+from clip_depth_ros.settings.source import SourceSettings
+from clip_depth_ros.sources.files import (
+    describe_split,
+    FolderFrame,
+    FolderSource,
+    read_split,
+    SplitLine,
+)
+from clip_depth_ros.sources.kitti_files import (
+    files_beside,
+    find_kitti_frames,
+    KittiCalibration,
+    KittiFrame,
+    object_splits,
+    read_kitti_scan,
+)
+from clip_depth_ros.sources.registry import FrameRules, Kind, path_or_none
+from clip_depth_ros.types import Depth
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ScanFrame(FolderFrame):
+    """
+    An image and a Velodyne scan, ``gt``, whose points are projected into it.
+
+    Attributes
+    ----------
+    calibration : KittiCalibration
+        Of the camera and the LiDAR.
+    lidar_value, lidar_pixel
+        As in :func:`sparse_depth`.
+
+    """
+
+    calibration: KittiCalibration
+    lidar_value: LidarValue = 'z'
+    lidar_pixel: LidarPixel = 'nearest'
+
+    def depth_m(self, size: Size) -> Depth:
+        """Return the sparse depth of the scan, float32 (H, W), metres; 0 where no point falls."""
+        intrinsics = self.calibration.intrinsics(size.width, size.height)
+        return sparse_depth(
+            read_kitti_scan(self.gt),
+            projection_matrix(intrinsics, self.calibration.T_cam2_velo),
+            size,
+            value=self.lidar_value,
+            pixel=self.lidar_pixel,
+        )
+
+
+def open_kitti_lidar(
+    root: Path,
+    *,
+    split_path: Path | None = None,
+    lidar_value: LidarValue = 'z',
+    lidar_pixel: LidarPixel = 'nearest',
+) -> FolderSource:
+    """
+    Open the frames of a KITTI folder that have a Velodyne scan.
+
+    Parameters
+    ----------
+    root : Path
+        Raw: a drive, a date or the root of dates. Object: the root, or one of its splits.
+    split_path : Path, optional
+        Which frames, in which order: lines with the name of a frame, ``training/000114`` or
+        ``2011_09_26_drive_0002_sync/0000000005``, or its last part alone, as in the object data's
+        ImageSets. By default all.
+    lidar_value, lidar_pixel
+        What a point stands for and where it falls, as in :func:`sparse_depth`.
+
+    Raises
+    ------
+    RecordingError
+        If this is no KITTI folder, no image has a scan, a file is damaged, or the list names a
+        frame that is not there or is there twice.
+    CalibrationError
+        If a calibration file is damaged.
+
+    Notes
+    -----
+    Object frames are moments on their own: they have neither stamp nor recording.
+
+    """
+    found = find_kitti_frames(root)
+    chosen = _listed(found, split_path) if split_path else found
+    frames = [
+        ScanFrame(
+            name=frame.name,
+            image=frame.image_path,
+            gt=frame.scan_path,
+            beside=tuple(_beside(frame.image_path)),
+            camera=frame.calibration.intrinsics,
+            stamp_ns=frame.stamp_ns if frame.drive else None,
+            recording=frame.drive,
+            calibration=frame.calibration,
+            lidar_value=lidar_value,
+            lidar_pixel=lidar_pixel,
+        )
+        for frame in chosen
+        if frame.scan_path is not None
+    ]
+    if not frames:
+        raise RecordingError(
+            f'none of the {len(chosen)} images of {str(root)!r} has a Velodyne scan: looked '
+            'for velodyne/<number>.bin (object) and velodyne_points/data/<number>.bin (raw); '
+            'unpack the scans, or name the folder of the annotated depth (gt_dir)'
+        )
+    n_without = len(chosen) - len(frames)
+    facts = {
+        'source': 'kitti',
+        'data_dir': str(root),
+        'gt': 'raw-lidar',
+        'lidar_value': lidar_value,
+        'lidar_pixel': lidar_pixel,
+        **describe_split(split_path),
+        'left_out_without_scan': str(n_without),
+    }
+    return FolderSource(
+        f'KITTI ({(split_path or root.resolve()).name})', frames, facts,
+        lists=[split_path] if split_path else [], gt_kind='raw-lidar',
+        matching=Matching(len(chosen), n_without),
+    )
+
+
+def open_scans(source: str, settings: SourceSettings, rules: FrameRules) -> FolderSource:
+    """Open a KITTI folder with what its LiDAR saw."""
+    return open_kitti_lidar(
+        Path(source).expanduser(), split_path=path_or_none(settings.split),
+        lidar_value=rules.lidar_value, lidar_pixel=rules.lidar_pixel,
+    )
+
+
+KIND: Final = Kind(
+    looks_like='image_2/ beside velodyne/', recognises=object_splits, uses={'split'},
+    opened=open_scans,
+)
+
+
+def _beside(image: Path) -> list[Path]:
+    return files_beside(image) or [image.parent.parent / 'calib' / f'{image.stem}.txt']
+
+
+def _listed(frames: list[KittiFrame], split_path: Path) -> list[KittiFrame]:
+    """Return the frames that a list names, by whole name or by its last part."""
+    by_name: dict[str, list[KittiFrame]] = defaultdict(list)
+    for frame in frames:
+        for name in {frame.name, frame.name.rpartition('/')[2]}:
+            by_name[name].append(frame)
+    return [_frame(by_name, line) for line in read_split(split_path)]
+
+
+def _frame(by_name: Mapping[str, list[KittiFrame]], line: SplitLine) -> KittiFrame:
+    wanted = ' '.join(line.words)
+    found = by_name.get(wanted, [])
+    if len(found) == 1:
+        return found[0]
+    if found:
+        names = ' and '.join(frame.name for frame in found[:2])
+        raise RecordingError(
+            f'{line.where}: {wanted!r} could be {names}: write the whole name of the frame'
+        )
+    known = next(iter(by_name))
+    raise RecordingError(
+        f'{line.where}: there is no frame {wanted!r}; a line should be the name of a frame such '
+        f'as {known!r}'
+    )

@@ -1,0 +1,333 @@
+# Copyright 2026 The clip_depth_ros authors
+# SPDX-License-Identifier: Apache-2.0
+"""
+The kinds of data there are, and how a source of any of them is opened.
+
+A kind is one module of :mod:`clip_depth_ros.sources.kinds`, which has its name and a ``KIND``.
+Training and evaluation open all of them alike; what they want differently is in
+:class:`FrameRules`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+import functools
+import importlib
+import os.path
+from pathlib import Path
+import pkgutil
+from typing import Final, Protocol, TYPE_CHECKING
+
+from clip_depth_ros.core.projection import LidarPixel, LidarValue
+from clip_depth_ros.errors import ConfigError, RecordingError
+from clip_depth_ros.settings.source import SourceSettings
+from clip_depth_ros.sources import kinds
+from clip_depth_ros.sources.samples import SampleSource
+
+if TYPE_CHECKING:  # the command line asks for the names of kinds, and must not load readers
+    from clip_depth_ros.bags.places import Matching
+
+_SHOWN: Final = 8  # of the entries of a folder that nobody knows
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FrameRules:
+    """
+    What frames are opened for: how training and evaluation differ.
+
+    Attributes
+    ----------
+    lidar_value, lidar_pixel : str
+        What a point of a LiDAR stands for, and where it falls; see :func:`sparse_depth`.
+    images_needed : bool
+        Whether anyone looks at the images; if not, a recording need not have any.
+    pred_topics : collection of str
+        Depth that is evaluated: no camera.
+    allow_missing : bool
+        Leave out listed files that are not there, and what is damaged of a recording, as
+        ``problems``, rather than raise.
+    as_measured : bool
+        Of NYU's labelled file, take depth as measured rather than with its holes filled.
+    one_to_one : bool
+        Whether a message of depth is the truth of its nearest image alone, or of all images that
+        it is the nearest to.
+    annotated_below : bool
+        Of KITTI's listed frames, look for annotated depth below the images where ``gt_dir`` names
+        no other place, rather than take the LiDAR.
+    sky_depth_m : float
+        What the sky of rendered streets counts as; 0: nothing is known there.
+    rendered_dir : Path, optional
+        Folder where rendered frames are kept.
+    n_workers : int
+        Processes that render them.
+
+    """
+
+    lidar_value: LidarValue = 'z'
+    lidar_pixel: LidarPixel = 'nearest'
+    images_needed: bool = True
+    pred_topics: Collection[str] = ()
+    allow_missing: bool = False
+    as_measured: bool = False
+    one_to_one: bool = False
+    annotated_below: bool = False
+    sky_depth_m: float = 0.0
+    rendered_dir: Path | None = None
+    n_workers: int = 1
+
+
+class Source(SampleSource, Protocol):
+    """
+    Frames of one kind, from one place.
+
+    Attributes
+    ----------
+    names : sequence of str
+        Of all frames, known without reading them.
+    files : sequence of Path
+        What frames are read from; some may be missing, where they may be.
+    gt_kind : str
+        Where depth comes from: annotated, raw-lidar, depth-images or exact.
+    problems : sequence of (str, str)
+        What cannot be used, and why.
+    matching : Matching, optional
+        What became of the images, where some may be without depth.
+
+    """
+
+    @property
+    def names(self) -> Sequence[str]:
+        """Return the names of all frames, by their numbers."""
+        ...
+
+    @property
+    def files(self) -> Sequence[Path]:
+        """Return the files that frames are read from."""
+        ...
+
+    @property
+    def gt_kind(self) -> str:
+        """Return where depth comes from."""
+        ...
+
+    @property
+    def problems(self) -> Sequence[tuple[str, str]]:
+        """Return what cannot be used, and why."""
+        ...
+
+    @property
+    def matching(self) -> Matching | None:
+        """Return what became of the images."""
+        ...
+
+    def close(self) -> None:
+        """Close what is open; it is opened again when a frame is asked for."""
+        ...
+
+
+def _own_path(source: str) -> list[str]:
+    return [os.path.realpath(Path(source).expanduser())]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Kind:
+    """
+    A kind of data.
+
+    Attributes
+    ----------
+    looks_like : str
+        How it is recognised, for messages; empty if it never is.
+    recognises : callable
+        Says whether a path is of this kind.
+    uses : collection of str
+        Names of the settings that it uses, of those that not all kinds use.
+    opened : callable
+        Opens a source (a path, or seeds) with settings, for a purpose. Raises ConfigError if a
+        setting is missing or out of its range, DataError if it cannot be opened or has no frames.
+    parts : callable
+        What a source is made of, so that nothing of it is named twice; by default the path.
+    protocol : str
+        Protocol that is usual for it, if its kind of ground truth does not say.
+    is_path : bool
+        Whether sources are files or folders.
+    searches : bool
+        Whether recognising it looks at many files: it is asked after all others.
+
+    """
+
+    looks_like: str = ''
+    recognises: Callable[[Path], object]
+    uses: Collection[str]
+    opened: Callable[[str, SourceSettings, FrameRules], Source]
+    parts: Callable[[str], Iterable[str]] = _own_path
+    protocol: str = ''
+    is_path: bool = True
+    searches: bool = False
+
+
+def kind_names() -> tuple[str, ...]:
+    """Return the names of all kinds, as settings have them: ``kitti-object``."""
+    names = (module.name for module in pkgutil.iter_modules(kinds.__path__))
+    return tuple(sorted(name.replace('_', '-') for name in names))
+
+
+@functools.cache
+def known_kinds() -> Mapping[str, Kind]:
+    """Return all kinds by name."""
+    return {name: _kind(name) for name in kind_names()}
+
+
+def _kind(name: str) -> Kind:
+    module = importlib.import_module(
+        f'clip_depth_ros.sources.kinds.{name.replace("-", "_")}'
+    )
+    kind: Kind = module.KIND
+    return kind
+
+
+def kind_of(source: str) -> str:
+    """
+    Return the kind of a source: what ``SourceSettings.kind`` is when it is not auto.
+
+    Raises
+    ------
+    RecordingError
+        If there is no such file or folder.
+    ConfigError
+        If it is of no kind that can be seen, or could be of several; it says what was seen.
+
+    """
+    path = Path(source).expanduser()
+    found = [
+        name for name, kind in known_kinds().items()
+        if not kind.searches and kind.recognises(path)
+    ] or [
+        name for name, kind in known_kinds().items() if kind.searches and kind.recognises(path)
+    ]
+    if len(found) == 1:
+        return found[0]
+    _check_there(path)
+    raise ConfigError(_unclear(path, found))
+
+
+def one_kind_of(sources: Sequence[str], kind: str) -> str:
+    """
+    Return the one kind that all sources are of.
+
+    Parameters
+    ----------
+    sources : sequence of str
+        Paths or seeds.
+    kind : str
+        As in :class:`SourceSettings`; auto looks at them.
+
+    Raises
+    ------
+    RecordingError
+        If a file or folder is not there.
+    ConfigError
+        If there is no such kind, none can be seen, or sources are of several.
+
+    """
+    if not sources:
+        raise ConfigError('name at least one source: a recording, a folder, or seeds')
+    if kind != 'auto':
+        if kind not in known_kinds():
+            raise ConfigError(f'kind: no {kind!r} among auto, {", ".join(known_kinds())}')
+        for source in sources if known_kinds()[kind].is_path else ():
+            _check_there(Path(source).expanduser())
+        return kind
+    found = {source: kind_of(source) for source in sources}
+    if len(set(found.values())) > 1:
+        seen = ', '.join(f'{source!r} is {kind}' for source, kind in found.items())
+        raise ConfigError(f'sources should be of one kind, but {seen}: use each kind on its own')
+    return found[sources[0]]
+
+
+def open_one(kind: str, source: str, settings: SourceSettings, rules: FrameRules) -> Source:
+    """
+    Open a source of a kind.
+
+    Parameters
+    ----------
+    kind : str
+        One of :func:`known_kinds`.
+    source : str
+        A path, or seeds.
+    settings : SourceSettings
+        Which frames of it, and what is true.
+    rules : FrameRules
+        What the frames are for.
+
+    Raises
+    ------
+    ConfigError
+        If a setting is missing, out of its range, or not for this kind.
+    DataError
+        If it cannot be opened or has no frames.
+
+    """
+    check_used(kind, settings)
+    return known_kinds()[kind].opened(source, settings, rules)
+
+
+def check_used(kind: str, settings: SourceSettings) -> None:
+    """
+    Refuse settings that a kind does not use.
+
+    Raises
+    ------
+    ConfigError
+        Naming the setting, and the kinds that it is for.
+
+    """
+    used = {name: _used(each) for name, each in known_kinds().items()}
+    fields = type(settings).model_fields
+    for name in sorted(set().union(*used.values()) & fields.keys() - used[kind]):
+        if getattr(settings, name) != fields[name].default:
+            others = ', '.join(other for other, names in used.items() if name in names)
+            raise ConfigError(
+                f'{name} is not for kind {kind}, it is for {others}: leave it out, or name '
+                'another kind'
+            )
+
+
+def _used(kind: Kind) -> set[str]:
+    return {*kind.uses, *(['validation_split'] if 'split' in kind.uses else [])}
+
+
+def path_or_none(text: str) -> Path | None:
+    """Return the path that a setting names, ~ being the home folder; None if it is empty."""
+    return Path(text).expanduser() if text else None
+
+
+def _check_there(path: Path) -> None:
+    """Refuse a path with a slip of the pen."""
+    if not path.exists():
+        raise RecordingError(
+            f'{str(path)!r} is not there: check the path (or name seeds of rendered streets, such '
+            'as 1000000 or 1000000-1000009)'
+        )
+
+
+def _unclear(path: Path, found: list[str]) -> str:
+    if found:
+        return (
+            f'{str(path)!r} could be of kind {" or ".join(found)}: say which (kind), or name the '
+            'folder of one of them'
+        )
+    names = sorted(entry.name for entry in path.iterdir()) if path.is_dir() else []
+    more = ', ...' if len(names) > _SHOWN else ''
+    holds = f'it holds {", ".join(names[:_SHOWN]) or "nothing"}{more}' if path.is_dir() else (
+        f'it is a file with the suffix {path.suffix!r}'
+    )
+    known = ', '.join(
+        f'{name} ({kind.looks_like})' for name, kind in known_kinds().items() if kind.looks_like
+    )
+    return (
+        f'{str(path)!r} is of no known kind: {holds}. Known are {known}. Any other folder of '
+        'images with depth maps: kind pattern, with images and gt_images such as rgb/*.png and '
+        'depth/*.png'
+    )
