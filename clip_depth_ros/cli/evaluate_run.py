@@ -1,32 +1,40 @@
 # Copyright 2026 The clip_depth_ros authors
 # SPDX-License-Identifier: Apache-2.0
-"""One run of ``clip-depth evaluate``: open, evaluate, collect, write, print."""
+"""One run of ``clip-depth evaluate``: open, evaluate, write all outputs, print."""
 
 from __future__ import annotations
 
 import argparse
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager, ExitStack
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, ExitStack, suppress
 import os
+from pathlib import Path
+import shutil
 import sys
-from typing import NoReturn
+from typing import Final, NoReturn
 
 from clip_depth_ros.cli.evaluate import FILES
-from clip_depth_ros.cli.evaluate_answers import Evaluated, open_answers
-from clip_depth_ros.cli.evaluate_outputs import write_outputs
-from clip_depth_ros.cli.evaluate_plan import (
-    check_not_evaluated,
-    check_outputs,
-    open_evaluated,
-    output_files,
+from clip_depth_ros.cli.evaluate_inputs import Evaluated, open_answers, open_evaluated
+from clip_depth_ros.core.files import atomic_path, atomic_write_bytes, check_free, make_folder
+from clip_depth_ros.errors import DataError, OutputError
+from clip_depth_ros.evaluation.report.frames import (
+    frame_caption,
+    report_frames,
+    ReportFrame,
 )
+from clip_depth_ros.evaluation.report.page import write_report
+from clip_depth_ros.evaluation.results.files import frames_csv, write_result
 from clip_depth_ros.evaluation.results.result import Result
-from clip_depth_ros.evaluation.results.text import summary_text
+from clip_depth_ros.evaluation.results.tables import is_baseline
+from clip_depth_ros.evaluation.results.text import summary_markdown, summary_text
 from clip_depth_ros.evaluation.run.answers import Answers
 from clip_depth_ros.evaluation.run.evaluate import Evaluation
 from clip_depth_ros.evaluation.run.folder import evaluate_in_folder, run_lock, shard_from
 from clip_depth_ros.evaluation.run.journal import forget_journal, has_journal
 from clip_depth_ros.evaluation.score.intervals import Resampling
+from clip_depth_ros.evaluation.score.prepare import prepare
+from clip_depth_ros.types import Depth
+import numpy as np
 from tqdm import tqdm
 
 
@@ -136,3 +144,129 @@ def _exit_code(result: Result, *, allow_missing: bool) -> int:
         file=sys.stderr,
     )
     return 1
+
+
+Outputs = Mapping[str, list[Path]]
+"""The files of each kind: that of the output folder first, then its copies."""
+
+
+def output_files(args: argparse.Namespace) -> Outputs:
+    """Return the files that are to be written."""
+    copies = {kind: getattr(args, kind) for kind in FILES}
+    return {
+        kind: [args.out / name, *([copies[kind]] if copies[kind] else [])]
+        for kind, name in FILES.items()
+    }
+
+
+def check_outputs(outputs: Outputs, *, force: bool, is_unfinished: bool) -> None:
+    """
+    Refuse what would overwrite something, or could not be written after all the work.
+
+    Parameters
+    ----------
+    outputs : mapping of str to list of Path
+        Files of each kind.
+    force : bool
+        Whether files may be replaced.
+    is_unfinished : bool
+        Whether the output folder is that of an evaluation that was interrupted: what it has
+        written there already is written again. Copies elsewhere could be anybody's.
+
+    Raises
+    ------
+    OutputError
+        If a file is there and must not be replaced or is named twice, or its folder cannot be
+        made.
+
+    """
+    files = [path.resolve() for paths in outputs.values() for path in paths]
+    if len({*files}) < len(files):
+        raise OutputError(f'each output needs a file of its own, got {[*map(str, files)]}')
+    own = {paths[0].resolve() for paths in outputs.values()} if is_unfinished else set()
+    check_free((file for file in files if file not in own), force=force)
+    for folder in {file.parent for file in files}:
+        make_folder(folder)
+
+
+def check_not_evaluated(outputs: Outputs, files: Iterable[Path]) -> None:
+    """
+    Refuse to replace what is evaluated, whatever is asked for.
+
+    Raises
+    ------
+    OutputError
+        Naming the file.
+
+    """
+    inputs = {path.resolve() for path in files}
+    for path in (path for paths in outputs.values() for path in paths):
+        if path.resolve() in inputs:
+            raise OutputError(f'{str(path)!r} is what is evaluated: name another place')
+
+
+_ENDS_PERCENT: Final = (1.0, 99.0)
+
+
+def write_outputs(
+    result: Result,
+    evaluated: Evaluated,
+    answers: Mapping[str, Answers],
+    outputs: Mapping[str, Sequence[Path]],
+) -> None:
+    """Write every file, and its copies."""
+    write_result(result, outputs['json'][0])
+    with (
+        atomic_path(outputs['csv'][0]) as temporary,
+        temporary.open('w', encoding='utf-8', newline='') as file,
+    ):
+        file.writelines(frames_csv(result))
+    atomic_write_bytes(outputs['markdown'][0], summary_markdown(result).encode())
+    shown = {name: each for name, each in answers.items() if not is_baseline(result, name)}
+    pictures = [
+        picture
+        for kind, index in report_frames(result)
+        if (picture := _picture(frame_caption(result, kind, index), index, evaluated, shown))
+    ]
+    near_m, far_m = _range_m(pictures, evaluated)
+    write_report(result, pictures, outputs['html'][0], near_m=near_m, far_m=far_m)
+    for first, *copies in outputs.values():
+        for copy in copies:
+            with atomic_path(copy) as temporary:
+                shutil.copyfile(first, temporary)
+
+
+def _picture(
+    caption: str, index: int, evaluated: Evaluated, answers: Mapping[str, Answers]
+) -> ReportFrame | None:
+    """Read a frame again and give what is shown of it; None if it is not there any more."""
+    try:
+        sample = evaluated.frames[index]
+    except DataError:
+        return None
+    preds: dict[str, Depth] = {}
+    gt_m = np.full(sample.target_m.shape, np.nan, np.float32)
+    for name, each in answers.items():
+        [answer] = each.answer([sample])
+        if isinstance(answer, DataError):
+            continue
+        with suppress(DataError):  # told among the problems
+            prepared = prepare(answer, sample, evaluated.protocol)
+            preds[name], gt_m = prepared.pred, prepared.shown_gt
+    return ReportFrame(
+        caption=caption,
+        rgb=sample.rgb,
+        gt_m=gt_m,
+        preds=preds,
+        intrinsics=sample.intrinsics,
+    )
+
+
+def _range_m(pictures: Sequence[ReportFrame], evaluated: Evaluated) -> tuple[float, float]:
+    """Return the ends of the colours: nearly all of the truth that is shown lies between."""
+    known = [p.gt_m[np.isfinite(p.gt_m)] for p in pictures]
+    depths_m = np.concatenate([*known, np.empty(0, np.float32)])
+    if not depths_m.size:
+        return evaluated.protocol.min_depth_m, evaluated.protocol.depth_cap_m
+    near_m, far_m = np.percentile(depths_m, _ENDS_PERCENT)
+    return float(near_m), float(max(far_m, near_m * 1.1))

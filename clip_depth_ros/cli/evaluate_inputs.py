@@ -1,14 +1,16 @@
 # Copyright 2026 The clip_depth_ros authors
 # SPDX-License-Identifier: Apache-2.0
-"""Whose depth ``clip-depth evaluate`` scores, by the names that its table gives them."""
+"""What ``clip-depth evaluate`` is asked for: frames, protocol, and whose depth is scored."""
 
 from __future__ import annotations
 
+import argparse
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass
-from typing import Final
+from typing import Any, Final
 
+from clip_depth_ros.cli.flags import given_settings
 from clip_depth_ros.errors import ConfigError, WeightsError
 from clip_depth_ros.evaluation.run.answers import (
     Answers,
@@ -22,12 +24,16 @@ from clip_depth_ros.evaluation.run.baselines import (
     fit_prior,
     UniformRandom,
 )
-from clip_depth_ros.evaluation.score.protocols import EvaluationProtocol
+from clip_depth_ros.evaluation.score.protocols import EvaluationProtocol, load_protocol
 from clip_depth_ros.predictor.build import build_predictor, choose_method
+from clip_depth_ros.settings.base import read_settings
 from clip_depth_ros.settings.evaluation import EvaluateSettings
+from clip_depth_ros.settings.node import NodeSettings, read_parameters
 from clip_depth_ros.settings.predictor import PredictorSettings
 from clip_depth_ros.sources.frames import open_for_evaluation, SourceFrames
 from clip_depth_ros.types import DepthPredictor
+
+_LOOK_AT_IMAGES: Final = {'ours', 'clip2depth', 'depthclip'}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -38,6 +44,64 @@ class Evaluated:
     predictor: PredictorSettings
     frames: SourceFrames
     protocol: EvaluationProtocol
+
+
+def open_evaluated(args: argparse.Namespace) -> Evaluated:
+    """
+    Open what the flags ask for.
+
+    Raises
+    ------
+    ConfigError
+        If a setting, the protocol or a change to it is wrong.
+    DataError
+        If frames, topics or calibration are missing.
+
+    """
+    file = read_settings(args.config) if args.config else {}
+    settings: EvaluateSettings = EvaluateSettings.from_mapping(
+        {**file, **given_settings(args, EvaluateSettings)}
+    )
+    predictor = _predictor_settings(args)
+    overrides = _overrides(args.override)
+    is_auto = settings.protocol == 'auto'
+    # Frames say which protocol is usual, and a protocol says how LiDAR becomes depth; the usual
+    # ones all do that as the plain one does.
+    protocol = load_protocol('plain' if is_auto else settings.protocol, overrides)
+    frames = open_for_evaluation(
+        args.sources,
+        settings,
+        lidar_value=protocol.lidar_value,
+        lidar_pixel=protocol.lidar_pixel,
+        images_needed=bool(_LOOK_AT_IMAGES.intersection(settings.predicted())),
+        pred_topics=settings.pred_topic,
+    )
+    if is_auto:
+        protocol = load_protocol(frames.default_protocol, overrides)
+    return Evaluated(settings=settings, predictor=predictor, frames=frames, protocol=protocol)
+
+
+def _predictor_settings(args: argparse.Namespace) -> PredictorSettings:
+    """Return the settings of this package's predictor: file, then flags."""
+    file = read_parameters(args.params_file) if args.params_file else {}
+    NodeSettings.check_each(file)  # a parameter file holds the node's own settings, too
+    settings: PredictorSettings = PredictorSettings.from_mapping({
+        **{name: value for name, value in file.items() if name in PredictorSettings.model_fields},
+        **given_settings(args),
+    })
+    return settings
+
+
+def _overrides(texts: list[str]) -> dict[str, Any]:
+    """Return choices of the protocol by name; its settings make numbers of the texts."""
+    pairs = [text.partition('=') for text in texts]
+    for text, (name, equals, value) in zip(texts, pairs, strict=True):
+        if not (name and equals and value):
+            raise ConfigError(f'--override takes NAME=VALUE, got {text!r}')
+    names = [name for name, _, _ in pairs]
+    if len({*names}) < len(names):
+        raise ConfigError(f'--override takes each name once, got {" ".join(texts)!r}')
+    return {name: value for name, _, value in pairs}
 
 
 def open_answers(evaluated: Evaluated, closing: ExitStack) -> dict[str, Answers]:
