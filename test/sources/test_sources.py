@@ -334,7 +334,7 @@ class TestSynthetic:
     def test_a_folder_of_something_else_is_left_alone(self, tmp_path: Path) -> None:
         (tmp_path / 'train').mkdir()
         (tmp_path / 'train/thesis.txt').write_text('years of work')
-        with pytest.raises(OutputError, match='holds something else than rendered frames'):
+        with pytest.raises(OutputError, match='holds something other than rendered frames'):
             opened(**self.SETTINGS, rendered_dir=str(tmp_path))
         assert (tmp_path / 'train/thesis.txt').read_text() == 'years of work'
 
