@@ -1,0 +1,120 @@
+# Copyright 2026 The clip_depth_ros authors
+# SPDX-License-Identifier: Apache-2.0
+"""
+Folders in the manner of DIODE: images with depth and the pixels in which it is valid, as arrays.
+
+::
+
+    <split>/<indoors or outdoor>/scene_NNNNN/scan_NNNNN/<name>.png
+                                                        <name>_depth.npy       metres
+                                                        <name>_depth_mask.npy  1 where valid
+
+Arrays are (H, W) or (H, W, 1). Source: the data set's development kit (Vasiljevic et al., "DIODE:
+A Dense Indoor and Outdoor DEpth Dataset", arXiv 1908.00463).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from itertools import chain
+from pathlib import Path
+from typing import Any, Final
+
+from clip_depth_ros.bags.places import Matching
+from clip_depth_ros.core.image_plan import Size
+from clip_depth_ros.errors import ImageError, RecordingError
+from clip_depth_ros.settings.source import SourceSettings
+from clip_depth_ros.sources.files import FolderFrame, FolderSource
+from clip_depth_ros.sources.registry import FrameRules, Kind
+from clip_depth_ros.types import Depth
+import numpy as np
+from numpy.typing import NDArray
+
+_DEPTH: Final = '_depth.npy'
+_MASK: Final = '_depth_mask.npy'
+_LEVELS: Final = ('', '*/', '*/*/', '*/*/*/', '*/*/*/*/')
+"""From a scan up to the root that holds the splits."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DiodeFrame(FolderFrame):
+    """An image and its depth, ``gt``; the mask stands beside it."""
+
+    def depth_m(self, size: Size) -> Depth:
+        """Return the depth, float32 (H, W), metres; 0 where the mask is 0."""
+        depth_m, valid = _read_array(self.gt), _read_array(*self.beside)
+        if depth_m.shape != valid.shape or depth_m.dtype.kind != 'f':
+            raise ImageError(
+                f'{str(self.gt)!r} should be float metres of the size of its mask, is '
+                f'{depth_m.dtype} {depth_m.shape} beside {valid.shape}'
+            )
+        return np.where(valid > 0, depth_m, 0).astype(np.float32)
+
+
+def open_diode(root: Path) -> FolderSource:
+    """
+    Open the images of a folder that have depth and a mask, in it or up to four levels below.
+
+    Raises
+    ------
+    RecordingError
+        If there is none.
+
+    """
+    masks = sorted(_masks(root))
+    frames = [
+        DiodeFrame(
+            name=image.relative_to(root).as_posix(), image=image, gt=gt, beside=(mask,),
+            recording=image.parent.relative_to(root).as_posix(),
+        )
+        for mask in masks
+        if (image := _beside(mask, '.png')).is_file() and (gt := _beside(mask, _DEPTH)).is_file()
+    ]
+    if not frames:
+        raise RecordingError(
+            f'{str(root)!r} has no images with depth: looked for NAME.png, NAME{_DEPTH} and '
+            f'NAME{_MASK} in it and up to four levels below'
+        )
+    n_without = len(masks) - len(frames)
+    facts = {
+        'source': 'diode', 'data_dir': str(root), 'left_out_without_depth': str(n_without)
+    }
+    return FolderSource(
+        f'DIODE ({root.resolve().name})', frames, facts, matching=Matching(len(masks), n_without)
+    )
+
+
+def _open(source: str, settings: SourceSettings, rules: FrameRules) -> FolderSource:
+    return open_diode(Path(source).expanduser())
+
+
+KIND: Final = Kind(
+    looks_like=f'NAME.png beside NAME{_DEPTH} and NAME{_MASK}',
+    recognises=lambda path: any(True for _ in _masks(path)),
+    uses=(),
+    opened=_open,
+    searches=True,
+)
+
+
+def _masks(root: Path) -> Iterator[Path]:
+    return chain.from_iterable(root.glob(f'{level}*{_MASK}') for level in _LEVELS)
+
+
+def _beside(mask: Path, ending: str) -> Path:
+    return mask.with_name(mask.name.removesuffix(_MASK) + ending)
+
+
+def _read_array(path: Path) -> NDArray[Any]:
+    """Read an array (H, W), or (H, W, 1) as such."""
+    try:
+        array: NDArray[Any] = np.load(path, allow_pickle=False)
+    except (OSError, ValueError, EOFError) as error:
+        raise ImageError(
+            f'{str(path)!r} cannot be read as a plain NumPy array ({error}): copy it again'
+        ) from error
+    array = array[..., 0] if array.ndim == 3 and array.shape[2] == 1 else array
+    if array.ndim != 2:
+        raise ImageError(f'{str(path)!r} should be (H, W) or (H, W, 1), is {array.shape}')
+    return array
