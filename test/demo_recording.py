@@ -13,8 +13,7 @@ from clip_depth_ros.bags.messages import camera_info_message, header, image_mess
 from clip_depth_ros.bags.topics import CAMERA_FRAME, CAMERA_INFO, IMAGE, TRUE_DEPTH
 from clip_depth_ros.bags.writer import BagWriter, recorded
 from clip_depth_ros.core.clouds import CloudBuilder
-from clip_depth_ros.demo.methods import DemoMethod
-from clip_depth_ros.demo.plan import DemoPlan
+from clip_depth_ros.demo.plan import DemoMethod, DemoPlan
 from clip_depth_ros.settings.node import DIAGNOSTICS, NodeSettings
 from clip_depth_ros.types import Depth, Intrinsics
 import numpy as np
@@ -40,7 +39,7 @@ class Moment:
 
 
 def methods(*names: str) -> tuple[DemoMethod, ...]:
-    """Give methods as the demo makes them, 1 to 80 m."""
+    """Return methods as the demo makes them, 1 to 80 m."""
     values = {'backbone': 'tiny', 'pretrained': 'bundled', 'min_depth_m': 1.0, 'bins': 'outdoor'}
     return tuple(
         DemoMethod(
@@ -53,7 +52,7 @@ def methods(*names: str) -> tuple[DemoMethod, ...]:
 
 
 def plan_of(folder: Path, moments: Sequence[Moment], *names: str) -> DemoPlan:
-    """Give the plan of a run that left these moments in a folder."""
+    """Return the plan of a run that left these moments in a folder."""
     return DemoPlan(
         bag=folder / 'drive.mcap', source='synthetic drive seed 7', image_topic=IMAGE,
         info_topic=CAMERA_INFO, n_frames=len(moments), hz=4.0, methods=methods(*names),
@@ -77,19 +76,22 @@ def write_demo(plan: DemoPlan, moments: Sequence[Moment]) -> Path:
 
 
 def camera(width: int, height: int) -> Intrinsics:
-    """Give a camera that looks straight ahead."""
+    """Return a camera that looks straight ahead."""
     return Intrinsics(width, width, (width - 1) / 2, (height - 1) / 2, width, height)
 
 
 def _messages(plan: DemoPlan, moment: Moment, stamp_ns: int) -> list[tuple[str, Any, int]]:
     where: Any = {'stamp_ns': stamp_ns, 'frame_id': CAMERA_FRAME}
-    depths = [*moment.answers.values(), moment.truth]
+    depths = [moment.truth, *moment.answers.values()]
     height, width = next(depth for depth in depths if depth is not None).shape
     image = np.full((height, width, 3), 100, np.uint8)
-    messages: list[tuple[str, Any, int]] = [(IMAGE, image_message(image, 'rgb8', **where), 0)]
+    intrinsics = camera(width, height)
+    messages: list[tuple[str, Any, int]] = [
+        (IMAGE, image_message(image, 'rgb8', **where), 0),
+        (CAMERA_INFO, camera_info_message(intrinsics, **where), 0),
+    ]
     if moment.truth is not None:
         messages.append((TRUE_DEPTH, image_message(moment.truth, '32FC1', **where), 1))
-    intrinsics = camera(width, height)
     for method in plan.methods:
         if method.name in moment.answers:
             depth = moment.answers[method.name]
@@ -97,7 +99,7 @@ def _messages(plan: DemoPlan, moment: Moment, stamp_ns: int) -> list[tuple[str, 
                 'depth': image_message(depth, '32FC1', **where),
                 'color': image_message(image, 'rgb8', **where),
                 'info': camera_info_message(intrinsics, **where),
-                'cloud': _cloud(depth, image[:len(depth)], intrinsics, stamp_ns),
+                'cloud': _cloud(depth, image[:depth.shape[0], :depth.shape[1]], intrinsics, stamp_ns),
             }
             messages += [(method.topic(name), msg, 50 * MS) for name, msg in answer.items()]
     return messages

@@ -38,7 +38,8 @@ MAY_IMPORT: dict[str, set[str]] = {
     'evaluation/score': BASE | {'sources'},
     'evaluation/results': BASE | {'evaluation/score'},
     'evaluation/run': BASE | {'sources', 'bags', 'evaluation/score', 'evaluation/results'},
-    'evaluation/report': BASE | {'evaluation/score', 'evaluation/results'},
+    # Of sources it knows, as the scorer does, the type of a sample.
+    'evaluation/report': BASE | {'sources', 'evaluation/score', 'evaluation/results'},
     'evaluation/compare': BASE | {'evaluation/score', 'evaluation/results'},
     'training': BASE | {'model', 'predictor', 'sources', 'evaluation/score'},
     # A robot must not need a dataset reader to start.

@@ -18,8 +18,8 @@ from typing import Any, Final, TYPE_CHECKING
 from clip_depth_ros.settings.demo import SYNTHETIC_FRAMES, SYNTHETIC_HZ
 
 if TYPE_CHECKING:
-    from clip_depth_ros.demo.facts import RecordingFacts
-    from clip_depth_ros.demo.plan import DemoPlan, DemoResult
+    from clip_depth_ros.demo.facts import DemoFacts
+    from clip_depth_ros.demo.plan import DemoPlan
 
 HELD_OUT_SEED: Final = 1_000_000
 """A street that the bundled weights were not trained on: those have smaller seeds."""
@@ -69,15 +69,13 @@ def run(args: argparse.Namespace) -> int:
 
     """
     from clip_depth_ros.cli.flags import given_settings
-    from clip_depth_ros.demo.methods import demo_methods
-    from clip_depth_ros.demo.plan import make_plan
+    from clip_depth_ros.demo.plan import demo_methods, make_plan
     from clip_depth_ros.demo.run import run_once, run_unhurried
 
     _clear(args.out, args.bag)
     plan = make_plan(args, demo_methods(given_settings(args)))
     is_pace_ours = args.bag is None and args.hz is None
-    result, facts = run_unhurried(plan) if is_pace_ours else run_once(plan)
-    return _show(plan, result, facts)
+    return _show(plan, run_unhurried(plan) if is_pace_ours else run_once(plan))
 
 
 def _clear(out_dir: Path, bag: Path | None) -> None:
@@ -95,45 +93,33 @@ def _clear(out_dir: Path, bag: Path | None) -> None:
         path.unlink(missing_ok=True)
 
 
-def _show(plan: DemoPlan, result: DemoResult, facts: RecordingFacts) -> int:
+def _show(plan: DemoPlan, facts: DemoFacts) -> int:
     """Write the summary, the pictures and the page; print what was seen and where they are."""
     import json
 
     from clip_depth_ros.core.files import atomic_write_bytes
-    from clip_depth_ros.demo.pages import write_pages
-    from clip_depth_ros.demo.summary import summary_of
+    from clip_depth_ros.demo.page import write_pages
+    from clip_depth_ros.demo.summary import metric_lines, summary_of
+    from clip_depth_ros.demo.truth import evaluate_recording
 
-    summary = summary_of(plan, result, facts, _score(plan, result))
+    evaluated = evaluate_recording(plan, facts)
+    summary = summary_of(plan, facts, evaluated)
     text = json.dumps(summary, indent=2) + '\n'
     atomic_write_bytes(plan.out_dir / 'summary.json', text.encode())
-    pages = write_pages(plan, summary, facts.complete_stamps())
-    _print(summary, [*pages, plan.out_dir / 'summary.json', result.recording])
+    pages = write_pages(plan, summary, facts, evaluated)
+    paths = [*pages, plan.out_dir / 'summary.json', plan.recording]
+    _print(summary, metric_lines(evaluated), paths)
     return 0 if summary['ok'] else 1
 
 
-def _score(plan: DemoPlan, result: DemoResult) -> Any:
-    """Compare what was published with the truth, if the recording has it."""
-    from clip_depth_ros.bags.topics import TRUE_DEPTH
-    from clip_depth_ros.demo.scores import score_recording
-
-    settings = plan.methods[0].settings
-    return score_recording(
-        result.recording,
-        {method.name: method.topic('depth') for method in plan.methods},
-        TRUE_DEPTH,
-        min_depth_m=settings.min_depth_m,
-        depth_cap_m=settings.max_depth_m,
-    )
-
-
-def _print(summary: Any, paths: list[Path]) -> None:
-    from clip_depth_ros.demo.methods import NEXT_STEPS
-    from clip_depth_ros.demo.words import metric_lines, sentence_of
+def _print(summary: Any, metrics: list[str], paths: list[Path]) -> None:
+    from clip_depth_ros.demo.plan import NEXT_STEPS
+    from clip_depth_ros.demo.summary import sentence_of
 
     print(sentence_of(summary))
     for problem in summary['problems']:
         print(f'  PROBLEM: {problem}')
-    print('', *metric_lines(summary['metrics']), '', sep='\n')
+    print('', *metrics, '', sep='\n')
     if summary['note']:
         print(summary['note'], 'With a real camera:', sep='\n')
         for when, command in NEXT_STEPS.items():

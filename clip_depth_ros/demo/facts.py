@@ -1,25 +1,21 @@
 # Copyright 2026 The clip_depth_ros authors
 # SPDX-License-Identifier: Apache-2.0
-"""What a recording of inputs and outputs proves about the nodes: counted, not assumed."""
+"""What a recording of inputs and outputs shows about the nodes: counted, not assumed."""
 
 from __future__ import annotations
 
 from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from pathlib import Path
-from typing import Any, TYPE_CHECKING
+from typing import Any
 
 from clip_depth_ros.bags.reader import BagReader
 from clip_depth_ros.core.stamps import stamp_ns_of
-from clip_depth_ros.demo.methods import DemoMethod
+from clip_depth_ros.demo.plan import DemoMethod, DemoPlan
 from clip_depth_ros.settings.node import DIAGNOSTICS, OUTPUTS
 from clip_depth_ros.types import RecordedMessage
 import numpy as np
 from numpy.typing import NDArray
-
-if TYPE_CHECKING:
-    from clip_depth_ros.demo.plan import DemoPlan
 
 
 @dataclass
@@ -30,13 +26,13 @@ class MethodFacts:
     Attributes
     ----------
     stamps : dict of str to list of int
-        Header stamps of each output, by its name in ``OUTPUTS``, nanoseconds, as they came.
+        Header stamps of each output, by its name in ``OUTPUTS``, nanoseconds, as they arrived.
     latencies_ms : list of float
         From an image's arrival at the recorder to the arrival of its depth there.
     max_reprojection_error_px : float
         Largest distance between a cloud point's projection and its own pixel; NaN without clouds.
     mismatched : list of str
-        Outputs whose frame or size is not that of their image.
+        Depth images whose frame or size is not that of the camera image, in words.
     diagnostics : dict of str to str
         The last diagnostics of the node.
 
@@ -63,13 +59,13 @@ class MethodFacts:
         Parameters
         ----------
         output : str
-            Which one, by its name in ``OUTPUTS``.
+            Which output it is, by its name in ``OUTPUTS``.
         recorded : RecordedMessage
             As it was recorded.
         message : object
             Decoded.
         arrival : (int, outline), optional
-            When its image arrived, nanoseconds, and what its depth should look like.
+            When its image arrived, nanoseconds, and the outline that its depth should have.
 
         """
         stamp_ns = stamp_ns_of(message.header)
@@ -83,11 +79,11 @@ class MethodFacts:
         self._check_cloud(stamp_ns)
 
     def answered_once(self, sent_stamps: Sequence[int]) -> bool:
-        """Say whether every output has every sent stamp exactly once and nothing else."""
+        """Return whether every output has every sent stamp exactly once and nothing else."""
         return all(Counter(self.stamps[output]) == Counter(sent_stamps) for output in OUTPUTS)
 
     def latency_ms(self, percent: float) -> float | None:
-        """Give a percentile of the latencies; None without any."""
+        """Return a percentile of the latencies; None without any."""
         if not self.latencies_ms:
             return None
         return round(float(np.percentile(self.latencies_ms, percent)), 2)
@@ -110,50 +106,46 @@ class MethodFacts:
 
 
 @dataclass
-class RecordingFacts:
+class DemoFacts:
     """
-    What was found in the recording.
+    What was found in the recording, and how the processes ended.
 
     Attributes
     ----------
+    exit_codes : mapping of str to int
+        Exit codes by process.
     sent : list of int
-        Header stamps of the images, nanoseconds, as they came.
+        Header stamps of the images, nanoseconds, in the order of their arrival.
     methods : dict of str to MethodFacts
         What each node did, by method.
 
     """
 
+    exit_codes: Mapping[str, int]
     sent: list[int] = field(default_factory=list)
     methods: dict[str, MethodFacts] = field(default_factory=dict)
 
     def n_dropped(self) -> int:
-        """Give how many images the nodes say that they dropped, all nodes together."""
+        """Return how many images the nodes say they dropped, all nodes together."""
         said = (facts.diagnostics.get('images_dropped', 0) for facts in self.methods.values())
         return sum(map(int, said))
 
     def slowest_ms(self) -> float | None:
-        """Give the time within which even the slowest node answers 95 % of its images."""
+        """Return the time within which even the slowest node answers 95 % of its images."""
         times = [facts.latency_ms(95) for facts in self.methods.values()]
         return max((time for time in times if time is not None), default=None)
 
     def complete_stamps(self) -> list[int]:
-        """Give the stamps for which all nodes published everything, in order."""
+        """Return the stamps for which all nodes published every output, in order."""
         answered = (
             facts.stamps[output] for facts in self.methods.values() for output in OUTPUTS
         )
         return sorted(set(self.sent).intersection(*answered))
 
 
-def gather_facts(recording: Path, plan: DemoPlan) -> RecordingFacts:
+def gather_facts(plan: DemoPlan, exit_codes: Mapping[str, int]) -> DemoFacts:
     """
-    Read a recording once and say what it holds.
-
-    Parameters
-    ----------
-    recording : Path
-        Inputs and outputs.
-    plan : DemoPlan
-        What was played, and to which methods.
+    Read the recording of a plan once and return what it shows.
 
     Raises
     ------
@@ -161,12 +153,12 @@ def gather_facts(recording: Path, plan: DemoPlan) -> RecordingFacts:
         If it cannot be read.
 
     """
-    facts = RecordingFacts(methods={method.name: MethodFacts() for method in plan.methods})
+    facts = DemoFacts(exit_codes, methods={method.name: MethodFacts() for method in plan.methods})
     of_topic = {
         method.topic(output): (method, output) for method in plan.methods for output in OUTPUTS
     }
     arrivals: dict[int, tuple[int, Any]] = {}
-    with BagReader(recording) as bag:
+    with BagReader(plan.recording) as bag:
         wanted = {plan.image_topic, DIAGNOSTICS, *of_topic} & set(bag.topics)
         for recorded in bag.messages(wanted):
             message: Any = bag.decode(recorded)
@@ -188,14 +180,14 @@ def gather_facts(recording: Path, plan: DemoPlan) -> RecordingFacts:
 
 def reprojection_error_px(cloud: Any, info: Any) -> float:
     """
-    Give how far the points of an organised cloud fall from their own pixels, at most.
+    Return the largest distance between points of a cloud, projected, and their own pixels.
 
     Parameters
     ----------
     cloud : sensor_msgs/PointCloud2
-        Organised, its stride the ratio of the sizes.
+        Organised; its stride follows from the sizes of both.
     info : sensor_msgs/CameraInfo
-        With a P for the depth image.
+        With P of the depth image.
 
     """
     xyz_m = cloud_points(cloud)[..., :3].astype(np.float64)
@@ -208,20 +200,20 @@ def reprojection_error_px(cloud: Any, info: Any) -> float:
 
 
 def cloud_points(cloud: Any) -> NDArray[np.float32]:
-    """Give the points of an organised cloud, float32 (H, W, 3 or 4): x, y, z, packed colour."""
+    """Return the points of an organised cloud, float32 (H, W, 3 or 4): x, y, z, packed colour."""
     n_fields = cloud.point_step // 4
     points = np.frombuffer(cloud.data.tobytes(), np.float32)
     return points.reshape(cloud.height, cloud.width, n_fields)
 
 
 def _outline(image: Any, scale: float = 1.0) -> tuple[int, int, str]:
-    """Give size and frame of an image, or of the depth image that it should get."""
+    """Return size and frame of an image, or of the depth image that it should get."""
     width, height = (max(1, round(side * scale)) for side in (image.width, image.height))
     return width, height, image.header.frame_id
 
 
 def _add_diagnostics(
-    facts: RecordingFacts, methods: Sequence[DemoMethod], array: Any
+    facts: DemoFacts, methods: Sequence[DemoMethod], array: Any
 ) -> None:
     for method in methods:
         said = _values_of(array, method.node_name)
@@ -229,7 +221,7 @@ def _add_diagnostics(
 
 
 def _values_of(array: Any, node_name: str) -> Mapping[str, str]:
-    """Give the values of a depth node's status, if the array holds one."""
+    """Return the values of a depth node's status, if the array holds one."""
     for status in array.status:
         if status.name == f'{node_name}: depth':
             return {value.key: value.value for value in status.values}

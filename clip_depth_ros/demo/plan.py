@@ -1,6 +1,6 @@
 # Copyright 2026 The clip_depth_ros authors
 # SPDX-License-Identifier: Apache-2.0
-"""What a demo plays, to whom, and where the result is."""
+"""What a demo plays, and to which methods: each runs in a node of its own."""
 
 from __future__ import annotations
 
@@ -13,40 +13,104 @@ from typing import Any, Final
 from clip_depth_ros.bags.reader import BagReader, BagTopic
 from clip_depth_ros.bags.topics import CAMERA_INFO, IMAGE
 from clip_depth_ros.bags.writer import BagWriter, write_recording
-from clip_depth_ros.demo.methods import DemoMethod, output_topics, TITLES
-from clip_depth_ros.errors import ConfigError, TopicError
+from clip_depth_ros.errors import ConfigError, TopicError, WeightsError
+from clip_depth_ros.predictor.build import choose_method
 from clip_depth_ros.settings.demo import SYNTHETIC_FRAMES, SYNTHETIC_HZ
-from clip_depth_ros.settings.node import DIAGNOSTICS
+from clip_depth_ros.settings.installation import assets_dir, BUNDLED_CLIP
+from clip_depth_ros.settings.node import DIAGNOSTICS, NodeSettings, OUTPUTS, read_parameters
 from clip_depth_ros.sources.as_messages import drive_messages
 from clip_depth_ros.world.drive import render_drive
 from tqdm import tqdm
 
+TITLES: Final[Mapping[str, str]] = {'clip2depth': 'CLIP2Depth', 'depthclip': 'DepthCLIP'}
+"""Names of the methods, as people know them, by setting; the trained one first."""
+
+STREET: Final[Mapping[str, Any]] = {'bins': 'outdoor', 'min_depth_m': 1.0, 'max_depth_m': 80.0}
+"""Settings that suit a street, whatever the weights."""
+
+BUNDLED_NOTE: Final = (
+    'NOTE: the weights that come with the package were trained on synthetic streets, to show both '
+    'methods without a download. They are not for real cameras.'
+)
+RANDOM_NOTE: Final = (
+    'NOTE: the depth values mean nothing: this CLIP has random weights. What you see is that '
+    'images, stamps, camera_info and clouds flow as they should, not how well depth is seen.'
+)
+NEXT_STEPS: Final[Mapping[str, str]] = {
+    "with a network, OpenAI's CLIP (one download)": 'make demo ARGS="--bag BAG --allow-download"',
+    'without one, its file RN50.pt (see Weights in the README)':
+        'make demo ARGS="--bag BAG --clip-weights RN50.pt"',
+    'CLIP2Depth, trained on depth of your streets or rooms': 'clip-depth train --help',
+}
+"""How to go on with a real camera: the command by occasion."""
+
+_ABOUT_CLIP: Final = frozenset({'backbone', 'pretrained', 'clip_weights', 'allow_download'})
 _SYNTHETIC_SIZE: Final = (640, 192)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DemoMethod:
+    """
+    A method and the node that runs it.
+
+    Attributes
+    ----------
+    name : str
+        Value of the setting ``method``; also the namespace of the node.
+    parameters : mapping
+        Parameters of the node.
+    settings : NodeSettings
+        The same, checked.
+
+    """
+
+    name: str
+    parameters: Mapping[str, Any]
+    settings: NodeSettings
+
+    @property
+    def title(self) -> str:
+        """Return the name that people know."""
+        return TITLES[self.name]
+
+    @property
+    def namespace(self) -> str:
+        """Return the namespace of the node's topics."""
+        return f'/{self.name}'
+
+    @property
+    def node_name(self) -> str:
+        """Return the full name of the node."""
+        return f'{self.namespace}/depth_node'
+
+    def topic(self, output: str) -> str:
+        """Return the topic of an output, by its name in ``OUTPUTS``."""
+        return f'{self.namespace}/{OUTPUTS[output].topic}'
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DemoPlan:
     """
-    What to play, to whom, and where to.
+    What to play, to which methods, and where the results go.
 
     Attributes
     ----------
     bag : Path
         Recording to play.
     source : str
-        What it is, for people.
+        What that is, in words.
     image_topic, info_topic : str
-        Its camera.
+        The camera in it.
     n_frames : int
-        Images in it.
+        The number of images in it.
     hz : float, optional
-        Images per second; None plays as recorded.
+        Images per second; None plays at the recorded pace.
     methods : tuple of DemoMethod
         Each gets a node.
     out_dir : Path
         Folder for ``depth.mcap`` and the logs.
     topics : mapping of str to str
-        Type by topic of what is played.
+        Type by topic, of the topics that are played.
 
     """
 
@@ -60,23 +124,55 @@ class DemoPlan:
     out_dir: Path
     topics: Mapping[str, str]
 
+    @property
+    def recording(self) -> Path:
+        """Return the recording of inputs and outputs."""
+        return self.out_dir / 'depth.mcap'
 
-@dataclass(frozen=True, slots=True)
-class DemoResult:
+
+def output_topics(namespace: str) -> dict[str, str]:
+    """Return the types of what a node in a namespace publishes, by topic."""
+    return {f'{namespace}/{output.topic}': output.msgtype for output in OUTPUTS.values()}
+
+
+def demo_methods(given: Mapping[str, Any]) -> tuple[DemoMethod, ...]:
     """
-    What became of a plan.
+    Return the methods that the settings allow, the trained one first.
 
-    Attributes
+    Parameters
     ----------
-    recording : Path
-        Inputs and outputs.
-    exit_codes : mapping of str to int
-        How the processes ended, by name.
+    given : mapping
+        Settings that the user named; with one about the CLIP, the bundled weights are not used.
+
+    Raises
+    ------
+    ConfigError
+        If a setting is wrong.
+    WeightsError
+        If weights that come with the package are missing, or CLIP2Depth is asked for and there
+        are no weights for it.
 
     """
+    parameters = {**(STREET if _ABOUT_CLIP & given.keys() else bundled_parameters()), **given}
+    settings = NodeSettings.from_mapping(parameters)
+    if settings.method != 'auto':
+        names = [settings.method]
+    else:
+        names = [*TITLES] if settings.means_clip2depth() else ['depthclip']
+    return tuple(_method(name, parameters) for name in names)
 
-    recording: Path
-    exit_codes: Mapping[str, int]
+
+def bundled_parameters() -> dict[str, Any]:
+    """Return the preset of the weights that come with the package, ``config/synthetic.yaml``."""
+    return {**STREET, **read_parameters('synthetic')}
+
+
+def note_of(settings: NodeSettings) -> str:
+    """Return what must be said about the weights; nothing about those of the user."""
+    if settings.uses_bundled():
+        return BUNDLED_NOTE
+    is_random = settings.pretrained == 'random' and not settings.clip_weights
+    return RANDOM_NOTE if is_random else ''
 
 
 def make_plan(args: argparse.Namespace, methods: tuple[DemoMethod, ...]) -> DemoPlan:
@@ -125,10 +221,10 @@ def make_plan(args: argparse.Namespace, methods: tuple[DemoMethod, ...]) -> Demo
 
 def playable_topics(topics: Mapping[str, BagTopic]) -> dict[str, str]:
     """
-    Give the topics of a recording to play, with their types.
+    Return the topics of a recording to play, with their types.
 
-    Transforms are left out, and what a depth node has published before: it would mix with the
-    answers of this run.
+    Transforms are left out, and what a depth node published when it was recorded: that would mix
+    with the answers of this run.
     """
     namespaces = ['', *(f'/{name}' for name in TITLES)]
     answers = {topic for namespace in namespaces for topic in output_topics(namespace)}
@@ -141,12 +237,12 @@ def playable_topics(topics: Mapping[str, BagTopic]) -> dict[str, str]:
 
 def limited(bag: Path, image_topic: str, n_frames: int, target: Path) -> Path:
     """
-    Give a recording with the first images of another one, and all that came before the next.
+    Return a copy of a recording that ends before image ``n_frames + 1``.
 
     Raises
     ------
     ClipDepthError
-        If the bag cannot be read or the copy not written.
+        If the bag cannot be read or the copy cannot be written.
 
     """
     with BagReader(bag) as reader, BagWriter(target, force=True) as writer:
@@ -157,6 +253,20 @@ def limited(bag: Path, image_topic: str, n_frames: int, target: Path) -> Path:
                 break
             writer.write(message)
     return target
+
+
+def _method(name: str, parameters: Mapping[str, Any]) -> DemoMethod:
+    own = {**parameters, 'method': name}
+    settings: NodeSettings = NodeSettings.from_mapping(own)
+    # Checked now, before the drive is rendered and the node has loaded torch.
+    clip = assets_dir() / BUNDLED_CLIP
+    if settings.uses_bundled() and not clip.is_file():
+        raise WeightsError(
+            f'the bundled CLIP weights {str(clip)!r} are not there: install clip_depth_ros again, '
+            'or train them with "make weights" in a checkout'
+        )
+    choose_method(settings)
+    return DemoMethod(name=name, parameters=own, settings=settings)
 
 
 def _render(args: argparse.Namespace) -> Path:
@@ -170,7 +280,7 @@ def _render(args: argparse.Namespace) -> Path:
 
 
 def _camera_topics(args: argparse.Namespace, topics: Mapping[str, Any]) -> tuple[str, str]:
-    """Give the image and camera_info topics: the flags', ours, or the only ones there are."""
+    """Return the image and camera_info topics: those of the flags, ours, or the only ones."""
     return (
         _only_topic(topics, 'sensor_msgs/msg/Image', args.image, IMAGE, '--image'),
         _only_topic(

@@ -1,6 +1,6 @@
 # Copyright 2026 The clip_depth_ros authors
 # SPDX-License-Identifier: Apache-2.0
-"""Processes of a demo: started with a log file each, ended politely, their exit codes kept."""
+"""Processes of a demo: each with a log file, ended politely; and the environment they get."""
 
 from __future__ import annotations
 
@@ -27,11 +27,11 @@ class LoggedProcess:
     Parameters
     ----------
     name : str
-        What it is, for messages.
+        Its name in messages.
     command : sequence of str
         Module and arguments.
     log_path : Path
-        File that gets everything it prints.
+        File that gets everything that it prints.
     environ : mapping of str to str
         Its whole environment.
 
@@ -63,12 +63,12 @@ class LoggedProcess:
         self.end()
 
     def exit_code(self) -> int | None:
-        """Give the exit code; None while it runs."""
+        """Return the exit code; None while it runs."""
         assert self._process is not None
         return self._process.poll()
 
     def wait(self, timeout_s: float) -> int | None:
-        """Wait for the end and give the exit code; None if it still runs after the time."""
+        """Wait for the end and return the exit code; None if it still runs after the time."""
         assert self._process is not None
         try:
             return self._process.wait(timeout_s)
@@ -76,11 +76,12 @@ class LoggedProcess:
             return None
 
     def end(self) -> int:
-        """Ask it to end as Ctrl-C does, insist when it does not, and give the exit code."""
+        """Ask it to end as Ctrl-C does, insist if it does not, and return the exit code."""
+        assert self._process is not None
         for signal_number in (signal.SIGINT, signal.SIGTERM, signal.SIGKILL):
             if self.exit_code() is not None:
                 break
-            self._signal(signal_number)
+            self._process.send_signal(signal_number)
             self.wait(END_TIMEOUT_S)
         code = self.exit_code()
         assert code is not None
@@ -100,17 +101,13 @@ class LoggedProcess:
             raise ClipDepthError(f'{self.name} ended early with exit code {code}:\n{self.tail()}')
 
     def tail(self) -> str:
-        """Give the last lines that it printed."""
+        """Return the last lines that it printed."""
         lines = self._log_path.read_text(encoding='utf-8', errors='replace').splitlines()
         return '\n'.join(lines[-_TAIL_LINES:])
 
-    def _signal(self, signal_number: int) -> None:
-        assert self._process is not None
-        self._process.send_signal(signal_number)
-
 
 def parameters_yaml(values: Mapping[str, Any]) -> str:
-    """Give a ROS parameters file for any node; empty lists are left to their defaults."""
+    """Return a ROS parameters file for any node; empty lists are left to their defaults."""
     plain = {
         key: list(value) if isinstance(value, tuple) else value
         for key, value in values.items()
@@ -123,7 +120,7 @@ def shared_cores(
     environ: Mapping[str, str], n_processes: int, n_cores: int | None = None
 ) -> dict[str, str]:
     """
-    Give an environment in which each of several processes computes on its share of the cores.
+    Return an environment in which each of several processes computes on its share of the cores.
 
     Two PyTorch processes that both take all cores wait for each other most of the time. What the
     user has set stays as it is.
@@ -134,14 +131,14 @@ def shared_cores(
 
 def isolated_environ(environ: Mapping[str, str] = os.environ) -> dict[str, str]:
     """
-    Give an environment in which ROS talks to this machine only, in a domain of its own.
+    Return an environment in which ROS talks to this machine only, in a domain of its own.
 
     What the user has set stays as it is.
 
     Raises
     ------
     ConfigError
-        If the ROS_DOMAIN_ID that is set is none.
+        If the ROS_DOMAIN_ID that is set is not a valid one.
 
     """
     domain = environ.get('ROS_DOMAIN_ID', '0')

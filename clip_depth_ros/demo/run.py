@@ -16,9 +16,8 @@ from typing import Final
 from clip_depth_ros.bags.reader import BagReader
 from clip_depth_ros.bags.topics import TF_STATIC
 from clip_depth_ros.bags.writer import BagWriter
-from clip_depth_ros.demo.facts import gather_facts, RecordingFacts
-from clip_depth_ros.demo.methods import DemoMethod, output_topics
-from clip_depth_ros.demo.plan import DemoPlan, DemoResult
+from clip_depth_ros.demo.facts import DemoFacts, gather_facts
+from clip_depth_ros.demo.plan import DemoMethod, DemoPlan, output_topics
 from clip_depth_ros.demo.processes import (
     isolated_environ,
     LoggedProcess,
@@ -56,20 +55,20 @@ class _Node(LoggedProcess):
         super().__init__(name, command, plan.out_dir / f'{name}.log', environ)
 
 
-def run_unhurried(plan: DemoPlan) -> tuple[DemoResult, RecordingFacts]:
+def run_unhurried(plan: DemoPlan) -> DemoFacts:
     """
-    Run a demo, and if images were dropped once more at a pace that the nodes have shown to keep.
+    Run a demo; if images were dropped, run it again at a pace that the nodes can keep.
 
     Raises
     ------
     ClipDepthError
-        As :func:`run_demo`.
+        As :func:`run_once`.
 
     """
-    result, facts = run_once(plan)
+    facts = run_once(plan)
     slowest_ms = facts.slowest_ms()
     if not facts.n_dropped() or plan.hz is None or slowest_ms is None:
-        return result, facts
+        return facts
     slower_hz = round(min(plan.hz / 2, 1000 / (_MARGIN * slowest_ms)), 2)
     print(
         f'{facts.n_dropped()} images were dropped at {plan.hz:g} a second: this machine is busy '
@@ -78,23 +77,9 @@ def run_unhurried(plan: DemoPlan) -> tuple[DemoResult, RecordingFacts]:
     return run_once(dataclasses.replace(plan, hz=slower_hz))
 
 
-def run_once(plan: DemoPlan) -> tuple[DemoResult, RecordingFacts]:
+def run_once(plan: DemoPlan) -> DemoFacts:
     """
-    Run a demo and read what was recorded.
-
-    Raises
-    ------
-    ClipDepthError
-        As :func:`run_demo`.
-
-    """
-    result = run_demo(plan)
-    return result, gather_facts(result.recording, plan)
-
-
-def run_demo(plan: DemoPlan) -> DemoResult:
-    """
-    Play a recording once into the nodes and record what goes in and what comes out.
+    Play a recording into the nodes, record what goes in and comes out, and look through it.
 
     Raises
     ------
@@ -111,14 +96,14 @@ def run_demo(plan: DemoPlan) -> DemoResult:
         player = LoggedProcess(
             'player', _player_command(plan), plan.out_dir / 'player.log', environ
         )
-        return _run(plan, nodes, player)
+        return gather_facts(plan, _run(plan, nodes, player))
 
 
-def _run(plan: DemoPlan, nodes: Sequence[_Node], player: LoggedProcess) -> DemoResult:
-    recording = plan.out_dir / 'depth.mcap'
+def _run(plan: DemoPlan, nodes: Sequence[_Node], player: LoggedProcess) -> dict[str, int]:
+    """Play and record; return the exit codes by process."""
     exit_codes = {}
     with contextlib.ExitStack() as stack:
-        writer = stack.enter_context(BagWriter(recording, force=True))
+        writer = stack.enter_context(BagWriter(plan.recording, force=True))
         _copy_static_transforms(plan, writer)
         session = stack.enter_context(RecordingSession(_recorded_topics(plan), writer.write))
         for node in nodes:
@@ -129,7 +114,7 @@ def _run(plan: DemoPlan, nodes: Sequence[_Node], player: LoggedProcess) -> DemoR
             exit_codes['player'] = player.end()
         _wait_for_last_words(session, nodes)
         exit_codes |= {node.name: node.end() for node in nodes}
-    return DemoResult(recording, exit_codes)
+    return exit_codes
 
 
 def _recorded_topics(plan: DemoPlan) -> dict[str, str]:
@@ -140,7 +125,7 @@ def _recorded_topics(plan: DemoPlan) -> dict[str, str]:
 
 
 def _n_listeners(plan: DemoPlan) -> int:
-    """Give how many listen to the camera: the nodes and the recorder."""
+    """Return how many listen to the camera: the nodes and the recorder."""
     return len(plan.methods) + 1
 
 
@@ -155,10 +140,10 @@ def _player_command(plan: DemoPlan) -> list[str]:
 
 def _copy_static_transforms(plan: DemoPlan, writer: BagWriter) -> None:
     """
-    Copy what cannot be recorded where tf2_msgs is missing, as if it was received now.
+    Copy the static transforms, which cannot be recorded where tf2_msgs is missing.
 
-    Everything else in the recording has today's receive times; a message with that of the
-    original would stretch it over years.
+    They get today's receive time, as everything else in the recording has: the original's would
+    stretch it over years.
     """
     with BagReader(plan.bag) as bag:
         if TF_STATIC in bag.topics:
@@ -229,7 +214,7 @@ def _wait_for_answers(
 
 
 def _has_answered(session: RecordingSession, method: DemoMethod, n_frames: int) -> bool:
-    """Say whether a node has nothing left to answer: all answered, or done and dropped."""
+    """Return whether a node has nothing left to answer: each image is answered or dropped."""
     if all(session.counts.get(method.topic(output), 0) >= n_frames for output in OUTPUTS):
         return True
     said = session.said_by(method.node_name)
@@ -240,7 +225,7 @@ def _has_answered(session: RecordingSession, method: DemoMethod, n_frames: int) 
 
 
 def _wait_for_last_words(session: RecordingSession, nodes: Sequence[_Node]) -> None:
-    """Wait for diagnostics that were made after the last answer."""
+    """Wait for diagnostics that the nodes made after their last answer."""
     names = [node.method.node_name for node in nodes]
     wanted = {name: session.n_said_by(name) + 2 for name in names}
 

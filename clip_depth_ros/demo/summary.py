@@ -1,38 +1,35 @@
 # Copyright 2026 The clip_depth_ros authors
 # SPDX-License-Identifier: Apache-2.0
-"""What a run showed, as plain values for JSON, and what is wrong with it."""
+"""What a run showed: as plain values for JSON, with what is wrong, and in words."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any, TYPE_CHECKING
+from collections.abc import Iterator, Mapping
+from typing import Any
 
-from clip_depth_ros.demo.facts import MethodFacts, RecordingFacts
-from clip_depth_ros.demo.methods import DemoMethod, note_of
+from clip_depth_ros.demo.facts import DemoFacts, MethodFacts
+from clip_depth_ros.demo.plan import DemoMethod, DemoPlan, note_of
+from clip_depth_ros.demo.truth import CONSTANT, Evaluated
+from clip_depth_ros.evaluation.results.result import Result
+from clip_depth_ros.evaluation.results.tables import metric_tables, own_alignment, SHUFFLED
+from clip_depth_ros.evaluation.results.text import heading_lines, table_lines
+from clip_depth_ros.evaluation.score.score import METRICS
 from clip_depth_ros.settings.node import OUTPUTS
 import numpy as np
 
-if TYPE_CHECKING:
-    from clip_depth_ros.demo.plan import DemoPlan, DemoResult
-    from clip_depth_ros.demo.scores import Scores
 
-
-def summary_of(
-    plan: DemoPlan, result: DemoResult, facts: RecordingFacts, scores: Scores | None
-) -> dict[str, Any]:
+def summary_of(plan: DemoPlan, facts: DemoFacts, evaluated: Evaluated | str) -> dict[str, Any]:
     """
-    Give what a run showed, as plain values for JSON.
+    Return what a run showed, as plain values for JSON.
 
     Parameters
     ----------
     plan : DemoPlan
         What was played.
-    result : DemoResult
-        How the processes ended.
-    facts : RecordingFacts
-        What the recording holds.
-    scores : Scores, optional
-        How good the depth is; None without a truth.
+    facts : DemoFacts
+        What the recording holds, and how the processes ended.
+    evaluated : Evaluated or str
+        How good the depth is, or why that is not known.
 
     Notes
     -----
@@ -45,7 +42,7 @@ def summary_of(
         method.name: _method_summary(method, facts.methods[method.name], facts.sent)
         for method in plan.methods
     }
-    problems = _problems(plan, result, facts, methods)
+    problems = [*_problems(plan, facts, methods)]
     return {
         'ok': not problems,
         'problems': problems,
@@ -55,70 +52,120 @@ def summary_of(
         'image_topic': plan.image_topic,
         'images_published': len(facts.sent),
         'images_per_s': plan.hz,
-        'metrics': None if scores is None else scores.summary(plan.source),
+        'metrics': None if isinstance(evaluated, str) else _metrics(plan, evaluated.result),
         'methods': methods,
-        'exit_codes': dict(result.exit_codes),
+        'exit_codes': dict(facts.exit_codes),
     }
 
 
 def _method_summary(method: DemoMethod, facts: MethodFacts, sent: list[int]) -> dict[str, Any]:
     node = {key: value for key, value in facts.diagnostics.items() if value}
     names = ('received', 'processed', 'dropped', 'failed')
+    error_px = facts.max_reprojection_error_px
     return {
         'title': method.title,
         'frames': {name: int(node.get(f'images_{name}', 0)) for name in names},
         'messages': {method.topic(output): len(facts.stamps[output]) for output in OUTPUTS},
         'every_frame_answered_once': facts.answered_once(sent),
         'latency_ms': {'p50': facts.latency_ms(50), 'p95': facts.latency_ms(95)},
-        'max_reprojection_error_px': _json_number(facts.max_reprojection_error_px),
+        'max_reprojection_error_px': round(error_px, 6) if np.isfinite(error_px) else None,
         'mismatched': facts.mismatched,
-        'parameters': {key: _json_value(value) for key, value in method.parameters.items()},
+        'parameters': {
+            key: list(value) if isinstance(value, tuple) else value
+            for key, value in method.parameters.items()
+        },
         'node': node,
     }
 
 
+def _metrics(plan: DemoPlan, result: Result) -> dict[str, Any]:
+    """Return the metrics of methods and controls under the protocol, with its caption."""
+    own = own_alignment(result)
+    scores = {
+        title: {
+            'title': title,
+            'images': found.n_frames,
+            **{
+                metric: estimate.mean
+                for metric in METRICS if (estimate := found.estimates.get(f'{own}/{metric}'))
+            },
+        }
+        for title, found in result.predictors.items() if found.n_frames
+    }
+    names = {method.title: method.name for method in plan.methods}
+    n_images = scores[CONSTANT]['images']
+    return {
+        'protocol': f'{plan.source}, {n_images} images, {result.title}',
+        'images': n_images,
+        'methods': {names[title]: score for title, score in scores.items() if title in names},
+        'controls': {
+            'best_constant': scores[CONSTANT],
+            **{
+                f'{names[title]}_shuffled': scores[SHUFFLED + title]
+                for title in names if SHUFFLED + title in scores
+            },
+        },
+    }
+
+
 def _problems(
-    plan: DemoPlan,
-    result: DemoResult,
-    facts: RecordingFacts,
-    methods: Mapping[str, Mapping[str, Any]],
-) -> list[str]:
+    plan: DemoPlan, facts: DemoFacts, methods: Mapping[str, Mapping[str, Any]]
+) -> Iterator[str]:
     """Say what is unexplained: failed processes, images neither answered nor dropped."""
-    problems = [f'{name} ended with {code}' for name, code in result.exit_codes.items() if code]
+    for name, code in facts.exit_codes.items():
+        if code:
+            yield f'{name} ended with {code}'
     logs = f'look into {plan.out_dir}/*.log'
     if len(facts.sent) != plan.n_frames:
-        problems.append(f'{len(facts.sent)} of {plan.n_frames} images were recorded; {logs}')
+        yield f'{len(facts.sent)} of {plan.n_frames} images were recorded; {logs}'
     for name, method in methods.items():
-        found = _problems_of(method, facts.methods[name], len(facts.sent), logs)
-        problems += [f'{method["title"]}: {problem}' for problem in found]
-    return problems
+        for problem in _problems_of(method, facts.methods[name], len(facts.sent), logs):
+            yield f'{method["title"]}: {problem}'
 
 
 def _problems_of(
     summary: Mapping[str, Any], facts: MethodFacts, n_sent: int, logs: str
-) -> list[str]:
+) -> Iterator[str]:
+    yield from facts.mismatched[:3]
     frames = summary['frames']
     processed, n_depths = frames['processed'], len(facts.stamps['depth'])
-    problems = facts.mismatched[:3]
     if lost := n_sent - frames['received']:
-        problems.append(f'{lost} images never reached the node; try again, or slower with --hz 1')
+        yield f'{lost} images never reached the node; try again, or slower with --hz 1'
     if frames['failed']:
-        problems.append(f'{frames["failed"]} images could not be read; {logs}')
+        yield f'{frames["failed"]} images could not be read; {logs}'
     if n_depths != processed:
-        problems.append(
-            f'the node answered {processed} images and {n_depths} depth images came back; {logs}'
-        )
+        yield f'the node answered {processed} images and {n_depths} depth images came back; {logs}'
     if (n_clouds := len(facts.stamps['cloud'])) < processed:
         reason = facts.diagnostics.get('camera_problem') or logs
-        problems.append(f'{processed - n_clouds} images got no cloud: {reason}')
+        yield f'{processed - n_clouds} images got no cloud: {reason}'
     if not processed:
-        problems.append(f'no image was answered; {logs}')
-    return problems
+        yield f'no image was answered; {logs}'
 
 
-def _json_number(value: float) -> float | None:
-    return round(value, 6) if np.isfinite(value) else None
+def sentence_of(summary: Mapping[str, Any]) -> str:
+    """Say what went through which nodes, and what came back."""
+    methods = summary['methods'].values()
+    device = next(iter(methods))['node'].get('device', 'an unknown device')
+    nodes = 'the real node' if len(methods) == 1 else f'{len(methods)} real nodes'
+    n_sent = summary['images_published']
+    answers = ' '.join(_answers_of(method) for method in methods)
+    return f'{n_sent} camera images went through {nodes} over DDS on {device}. {answers}'
 
 
-def _json_value(value: Any) -> Any:
-    return list(value) if isinstance(value, tuple) else value
+def _answers_of(method: Mapping[str, Any]) -> str:
+    counts, latency = method['frames'], method['latency_ms']
+    once = 'exactly once' if method['every_frame_answered_once'] else 'not all of them once'
+    slow = ' (the machine is slower than that: --hz plays slower)'
+    dropped = f'{counts["dropped"]} dropped{slow if counts["dropped"] else ""}'
+    time = 'no depth came back' if latency['p50'] is None else (
+        f'depth in {latency["p50"]:.0f} ms (median; 95 %: {latency["p95"]:.0f} ms)'
+    )
+    return f'{method["title"]}: {counts["processed"]} answered ({once}), {dropped}, {time}.'
+
+
+def metric_lines(evaluated: Evaluated | str) -> list[str]:
+    """Return the metrics under their protocol as lines of text, or why there are none."""
+    if isinstance(evaluated, str):
+        return [evaluated]
+    result = evaluated.result
+    return [*heading_lines(result), *table_lines(metric_tables(result)[0])]

@@ -18,8 +18,8 @@ from clip_depth_ros.bags.topics import CAMERA_FRAME, CAMERA_INFO, IMAGE
 from clip_depth_ros.bags.writer import BagWriter, recorded
 from clip_depth_ros.core.metrics import mean_metrics
 from clip_depth_ros.demo.errors import fit_to, metrics_within
-from clip_depth_ros.demo.methods import BUNDLED_NOTE, NEXT_STEPS, output_topics, RANDOM_NOTE
-from clip_depth_ros.demo.words import NO_TRUTH
+from clip_depth_ros.demo.plan import BUNDLED_NOTE, NEXT_STEPS, output_topics, RANDOM_NOTE
+from clip_depth_ros.demo.truth import NO_TRUTH
 from clip_depth_ros.predictor.build import build_predictor
 from clip_depth_ros.settings.node import NodeSettings
 from clip_depth_ros.types import Intrinsics
@@ -54,7 +54,7 @@ def kitti_sized_bag(path: Path) -> Path:
 
 @pytest.fixture(scope='module')
 def small(tmp_path_factory) -> list[str]:
-    """Give flags for a small CLIP and a CLIP2Depth on it, both random and fast."""
+    """Return flags for a small CLIP and a CLIP2Depth on it, both random and fast."""
     folder = tmp_path_factory.mktemp('small')
     backbone = deep_backbone(folder)
     trained = write_clip2depth(folder / 'clip2depth.safetensors', backbone)
@@ -81,7 +81,7 @@ def wait_for(condition) -> None:
 
 
 def processes_with(*texts: str) -> list[str]:
-    """Give the command lines of running processes that hold one of these texts."""
+    """Return the command lines of running processes that hold one of these texts."""
     lines = []
     for path in Path('/proc').glob('[0-9]*/cmdline'):
         with contextlib.suppress(OSError):
@@ -142,7 +142,7 @@ def test_without_flags_the_bundled_weights_leave_everything_a_person_looks_at(
 
 
 def offline_metrics(parameters, *, seed: int, n_frames: int):
-    """Give the metrics of the same frames without ROS, metres, 1 to 80."""
+    """Return the metrics of the same frames without ROS, metres, 1 to 80."""
     predictor = build_predictor(NodeSettings.from_mapping(parameters))
     frames = render_drive(seed, n_frames, width=640, height=192)
     each = [

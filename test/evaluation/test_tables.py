@@ -7,14 +7,12 @@ from __future__ import annotations
 from dataclasses import replace
 import math
 
-from clip_depth_ros.demo.words import COLUMNS
 from clip_depth_ros.evaluation.results.result import Estimate, Problem, Result
 from clip_depth_ros.evaluation.results.tables import (
     behaviour_table,
     estimate_cell,
     is_baseline,
     metric_tables,
-    METRIC_TITLES,
     number,
     part_tables,
     UNKNOWN,
@@ -172,7 +170,3 @@ def test_texts_from_outside_do_not_break_a_markdown_table():
 
 def test_columns_are_as_wide_as_their_widest_text():
     assert aligned([['', 'n'], ['ab', '10']]) == ['     n', 'ab  10']
-
-
-def test_the_demo_calls_metrics_by_the_same_names():
-    assert COLUMNS.items() <= METRIC_TITLES.items()

@@ -4,14 +4,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
+from typing import Final
 
+from clip_depth_ros.errors import DataError
 from clip_depth_ros.evaluation.results.result import Result
-from clip_depth_ros.evaluation.results.tables import number, own_alignment
-from clip_depth_ros.types import Depth, Intrinsics, Rgb
+from clip_depth_ros.evaluation.results.tables import is_baseline, number, own_alignment
+from clip_depth_ros.evaluation.score.prepare import prepare
+from clip_depth_ros.evaluation.score.protocols import EvaluationProtocol
+from clip_depth_ros.sources.samples import DepthSample, SampleSource
+from clip_depth_ros.types import Depth, DepthMap, Intrinsics, Rgb
 import numpy as np
 from numpy.typing import NDArray
+
+Ask = Callable[[Sequence[DepthSample]], Sequence[DepthMap | DataError]]
+"""Returns a predictor's answer for each frame."""
+
+_ENDS_PERCENT: Final = (1.0, 99.0)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -67,6 +78,62 @@ def frame_caption(result: Result, kind: str, index: int) -> str:
     where = '' if recording in name else f' of {recording}'
     first = next(iter(result.predictors))
     return f'{kind.capitalize()} frame: {name}{where} ({first}: abs_rel {abs_rel})'
+
+
+def read_frames_again(
+    result: Result, source: SampleSource, asks: Mapping[str, Ask], protocol: EvaluationProtocol
+) -> list[ReportFrame]:
+    """
+    Read the frames that a report shows, and ask all predictors but the baselines for them.
+
+    Parameters
+    ----------
+    result : Result
+        What the evaluation found.
+    source : SampleSource
+        The frames that were evaluated; those that cannot be read any more are left out.
+    asks : mapping of str to callable
+        The predictors by name.
+    protocol : EvaluationProtocol
+        How they were compared.
+
+    """
+    shown = {name: ask for name, ask in asks.items() if not is_baseline(result, name)}
+    frames = []
+    for kind, index in report_frames(result):
+        with suppress(DataError):
+            caption = frame_caption(result, kind, index)
+            frames.append(_report_frame(caption, source[index], shown, protocol))
+    return frames
+
+
+def color_range_m(
+    frames: Sequence[ReportFrame], protocol: EvaluationProtocol
+) -> tuple[float, float]:
+    """Return the ends of the colours, metres: nearly all truth that is shown lies in between."""
+    known = [frame.gt_m[np.isfinite(frame.gt_m)] for frame in frames]
+    depths_m = np.concatenate([*known, np.empty(0, np.float32)])
+    if not depths_m.size:
+        return protocol.min_depth_m, protocol.depth_cap_m
+    near_m, far_m = np.percentile(depths_m, _ENDS_PERCENT)
+    return float(near_m), float(max(far_m, near_m * 1.1))
+
+
+def _report_frame(
+    caption: str, sample: DepthSample, asks: Mapping[str, Ask], protocol: EvaluationProtocol
+) -> ReportFrame:
+    preds: dict[str, Depth] = {}
+    gt_m = np.full(sample.target_m.shape, np.nan, np.float32)
+    for name, ask in asks.items():
+        [answer] = ask([sample])
+        if isinstance(answer, DataError):
+            continue
+        with suppress(DataError):  # named among the problems
+            prepared = prepare(answer, sample, protocol)
+            preds[name], gt_m = prepared.pred, prepared.shown_gt
+    return ReportFrame(
+        caption=caption, rgb=sample.rgb, gt_m=gt_m, preds=preds, intrinsics=sample.intrinsics
+    )
 
 
 def _abs_rel(result: Result) -> NDArray[np.float64]:

@@ -25,6 +25,9 @@ HEADLINE: Final = ('abs_rel', 'rmse', 'delta1')
 BASELINES: Final = ('constant', 'prior', 'random')
 """Predictors that look at no image: what a method must beat."""
 
+SHUFFLED: Final = 'shuffled '
+"""Begins the name of a predictor whose answers are given to other frames than their own."""
+
 PARTS: Final[Mapping[str, str]] = {
     'depth': 'By true depth', 'region': 'By image region', 'class': 'By class',
 }
@@ -161,7 +164,8 @@ def part_names(result: Result, kind: str) -> list[str]:
 
 def is_baseline(result: Result, name: str) -> bool:
     """Return whether a predictor is there to compare with; the first one never is."""
-    return name in BASELINES and name != next(iter(result.predictors))
+    is_blind = name in BASELINES or name.startswith(SHUFFLED)
+    return is_blind and name != next(iter(result.predictors))
 
 
 def number(value: float) -> str:

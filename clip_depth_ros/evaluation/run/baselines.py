@@ -13,8 +13,9 @@ import pickle
 import threading
 
 from clip_depth_ros.errors import DataError
+from clip_depth_ros.evaluation.run.answers import Answers
 from clip_depth_ros.evaluation.score import baselines
-from clip_depth_ros.evaluation.score.baselines import prior_at
+from clip_depth_ros.evaluation.score.baselines import prior_at, shuffled
 from clip_depth_ros.evaluation.score.protocols import EvaluationProtocol
 from clip_depth_ros.sources.samples import DepthSample, SampleSource
 from clip_depth_ros.types import Depth, DepthMap
@@ -133,6 +134,47 @@ class UniformRandom:
         depth_m *= np.float32(self.depth_cap_m - self.min_depth_m)
         depth_m += np.float32(self.min_depth_m)
         return depth_m
+
+
+class Shuffled:
+    """
+    A predictor's answers given to other frames, as :class:`Answers`: what needs no image is left.
+
+    Which frame gets which answer is said by
+    :func:`clip_depth_ros.evaluation.score.baselines.shuffled`.
+
+    Parameters
+    ----------
+    answers : Answers
+        The predictor; it is not closed with this.
+    source : SampleSource
+        All frames.
+    names : sequence of str
+        Their names, each but once.
+
+    """
+
+    def __init__(self, answers: Answers, source: SampleSource, names: Sequence[str]) -> None:
+        self._answers, self._source = answers, source
+        self._other = dict(zip(names, shuffled(range(len(names))), strict=True))
+
+    def answer(self, samples: Sequence[DepthSample]) -> list[DepthMap | DataError]:
+        """Return the answers for the other frames."""
+        return [self._one(sample) for sample in samples]
+
+    def describe(self) -> Mapping[str, str]:
+        """Return what the predictor says about itself, and that its answers are shuffled."""
+        return {**self._answers.describe(), 'shuffled': 'the answers for other frames'}
+
+    def close(self) -> None:
+        """Do nothing."""
+
+    def _one(self, sample: DepthSample) -> DepthMap | DataError:
+        try:
+            [answer] = self._answers.answer([self._source[self._other[sample.name]]])
+        except DataError as error:
+            return error
+        return answer
 
 
 def fit_constant(source: SampleSource, protocol: EvaluationProtocol, n_workers: int) -> float:

@@ -6,8 +6,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from clip_depth_ros.demo import methods as module
-from clip_depth_ros.demo.methods import BUNDLED_NOTE, demo_methods, note_of, RANDOM_NOTE
+from clip_depth_ros.demo import plan as module
+from clip_depth_ros.demo.plan import BUNDLED_NOTE, demo_methods, note_of, RANDOM_NOTE
 from clip_depth_ros.demo.processes import shared_cores
 from clip_depth_ros.errors import WeightsError
 from clip_depth_ros.settings.installation import BUNDLED_CLIP, BUNDLED_CLIP2DEPTH
@@ -20,7 +20,7 @@ RANDOM = {'backbone': TINY, 'pretrained': 'random'}
 
 @pytest.fixture
 def assets(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """Give a folder of assets with both bundled files, empty."""
+    """Return a folder of assets with both bundled files, empty."""
     for name in (BUNDLED_CLIP, BUNDLED_CLIP2DEPTH):
         (tmp_path / name).touch()
     monkeypatch.setattr(module, 'assets_dir', lambda: tmp_path)
