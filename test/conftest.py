@@ -74,10 +74,15 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
                 item.add_marker(pytest.mark.skip(reason=reason))
 
 
+def new_ros_domain() -> int:
+    """Return a ROS domain that no other test of this run has."""
+    return next(_domains)
+
+
 @pytest.fixture
 def ros_domain(monkeypatch: pytest.MonkeyPatch) -> int:
     """Give a ROS domain of the test's own, also to the processes that it starts."""
-    domain = next(_domains)
+    domain = new_ros_domain()
     monkeypatch.setenv('ROS_DOMAIN_ID', str(domain))
     return domain
 

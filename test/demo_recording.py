@@ -95,11 +95,12 @@ def _messages(plan: DemoPlan, moment: Moment, stamp_ns: int) -> list[tuple[str, 
     for method in plan.methods:
         if method.name in moment.answers:
             depth = moment.answers[method.name]
+            rgb = image[:depth.shape[0], :depth.shape[1]]
             answer = {
                 'depth': image_message(depth, '32FC1', **where),
                 'color': image_message(image, 'rgb8', **where),
                 'info': camera_info_message(intrinsics, **where),
-                'cloud': _cloud(depth, image[:depth.shape[0], :depth.shape[1]], intrinsics, stamp_ns),
+                'cloud': _cloud(depth, rgb, intrinsics, stamp_ns),
             }
             messages += [(method.topic(name), msg, 50 * MS) for name, msg in answer.items()]
     return messages

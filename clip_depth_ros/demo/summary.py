@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+import textwrap
 from typing import Any
 
 from clip_depth_ros.demo.facts import DemoFacts, MethodFacts
@@ -168,4 +169,5 @@ def metric_lines(evaluated: Evaluated | str) -> list[str]:
     if isinstance(evaluated, str):
         return [evaluated]
     result = evaluated.result
-    return [*heading_lines(result), *table_lines(metric_tables(result)[0])]
+    heading = [part for line in heading_lines(result) for part in textwrap.wrap(line, 100)]
+    return [*heading, '', *table_lines(metric_tables(result)[0])]

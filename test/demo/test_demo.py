@@ -16,14 +16,18 @@ from clip_depth_ros.bags.messages import camera_info_message, image_message
 from clip_depth_ros.bags.reader import BagReader
 from clip_depth_ros.bags.topics import CAMERA_FRAME, CAMERA_INFO, IMAGE
 from clip_depth_ros.bags.writer import BagWriter, recorded
-from clip_depth_ros.core.metrics import mean_metrics
-from clip_depth_ros.demo.errors import fit_to, metrics_within
+from clip_depth_ros.cli.main import main
 from clip_depth_ros.demo.plan import BUNDLED_NOTE, NEXT_STEPS, output_topics, RANDOM_NOTE
 from clip_depth_ros.demo.truth import NO_TRUTH
+from clip_depth_ros.evaluation.results.result import Result
+from clip_depth_ros.evaluation.run.evaluate import evaluate
+from clip_depth_ros.evaluation.score.protocols import load_protocol
 from clip_depth_ros.predictor.build import build_predictor
 from clip_depth_ros.settings.node import NodeSettings
+from clip_depth_ros.sources.samples import DepthSample
 from clip_depth_ros.types import Intrinsics
 from clip_depth_ros.world.drive import render_drive
+from conftest import new_ros_domain
 import numpy as np
 import pytest
 from small_clip2depth import deep_backbone, write_clip2depth
@@ -38,12 +42,12 @@ EXIT_CODES = {'player': 0, 'clip2depth_node': 0, 'depthclip_node': 0}
 
 def kitti_sized_bag(path: Path) -> Path:
     """Write noise in the sizes that KITTI mixes: 1.4 MB images make 7.5 MB clouds."""
-    generator = np.random.default_rng(0)
+    rng = np.random.default_rng(0)
     with BagWriter(path) as writer:
         for i, (width, height) in enumerate(SIZES):
             stamp_ns = START_NS + i * 10**8
             where = {'stamp_ns': stamp_ns, 'frame_id': CAMERA_FRAME}
-            rgb = generator.integers(0, 256, (height, width, 3), np.uint8)
+            rgb = rng.integers(0, 256, (height, width, 3), np.uint8)
             camera = Intrinsics(721.5, 721.5, 609.6, 172.9, width, height)
             image = image_message(rgb, 'rgb8', **where)
             writer.write(recorded(IMAGE, image, stamp_ns))
@@ -64,6 +68,17 @@ def small(tmp_path_factory) -> list[str]:
     ]
 
 
+@pytest.fixture(scope='module')
+def small_run(tmp_path_factory, small) -> Path:
+    """Return the folder of a finished run of both small methods on three frames."""
+    folder = tmp_path_factory.mktemp('small_run')
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv('ROS_DOMAIN_ID', str(new_ros_domain()))
+        done = demo('--frames', '3', '--seed', '5', '--hz', '1', '--out', str(folder), *small)
+    assert done.returncode == 0, done.stdout + done.stderr
+    return folder
+
+
 def summary_in(folder: Path):
     return json.loads((folder / 'summary.json').read_text())
 
@@ -71,6 +86,14 @@ def summary_in(folder: Path):
 def demo(*flags: str, timeout_s: float = 300.0) -> subprocess.CompletedProcess[str]:
     command = [sys.executable, '-m', 'clip_depth_ros.cli.main', 'demo', *flags]
     return subprocess.run(command, capture_output=True, text=True, timeout=timeout_s, check=False)
+
+
+def refused(capsys, *flags: str) -> str:
+    """Return what a demo says that ends before it starts a process: one line, no traceback."""
+    assert main(['demo', *flags]) == 1
+    said: str = capsys.readouterr().err
+    assert 'Traceback' not in said
+    return said
 
 
 def wait_for(condition) -> None:
@@ -141,32 +164,36 @@ def test_without_flags_the_bundled_weights_leave_everything_a_person_looks_at(
     assert not list(tmp_path.glob('.*')), 'half-written files are left'
 
 
-def offline_metrics(parameters, *, seed: int, n_frames: int):
-    """Return the metrics of the same frames without ROS, metres, 1 to 80."""
-    predictor = build_predictor(NodeSettings.from_mapping(parameters))
-    frames = render_drive(seed, n_frames, width=640, height=192)
-    each = [
-        metrics_within(
-            fit_to(predictor.predict(frame.rgb).depth_m, frame.depth_m, 1.0, 80.0),
-            frame.depth_m, 1.0, 80.0,
+class Drive(list[DepthSample]):
+    """The frames of ``small_run``, rendered again, as a source."""
+
+    name = 'the same drive'
+
+    def __init__(self) -> None:
+        frames = render_drive(5, 3, width=640, height=192)
+        super().__init__(
+            DepthSample(f'frame {i}', frame.rgb, frame.depth_m) for i, frame in enumerate(frames)
         )
-        for frame in frames
-    ]
-    return mean_metrics(each)
+
+    def describe(self) -> dict[str, str]:
+        return {}
 
 
-def test_metrics_of_what_was_published_are_those_without_ros(tmp_path, ros_domain, small):
-    done = demo('--frames', '3', '--seed', '5', '--hz', '1', '--out', str(tmp_path), *small)
-    assert done.returncode == 0, done.stdout + done.stderr
-    summary = summary_in(tmp_path)
+def offline(parameters) -> Result:
+    """Return the evaluation of the same frames without ROS, 1 to 80 m."""
+    predictor = build_predictor(NodeSettings.from_mapping(parameters))
+    limits = {'min_depth_m': 1.0, 'depth_cap_m': 80.0}
+    return evaluate(Drive(), {'it': predictor}, load_protocol('plain', limits))
+
+
+def test_metrics_of_what_was_published_are_those_without_ros(small_run):
+    summary = summary_in(small_run)
     for name in BOTH:
         found = summary['metrics']['methods'][name]
-        assert found['images'] == 3, done.stdout
-        offline = offline_metrics(
-            summary['methods'][name]['parameters'], seed=5, n_frames=3
-        )
+        assert found['images'] == 3
+        estimates = offline(summary['methods'][name]['parameters']).predictors['it'].estimates
         for metric in ('abs_rel', 'rmse', 'delta1'):
-            assert found[metric] == pytest.approx(getattr(offline, metric), rel=0.01)
+            assert found[metric] == pytest.approx(estimates[f'none/{metric}'].mean, rel=0.01)
     values = [summary['metrics']['methods'][name]['abs_rel'] for name in BOTH]
     assert values[0] != pytest.approx(values[1], rel=0.05), 'one method would pass for the other'
 
@@ -174,31 +201,37 @@ def test_metrics_of_what_was_published_are_those_without_ros(tmp_path, ros_domai
 @pytest.mark.parametrize(('flags', 'message'), [
     (['--bag', 'nowhere.mcap'], 'nowhere.mcap'),
     (['--frames', '0'], '--frames must be 1 or more, got 0'),
-    (['--frames', '2', '--backbone', 'no-such-model'], 'no-such-model'),
     (['--backbone', 'RN50', '--method', 'clip2depth'], 'clip-depth train'),
     (['--temperature', '-1'], 'temperature'),
     (['--frames', '2', '--hz', '0'], '--hz must be a positive number, got 0'),
 ])
-def test_what_cannot_be_played_is_said_in_one_line(tmp_path, ros_domain, flags, message):
-    done = demo(*flags, '--out', str(tmp_path))
+def test_what_cannot_be_played_is_said_in_one_line(
+    tmp_path, ros_domain, capsys, flags, message
+):
+    said = refused(capsys, *flags, '--out', str(tmp_path))
+    assert message in said
+    assert said.count('\n') == 1
+    assert not (tmp_path / 'depth.mcap').exists()
+
+
+def test_a_node_that_cannot_start_is_said_in_one_line(tmp_path, ros_domain):
+    done = demo('--frames', '2', '--backbone', 'no-such-model', '--out', str(tmp_path))
     assert done.returncode == 1
-    assert message in done.stderr
+    assert 'no-such-model' in done.stderr
     assert 'Traceback' not in done.stderr
     assert not (tmp_path / 'depth.mcap').exists()
 
 
 def test_a_recording_of_an_earlier_run_plays_and_its_answers_are_not_mixed_with_new_ones(
-    tmp_path, ros_domain, small
+    tmp_path, ros_domain, small, small_run
 ):
     """Also: one method alone, depth of half the size, and receive times of today."""
-    first = demo('--frames', '3', '--hz', '1', '--out', str(tmp_path / 'a'), *small)
-    assert first.returncode == 0, first.stdout
     again = demo(
-        '--bag', str(tmp_path / 'a' / 'depth.mcap'), '--depth-scale', '0.5', '--hz', '1',
+        '--bag', str(small_run / 'depth.mcap'), '--depth-scale', '0.5', '--hz', '1',
         '--method', 'depthclip', '--out', str(tmp_path / 'b'), *small,
     )
     assert again.returncode == 0, again.stdout
-    before, after = summary_in(tmp_path / 'a'), summary_in(tmp_path / 'b')
+    before, after = summary_in(small_run), summary_in(tmp_path / 'b')
     assert [*after['methods']] == ['depthclip']
     method = after['methods']['depthclip']
     assert method['messages'] == dict.fromkeys(output_topics('/depthclip'), 3)
@@ -233,37 +266,33 @@ def test_a_demo_that_is_ended_leaves_no_process_and_no_half_written_file(
 
 
 @pytest.mark.parametrize('domain', ['abc', '500', '-1'])
-def test_a_domain_that_is_none_is_refused(tmp_path, monkeypatch, domain):
+def test_a_domain_that_is_none_is_refused(tmp_path, monkeypatch, capsys, domain):
     monkeypatch.setenv('ROS_DOMAIN_ID', domain)
-    done = demo('--frames', '1', '--out', str(tmp_path))
-    assert done.returncode == 1
-    assert f'ROS_DOMAIN_ID must be a whole number from 0 to 232, got {domain!r}' in done.stderr
+    said = refused(capsys, '--frames', '1', '--out', str(tmp_path))
+    assert f'ROS_DOMAIN_ID must be a whole number from 0 to 232, got {domain!r}' in said
     assert not list(tmp_path.glob('.*'))
 
 
-def test_a_folder_that_cannot_be_made_is_named(tmp_path, ros_domain):
+def test_a_folder_that_cannot_be_made_is_named(tmp_path, capsys):
     (tmp_path / 'file').write_text('in the way')
-    done = demo('--frames', '1', '--out', str(tmp_path / 'file' / 'x'))
-    assert done.returncode == 1
-    assert 'file/x' in done.stderr
-    assert 'name another place' in done.stderr
-    assert 'Traceback' not in done.stderr
+    said = refused(capsys, '--frames', '1', '--out', str(tmp_path / 'file' / 'x'))
+    assert 'file/x' in said
+    assert 'name another place' in said
 
 
-def test_a_failed_run_leaves_no_results_of_an_earlier_one(tmp_path, ros_domain):
+def test_a_failed_run_leaves_no_results_of_an_earlier_one(tmp_path, capsys):
     for name in ('summary.json', 'report.html'):
         (tmp_path / name).write_text('old')
-    assert demo('--bag', 'nowhere.mcap', '--out', str(tmp_path)).returncode == 1
+    refused(capsys, '--bag', 'nowhere.mcap', '--out', str(tmp_path))
     assert not (tmp_path / 'summary.json').exists()
     assert not (tmp_path / 'report.html').exists()
 
 
-def test_a_recording_of_the_user_s_own_is_not_written_over(tmp_path, ros_domain):
+def test_a_recording_of_the_user_s_own_is_not_written_over(tmp_path, capsys):
     bag = kitti_sized_bag(tmp_path / 'input.mcap')
     before = bag.read_bytes()
-    done = demo('--bag', str(bag), '--frames', '1', '--out', str(tmp_path))
-    assert done.returncode == 1
-    assert 'name another folder with --out' in done.stderr
+    said = refused(capsys, '--bag', str(bag), '--frames', '1', '--out', str(tmp_path))
+    assert 'name another folder with --out' in said
     assert bag.read_bytes() == before
 
 
@@ -276,9 +305,8 @@ def test_weights_of_the_user_s_own_are_not_mixed_with_the_demo_s(tmp_path, ros_d
     assert 'clip_weights' in done.stderr
 
 
-def test_a_bag_without_the_named_topic_lists_what_there_is(tmp_path, ros_domain):
+def test_a_bag_without_the_named_topic_lists_what_there_is(tmp_path, capsys):
     bag = kitti_sized_bag(tmp_path / 'in.mcap')
-    done = demo('--bag', str(bag), '--image', '/nope', '--out', str(tmp_path / 'out'))
-    assert done.returncode == 1
-    assert IMAGE in done.stderr
-    assert '--image' in done.stderr
+    said = refused(capsys, '--bag', str(bag), '--image', '/nope', '--out', str(tmp_path / 'out'))
+    assert IMAGE in said
+    assert '--image' in said
