@@ -15,7 +15,7 @@ import threading
 
 from clip_depth_ros import __version__
 from clip_depth_ros.errors import ClipDepthError
-from clip_depth_ros.ros.environment import needs_ros, ROS_MODULES
+from clip_depth_ros.ros.environment import needing_ros
 
 COMMANDS = {
     'predict': 'depth of one image file',
@@ -70,24 +70,15 @@ def _ending_by_signal() -> Iterator[None]:
 
 def main(argv: Sequence[str] | None = None) -> int:
     """
-    Run ``clip-depth`` and give its exit code.
+    Run ``clip-depth`` and return its exit code.
 
-    Returns
-    -------
-    int
-        0 when all went well, 1 for an error that the message explains, 2 for wrong flags
-        (argparse), 130 after Ctrl-C. Anything unforeseen keeps its traceback.
-
+    0 when all went well, 1 for an error that the message explains, 2 for wrong flags (argparse),
+    130 after Ctrl-C. Anything unforeseen keeps its traceback.
     """
     args = build_parser().parse_args(argv)
     try:
-        with _ending_by_signal():
+        with _ending_by_signal(), needing_ros():
             return int(args.run(args))
-    except ModuleNotFoundError as error:
-        if (error.name or '').partition('.')[0] not in ROS_MODULES:
-            raise
-        print(f'clip-depth {args.command}: error: {needs_ros(error)}', file=sys.stderr)
-        return 1
     except ClipDepthError as error:
         print(f'clip-depth {args.command}: error: {error}', file=sys.stderr)
         return 1

@@ -13,7 +13,7 @@ import contextlib
 import sys
 
 from clip_depth_ros.errors import MissingDependencyError
-from clip_depth_ros.ros.environment import needs_ros, ROS_MODULES, use_shipped_dds_profile
+from clip_depth_ros.ros.environment import needing_ros, use_shipped_dds_profile
 
 
 def main() -> int:
@@ -21,11 +21,10 @@ def main() -> int:
     with contextlib.suppress(MissingDependencyError):  # works without, for smaller messages
         use_shipped_dds_profile()
     try:
-        from clip_depth_ros.ros.node.node import main as run_node
-    except ModuleNotFoundError as error:
-        if (error.name or '').partition('.')[0] not in ROS_MODULES:
-            raise
-        print(f'depth_node: error: {needs_ros(error)}', file=sys.stderr)
+        with needing_ros():
+            from clip_depth_ros.ros.node.node import main as run_node
+    except MissingDependencyError as error:
+        print(f'depth_node: error: {error}', file=sys.stderr)
         return 1
     return run_node()
 

@@ -9,11 +9,13 @@ is not installed.
 
 from __future__ import annotations
 
-from collections.abc import MutableMapping
+from collections.abc import Iterator, MutableMapping
+import contextlib
 import os
 from pathlib import Path
 from typing import Final
 
+from clip_depth_ros.errors import MissingDependencyError
 from clip_depth_ros.settings.installation import shared_file
 
 PROFILE_VARIABLES: Final = ('FASTRTPS_DEFAULT_PROFILES_FILE', 'FASTDDS_DEFAULT_PROFILES_FILE')
@@ -22,7 +24,7 @@ PROFILE_VARIABLES: Final = ('FASTRTPS_DEFAULT_PROFILES_FILE', 'FASTDDS_DEFAULT_P
 FAST_DDS_2_DISTROS: Final = ('humble', 'iron', 'jazzy')
 """Values of ``ROS_DISTRO`` that come with Fast DDS 2."""
 
-ROS_MODULES: Final = frozenset({
+_ROS_MODULES: Final = frozenset({
     'builtin_interfaces', 'diagnostic_msgs', 'rcl_interfaces', 'rclpy', 'rosgraph_msgs',
     'sensor_msgs', 'std_msgs',
 })
@@ -33,13 +35,8 @@ def use_shipped_dds_profile(environ: MutableMapping[str, str] = os.environ) -> P
     """
     Make Fast DDS use ``config/fastdds.xml``, unless the user has chosen a profile.
 
-    Call it before ``rclpy.init``, or with the environment of a process to be started. Other
-    middlewares do not look at it.
-
-    Parameters
-    ----------
-    environ : mutable mapping, optional
-        Environment to change in place; this process's own by default.
+    Call it before ``rclpy.init``, or with the environment of a process to be started, which is
+    changed in place. Other middlewares do not look at it.
 
     Returns
     -------
@@ -62,9 +59,15 @@ def use_shipped_dds_profile(environ: MutableMapping[str, str] = os.environ) -> P
     return profile
 
 
-def needs_ros(error: ModuleNotFoundError) -> str:
-    """Return what to do when a module of ROS 2 is not there, in words."""
-    return (
-        f'this needs ROS 2 and {error.name!r} is not installed: source your distro '
-        "(source /opt/ros/<distro>/setup.bash), or pip install 'clip_depth_ros[ros]'"
-    )
+@contextlib.contextmanager
+def needing_ros() -> Iterator[None]:
+    """Say in a MissingDependencyError what to do when a module of ROS 2 is not there."""
+    try:
+        yield
+    except ModuleNotFoundError as error:
+        if (error.name or '').partition('.')[0] not in _ROS_MODULES:
+            raise
+        raise MissingDependencyError(
+            f'this needs ROS 2 and {error.name!r} is not installed: source your distro '
+            "(source /opt/ros/<distro>/setup.bash), or pip install 'clip_depth_ros[ros]'"
+        ) from error

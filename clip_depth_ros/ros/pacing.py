@@ -62,18 +62,9 @@ def at_image_rate(messages: Iterable[RecordedMessage], hz: float) -> Iterator[Du
     """
     Yield image number n at n / ``hz`` seconds, and what lies between two images between them.
 
-    Parameters
-    ----------
-    messages : iterable of RecordedMessage
-        In the order of their receive times.
-    hz : float
-        Images per second of the first topic that shows an image.
-
-    Notes
-    -----
-    To read no further than needed, the time to the next image is taken to be that to the one
-    before; a message never comes before its predecessor, nor after the next image.
-
+    Images of the first topic that shows one are counted; messages are in the order of their
+    receive times. To read no further than needed, the time to the next image is taken to be that
+    to the one before; a message never comes before its predecessor, nor after the next image.
     """
     topic: str | None = None
     n_images, image_ns, interval_ns = 0, 0, 0

@@ -4,8 +4,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
-import contextlib
+from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 import time
 from types import MappingProxyType
@@ -13,13 +12,10 @@ from typing import Final
 
 from clip_depth_ros.errors import ConfigError, TopicError
 from clip_depth_ros.ros.pacing import bag_time_at, DueMessage, IMAGE_TYPES, schedule
-from clip_depth_ros.ros.publishers import TopicPublishers
+from clip_depth_ros.ros.publishers import node_apart, TopicPublishers
 from clip_depth_ros.types import RecordedMessage
-import rclpy
-from rclpy.context import Context
 from rclpy.duration import Duration
 from rclpy.node import Node
-from rclpy.signals import SignalHandlerOptions
 from rclpy.time import Time
 from rosgraph_msgs.msg import Clock
 
@@ -120,10 +116,10 @@ def play(
         raise ConfigError('to loop, messages must be a collection, got an iterator that ends')
     if options.hz and IMAGE_TYPES.isdisjoint(topics.values()):
         raise TopicError(f'images per second need an image topic, the recording has {topics}')
-    with _player_node() as node:
-        publishers = TopicPublishers(
-            node, _without_clock(topics, options), remaps=options.remaps, latched=options.latched
-        )
+    # The recording's own clock is left out where we make one.
+    kept = {name: topics[name] for name in topics if not options.clock or name != _CLOCK_TOPIC}
+    with node_apart('clip_depth_player') as node:
+        publishers = TopicPublishers(node, kept, remaps=options.remaps, latched=options.latched)
         publishers.wait_for_subscribers(options.wait_for, options.wait_timeout_s)
         clock = _Clock(node if options.clock else None)
         for due in schedule(messages, rate=options.rate, hz=options.hz, loop=options.loop):
@@ -134,32 +130,6 @@ def play(
         publishers.wait_until_delivered(_DELIVERY_TIMEOUT_S)
         clock.wait_until_delivered(_DELIVERY_TIMEOUT_S)
         return dict(publishers.counts)
-
-
-def _without_clock(topics: Mapping[str, str], options: PlayOptions) -> dict[str, str]:
-    """Leave the recording's own clock out where we make one."""
-    return {name: topics[name] for name in topics if not options.clock or name != _CLOCK_TOPIC}
-
-
-@contextlib.contextmanager
-def _player_node() -> Iterator[Node]:
-    # A context of its own, so that playing disturbs no other node of the process, and no signal
-    # handlers, so that Ctrl-C arrives as KeyboardInterrupt.
-    context = Context()
-    rclpy.init(args=[], context=context, signal_handler_options=SignalHandlerOptions.NO)
-    try:
-        node = Node(
-            'clip_depth_player',
-            context=context,
-            use_global_arguments=False,
-            start_parameter_services=False,
-        )
-        try:
-            yield node
-        finally:
-            node.destroy_node()
-    finally:
-        rclpy.shutdown(context=context)
 
 
 class _Clock:

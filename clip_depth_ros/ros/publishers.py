@@ -1,7 +1,7 @@
 # Copyright 2026 The clip_depth_ros authors
 # SPDX-License-Identifier: Apache-2.0
 """
-Topics of a recording in ROS: their message classes, and a publisher for each.
+Topics of a recording in ROS: their message classes, and a publisher for each, on a node apart.
 
 The messages themselves stay serialised.
 """
@@ -9,7 +9,8 @@ The messages themselves stay serialised.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterator, Mapping
+import contextlib
 import importlib
 import re
 import time
@@ -17,10 +18,13 @@ from typing import Any, Final
 
 from clip_depth_ros.errors import MissingDependencyError, TopicError
 from clip_depth_ros.types import RecordedMessage
+import rclpy
+from rclpy.context import Context
 from rclpy.duration import Duration
 from rclpy.exceptions import InvalidTopicNameException
 from rclpy.node import Node
 from rclpy.qos import DurabilityPolicy, QoSProfile, ReliabilityPolicy
+from rclpy.signals import SignalHandlerOptions
 
 _QUEUE_DEPTH: Final = 10
 """A second of images: enough for subscribers to catch up, too little to eat the memory."""
@@ -67,7 +71,9 @@ class TopicPublishers:
     ) -> None:
         self.counts: Counter[str] = Counter()
         self._node = node
-        _check_remaps(remaps, topics)
+        unknown = sorted(remaps.keys() - topics.keys())
+        if unknown:
+            raise TopicError(f'cannot remap {unknown}: the recording has {sorted(topics)}')
         self._publishers = {
             topic: self._make(message_type, remaps.get(topic, topic), topic in latched)
             for topic, message_type in installed_classes(node, topics).items()
@@ -84,18 +90,8 @@ class TopicPublishers:
         """
         Wait until each of these topics has its subscribers, and a moment more.
 
-        Parameters
-        ----------
-        names : collection of str
-            Topics by their new names; one that is named n times is waited for until it has n.
-        timeout_s : float
-            How long to wait, seconds.
-
-        Raises
-        ------
-        TopicError
-            If a topic is not published, or lacks subscribers when the time is over.
-
+        Topics go by their new names; one that is named n times is waited for until it has n.
+        TopicError if one is not published, or lacks subscribers when the time is over.
         """
         by_name = {publisher.topic_name: publisher for publisher in self._publishers.values()}
         unknown = sorted(set(names) - by_name.keys())
@@ -103,7 +99,9 @@ class TopicPublishers:
             raise TopicError(f'cannot wait for {unknown}: published are {sorted(by_name)}')
         wanted = Counter(names)
         deadline_s = time.monotonic() + timeout_s
-        while lacking := wanted - _subscriptions(by_name):
+        while lacking := wanted - Counter({
+            name: publisher.get_subscription_count() for name, publisher in by_name.items()
+        }):
             if time.monotonic() > deadline_s:
                 raise TopicError(
                     f'too few subscribers after {timeout_s:g} s, lacking by topic: '
@@ -125,14 +123,40 @@ class TopicPublishers:
                 )
 
     def _make(self, message_type: Any, name: str, is_latched: bool) -> Any:
-        durability = DurabilityPolicy.TRANSIENT_LOCAL if is_latched else DurabilityPolicy.VOLATILE
-        qos = QoSProfile(
-            depth=_QUEUE_DEPTH, reliability=ReliabilityPolicy.RELIABLE, durability=durability
-        )
+        qos = reliable_qos(_QUEUE_DEPTH, is_latched=is_latched)
         try:
             return self._node.create_publisher(message_type, name, qos)
         except (InvalidTopicNameException, ValueError) as error:
             raise TopicError(f'{name!r} is no topic name, remap it: {error}') from error
+
+
+@contextlib.contextmanager
+def node_apart(name: str) -> Iterator[Node]:
+    """
+    Provide a node in a context of its own, which disturbs no other node of the process.
+
+    No signal handlers either, so that Ctrl-C arrives as KeyboardInterrupt.
+    """
+    context = Context()
+    rclpy.init(args=[], context=context, signal_handler_options=SignalHandlerOptions.NO)
+    try:
+        node = Node(
+            name, context=context, use_global_arguments=False, start_parameter_services=False
+        )
+        try:
+            yield node
+        finally:
+            node.destroy_node()
+    finally:
+        rclpy.shutdown(context=context)
+
+
+def reliable_qos(depth: int, *, is_latched: bool) -> QoSProfile:
+    """Return a reliable profile, transient local where late subscribers shall get the last."""
+    durability = DurabilityPolicy.TRANSIENT_LOCAL if is_latched else DurabilityPolicy.VOLATILE
+    return QoSProfile(
+        depth=depth, reliability=ReliabilityPolicy.RELIABLE, durability=durability
+    )
 
 
 def message_class(msgtype: str) -> Any | None:
@@ -155,38 +179,20 @@ def message_class(msgtype: str) -> Any | None:
 
 def installed_classes(node: Node, topics: Mapping[str, str]) -> dict[str, Any]:
     """
-    Return the message class of each topic; leave out, with a warning, what is not installed.
+    Return the message class by topic, given the types by topic.
 
-    Parameters
-    ----------
-    node : Node
-        Warns (``tf2_msgs``, say, is not on PyPI).
-    topics : mapping of str to str
-        Type by topic.
-
-    Raises
-    ------
-    MissingDependencyError
-        If no message type at all is installed.
-
+    The node warns of what is not installed (``tf2_msgs``, say, is not on PyPI) and left out;
+    MissingDependencyError if nothing is installed.
     """
-    found = {topic: message_class(msgtype) for topic, msgtype in topics.items()}
-    classes = {topic: each for topic, each in found.items() if each is not None}
-    for topic in [topic for topic in topics if topic not in classes]:
-        node.get_logger().warning(f'leaving out {topic}: {topics[topic]} is not installed')
+    classes: dict[str, Any] = {}
+    for topic, msgtype in topics.items():
+        if (found := message_class(msgtype)) is not None:
+            classes[topic] = found
+        else:
+            node.get_logger().warning(f'leaving out {topic}: {msgtype} is not installed')
     if topics and not classes:
         raise MissingDependencyError(
             f'no message type of the topics is installed: {sorted(set(topics.values()))}; '
             'install their ROS packages'
         )
     return classes
-
-
-def _subscriptions(publishers: Mapping[str, Any]) -> Counter[str]:
-    return Counter({name: found.get_subscription_count() for name, found in publishers.items()})
-
-
-def _check_remaps(remaps: Mapping[str, str], topics: Mapping[str, str]) -> None:
-    unknown = sorted(remaps.keys() - topics.keys())
-    if unknown:
-        raise TopicError(f'cannot remap {unknown}: the recording has {sorted(topics)}')

@@ -6,21 +6,19 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Collection, Mapping
+import contextlib
 import time
 from typing import Any, Final
 
 from clip_depth_ros.errors import TopicError
-from clip_depth_ros.ros.publishers import installed_classes
+from clip_depth_ros.ros.publishers import installed_classes, node_apart, reliable_qos
 from clip_depth_ros.settings.node import DIAGNOSTICS
 from clip_depth_ros.types import RecordedMessage
 from diagnostic_msgs.msg import DiagnosticArray
-import rclpy
-from rclpy.context import Context
 from rclpy.exceptions import InvalidTopicNameException
 from rclpy.executors import SingleThreadedExecutor
 from rclpy.node import Node
 from rclpy.qos import DurabilityPolicy, QoSProfile, ReliabilityPolicy
-from rclpy.signals import SignalHandlerOptions
 from rclpy.topic_endpoint_info import TopicEndpointInfo
 
 Sink = Callable[[RecordedMessage], None]
@@ -80,7 +78,10 @@ class Recorder:
         self._sink = sink
         self._topics = dict(topics)
         self._classes = installed_classes(node, self._topics)
-        self._qos = {topic: _asked_for(is_latched=topic in latched) for topic in self._classes}
+        self._qos = {
+            topic: reliable_qos(_QUEUE_DEPTH, is_latched=topic in latched)
+            for topic in self._classes
+        }
         self._subscriptions = {topic: self._subscribe(topic) for topic in self._classes}
         self._timer = node.create_timer(_MATCH_PERIOD_S, self.match_publishers)
 
@@ -117,13 +118,7 @@ class RecordingSession:
     """
     Records topics while the caller waits for things to happen; to be used in a ``with`` statement.
 
-    Parameters
-    ----------
-    topics : mapping of str to str
-        Type by topic.
-    sink : callable
-        Takes each message; called while :meth:`spin_until` runs.
-
+    ``topics`` has the type by topic; ``sink`` takes each message, while :meth:`spin_until` runs.
     """
 
     def __init__(self, topics: Mapping[str, str], sink: Sink) -> None:
@@ -133,27 +128,19 @@ class RecordingSession:
         self._n_said: Counter[str] = Counter()
 
     def __enter__(self) -> RecordingSession:
-        # A context of its own and no signal handlers: Ctrl-C arrives as KeyboardInterrupt.
-        self._context = Context()
-        rclpy.init(
-            args=[], context=self._context, signal_handler_options=SignalHandlerOptions.NO
-        )
-        try:
-            self._node = Node('clip_depth_recorder', context=self._context)
+        with contextlib.ExitStack() as stack:
+            self._node = stack.enter_context(node_apart('clip_depth_recorder'))
             self._recorder = Recorder(self._node, self._topics, self._sink)
-        except BaseException:
-            rclpy.shutdown(context=self._context)
-            raise
-        self._node.create_subscription(DiagnosticArray, DIAGNOSTICS, self._on_diagnostics, 10)
-        self._executor = SingleThreadedExecutor(context=self._context)
-        self._executor.add_node(self._node)
+            self._node.create_subscription(DiagnosticArray, DIAGNOSTICS, self._on_diagnostics, 10)
+            self._executor = SingleThreadedExecutor(context=self._node.context)
+            stack.callback(self._executor.shutdown)
+            stack.callback(self._recorder.close)
+            self._executor.add_node(self._node)
+            self._closing = stack.pop_all()
         return self
 
     def __exit__(self, *exc_info: object) -> None:
-        self._recorder.close()
-        self._executor.shutdown()
-        self._node.destroy_node()
-        rclpy.shutdown(context=self._context)
+        self._closing.close()
 
     @property
     def counts(self) -> Mapping[str, int]:
@@ -179,22 +166,10 @@ class RecordingSession:
         on_tick: Callable[[], None] = lambda: None,
     ) -> bool:
         """
-        Record until a condition holds or the time is over.
+        Record until a condition holds or the time is over; return whether it holds.
 
-        Parameters
-        ----------
-        condition : callable
-            Looked at after each message.
-        timeout_s : float
-            How long at most, seconds.
-        on_tick : callable
-            Called about ten times a second; what it raises ends the waiting.
-
-        Returns
-        -------
-        bool
-            Whether the condition holds.
-
+        The condition is looked at after each message. ``on_tick`` is called about ten times a
+        second; what it raises ends the waiting.
         """
         deadline_s = time.monotonic() + timeout_s
         next_tick_s = 0.0
@@ -214,14 +189,6 @@ class RecordingSession:
             if part == 'depth':
                 self._values[node_name] = {value.key: value.value for value in status.values}
                 self._n_said[node_name] += 1
-
-
-def _asked_for(*, is_latched: bool) -> QoSProfile:
-    return QoSProfile(
-        depth=_QUEUE_DEPTH,
-        reliability=ReliabilityPolicy.RELIABLE,
-        durability=DurabilityPolicy.TRANSIENT_LOCAL if is_latched else DurabilityPolicy.VOLATILE,
-    )
 
 
 def _at_most(qos: QoSProfile, publishers: Collection[TopicEndpointInfo]) -> QoSProfile:

@@ -11,6 +11,7 @@ import os
 from pathlib import Path
 import threading
 
+from clip_depth_ros.errors import ClipDepthError
 from diagnostic_msgs.msg import DiagnosticStatus, KeyValue
 import numpy as np
 
@@ -19,11 +20,7 @@ STALE_AFTER_S = 2.0
 
 
 class Window:
-    """
-    Values of the last seconds: how many came, and their percentiles.
-
-    Times are monotonic seconds and handed in, so that a test needs no clock.
-    """
+    """Values of the last seconds; times are monotonic seconds, handed in."""
 
     def __init__(self, length_s: float = 5.0) -> None:
         self._length_s = length_s
@@ -99,56 +96,32 @@ class Statistics:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Health:
     """
-    What diagnostics are made of.
+    What diagnostics are made of; texts are empty where there is nothing to say.
 
-    Attributes
-    ----------
-    name : str
-        Full name of the node.
-    state : str
-        Lifecycle state.
-    statistics : Statistics
-        Counters and windows.
-    now_s : float
-        Monotonic seconds.
-    listened : tuple of str
-        Outputs that somebody subscribes to.
-    last_image_age_s : float or None
-        Seconds since an image came while active; None if none has.
-    camera_problem : str
-        Why there is no cloud and no camera_info; empty if there is.
-    transition_error : str
-        Why the last transition failed; empty if it did not.
-    change_error : str
-        Why changed parameters are not in force; empty if they are, or are being built.
-    changes : str
-        Which settings in force differ from the parameters; empty if none do.
-    image_error, image_error_age_s
-        The newest error with an image and its age in seconds; empty if none.
-    predictor : mapping
-        ``DepthPredictor.describe()``.
-    scene : str
-        The recognised scene, empty if none.
-    image_topic : str
-        Resolved name of the image topic.
-
+    ``changes`` are the settings in force that differ from the parameters, ``change_error`` why
+    they do if they are not being built; ``listened`` are the outputs that somebody subscribes to.
     """
 
-    name: str
-    state: str
+    name: str  # full name of the node
+    state: str  # of the lifecycle
     statistics: Statistics
-    now_s: float
+    now_s: float  # monotonic
     listened: tuple[str, ...]
-    last_image_age_s: float | None
-    camera_problem: str
-    transition_error: str
+    last_image_age_s: float | None  # None if no image came since activation
+    camera_problem: str  # why there is no cloud and no camera_info
+    transition_error: str  # why the last one failed
     change_error: str
     changes: str
-    image_error: str
+    image_error: str  # the newest
     image_error_age_s: float
-    image_topic: str
+    image_topic: str  # resolved name
     scene: str = ''
-    predictor: Mapping[str, str] = field(default_factory=dict)
+    predictor: Mapping[str, str] = field(default_factory=dict)  # what it says of itself
+
+
+def reason(error: Exception) -> str:
+    """Return the text of an error, with its type before it where it is none of this package."""
+    return str(error) if isinstance(error, ClipDepthError) else f'{type(error).__name__}: {error}'
 
 
 def status_of(health: Health) -> DiagnosticStatus:
@@ -197,12 +170,16 @@ def _values(health: Health) -> dict[str, str]:
         'latency_p95_ms': f'{1e3 * statistics.percentile("latency_s", now_s, 95):.1f}',
         'outputs_subscribed': ' '.join(health.listened),
         'last_error': health.transition_error or health.change_error or health.image_error,
-        'parameters': _parameters_text(health),
+        'parameters': 'in force',
         'camera_problem': health.camera_problem,
-        'memory_mb': f'{resident_memory_mb():.0f}',
+        'memory_mb': f'{_resident_memory_mb():.0f}',
     }
-    for name in ('received', 'processed', 'dropped', 'failed', 'idle', 'discarded', 'time_jumps'):
-        values[f'images_{name}' if name != 'time_jumps' else name] = str(counts.get(name, 0))
+    if health.changes:
+        progress = 'not in force' if health.change_error else 'being built'
+        values['parameters'] = f'{progress}: {health.changes}'
+    for name in ('received', 'processed', 'dropped', 'failed', 'idle', 'discarded'):
+        values[f'images_{name}'] = str(counts.get(name, 0))
+    values['time_jumps'] = str(counts.get('time_jumps', 0))
     for kind in ('exact', 'nearest', 'last', 'none'):
         values[f'camera_info_{kind}'] = str(counts.get(f'camera_info_{kind}', 0))
     if health.scene:
@@ -210,14 +187,7 @@ def _values(health: Health) -> dict[str, str]:
     return {**values, **health.predictor}
 
 
-def _parameters_text(health: Health) -> str:
-    """Return whether the parameters are in force, and which are not."""
-    if not health.changes:
-        return 'in force'
-    return f'{"not in force" if health.change_error else "being built"}: {health.changes}'
-
-
-def resident_memory_mb() -> float:
+def _resident_memory_mb() -> float:
     """Return the resident memory of this process in MB; NaN where the system does not tell."""
     try:
         pages = int(Path('/proc/self/statm').read_text(encoding='ascii').split()[1])

@@ -41,17 +41,9 @@ _IMAGE_TOPICS: Final[dict[str, tuple[type, str]]] = {
 
 class Inputs:
     """
-    Subscriptions to the camera.
+    Subscriptions to the camera, the image by its transport, ``raw`` or ``compressed``.
 
-    Parameters
-    ----------
-    node : LifecycleNode
-        Owner of the subscriptions.
-    image_transport : {'raw', 'compressed'}
-        Which image topic.
-    on_image, on_info : callable
-        Called with each message, on the executor's thread.
-
+    ``on_image`` and ``on_info`` are called with each message, on the executor's thread.
     """
 
     def __init__(
@@ -108,14 +100,8 @@ def advertise(node: LifecycleNode, msgtype: type, topic: str) -> Any:
 
 def qos_overrides() -> QoSOverridingOptions:
     """Return the usual policies (history, depth, reliability) and durability."""
-    return QoSOverridingOptions(
-        policy_kinds=[
-            QoSPolicyKind.HISTORY,
-            QoSPolicyKind.DEPTH,
-            QoSPolicyKind.RELIABILITY,
-            QoSPolicyKind.DURABILITY,
-        ]
-    )
+    usual = (QoSPolicyKind.HISTORY, QoSPolicyKind.DEPTH, QoSPolicyKind.RELIABILITY)
+    return QoSOverridingOptions(policy_kinds=[*usual, QoSPolicyKind.DURABILITY])
 
 
 def _subscribe(

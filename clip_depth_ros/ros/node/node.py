@@ -19,7 +19,7 @@ from typing import Any, Final, TypeAlias
 
 from clip_depth_ros.errors import ClipDepthError, ConfigError
 from clip_depth_ros.predictor.build import build_predictor, choose_method
-from clip_depth_ros.ros.node.diagnostics import Health, Statistics, status_of
+from clip_depth_ros.ros.node.diagnostics import Health, reason, Statistics, status_of
 from clip_depth_ros.ros.node.endpoints import Inputs, qos_overrides
 from clip_depth_ros.ros.node.outputs import Outputs
 from clip_depth_ros.ros.node.parameters import (
@@ -27,8 +27,6 @@ from clip_depth_ros.ros.node.parameters import (
     check_each,
     declare_settings,
     read_settings,
-    refuse_deleted,
-    refuse_fixed,
     with_parameters,
 )
 from clip_depth_ros.ros.node.pipeline import Arrival, Pipeline
@@ -75,11 +73,9 @@ def _transition(work: Transition) -> Callable[[DepthNode, LifecycleState], Any]:
         failed = 'finalized' if name in ('shutdown', 'error') else state.label
         try:
             work(node, state)
-        except ClipDepthError as error:
-            node.report_transition(failed, f'{name} failed: {error}')
         except Exception as error:
             # Whatever it is, the operator must be able to read it, correct it and try again.
-            node.report_transition(failed, f'{name} failed: {type(error).__name__}: {error}')
+            node.report_transition(failed, f'{name} failed: {reason(error)}')
         else:
             node.report_transition(_STATE_AFTER[name])
             return TransitionCallbackReturn.SUCCESS
@@ -90,15 +86,9 @@ def _transition(work: Transition) -> Callable[[DepthNode, LifecycleState], Any]:
 
 class DepthNode(LifecycleNode):
     """
-    Lifecycle node around a depth predictor.
+    Lifecycle node around a depth predictor; ``kwargs`` are those of rclpy's LifecycleNode.
 
-    Parameters
-    ----------
-    build_predictor : callable, optional
-        Builds the predictors; the package's own by default, which loads PyTorch when it is called.
-    **kwargs
-        Passed to :class:`rclpy.lifecycle.LifecycleNode`.
-
+    ``build_predictor`` builds the predictors; the package's own loads PyTorch when it is called.
     """
 
     def __init__(
@@ -125,9 +115,8 @@ class DepthNode(LifecycleNode):
             clock=Clock(clock_type=ClockType.STEADY_TIME),
         )
         threshold = JumpThreshold(min_forward=None, min_backward=Duration(nanoseconds=-1))
-        self._jumps = self.get_clock().create_jump_callback(
-            threshold, post_callback=self._on_time_jump
-        )
+        clock = self.get_clock()
+        self._jumps = clock.create_jump_callback(threshold, post_callback=self._on_time_jump)
 
     # ------------------------------------------------------------------ transitions
 
@@ -139,9 +128,7 @@ class DepthNode(LifecycleNode):
             raise ConfigError(
                 f'{problems}; the default is in force now: set the parameter and configure again'
             )
-        predicting = PredictorWorker(
-            self._build_predictor, read_settings(self), self.get_logger()
-        )
+        predicting = PredictorWorker(self._build_predictor, read_settings(self), self.get_logger())
         try:
             self._outputs = Outputs(self)
         except BaseException:
@@ -184,13 +171,11 @@ class DepthNode(LifecycleNode):
     @_transition
     def on_shutdown(self, state: LifecycleState) -> None:
         """Stop and give everything back, from any state."""
-        self._stop()
         self._release()
 
     @_transition
     def on_error(self, state: LifecycleState) -> None:
         """Give everything back; the node can be configured again."""
-        self._stop()
         self._release()
 
     def start(self) -> bool:
@@ -200,7 +185,6 @@ class DepthNode(LifecycleNode):
 
     def destroy_node(self) -> None:
         """Stop the worker and free the predictor before the node goes."""
-        self._stop()
         with contextlib.suppress(ClipDepthError):
             self._release()
         super().destroy_node()
@@ -222,6 +206,7 @@ class DepthNode(LifecycleNode):
             self._statistics.count('discarded')
 
     def _release(self) -> None:
+        self._stop()
         if self._predicting:
             self._predicting.join()
         # Let go first: whatever goes wrong in giving back, nobody uses them any more.
@@ -254,11 +239,9 @@ class DepthNode(LifecycleNode):
         before stay in force then, and the parameters hold what was asked for.
         """
         try:
-            refuse_deleted(parameters)
             if self._predicting is None:
                 check_each(parameters)
             else:
-                refuse_fixed(self._predicting.wanted, parameters)
                 settings = with_parameters(self._predicting.wanted, parameters)
                 choose_method(settings)
                 self._predicting.request(settings)

@@ -37,23 +37,11 @@ _NEEDS_CAMERA: Final = ('info', 'cloud')
 
 @dataclass(frozen=True, slots=True)
 class Result:
-    """
-    A frame whose depth is ready.
-
-    Attributes
-    ----------
-    header : std_msgs/Header
-        Of the camera image; copied to every output as it is.
-    rgb : uint8 (H, W, 3)
-        The camera image.
-    depth_m : float32 (h, w)
-        Metres, with REP 117 marks.
-
-    """
+    """A frame whose depth is ready; every output takes over the header as it is."""
 
     header: Header
-    rgb: Rgb
-    depth_m: Depth
+    rgb: Rgb  # the camera image, uint8 (H, W, 3)
+    depth_m: Depth  # float32 (h, w), metres, with REP 117 marks
 
 
 class Outputs:
@@ -95,34 +83,22 @@ class Outputs:
             message = depth_message(result.header, result.depth_m, settings.depth_encoding)
             self._publishers['depth'].publish(message)
         if self.is_wanted('color'):
-            self._publishers['color'].publish(_color_message(result, settings))
+            colored = colorize(
+                result.depth_m,
+                near_m=settings.color_min_m,
+                far_m=settings.color_far_m(),
+                color_map=settings.color_map,
+            )
+            self._publishers['color'].publish(rgb_message(result.header, colored))
 
     def publish_geometry(
-        self,
-        result: Result,
-        calibration: Calibration,
-        camera: Camera,
-        settings: NodeSettings,
+        self, result: Result, calibration: Calibration, camera: Camera, settings: NodeSettings
     ) -> None:
         """
         Publish what needs camera_info, if subscribed to: the depth's own camera_info and cloud.
 
-        Parameters
-        ----------
-        result : Result
-            The frame.
-        calibration : Calibration
-            The camera_info of the image.
-        camera : Camera
-            What it says of images of this size.
-        settings : NodeSettings
-            In force.
-
-        Raises
-        ------
-        CalibrationError
-            If the camera's distortion cannot be undone; nothing is published then.
-
+        ``camera`` is what ``calibration``, the camera_info of the image, says of images of this
+        size. CalibrationError if its distortion cannot be undone; nothing is published then.
         """
         wants_cloud = self.is_wanted('cloud')
         cloud = self._cloud_message(result, camera, settings) if wants_cloud else None
@@ -150,16 +126,6 @@ class Outputs:
             self._cloud_key = key
         rgb = _resized(result.rgb, width, height) if settings.cloud_rgb else None
         return cloud_message(result.header, self._cloud.build(result.depth_m, rgb))
-
-
-def _color_message(result: Result, settings: NodeSettings) -> Image:
-    colored = colorize(
-        result.depth_m,
-        near_m=settings.color_min_m,
-        far_m=settings.color_far_m(),
-        color_map=settings.color_map,
-    )
-    return rgb_message(result.header, colored)
 
 
 def _resized(rgb: Rgb, width: int, height: int) -> Rgb:

@@ -11,11 +11,7 @@ from typing import Any, Final
 from clip_depth_ros.errors import ConfigError
 from clip_depth_ros.settings.base import setting_specs, SettingSpec
 from clip_depth_ros.settings.node import NodeSettings
-from rcl_interfaces.msg import (
-    FloatingPointRange,
-    IntegerRange,
-    ParameterDescriptor,
-)
+from rcl_interfaces.msg import FloatingPointRange, IntegerRange, ParameterDescriptor
 from rclpy.exceptions import InvalidParameterTypeException, InvalidParameterValueException
 from rclpy.node import Node
 from rclpy.parameter import Parameter
@@ -46,20 +42,21 @@ def descriptor(spec: SettingSpec) -> ParameterDescriptor:
     if spec.choices:
         described.additional_constraints = f'one of: {", ".join(spec.choices)}'
     if spec.minimum is not None and spec.maximum is not None:
-        _add_range(described, spec)
+        bounds = {'from_value': spec.minimum, 'to_value': spec.maximum}
+        if spec.kind == 'int':
+            whole = {name: int(bound) for name, bound in bounds.items()}
+            described.integer_range = [IntegerRange(**whole, step=1)]
+        else:
+            described.floating_point_range = [FloatingPointRange(**bounds)]
     return described
 
 
 def declare_settings(node: Node) -> list[str]:
     """
-    Declare every setting as a parameter.
+    Declare every setting as a parameter; return what was wrong with values given from outside.
 
-    Returns
-    -------
-    list of str
-        What was wrong with values given from outside. Those parameters hold their default: the
-        node must start, so that the operator can correct them, and refuse to configure.
-
+    Those parameters hold their default: the node must start, so that the operator can correct
+    them, and refuse to configure.
     """
     problems = [problem for spec in SPECS.values() for problem in _declare(node, spec)]
     for name in _unknown_overrides(node):
@@ -70,88 +67,45 @@ def declare_settings(node: Node) -> list[str]:
 
 
 def read_settings(node: Node) -> NodeSettings:
-    """
-    Return the settings that the parameters hold now.
-
-    Raises
-    ------
-    ConfigError
-        Naming what is wrong.
-
-    """
+    """Return the settings that the parameters hold now; ConfigError says what is wrong."""
     values = {name: _plain(node.get_parameter(name)) for name in SPECS}
     settings: NodeSettings = NodeSettings.from_mapping(values)
     return settings
-
-
-def with_parameters(settings: NodeSettings, parameters: Iterable[Parameter[Any]]) -> NodeSettings:
-    """
-    Return the settings with some parameters replaced; foreign parameters are passed over.
-
-    Raises
-    ------
-    ConfigError
-        If a value is wrong, or the values do not go together.
-
-    """
-    given = {p.name: _plain(p) for p in parameters if p.name in SPECS}
-    changed: NodeSettings = settings.changed(**given)
-    return changed
 
 
 def check_each(parameters: Iterable[Parameter[Any]]) -> None:
     """
     Check each value alone; whether they go together is a question of configuring.
 
-    Raises
-    ------
-    ConfigError
-        Naming the values that are wrong by themselves.
-
+    ConfigError names those that are wrong by themselves, or are to be deleted.
     """
-    NodeSettings.check_each({p.name: _plain(p) for p in parameters if p.name in SPECS})
+    NodeSettings.check_each(_given(parameters))
 
 
-def refuse_deleted(parameters: Iterable[Parameter[Any]]) -> None:
+def with_parameters(settings: NodeSettings, parameters: Iterable[Parameter[Any]]) -> NodeSettings:
     """
-    Refuse to delete parameters: the node could not be configured any more.
+    Return a configured node's settings with some replaced; foreign parameters are passed over.
 
     Raises
     ------
     ConfigError
-        Naming them and the way back to the default.
+        If a setting is to be deleted or cannot change while the node is configured, if a value is
+        wrong, or if the values do not go together.
 
     """
-    for parameter in parameters:
-        if parameter.name in SPECS and parameter.type_ == Parameter.Type.NOT_SET:
-            default = SPECS[parameter.name].default
-            raise ConfigError(
-                f'{parameter.name} cannot be deleted; for the default, set it to {default!r}'
-            )
-
-
-def refuse_fixed(settings: NodeSettings, parameters: Iterable[Parameter[Any]]) -> None:
-    """
-    Refuse changes of settings that are fixed while the node is configured.
-
-    Raises
-    ------
-    ConfigError
-        Naming them and the way to change them.
-
-    """
+    given = _given(parameters)
     fixed = [
-        p.name
-        for p in parameters
-        if p.name in SPECS
-        and not SPECS[p.name].at_run_time
-        and _plain(p) != getattr(settings, p.name)
+        name
+        for name, value in given.items()
+        if not SPECS[name].at_run_time and value != getattr(settings, name)
     ]
     if fixed:
         raise ConfigError(
             f'{", ".join(fixed)} cannot change while the node is configured: deactivate and clean '
             'it up, set the parameter, then configure again'
         )
+    changed: NodeSettings = settings.changed(**given)
+    return changed
 
 
 def changes(in_force: NodeSettings, wanted: NodeSettings) -> str:
@@ -161,6 +115,18 @@ def changes(in_force: NodeSettings, wanted: NodeSettings) -> str:
         for name, value in in_force
         if value != getattr(wanted, name)
     )
+
+
+def _given(parameters: Iterable[Parameter[Any]]) -> dict[str, Any]:
+    """Return our parameters' values; refuse to delete one: the node would no longer configure."""
+    ours = [parameter for parameter in parameters if parameter.name in SPECS]
+    for parameter in ours:
+        if parameter.type_ == Parameter.Type.NOT_SET:
+            raise ConfigError(
+                f'{parameter.name} cannot be deleted; for the default, set it to '
+                f'{SPECS[parameter.name].default!r}'
+            )
+    return {parameter.name: _plain(parameter) for parameter in ours}
 
 
 def _declare(node: Node, spec: SettingSpec) -> list[str]:
@@ -191,24 +157,10 @@ def _unknown_overrides(node: Node) -> list[str]:
     ]
 
 
-def _add_range(described: ParameterDescriptor, spec: SettingSpec) -> None:
-    assert spec.minimum is not None
-    assert spec.maximum is not None
-    if spec.kind == 'int':
-        bounds = {'from_value': int(spec.minimum), 'to_value': int(spec.maximum), 'step': 1}
-        described.integer_range = [IntegerRange(**bounds)]
-    else:
-        limits = {'from_value': spec.minimum, 'to_value': spec.maximum, 'step': 0.0}
-        described.floating_point_range = [FloatingPointRange(**limits)]
-
-
-def _is_list(parameter: Parameter[Any]) -> bool:
-    return SPECS[parameter.name].kind in _EMPTY_LIST_TYPES
-
-
 def _plain(parameter: Parameter[Any]) -> Any:
     value = parameter.value
-    if not _is_list(parameter) or isinstance(value, (str, bool, int, float)):
+    is_list = SPECS[parameter.name].kind in _EMPTY_LIST_TYPES
+    if not is_list or isinstance(value, (str, bool, int, float)):
         return value
     # "[]" on a command line has no type and arrives as no value at all.
     return () if value is None else tuple(value)

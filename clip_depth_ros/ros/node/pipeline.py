@@ -13,8 +13,8 @@ from typing import Any, Final
 from clip_depth_ros.core.camera import Calibration
 from clip_depth_ros.core.images import rgb_of
 from clip_depth_ros.core.stamps import Match, stamp_ns_of, StampMatcher
-from clip_depth_ros.errors import CalibrationError, ClipDepthError
-from clip_depth_ros.ros.node.diagnostics import Statistics
+from clip_depth_ros.errors import CalibrationError
+from clip_depth_ros.ros.node.diagnostics import reason, Statistics
 from clip_depth_ros.ros.node.outputs import Outputs, Result
 from clip_depth_ros.settings.node import NodeSettings
 from clip_depth_ros.types import DepthPredictor, Rgb
@@ -57,11 +57,7 @@ class Pipeline:
     """
 
     def __init__(
-        self,
-        logger: Any,
-        settings: NodeSettings,
-        outputs: Outputs,
-        statistics: Statistics,
+        self, logger: Any, settings: NodeSettings, outputs: Outputs, statistics: Statistics
     ) -> None:
         self._logger = logger
         self._settings = settings
@@ -130,17 +126,17 @@ class Pipeline:
 
     # ------------------------------------------------------------------ worker's side
 
-    def process(
-        self, arrival: Arrival, settings: NodeSettings, predictor: DepthPredictor
-    ) -> None:
+    def process(self, arrival: Arrival, settings: NodeSettings, predictor: DepthPredictor) -> None:
         """Turn an image into published depth; whatever goes wrong is counted and logged."""
         try:
             self._process(arrival, settings, predictor)
-        except ClipDepthError as error:
-            self._fail(str(error))
         except Exception as error:
             # One bad frame must not end the node; the text goes to the log and to diagnostics.
-            self._fail(f'{type(error).__name__}: {error}')
+            self._statistics.count('failed')
+            self.last_error, self.last_error_s = reason(error), time.monotonic()
+            self._logger.warning(
+                f'image skipped: {self.last_error}', throttle_duration_sec=_WARN_PERIOD_S
+            )
 
     def _process(
         self, arrival: Arrival, settings: NodeSettings, predictor: DepthPredictor
@@ -192,12 +188,13 @@ class Pipeline:
             return
         match = early
         if match is None or match.kind != 'exact':
-            match = self._wait_for_info(arrival, result.rgb, settings) or early
+            deadline_s = arrival.received_s + settings.sync_wait_s
+            match = self._infos.wait(arrival.stamp_ns, deadline_s, _fits(result.rgb)) or early
+        height, width = result.rgb.shape[:2]
         self._statistics.count(f'camera_info_{match.kind if match else "none"}')
         if match is None:
-            self._note_problem(self._why_no_match(result.rgb, settings))
+            self._note_problem(self._why_no_match(width, height, settings))
             return
-        height, width = result.rgb.shape[:2]
         try:
             camera = match.item.camera(settings.intrinsics_source, width, height)
             self._publish(
@@ -210,14 +207,7 @@ class Pipeline:
             self._warn_once(note)
         self.camera_problem = ''
 
-    def _wait_for_info(
-        self, arrival: Arrival, rgb: Rgb, settings: NodeSettings
-    ) -> Match[Calibration] | None:
-        deadline_s = arrival.received_s + settings.sync_wait_s
-        return self._infos.wait(arrival.stamp_ns, deadline_s, _fits(rgb))
-
-    def _why_no_match(self, rgb: Rgb, settings: NodeSettings) -> str:
-        height, width = rgb.shape[:2]
+    def _why_no_match(self, width: int, height: int, settings: NodeSettings) -> str:
         newest = self._infos.newest()
         if newest is None:
             return 'no camera_info has come'
@@ -237,11 +227,6 @@ class Pipeline:
         if text not in self._warned and len(self._warned) < _MAX_WARNED:
             self._warned.add(text)
             self._logger.warning(text)
-
-    def _fail(self, text: str) -> None:
-        self._statistics.count('failed')
-        self.last_error, self.last_error_s = text, time.monotonic()
-        self._logger.warning(f'image skipped: {text}', throttle_duration_sec=_WARN_PERIOD_S)
 
 
 def _fits(rgb: Rgb) -> Callable[[Calibration], bool]:

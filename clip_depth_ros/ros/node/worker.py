@@ -11,14 +11,13 @@ import time
 from typing import Any, Final, TypeAlias
 
 from clip_depth_ros.errors import ClipDepthError
+from clip_depth_ros.ros.node.diagnostics import reason
 from clip_depth_ros.settings.node import NodeSettings
 from clip_depth_ros.settings.predictor import PredictorSettings
 from clip_depth_ros.types import DepthPredictor
 import numpy as np
 
-BuildPredictor: TypeAlias = Callable[
-    [PredictorSettings, 'DepthPredictor | None'], DepthPredictor
-]
+BuildPredictor: TypeAlias = Callable[[PredictorSettings, 'DepthPredictor | None'], DepthPredictor]
 """Builds a predictor from settings; may take over what it can from a previous one."""
 
 Predict: TypeAlias = Callable[[NodeSettings, DepthPredictor], None]
@@ -33,12 +32,8 @@ class LatestWorker:
     """
     A thread that does the newest job of each kind: falling behind drops, it never queues.
 
-    Parameters
-    ----------
-    **work : callable
-        What to do with a job, by kind, the most urgent kind first. One job is done at a time. It
-        must not raise; what it raises ends the thread.
-
+    ``work`` is what to do with a job, by kind, the most urgent kind first. One job is done at a
+    time. It must not raise; what it raises ends the thread.
     """
 
     def __init__(self, **work: Callable[[Any], None]) -> None:
@@ -102,18 +97,10 @@ class PredictorWorker:
     """
     The predictor of a configured node, and the one thread that uses it.
 
-    Building this builds and warms up the first predictor, on the caller's thread; from
-    :meth:`start` until :meth:`join` has returned, the worker's thread alone touches predictor and
-    CLIP. The methods are for the executor's thread; the attributes may be read from any.
-
-    Parameters
-    ----------
-    build : callable
-        Builds the predictors.
-    settings : NodeSettings
-        To begin with.
-    logger : rclpy logger
-        Told what is in force, and what could not be built.
+    Building this builds and warms up the first predictor, on the caller's thread, and raises as
+    ``build`` does; from :meth:`start` until :meth:`join` has returned, the worker's thread alone
+    touches predictor and CLIP. The methods are for the executor's thread; the attributes may be
+    read from any.
 
     Attributes
     ----------
@@ -125,11 +112,6 @@ class PredictorWorker:
         Why the newest are not in force; empty if they are, or are being built.
     described : mapping
         ``describe()`` of the predictor in force, not more than a second or an image old.
-
-    Raises
-    ------
-    ClipDepthError
-        As ``build`` does.
 
     """
 
@@ -154,11 +136,7 @@ class PredictorWorker:
         """
         Start the thread; make sure that it works again where :meth:`join` has given up.
 
-        Raises
-        ------
-        ClipDepthError
-            If it was asked to end and is still busy.
-
+        ClipDepthError if it was asked to end and is still busy.
         """
         if self._worker.is_working():
             return
@@ -186,11 +164,7 @@ class PredictorWorker:
         """
         End the thread after what it has in hand: an image, or a predictor that is being built.
 
-        Raises
-        ------
-        ClipDepthError
-            If that takes too long; the thread ends as soon as it is done.
-
+        ClipDepthError if that takes too long; the thread ends as soon as it is done.
         """
         self._worker.stop()
         if not self._worker.join(_END_S):
@@ -213,17 +187,13 @@ class PredictorWorker:
                 described = predictor.describe()
             except Exception as error:
                 # Whatever it is, images go on with what there is, and the operator can read it.
-                self._fail(error)
+                self.error = reason(error)
+                self._logger.error(f'changed parameters are not in force: {self.error}')
                 return
             self._predictor, self.settings = predictor, settings
             self.described, self._described_s = described, time.monotonic()
             self._logger.info('changed parameters are in force')
         self.error = ''
-
-    def _fail(self, error: Exception) -> None:
-        is_ours = isinstance(error, ClipDepthError)
-        self.error = str(error) if is_ours else f'{type(error).__name__}: {error}'
-        self._logger.error(f'changed parameters are not in force: {self.error}')
 
     def _predict(self, predict: Predict) -> None:
         predict(self.settings, self._predictor)
