@@ -43,11 +43,16 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     """Predict, write, and say what was written."""
     from clip_depth_ros.core.files import atomic_write_bytes, check_free
+    from clip_depth_ros.errors import ConfigError
     from clip_depth_ros.predictor.build import build_predictor
     from clip_depth_ros.settings.predictor import PredictorSettings
 
     settings: PredictorSettings = PredictorSettings.from_mapping(given_settings(args))
-    _check_grid(settings, is_wanted=args.save_grid)
+    if args.save_grid and settings.means_clip2depth():
+        raise ConfigError(
+            '--save-grid: clip2depth answers pixels and has no depth per patch; leave it out, or '
+            'add --method depthclip'
+        )
     image_path = Path(args.image)
     paths = _result_paths(image_path.stem, Path(args.out), with_grid=args.save_grid)
     check_free(paths.values(), force=args.force)
@@ -67,16 +72,6 @@ def run(args: argparse.Namespace) -> int:
             atomic_write_bytes(paths[kind], data)
             print(f'{paths[kind]}: {_caption(kind, answer, settings)}')
     return 0
-
-
-def _check_grid(settings: PredictorSettings, *, is_wanted: bool) -> None:
-    from clip_depth_ros.errors import ConfigError
-
-    if is_wanted and settings.means_clip2depth():
-        raise ConfigError(
-            '--save-grid: clip2depth answers pixels and has no depth per patch; leave it out, or '
-            'add --method depthclip'
-        )
 
 
 def _crop(text: str) -> Window:

@@ -39,18 +39,9 @@ class ClipPredictor(abc.ABC):
     Build one with :func:`clip_depth_ros.predictor.build.build_predictor`. One thread at a time
     may call it.
 
-    Parameters
-    ----------
-    settings : PredictorSettings
-        What it is built from.
-    backbone : Backbone
-        The frozen CLIP; another predictor may share it.
-    requested : Size
-        Height and width of the network's input, pixels, before rounding to whole patches; 0 means
-        that of the image.
-    why : str
-        Why this method, for reports.
-
+    ``backbone`` may be shared with another predictor. ``requested`` is the size of the network's
+    input, pixels, before rounding to whole patches; a side of 0 is that of the image. ``why``
+    says why this method, for reports.
     """
 
     def __init__(
@@ -63,15 +54,7 @@ class ClipPredictor(abc.ABC):
 
     @property
     def backbone(self) -> Backbone:
-        """
-        Return the frozen CLIP.
-
-        Raises
-        ------
-        ClipDepthError
-            If the predictor was closed.
-
-        """
+        """Return the frozen CLIP; ClipDepthError if the predictor was closed."""
         if self._backbone is None:
             raise ClipDepthError('this predictor was closed: build another')
         return self._backbone

@@ -21,23 +21,11 @@ from clip_depth_ros.types import DepthPredictor
 
 @dataclass(frozen=True, slots=True)
 class MethodChoice:
-    """
-    Which method the settings lead to.
-
-    Attributes
-    ----------
-    method : str
-        ``clip2depth`` or ``depthclip``.
-    why : str
-        The reason, for people.
-    weights_path : Path, optional
-        Trained weights of CLIP2Depth; None for DepthCLIP, which has none.
-
-    """
+    """Which method the settings lead to."""
 
     method: Literal['clip2depth', 'depthclip']
-    why: str
-    weights_path: Path | None = None
+    why: str  # for people
+    weights_path: Path | None = None  # of CLIP2Depth; DepthCLIP has none
 
 
 def choose_method(settings: PredictorSettings) -> MethodChoice:
@@ -124,9 +112,7 @@ def build_predictor(
     if choice.weights_path is not None:
         from clip_depth_ros.predictor.clip2depth import build_clip2depth_predictor
 
-        return build_clip2depth_predictor(
-            settings, choice.weights_path, previous, why=choice.why
-        )
+        return build_clip2depth_predictor(settings, choice.weights_path, previous, choice.why)
     from clip_depth_ros.predictor.depthclip import build_depthclip_predictor
 
-    return build_depthclip_predictor(settings, previous, why=choice.why)
+    return build_depthclip_predictor(settings, previous, choice.why)

@@ -31,26 +31,13 @@ _HEADLINE: Final = ('abs_rel', 'rmse', 'delta1')
 
 
 def build_clip2depth_predictor(
-    settings: PredictorSettings,
-    weights_path: Path,
-    previous: DepthPredictor | None = None,
-    *,
-    why: str = 'as set',
+    settings: PredictorSettings, weights_path: Path, previous: DepthPredictor | None, why: str
 ) -> Clip2DepthPredictor:
     """
     Build it, sharing what the previous predictor has and these settings would build again.
 
-    Parameters
-    ----------
-    settings : PredictorSettings
-        What to build.
-    weights_path : Path
-        Trained weights.
-    previous : DepthPredictor, optional
-        A predictor from before. Of a CLIP2Depth with the same weights everything is shared; of a
-        DepthCLIP with the same backbone, the frozen CLIP.
-    why : str
-        Why this method, for reports.
+    Of a CLIP2Depth with the same weights everything is shared; of a DepthCLIP with the same
+    backbone, the frozen CLIP.
 
     Raises
     ------
@@ -68,7 +55,7 @@ def build_clip2depth_predictor(
         and previous.has_backbone_of(settings)
     ):
         return Clip2DepthPredictor(
-            settings, previous.backbone, previous.model, previous.file, why=why
+            settings, previous.backbone, previous.model, previous.file, why
         )
     file = read_clip2depth(weights_path)
     _check_transformer(settings)
@@ -79,20 +66,15 @@ def build_clip2depth_predictor(
         model.freeze_condition(backbone)
     if shared is None:
         backbone.trim(max(file.settings.taps))
-    return Clip2DepthPredictor(settings, backbone, model, file, why=why)
+    return Clip2DepthPredictor(settings, backbone, model, file, why)
 
 
 class Clip2DepthPredictor(ClipPredictor):
     """
     Metric depth by a trained decoder; it answers within the range that it was trained for.
 
-    There is no grid and no confidence. An answer depends on its image alone.
-
-    Attributes
-    ----------
-    file : Clip2DepthFile
-        Where the trained part is from.
-
+    There is no grid and no confidence. An answer depends on its image alone. ``file`` says where
+    the trained part is from.
     """
 
     def __init__(
@@ -101,8 +83,7 @@ class Clip2DepthPredictor(ClipPredictor):
         backbone: Backbone,
         model: Clip2Depth,
         file: Clip2DepthFile,
-        *,
-        why: str = 'as set',
+        why: str,
     ) -> None:
         requested = Size(
             settings.input_height_px or file.settings.input_height_px,
@@ -114,15 +95,7 @@ class Clip2DepthPredictor(ClipPredictor):
 
     @property
     def model(self) -> Clip2Depth:
-        """
-        Return the trained part, its condition computed once.
-
-        Raises
-        ------
-        ClipDepthError
-            If the predictor was closed.
-
-        """
+        """Return the trained part, its condition computed once; ClipDepthError if closed."""
         if self._model is None:
             raise ClipDepthError('this predictor was closed: build another')
         return self._model

@@ -30,15 +30,7 @@ class ConstantPredictor:
         self.delay_s = delay_s
 
     def predict(self, rgb: Rgb) -> DepthMap:
-        """
-        Return the constant at the size of the image.
-
-        Raises
-        ------
-        ImageError
-            If it is not a uint8 array (H, W, 3).
-
-        """
+        """Return the constant at the size of the image; ImageError unless uint8 (H, W, 3)."""
         return self.predict_batch([rgb])[0]
 
     def predict_batch(self, rgbs: Sequence[Rgb]) -> list[DepthMap]:

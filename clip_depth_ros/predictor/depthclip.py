@@ -9,11 +9,7 @@ from collections.abc import Sequence
 from clip_depth_ros.core.image_plan import plan_centre_crop, Size
 from clip_depth_ros.core.patches import bin_confidence, expected_depth, upsample
 from clip_depth_ros.model.backbone import Backbone
-from clip_depth_ros.model.depthclip import (
-    bin_probabilities,
-    check_official,
-    resolve_features,
-)
+from clip_depth_ros.model.depthclip import bin_probabilities, check_official, resolve_features
 from clip_depth_ros.model.devices import explain_out_of_memory
 from clip_depth_ros.model.scenes import scene_probabilities, SceneMemory
 from clip_depth_ros.model.text import prompt_embeddings
@@ -32,11 +28,11 @@ import torch
 
 
 def build_depthclip_predictor(
-    settings: PredictorSettings, previous: DepthPredictor | None = None, *, why: str = 'as set'
+    settings: PredictorSettings, previous: DepthPredictor | None, why: str
 ) -> DepthClipPredictor:
     """Build it, sharing the frozen CLIP of the previous predictor where the settings allow."""
     shared = shared_backbone(previous, settings)
-    predictor = DepthClipPredictor(settings, shared or new_backbone(settings), why=why)
+    predictor = DepthClipPredictor(settings, shared or new_backbone(settings), why)
     if shared and isinstance(previous, DepthClipPredictor):
         predictor.scenes.inherit(previous.scenes)
     return predictor
@@ -47,20 +43,12 @@ class DepthClipPredictor(ClipPredictor):
     Zero-shot metric depth; it answers within the bins in force.
 
     ``grid_depth_m`` holds one depth for each patch, always finite. ``confidence`` is 1 - entropy
-    of the bin probabilities / its maximum: how decided, not how right. Apart from the scene
-    memory, an answer depends on its image alone.
-
-    Attributes
-    ----------
-    scenes : SceneMemory
-        The scene it is in, when scene_aware is set; it takes the images of a batch one after the
-        other.
-
+    of the bin probabilities / its maximum: how decided, not how right. Apart from ``scenes``, the
+    memory of the scene it is in when scene_aware is set, which takes the images of a batch one
+    after the other, an answer depends on its image alone.
     """
 
-    def __init__(
-        self, settings: PredictorSettings, backbone: Backbone, *, why: str = 'as set'
-    ) -> None:
+    def __init__(self, settings: PredictorSettings, backbone: Backbone, why: str) -> None:
         requested = Size(settings.input_height_px, settings.input_width_px)
         super().__init__(settings, backbone, requested, why)
         self.scenes = SceneMemory([*settings.resolved_scenes()], settings.scene_smoothing)

@@ -70,15 +70,7 @@ class Settings(BaseModel):
 
     @classmethod
     def check_each(cls, values: Mapping[str, Any]) -> None:
-        """
-        Check values one by one, not whether they go together.
-
-        Raises
-        ------
-        ConfigError
-            Naming each setting that is unknown, of the wrong type or out of range, and its value.
-
-        """
+        """Check values one by one, not whether they go together; raise as ``from_mapping``."""
         try:
             cls.model_validate(dict(values))
         except ValidationError as error:
@@ -117,16 +109,17 @@ def setting_specs(settings: type[Settings]) -> dict[str, SettingSpec]:
     return {name: _spec(name, field, hints[name]) for name, field in settings.model_fields.items()}
 
 
+def check_depth_range(min_depth_m: float, max_depth_m: float) -> None:
+    """Raise a ValueError, for a validator, unless a range of depth in metres has a length."""
+    if min_depth_m >= max_depth_m:
+        raise ValueError(
+            'depth range must satisfy 0 < min_depth_m < max_depth_m, got '
+            f'min_depth_m={min_depth_m}, max_depth_m={max_depth_m}'
+        )
+
+
 def read_settings(path: Path) -> dict[str, Any]:
-    """
-    Read settings, lines ``name: value``.
-
-    Raises
-    ------
-    ConfigError
-        If the file cannot be read or holds something else.
-
-    """
+    """Read settings, lines ``name: value``; ConfigError for a file that cannot be read so."""
     try:
         values = yaml.safe_load(path.read_text(encoding='utf-8'))
     except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:

@@ -13,7 +13,7 @@ from __future__ import annotations
 import itertools
 from typing import Literal
 
-from clip_depth_ros.settings.base import setting, Settings
+from clip_depth_ros.settings.base import check_depth_range, setting, Settings
 from pydantic import field_validator, model_validator
 
 
@@ -101,11 +101,7 @@ class Clip2DepthSettings(Settings):
 
     @model_validator(mode='after')
     def _check_together(self) -> Clip2DepthSettings:
-        if self.min_depth_m >= self.max_depth_m:
-            raise ValueError(
-                'depth range must satisfy 0 < min_depth_m < max_depth_m, got '
-                f'min_depth_m={self.min_depth_m}, max_depth_m={self.max_depth_m}'
-            )
+        check_depth_range(self.min_depth_m, self.max_depth_m)
         if self.reduce_dim % self.n_heads or self.reduce_dim % 4:
             raise ValueError(
                 f'reduce_dim must be a multiple of n_heads and of 4, got '

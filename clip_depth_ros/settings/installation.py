@@ -4,7 +4,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 import importlib.metadata
 import importlib.resources
 from pathlib import Path
@@ -41,10 +40,9 @@ def share_dir() -> Path:
         If there is none.
 
     """
-    sources: tuple[Callable[[], Path | None], ...] = (_of_checkout, _of_ament_index, _of_pip)
-    for source in sources:
-        if found := source():
-            return found
+    checkout = _if_ours(Path(__file__).resolve().parents[2])
+    if found := checkout or _of_ament_index() or _of_pip():
+        return found
     raise MissingDependencyError(
         f'no launch and config files of {PACKAGE} found beside {Path(__file__).parents[1]}, in '
         'the ament index or in what pip installed: source your workspace (install/setup.bash), or '
@@ -82,10 +80,6 @@ def versions() -> dict[str, str]:
         except importlib.metadata.PackageNotFoundError:
             continue  # a distro's Debian packages are not always known by these names
     return found
-
-
-def _of_checkout() -> Path | None:
-    return _if_ours(Path(__file__).resolve().parents[2])
 
 
 def _of_ament_index() -> Path | None:

@@ -122,19 +122,10 @@ class NodeSettings(PredictorSettings):
 
 def read_parameters(name_or_path: str) -> dict[str, Any]:
     """
-    Read a parameter file of the node (``--params-file`` of ROS 2).
+    Read a parameter file of the node (``--params-file`` of ROS 2), by its path or name.
 
-    Parameters
-    ----------
-    name_or_path : str
-        A file, or the name of one that comes with this package: ``synthetic`` means
-        ``config/synthetic.yaml``.
-
-    Raises
-    ------
-    ConfigError
-        If the file cannot be read or has no parameters of one node.
-
+    A name is that of a file of this package: ``synthetic`` means ``config/synthetic.yaml``.
+    ConfigError if the file cannot be read or has no parameters of one node.
     """
     is_name = '/' not in name_or_path and not name_or_path.endswith('.yaml')
     path = shared_file('config', f'{name_or_path}.yaml') if is_name else Path(name_or_path)

@@ -16,7 +16,7 @@ import re
 from types import MappingProxyType
 from typing import Final, Literal
 
-from clip_depth_ros.settings.base import setting, Settings
+from clip_depth_ros.settings.base import check_depth_range, setting, Settings
 from pydantic import field_validator, model_validator
 
 TINY: Final = 'tiny'
@@ -230,11 +230,7 @@ class PredictorSettings(Settings):
 
     @model_validator(mode='after')
     def _check_together(self) -> PredictorSettings:
-        if self.min_depth_m >= self.max_depth_m:
-            raise ValueError(
-                'depth range must satisfy 0 < min_depth_m < max_depth_m, got '
-                f'min_depth_m={self.min_depth_m}, max_depth_m={self.max_depth_m}'
-            )
+        check_depth_range(self.min_depth_m, self.max_depth_m)
         if self.pretrained == BUNDLED and self.backbone != TINY and not self.clip_weights:
             raise ValueError(
                 f'pretrained={BUNDLED!r} goes with backbone={TINY!r} alone, got '
@@ -268,12 +264,12 @@ class PredictorSettings(Settings):
         return is_bundled and not self.clip_weights
 
     def means_clip2depth(self) -> bool:
-        """Return whether the bundled CLIP is asked for, which has a bundled CLIP2Depth."""
+        """Return whether these settings lead to CLIP2Depth, where words and bins do not matter."""
         has_weights = bool(self.clip2depth_weights) or self.uses_bundled()
         return self.method == 'clip2depth' or (self.method == 'auto' and has_weights)
 
     def answer_range_m(self) -> tuple[float, float]:
-        """Return whether these settings lead to CLIP2Depth, where words and bins do not matter."""
+        """Return the nearest and farthest depth to expect: outer bins, or range, metres."""
         if self.means_clip2depth():
             return self.min_depth_m, self.max_depth_m
         bins_m = self.resolved_bins_m()
