@@ -23,8 +23,9 @@ from clip_depth_ros.cli.train import ProgressBars
 from clip_depth_ros.core.files import atomic_write_bytes
 from clip_depth_ros.errors import ClipDepthError
 from clip_depth_ros.settings.installation import assets_dir
-from weights.recipe import check_bands, FULL, SHORT, Workshop
+from weights.recipe import check_bands, FULL, SHORT
 from weights.table import table
+from weights.workshop import Workshop
 
 
 def main(argv: Sequence[str] | None = None) -> int:
