@@ -22,7 +22,7 @@ from clip_depth_ros.core.image_plan import Size
 from clip_depth_ros.model.backbone import build_backbone
 from clip_depth_ros.model.devices import this_machine
 from clip_depth_ros.settings.training import TrainSettings
-from clip_depth_ros.training.clip import choose_arithmetic, FrozenClip
+from clip_depth_ros.training.clip import FrozenClip
 from clip_depth_ros.training.distributed import Ranks
 from clip_depth_ros.training.frames import Batch
 from clip_depth_ros.training.learner import Learner
@@ -52,12 +52,9 @@ def main() -> None:
         'batch_size': args.batch_size, 'amp': args.amp, 'steps': 10**6,
     })
     device, _ = this_machine(settings.device, 'fp32')
-    arithmetic = choose_arithmetic(settings.amp, device)
-    clip = FrozenClip(
-        build_backbone(settings.backbone_settings(), device, 'fp32'), settings, arithmetic
-    )
+    clip = FrozenClip(build_backbone(settings.backbone_settings(), device, 'fp32'), settings)
     learner = Learner(start_model(settings, clip), clip, settings, Ranks())
-    print(f'{settings.backbone} on {device}, {arithmetic.dtype}, batch {args.batch_size}')
+    print(f'{settings.backbone} on {device}, {clip.dtype}, batch {args.batch_size}')
     for size in args.sizes:
         height, width = map(int, size.split('x'))
         measure(Size(height, width), learner, clip, args.batch_size, args.repeats, device)

@@ -33,7 +33,7 @@ from clip_depth_ros.settings.training import TrainSettings
 from clip_depth_ros.sources.kinds.synthetic import WorldSource
 from clip_depth_ros.sources.samples import SampleSource
 from clip_depth_ros.training.loop import Progress, train
-from clip_depth_ros.training.run import run_folder
+from clip_depth_ros.training.run import RunFolder
 from clip_depth_ros.world.rendered_streets import Frames, render_streets, Streets
 import numpy as np
 import safetensors.torch
@@ -161,7 +161,7 @@ class Workshop:
     def trained(self, name: str, *, steps: int, seed: int, **changes: Any) -> Path:
         """Start or resume a run of the trainer, and return its best weights."""
         settings = self.train_settings(name, steps=steps, seed=seed, **changes)
-        is_begun = run_folder(settings).checkpoint.is_file()
+        is_begun = RunFolder(settings).checkpoint.is_file()
         result = train(
             settings,
             resume=is_begun,

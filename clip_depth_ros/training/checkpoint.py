@@ -62,47 +62,22 @@ def save_checkpoint(
     path: Path, parts: Mapping[str, Mapping[str, Tensor]], facts: Mapping[str, Any]
 ) -> None:
     """
-    Write a checkpoint completely or not at all.
+    Write a checkpoint completely or not at all; OutputError leaves a file that was there.
 
-    Parameters
-    ----------
-    path : Path
-        A file that is there is replaced.
-    parts : mapping of mappings
-        Tensors by part (``model``, ``optimizer``) and name.
-    facts : mapping
-        What JSON can hold.
-
-    Raises
-    ------
-    OutputError
-        If it cannot be written; a file that was there stays.
-
+    Tensors are named by part (``model``, ``optimizer``) and name; facts are what JSON can hold.
     """
     tensors = {
         f'{part}.{name}': tensor.detach().cpu().contiguous()
         for part, named in parts.items()
         for name, tensor in named.items()
     }
-    metadata = {
-        'format': FORMAT,
-        'version': str(VERSION),
-        'facts': json.dumps(dict(facts)),
-    }
+    metadata = {'format': FORMAT, 'version': str(VERSION), 'facts': json.dumps(dict(facts))}
     metadata['sha256'] = _digest(tensors, metadata['facts'])
     atomic_write_bytes(path, safetensors.torch.save(tensors, metadata))
 
 
 def load_checkpoint(path: Path) -> Checkpoint:
-    """
-    Read a checkpoint.
-
-    Raises
-    ------
-    WeightsError
-        If it is missing, damaged, or no checkpoint of this format.
-
-    """
+    """Read a checkpoint; WeightsError if it is missing, damaged, or none of this format."""
     try:
         with safetensors.safe_open(path, framework='pt') as file:
             metadata = file.metadata() or {}
@@ -169,15 +144,7 @@ def restore_random(states: Mapping[str, Tensor]) -> None:
 
 
 def restore_module(module: nn.Module, tensors: Mapping[str, Tensor], path: Path) -> None:
-    """
-    Put weights back into a model of the same shape.
-
-    Raises
-    ------
-    WeightsError
-        If they are those of another model.
-
-    """
+    """Put weights back into a model; WeightsError if they are those of another model."""
     try:
         module.load_state_dict(dict(tensors))
     except RuntimeError as error:
@@ -191,6 +158,5 @@ def _digest(tensors: Mapping[str, Tensor], facts: str) -> str:
     digest = hashlib.sha256(facts.encode())
     for name in sorted(tensors):
         digest.update(name.encode())
-        digest.update(tensors[name].view(torch.uint8).numpy().tobytes()
-                      if tensors[name].ndim else tensors[name].numpy().tobytes())
+        digest.update(tensors[name].reshape(-1).view(torch.uint8).numpy().tobytes())
     return digest.hexdigest()

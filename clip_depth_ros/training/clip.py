@@ -5,7 +5,6 @@
 from __future__ import annotations
 
 from contextlib import AbstractContextManager
-from dataclasses import dataclass
 
 from clip_depth_ros.core.image_plan import Size
 from clip_depth_ros.errors import ConfigError
@@ -18,52 +17,6 @@ import torch
 from torch import Tensor
 
 
-@dataclass(frozen=True, slots=True)
-class Arithmetic:
-    """
-    Mixed precision: what networks compute in, while weights stay float32.
-
-    Attributes
-    ----------
-    device : str
-        ``cpu`` or ``cuda:N``.
-    dtype : torch.dtype
-        float32 means no mixed precision.
-
-    """
-
-    device: str
-    dtype: torch.dtype
-
-    def __call__(self) -> AbstractContextManager[None]:
-        """Return the context that networks run in."""
-        kind = self.device.partition(':')[0]
-        return torch.autocast(kind, self.dtype, enabled=self.dtype != torch.float32)
-
-    @property
-    def needs_scaling(self) -> bool:
-        """Whether gradients would vanish in it unless the loss is scaled."""
-        return self.dtype == torch.float16
-
-
-def choose_arithmetic(amp: str, device: str) -> Arithmetic:
-    """
-    Return the mixed precision that the setting ``amp`` means on a device.
-
-    Raises
-    ------
-    ConfigError
-        If fp16 is asked for on the cpu.
-
-    """
-    if amp == 'fp16' and device == 'cpu':
-        raise ConfigError("amp='fp16' needs cuda: set amp='bf16', 'auto' or 'off'")
-    has_bf16 = device == 'cpu' or torch.cuda.is_bf16_supported()
-    chosen = {'off': torch.float32, 'bf16': torch.bfloat16, 'fp16': torch.float16}
-    best = torch.bfloat16 if has_bf16 else torch.float16
-    return Arithmetic(device, chosen.get(amp, best))
-
-
 class FrozenClip:
     """
     A frozen CLIP with all that decides its tokens.
@@ -73,20 +26,29 @@ class FrozenClip:
     backbone : Backbone
         A vision transformer; its blocks behind the last tap are freed.
     settings : TrainSettings
-        taps and pixels are used.
-    arithmetic : Arithmetic
-        What it computes in.
+        taps, pixels and amp are used. ConfigError if amp is fp16 on the cpu.
+
+    Attributes
+    ----------
+    dtype : torch.dtype
+        What networks compute in, while weights stay float32; float32 is no mixed precision.
+    hash : str
+        Of the backbone's weights.
 
     """
 
-    def __init__(
-        self, backbone: Backbone, settings: TrainSettings, arithmetic: Arithmetic
-    ) -> None:
-        self.backbone, self.arithmetic = backbone, arithmetic
+    def __init__(self, backbone: Backbone, settings: TrainSettings) -> None:
+        self.backbone = backbone
+        self.dtype = _mixed_precision(settings.amp, backbone.device)
         self._blocks, self._pixels = settings.taps, settings.pixels
         backbone.vit.check_blocks(settings.taps)
         self.hash = backbone.hash  # before a part of what it is computed from goes
         backbone.vit.drop_blocks_after(settings.taps[-1])
+
+    def autocast(self) -> AbstractContextManager[None]:
+        """Return the context of mixed precision that networks run in."""
+        kind = self.backbone.device.partition(':')[0]
+        return torch.autocast(kind, self.dtype, enabled=self.dtype != torch.float32)
 
     def grid(self, batch: Batch) -> Size:
         """Return the patches per column and row of a batch."""
@@ -107,5 +69,14 @@ class FrozenClip:
         return np.asarray(tokens, np.float16)
 
     def _run(self, rgbs: NDArray[np.uint8]) -> list[Tensor]:
-        with torch.no_grad(), self.arithmetic():
+        with torch.no_grad(), self.autocast():
             return self.backbone.taps(rgbs, self._blocks, self._pixels)
+
+
+def _mixed_precision(amp: str, device: str) -> torch.dtype:
+    """Return what the setting ``amp`` means on a device."""
+    if amp == 'fp16' and device == 'cpu':
+        raise ConfigError("amp='fp16' needs cuda: set amp='bf16', 'auto' or 'off'")
+    has_bf16 = device == 'cpu' or torch.cuda.is_bf16_supported()
+    chosen = {'off': torch.float32, 'bf16': torch.bfloat16, 'fp16': torch.float16}
+    return chosen.get(amp, torch.bfloat16 if has_bf16 else torch.float16)

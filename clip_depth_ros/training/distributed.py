@@ -10,10 +10,11 @@ pixels each of them has.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import timedelta
+import os
 from typing import Any, TypeVar
 
 from clip_depth_ros.errors import ConfigError
@@ -102,19 +103,13 @@ class Ranks:
 
 
 @contextmanager
-def process_group(environment: Mapping[str, str], device: str) -> Iterator[Ranks]:
+def process_group(device: str) -> Iterator[Ranks]:
     """
-    Join the processes that torchrun started, if it did.
+    Join the processes that torchrun started, if it did: the environment says who is who.
 
-    Parameters
-    ----------
-    environment : mapping
-        ``os.environ``: torchrun says there who is who.
-    device : str
-        As asked for; nccl connects GPUs, gloo everything else.
-
+    By the device that is asked for, nccl connects GPUs, gloo everything else.
     """
-    if int(environment.get('WORLD_SIZE', '1')) == 1:
+    if int(os.environ.get('WORLD_SIZE', '1')) == 1:
         yield Ranks()
         return
     uses_cuda = device != 'cpu' and torch.cuda.is_available()
@@ -124,7 +119,7 @@ def process_group(environment: Mapping[str, str], device: str) -> Iterator[Ranks
         yield Ranks(
             distributed.get_rank(),
             distributed.get_world_size(),
-            int(environment.get('LOCAL_RANK', '0')),
+            int(os.environ.get('LOCAL_RANK', '0')),
         )
     finally:
         distributed.destroy_process_group()

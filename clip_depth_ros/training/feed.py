@@ -7,13 +7,11 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any
 
 from clip_depth_ros.core.image_plan import Size
 from clip_depth_ros.errors import DataError
 from clip_depth_ros.settings.training import TrainSettings
 from clip_depth_ros.sources.samples import Joined, SampleSource, Subset
-from clip_depth_ros.training.augment import change_of, crop_of
 from clip_depth_ros.training.clip import FrozenClip
 from clip_depth_ros.training.distributed import Ranks
 from clip_depth_ros.training.frames import (
@@ -22,9 +20,8 @@ from clip_depth_ros.training.frames import (
     in_chunks,
     load_batches,
     Order,
-    Positions,
+    positions_of,
 )
-from clip_depth_ros.training.start import window_of
 from clip_depth_ros.training.tokens import (
     OnFrames,
     open_tokens,
@@ -38,19 +35,7 @@ import numpy as np
 
 @dataclass(slots=True)
 class BadFrames:
-    """
-    Frames that could not be read, counted once each.
-
-    Attributes
-    ----------
-    n_frames : int
-        Frames of the source.
-    allowed_share : float
-        Part of them that may be bad.
-    problems : dict of str by str
-        Why, by name.
-
-    """
+    """Frames of a source that could not be read, each once: why, by name."""
 
     n_frames: int
     allowed_share: float
@@ -63,15 +48,7 @@ class BadFrames:
             yield batch
 
     def add(self, problems: Mapping[str, str]) -> None:
-        """
-        Count what a batch could not read.
-
-        Raises
-        ------
-        DataError
-            If there are more of them than allowed.
-
-        """
+        """Count what a batch could not read; DataError if it is more than the allowed share."""
         self.problems.update(problems)
         if len(self.problems) > self.allowed_share * self.n_frames:
             name, reason = next(iter(self.problems.items()))
@@ -111,18 +88,18 @@ class Feeds:
     def train_batches(self, steps: range) -> Iterator[Batch]:
         """Return this process's batches of some steps, ``accumulate`` for each."""
         settings = self.settings
-        positions = Positions(steps, settings.batch_size, settings.accumulate, self.ranks)
-        return iter(_batches(self.train, positions, settings.n_workers))
+        positions = positions_of(steps, settings.batch_size, settings.accumulate, self.ranks)
+        return _batches(self.train, positions, settings.n_workers)
 
-    def held_out_batches(self) -> Iterable[Batch]:
+    def held_out_batches(self) -> Iterator[Batch]:
         """Return this process's part of the held-out frames."""
         return self._each_once(self.held_out)
 
-    def plain_batches(self) -> Iterable[Batch]:
+    def plain_batches(self) -> Iterator[Batch]:
         """Return this process's part of the training frames, each once and unchanged."""
         return self._each_once(self.plain)
 
-    def _each_once(self, frames: FrameSet | TokenSet) -> Iterable[Batch]:
+    def _each_once(self, frames: FrameSet | TokenSet) -> Iterator[Batch]:
         chunks = in_chunks(len(frames), part_size(self.settings))
         mine = chunks[self.ranks.rank::self.ranks.world_size]
         return _batches(frames, mine, self.settings.n_workers)
@@ -145,47 +122,45 @@ def open_feeds(
     """
     Get frames ready; with ``cache_tokens``, encode all of them first unless that was done.
 
-    Raises
-    ------
-    DataError
-        If more frames cannot be read than allowed.
-    OutputError
-        If the cache cannot be written.
-
+    DataError if more frames cannot be read than allowed; OutputError if the cache cannot be
+    written.
     """
     train_source, held_out_source = sources
     order = Order(len(train_source), settings.seed)
-    plain = FrameSet(train_source, size, crop_of(settings))
-    train = replace(
-        plain, change=change_of(settings), window=window_of(settings), order=order
-    )
-    held_out = FrameSet(held_out_source, size, crop_of(settings), keep_target_size=True)
+    plain = FrameSet(train_source, size, settings)
+    held_out = FrameSet(held_out_source, size, settings, keep_target_size=True)
     if not settings.cache_tokens:
-        return Feeds(settings, ranks, train, plain, held_out)
+        return Feeds(settings, ranks, replace(plain, order=order), plain, held_out)
     flips = settings.augment_flip
-    kept = _cached(settings, plain, clip, ranks, flips, on_tokens)
+    kept = _cached(plain, clip, ranks, flips, on_tokens)
     bad_frames.add(kept.problems())
-    kept_held_out = _cached(settings, held_out, clip, ranks, False, on_tokens)
+    kept_held_out = _cached(held_out, clip, ranks, False, on_tokens)
     return Feeds(
         settings, ranks, replace(kept, order=order, may_flip=flips), kept, kept_held_out
     )
 
 
 def _cached(
-    settings: TrainSettings,
-    frames: FrameSet,
-    clip: FrozenClip,
-    ranks: Ranks,
-    has_flipped: bool,
-    on_tokens: OnFrames,
+    frames: FrameSet, clip: FrozenClip, ranks: Ranks, has_flipped: bool, on_tokens: OnFrames
 ) -> TokenSet:
     """Return the tokens of some frames; the first process writes them if they are not there."""
-    folder = cache_folder(settings)
-    source, picks = frames.source, tuple(range(len(frames)))
+    settings, source, picks = frames.settings, frames.source, tuple(range(len(frames)))
+    folder = Path(settings.cache_dir or Path(settings.out_dir) / 'tokens').expanduser()
     # Parts of joined sources come in great numbers (leave-one-out): one cache serves them all.
     if isinstance(source, Subset) and isinstance(source.source, Joined):
-        picks, frames = source.indices, replace(frames, source=source.source)
-    key = TokenKey(_facts(settings, frames, clip), len(frames), has_flipped)
+        picks, source = source.indices, source.source
+        frames = replace(frames, source=source)
+    facts = {
+        'backbone_hash': clip.hash,
+        'taps': list(settings.taps),
+        'pixels': settings.pixels,
+        'size': list(frames.size),
+        'arithmetic': str(clip.dtype),
+        'source': {'name': source.name, **source.describe()},
+        'crop': settings.crop,
+        'keeps_target_size': frames.keep_target_size,
+    }
+    key = TokenKey(facts, len(frames), has_flipped)
 
     def write() -> TokenCache:
         chunks = in_chunks(len(frames), part_size(settings))
@@ -198,41 +173,19 @@ def _cached(
             on_frames=on_tokens,
         )
 
-    cache = ranks.in_turn(lambda: open_tokens(folder, key) or write())
-    return TokenSet(cache, picks)
-
-
-def cache_folder(settings: TrainSettings) -> Path:
-    """Return the folder where token caches are kept."""
-    return Path(settings.cache_dir or Path(settings.out_dir) / 'tokens').expanduser()
-
-
-def _facts(settings: TrainSettings, frames: FrameSet, clip: FrozenClip) -> dict[str, Any]:
-    return {
-        'backbone_hash': clip.hash,
-        'taps': list(settings.taps),
-        'pixels': settings.pixels,
-        'size': list(frames.size),
-        'arithmetic': str(clip.arithmetic.dtype),
-        'source': {'name': frames.source.name, **frames.source.describe()},
-        'crop': settings.crop,
-        'keeps_target_size': frames.keep_target_size,
-    }
+    return TokenSet(ranks.in_turn(lambda: open_tokens(folder, key) or write()), picks)
 
 
 def _batches(
     frames: FrameSet | TokenSet, positions: Iterable[Sequence[int]], n_workers: int
-) -> Iterable[Batch]:
+) -> Iterator[Batch]:
+    """Yield the batches at some positions; DataError if a process that loads them has died."""
     if isinstance(frames, TokenSet):
         # Copied out of a memory map: handing that over from another process would cost more.
-        return map(frames.batch, positions)
-    return _explained(load_batches(frames, positions, n_workers))
-
-
-def _explained(batches: Iterable[Batch]) -> Iterator[Batch]:
-    """Return batches on; say what to do when a process that loads them has died."""
+        yield from map(frames.batch, positions)
+        return
     try:
-        yield from batches
+        yield from load_batches(frames, positions, n_workers)
     except RuntimeError as error:
         if 'DataLoader worker' not in str(error):
             raise

@@ -10,7 +10,7 @@ is the same for any number of workers and processes, and a resumed run needs not
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 import multiprocessing
@@ -18,7 +18,9 @@ from typing import NamedTuple
 
 from clip_depth_ros.core.image_plan import Size
 from clip_depth_ros.errors import DataError
+from clip_depth_ros.settings.training import TrainSettings
 from clip_depth_ros.sources.samples import DepthSample, SampleSource
+from clip_depth_ros.training.augment import augment, used_part, window_of
 from clip_depth_ros.training.distributed import Ranks
 from clip_depth_ros.types import Depth, Rgb
 import cv2
@@ -28,29 +30,13 @@ import torch
 from torch import Tensor
 from torch.utils.data import DataLoader, Dataset
 
-Crop = Callable[[DepthSample], DepthSample]
-"""Takes the part of a frame that is used."""
-
-Change = Callable[[DepthSample, np.random.Generator], DepthSample]
-"""What is done to a training frame at the network's size, by random numbers."""
-
 _SPARSE = 0.5  # share of pixels with a target below which it counts as sparse
 _SHUFFLE, _AUGMENT = 1, 2  # streams of random numbers
 
 
 @dataclass(frozen=True, slots=True)
 class Order:
-    """
-    The order of frames: each epoch shuffled, one after the other.
-
-    Attributes
-    ----------
-    n_frames : int
-        Frames of one epoch.
-    seed : int
-        Another seed, another order.
-
-    """
+    """The order of frames by seed: epochs of ``n_frames``, each shuffled, one after the other."""
 
     n_frames: int
     seed: int
@@ -65,43 +51,25 @@ class Order:
         return np.random.default_rng((self.seed, _AUGMENT, position))
 
 
-@dataclass(frozen=True, slots=True)
-class Positions:
-    """
-    The positions that one process loads, one list for each forward pass.
-
-    Attributes
-    ----------
-    steps : range
-        Optimiser steps to do.
-    batch_size : int
-        Frames of a step, over all processes and accumulations.
-    accumulate : int
-        Forward passes of a step.
-    ranks : Ranks
-        This process among the others.
-
-    """
-
-    steps: range
-    batch_size: int
-    accumulate: int
-    ranks: Ranks
-
-    def __len__(self) -> int:
-        return len(self.steps) * self.accumulate
-
-    def __iter__(self) -> Iterator[list[int]]:
-        n_each = self.batch_size // self.accumulate
-        for step in self.steps:
-            for part in range(self.accumulate):
-                first = step * self.batch_size + part * n_each
-                yield self.ranks.part_of(range(first, first + n_each))
-
-
 @lru_cache(maxsize=2)
 def _shuffled(n_frames: int, seed: int, epoch: int) -> NDArray[np.intp]:
     return np.random.default_rng((seed, _SHUFFLE, epoch)).permutation(n_frames)
+
+
+def positions_of(
+    steps: range, batch_size: int, accumulate: int, ranks: Ranks
+) -> Iterator[list[int]]:
+    """
+    Yield the positions that one process loads, a list for each forward pass.
+
+    A step takes ``batch_size`` frames, over all processes and its ``accumulate`` forward passes.
+    ConfigError if they cannot be shared evenly.
+    """
+    n_each = batch_size // accumulate
+    for step in steps:
+        for part in range(accumulate):
+            first = step * batch_size + part * n_each
+            yield ranks.part_of(range(first, first + n_each))
 
 
 class Frame(NamedTuple):
@@ -167,15 +135,12 @@ class FrameSet(Dataset[Frame]):
     source : SampleSource
         Where they come from.
     size : Size
-        What cropped frames are resized to, pixels.
-    crop : callable, optional
-        Takes the part of a frame that is used.
-    change : callable, optional
-        Augmentation, after resizing.
-    window : Size, optional
-        Size after ``change``; by default ``size``.
+        What the used part of a frame is resized to, pixels.
+    settings : TrainSettings
+        Say which part is used, and how frames of training are augmented after resizing.
     order : Order, optional
-        Which frame comes at a position; without, the position is the frame.
+        Which frame of training comes at a position; without, the position is the frame, and
+        nothing is augmented.
     keep_target_size : bool
         Whether targets stay at the size of the cropped frame, for validation.
 
@@ -183,9 +148,7 @@ class FrameSet(Dataset[Frame]):
 
     source: SampleSource
     size: Size
-    crop: Crop | None = None
-    change: Change | None = None
-    window: Size | None = None
+    settings: TrainSettings
     order: Order | None = None
     keep_target_size: bool = False
 
@@ -196,18 +159,17 @@ class FrameSet(Dataset[Frame]):
         """Return the frame at a position; one that cannot be read says why."""
         index = self.order.frame_at(position) if self.order else position
         try:
-            sample = self.source[index]
-            sample = self.crop(sample) if self.crop else sample
+            sample = used_part(self.source[index], self.settings.crop)
         except DataError as error:
-            size = self.window or self.size
+            size = (window_of(self.settings) if self.order else None) or self.size
             blank = (np.zeros((*size, 3), np.uint8), np.zeros(size, np.float32))
             return Frame(f'frame {index}', *blank, str(error))
         rgb, target_m = fit_image(sample.rgb, self.size), sample.target_m
         if not self.keep_target_size:
             target_m = fit_target(target_m, self.size)
-        if self.change and self.order:
+        if self.order:
             fitted = DepthSample(sample.name, rgb, target_m)
-            changed = self.change(fitted, self.order.rng_at(position))
+            changed = augment(fitted, self.settings, self.order.rng_at(position))
             rgb, target_m = np.ascontiguousarray(changed.rgb), changed.target_m
         known = np.isfinite(target_m) & (target_m > 0)
         return Frame(sample.name, rgb, np.where(known, target_m, 0).astype(np.float32))
@@ -219,15 +181,7 @@ def load_batches(
     """
     Return the batches at lists of positions, in their order, loaded in worker processes.
 
-    Parameters
-    ----------
-    frames : FrameSet
-        What to load.
-    positions : iterable of lists of int
-        One list for each batch.
-    n_workers : int
-        Processes; 0 loads in this one. The batches are the same for any number.
-
+    0 workers: this process loads them. The batches are the same for any number.
     """
     # Not forked: this process has threads (of PyTorch, of OpenCV) that a fork would break.
     context = multiprocessing.get_context('forkserver') if n_workers else None

@@ -19,9 +19,9 @@ from clip_depth_ros.errors import TrainingError
 from clip_depth_ros.evaluation.score.baselines import fit_prior
 from clip_depth_ros.model.clip2depth_weights import save_clip2depth
 from clip_depth_ros.settings.clip2depth import Clip2DepthSettings
+from clip_depth_ros.settings.installation import versions
 from clip_depth_ros.settings.training import TrainSettings
 from clip_depth_ros.sources.samples import SampleSource
-from clip_depth_ros.training.augment import crop_of
 from clip_depth_ros.training.checkpoint import Checkpoint, save_checkpoint
 from clip_depth_ros.training.clip import FrozenClip
 from clip_depth_ros.training.distributed import Ranks
@@ -29,7 +29,6 @@ from clip_depth_ros.training.feed import BadFrames, Feeds
 from clip_depth_ros.training.frames import batch_of, FrameSet
 from clip_depth_ros.training.learner import Learner, StepFacts
 from clip_depth_ros.training.run import RunFolder, RunLog
-from clip_depth_ros.training.start import provenance
 from clip_depth_ros.training.validation import (
     caption,
     CHOSEN_BY,
@@ -49,23 +48,8 @@ class Keeper:
     """
     Writes what a run leaves; of several processes only the first writes.
 
-    Parameters
-    ----------
-    run : RunFolder
-        Where.
-    settings : TrainSettings
-        All of them.
-    size : Size
-        What whole frames are resized to for the network.
-    clip : FrozenClip
-        What the model reads.
-    sources : pair of SampleSource
-        Frames of training and held-out frames.
-    ranks : Ranks
-        This process among the others.
-    checkpoint : Checkpoint, optional
-        What the run resumes from.
-
+    ``size`` is what whole frames are resized to for the network; ``sources`` are the frames of
+    training and those held out; ``checkpoint`` is what the run resumes from, if it does.
     """
 
     def __init__(
@@ -83,13 +67,11 @@ class Keeper:
         self._train_source, self._held_out_source = sources
         self._bad_held_out = BadFrames(len(self._held_out_source), settings.bad_frame_share)
         self._protocol = validation_protocol(settings)
-        self.caption = caption(settings, self._held_out_source)
-        self.scores: dict[str, dict[str, float]] = {}
-        self.best_step = step = 0
-        if checkpoint:
-            step = int(checkpoint.facts['step'])
-            self.best_step = int(checkpoint.facts['best_step'])
-            self.scores = dict(checkpoint.facts['scores'])
+        self._caption = caption(settings, self._held_out_source)
+        nothing: dict[str, Any] = {'step': 0, 'best_step': 0, 'scores': {}}
+        facts = checkpoint.facts if checkpoint else nothing
+        step, self._best_step = int(facts['step']), int(facts['best_step'])
+        self._scores: dict[str, dict[str, float]] = dict(facts['scores'])
         self._log = RunLog(
             run.path,
             METRIC_NAMES,
@@ -105,21 +87,22 @@ class Keeper:
         speed = n_images / max(now_s - self._since_s, 1e-9)
         self._since_s, self._since_step = now_s, step
         if self._log:
-            self._log.add_train({'step': step, **facts._asdict(), 'images_per_s': round(speed, 1)})
+            row = {'step': step, **facts._asdict(), 'images_per_s': round(speed, 1)}
+            self._log.add('train', row)
 
     def validate(self, learner: Learner, feeds: Feeds, step: int) -> dict[str, float]:
         """Score the running mean of the weights, keep it if it is the best so far."""
         batches = self._bad_held_out.counted(feeds.held_out_batches())
         metrics = asdict(validate(learner.mean, self._clip, batches, self._protocol, self._ranks))
         if step == 0:
-            self.scores['before'] = metrics
-        self.scores['last'] = metrics
-        best = self.scores.get('best', {}).get(CHOSEN_BY, math.inf)
+            self._scores['before'] = metrics
+        self._scores['last'] = metrics
+        best = self._scores.get('best', {}).get(CHOSEN_BY, math.inf)
         is_best = metrics[CHOSEN_BY] < best
         if is_best:
-            self.scores['best'], self.best_step = metrics, step
+            self._scores['best'], self._best_step = metrics, step
         if self._log:
-            self._log.add_validation({'step': step, **metrics})
+            self._log.add('validation', {'step': step, **metrics})
             if is_best:
                 self._save_weights(self._run.best, learner, step, metrics)
             self._write_sheet(learner, step)
@@ -142,7 +125,7 @@ class Keeper:
             for batch in feeds.held_out_batches()
             for each in scores([prior_m] * len(batch.names), batch, self._protocol)
         ]
-        self.scores['prior'] = asdict(mean_over_ranks(metrics, self._ranks, device))
+        self._scores['prior'] = asdict(mean_over_ranks(metrics, self._ranks, device))
 
     def save(self, learner: Learner, bad_frames: BadFrames, step: int) -> None:
         """Write the checkpoint, and beside it its weights alone."""
@@ -150,8 +133,8 @@ class Keeper:
             return
         facts = {
             'step': step,
-            'best_step': self.best_step,
-            'scores': self.scores,
+            'best_step': self._best_step,
+            'scores': self._scores,
             'bad_frames': bad_frames.problems,
             'scaler': learner.scaler_facts(),
         }
@@ -160,36 +143,36 @@ class Keeper:
 
     def finish(self, bad_frames: BadFrames) -> TrainResult:
         """Close the logs, write the report and say what came out."""
+        held_out = self._bad_held_out.problems
+        problems = {
+            **bad_frames.problems, **{f'held-out {name}': why for name, why in held_out.items()}
+        }
         if self._log:
             self._log.close()
             report = {
-                'protocol': self.caption, 'best_step': self.best_step, **self.scores,
-                'bad_frames': self._all_problems(bad_frames),
+                'protocol': self._caption, 'best_step': self._best_step, **self._scores,
+                'bad_frames': problems,
             }
             text = json.dumps(report, indent=2) + '\n'
             atomic_write_bytes(self._run.report, text.encode())
+        metrics = {kind: metrics_of(values) for kind, values in self._scores.items()}
         return TrainResult(
             out_dir=self._run.path,
             best_path=self._run.best,
             last_path=self._run.last,
-            best_step=self.best_step,
-            before=metrics_of(self.scores['before']),
-            metrics=metrics_of(self.scores['best']),
-            last=metrics_of(self.scores['last']),
-            prior=metrics_of(self.scores['prior']) if 'prior' in self.scores else None,
-            protocol=self.caption,
-            bad_frames=self._all_problems(bad_frames),
+            best_step=self._best_step,
+            before=metrics['before'],
+            metrics=metrics['best'],
+            last=metrics['last'],
+            prior=metrics.get('prior'),
+            protocol=self._caption,
+            bad_frames=problems,
         )
-
-    def _all_problems(self, bad_frames: BadFrames) -> dict[str, str]:
-        held_out = self._bad_held_out.problems
-        return {
-            **bad_frames.problems, **{f'held-out {name}': why for name, why in held_out.items()}
-        }
 
     def _save_weights(
         self, path: Path, learner: Learner, step: int, metrics: Mapping[str, float]
     ) -> None:
+        source = self._train_source
         save_clip2depth(
             path,
             learner.mean,
@@ -197,8 +180,13 @@ class Keeper:
             backbone=self._clip.backbone.name,
             backbone_hash=self._clip.hash,
             provenance={
-                **provenance(self._settings, self._train_source, step),
-                'protocol': self.caption,
+                'settings': self._settings.model_dump(mode='json'),
+                'data': f'{source.name}, {len(source)} frames',
+                'source': source.describe(),
+                'steps': step,
+                'seed': self._settings.seed,
+                'versions': versions(),
+                'protocol': self._caption,
             },
             metrics=metrics,
         )
@@ -214,7 +202,7 @@ class Keeper:
 
     def _write_sheet(self, learner: Learner, step: int) -> None:
         frames = FrameSet(
-            self._held_out_source, self._size, crop_of(self._settings), keep_target_size=True
+            self._held_out_source, self._size, self._settings, keep_target_size=True
         )
         count = min(self._settings.n_sheet_frames, len(frames))
         picks = np.linspace(0, len(frames) - 1, count).round().astype(int)
@@ -269,15 +257,7 @@ class TrainResult:
 
 
 def metrics_of(values: Mapping[str, Any]) -> DepthMetrics:
-    """
-    Return metrics as a checkpoint holds them.
-
-    Raises
-    ------
-    TrainingError
-        If it is that of a release with other metrics.
-
-    """
+    """Return metrics as a checkpoint holds them; TrainingError if another release's differ."""
     try:
         return DepthMetrics(**values)
     except TypeError as error:

@@ -71,7 +71,7 @@ class Learner:
         self._optimizer = adamw(model, settings)
         device = clip.backbone.device
         self._scaler = torch.amp.GradScaler(
-            device.partition(':')[0], enabled=clip.arithmetic.needs_scaling
+            device.partition(':')[0], enabled=clip.dtype == torch.float16
         )
 
     @property
@@ -84,14 +84,7 @@ class Learner:
 
     def step(self, step: int, batches: Iterable[Batch]) -> StepFacts:
         """
-        Learn from the parts of one batch.
-
-        Parameters
-        ----------
-        step : int
-            0 is the first.
-        batches : iterable of Batch
-            This process's share of each of the ``accumulate`` parts.
+        Learn from this process's share of each of the ``accumulate`` parts of a batch.
 
         Raises
         ------
@@ -102,7 +95,9 @@ class Learner:
 
         """
         settings, losses = self._settings, []
-        rate = self._set_learning_rate(step)
+        rate = one_cycle(step, settings)
+        for group in self._optimizer.param_groups:
+            group['lr'] = rate
         self.model.train()
         self._optimizer.zero_grad(set_to_none=True)
         seen: list[str] = []
@@ -141,15 +136,7 @@ class Learner:
         return dict(self._scaler.state_dict())
 
     def restore(self, checkpoint: Checkpoint) -> None:
-        """
-        Become what a checkpoint describes.
-
-        Raises
-        ------
-        WeightsError
-            If it is that of another model.
-
-        """
+        """Become what a checkpoint describes; WeightsError if it is that of another model."""
         restore_module(self.model, checkpoint.part('model'), checkpoint.path)
         restore_module(self._mean, checkpoint.part('mean'), checkpoint.path)
         restore_optimizer(self._optimizer, checkpoint.part('optimizer'))
@@ -163,7 +150,7 @@ class Learner:
         # The text tower in float32: it is small, and one vector conditions every pixel.
         condition = self.model.condition_vector(clip.backbone)
         taps = clip.taps(batch)
-        with clip.arithmetic():
+        with clip.autocast():
             depth_m = self.model(taps, clip.grid(batch), condition)
         depth_m = depth_m.float()
         loss = total_loss(depth_m, target_m, self._settings, self._ranks.sum_over_ranks)
@@ -172,20 +159,6 @@ class Learner:
             names = [name for name, bad in zip(batch.names, wrong.tolist(), strict=True) if bad]
             raise TrainingError(_not_finite(step, 'loss', names or batch.names))
         return loss
-
-    def _set_learning_rate(self, step: int) -> float:
-        settings = self._settings
-        rate = one_cycle(
-            step,
-            settings.steps,
-            highest=settings.learning_rate,
-            warmup_share=settings.warmup_share,
-            start_divisor=settings.start_divisor,
-            end_divisor=settings.end_divisor,
-        )
-        for group in self._optimizer.param_groups:
-            group['lr'] = rate
-        return rate
 
 
 def _not_finite(step: int, what: str, names: list[str]) -> str:
@@ -213,46 +186,24 @@ def adamw(model: Clip2Depth, settings: TrainSettings) -> AdamW:
     return AdamW(groups, lr=settings.learning_rate, betas=(0.9, 0.999))
 
 
-def one_cycle(
-    step: int,
-    n_steps: int,
-    *,
-    highest: float,
-    warmup_share: float,
-    start_divisor: float,
-    end_divisor: float,
-) -> float:
+def one_cycle(step: int, settings: TrainSettings) -> float:
     """
-    Return the learning rate of one step: half a cosine up, half a cosine down.
+    Return the learning rate of a step, from 0 on: half a cosine up, half a cosine down.
 
-    Parameters
-    ----------
-    step : int
-        0 is the first.
-    n_steps : int
-        Of the whole training.
-    highest : float
-        Reached after ``warmup_share`` of the steps.
-    warmup_share : float
-        0 to below 1.
-    start_divisor, end_divisor : float
-        It starts at ``highest / start_divisor`` and ends, with the last step, at that divided by
-        ``end_divisor``.
-
-    Notes
-    -----
-    The numbers are those of ``torch.optim.lr_scheduler.OneCycleLR`` (Smith and Topin, 2017);
-    momentum stays as it is (our choice).
-
+    It starts at ``learning_rate / start_divisor``, is at ``learning_rate`` after ``warmup_share``
+    of the steps, and ends, with the last step, at its start divided by ``end_divisor``. The
+    numbers are those of ``torch.optim.lr_scheduler.OneCycleLR`` (Smith and Topin, 2017), which
+    cannot go without a warm-up; momentum stays as it is (our choice).
     """
-    start = highest / start_divisor
-    peak_step = warmup_share * n_steps - 1
+    highest = settings.learning_rate
+    start = highest / settings.start_divisor
+    peak_step = settings.warmup_share * settings.steps - 1
     if step <= peak_step:
         return _half_cosine(start, highest, step / peak_step if peak_step else 1.0)
-    last_step = n_steps - 1
+    last_step = settings.steps - 1
     peak_step = max(peak_step, 0.0)
     done = (step - peak_step) / (last_step - peak_step) if last_step > peak_step else 1.0
-    return _half_cosine(highest, start / end_divisor, done)
+    return _half_cosine(highest, start / settings.end_divisor, done)
 
 
 def _half_cosine(first: float, last: float, done: float) -> float:
@@ -263,15 +214,9 @@ def running_mean(model: nn.Module, decay: float) -> AveragedModel:
     """
     Return a copy of a model that follows it: ``mean.update_parameters(model)`` after each step.
 
-    Parameters
-    ----------
-    model : nn.Module
-        What is trained.
-    decay : float
-        Share of the past in the mean. In the first steps it is at most (1 + n) / (10 + n) after n
-        updates, so that the initialisation is soon forgotten (as in TensorFlow's and open_clip's
-        common practice). 0 follows the model at once.
-
+    ``decay`` is the share of the past in the mean; 0 follows the model at once. In the first
+    steps it is at most (1 + n) / (10 + n) after n updates, so that the initialisation is soon
+    forgotten (as in TensorFlow's and open_clip's common practice).
     """
 
     @torch.no_grad()

@@ -16,7 +16,7 @@ from clip_depth_ros.settings.training import TrainSettings
 from clip_depth_ros.sources.held_out import open_for_training
 from clip_depth_ros.sources.samples import Joined, Subset
 from clip_depth_ros.training.loop import OnProgress, Sources, train
-from clip_depth_ros.training.run import run_folder
+from clip_depth_ros.training.run import RunFolder
 
 MOST_FRAMES = 200
 """With more, a part that is held out says as much for less."""
@@ -85,7 +85,7 @@ def leave_one_out(
         As :func:`clip_depth_ros.training.loop.train` does.
 
     """
-    folder = run_folder(settings).path
+    folder = RunFolder(settings).path
     train_source, held_out_source = sources or open_for_training(settings)
     every = Joined(train_source, held_out_source)
     if not 2 <= len(every) <= MOST_FRAMES:

@@ -13,20 +13,18 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from itertools import islice
-import os
 
 from clip_depth_ros.model.backbone import build_backbone
 from clip_depth_ros.model.devices import explain_out_of_memory, this_machine
 from clip_depth_ros.settings.training import TrainSettings
 from clip_depth_ros.sources.held_out import open_for_training
 from clip_depth_ros.sources.samples import check_source, SampleSource
-from clip_depth_ros.training.augment import crop_of
-from clip_depth_ros.training.clip import choose_arithmetic, FrozenClip
+from clip_depth_ros.training.clip import FrozenClip
 from clip_depth_ros.training.distributed import device_of_rank, process_group, Ranks
 from clip_depth_ros.training.feed import BadFrames, open_feeds
 from clip_depth_ros.training.keeper import Keeper, TrainResult
 from clip_depth_ros.training.learner import Learner, MEMORY_ADVICE
-from clip_depth_ros.training.run import run_folder
+from clip_depth_ros.training.run import RunFolder
 from clip_depth_ros.training.start import frame_size, input_size, resolve_settings, start_model
 import torch
 
@@ -99,7 +97,7 @@ def train(
         If results cannot be written; the last checkpoint is as it was.
 
     """
-    with process_group(os.environ, settings.device) as ranks:
+    with process_group(settings.device) as ranks:
         if settings.n_threads:
             torch.set_num_threads(settings.n_threads)
         return _train(resolve_settings(settings), ranks, resume, force, sources, on_progress)
@@ -117,10 +115,10 @@ def _train(
         on_progress(Progress(stage, step, settings.steps, facts))
 
     # The folder: refused before anything is computed if it is that of another run.
-    run = run_folder(settings)
-    checkpoint = run.resume(settings) if resume else None
+    run = RunFolder(settings)
+    checkpoint = run.resume() if resume else None
     if not resume and ranks.is_first:
-        run.begin(settings, force=force)
+        run.begin(force=force)
     ranks.wait()
 
     # The frames: refused before the first step if they cannot be right.
@@ -132,9 +130,8 @@ def _train(
     # The frozen CLIP, and the tokens of all frames if they are to be kept.
     device, _ = this_machine(device_of_rank(settings.device, ranks), 'fp32')
     backbone = build_backbone(settings.backbone_settings(), device, 'fp32')
-    frame = frame_size(train_source, crop_of(settings))
-    size = input_size(settings, frame, backbone.tower.stride)
-    clip = FrozenClip(backbone, settings, choose_arithmetic(settings.amp, device))
+    size = input_size(settings, frame_size(train_source, settings), backbone.tower.stride)
+    clip = FrozenClip(backbone, settings)
     with explain_out_of_memory(device, 'the tokens of a batch', MEMORY_ADVICE):
         feeds = open_feeds(
             settings, (train_source, held_out_source), size, clip, ranks, bad_frames,

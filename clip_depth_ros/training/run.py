@@ -6,12 +6,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 import csv
-from dataclasses import dataclass
 import io
 import json
 from pathlib import Path
 import shutil
-from typing import Any, Final, TYPE_CHECKING
+from typing import Any, Final, Literal, TYPE_CHECKING
 
 from clip_depth_ros.core.files import atomic_write_bytes, make_folder, remove_leftovers
 from clip_depth_ros.errors import ConfigError, MissingDependencyError, OutputError
@@ -30,149 +29,98 @@ MAY_CHANGE: Final = frozenset({
 """Settings that may differ when a run resumes: they do not change what is learned."""
 
 
-def run_folder(settings: TrainSettings) -> RunFolder:
-    """
-    Return the folder that the settings name.
-
-    Raises
-    ------
-    ConfigError
-        If they name none.
-
-    """
-    if not settings.out_dir:
-        raise ConfigError('out_dir is needed: say where the run and its weights are to be kept')
-    return RunFolder(Path(settings.out_dir).expanduser())
-
-
-@dataclass(frozen=True, slots=True)
 class RunFolder:
-    """Where the files of a run are."""
+    """
+    The folder that the settings of a run name, and its files; ConfigError if they name none.
 
-    path: Path
+    Attributes
+    ----------
+    path : Path
+        The folder.
+    checkpoint : Path
+        The state that a run resumes from.
+    best, last : Path
+        Weights of the best validation and of the last checkpoint.
+    report : Path
+        Metrics before and after, JSON.
 
-    @property
-    def settings(self) -> Path:
-        """Return the settings of the run, JSON."""
-        return self.path / 'run.json'
+    """
 
-    @property
-    def checkpoint(self) -> Path:
-        """Return the state that a run resumes from."""
-        return self.path / 'checkpoint.safetensors'
-
-    @property
-    def best(self) -> Path:
-        """Return the weights of the best validation."""
-        return self.path / 'best.safetensors'
-
-    @property
-    def last(self) -> Path:
-        """Return the weights of the last checkpoint."""
-        return self.path / 'last.safetensors'
-
-    @property
-    def report(self) -> Path:
-        """Return the metrics before and after, JSON."""
-        return self.path / 'report.json'
-
-    @property
-    def tokens(self) -> Path:
-        """Return the folder of token caches, if they are kept with the run."""
-        return self.path / 'tokens'
+    def __init__(self, settings: TrainSettings) -> None:
+        if not settings.out_dir:
+            raise ConfigError(
+                'out_dir is needed: say where the run and its weights are to be kept'
+            )
+        self.path = Path(settings.out_dir).expanduser()
+        self.checkpoint = self.path / 'checkpoint.safetensors'
+        self.best, self.last = self.path / 'best.safetensors', self.path / 'last.safetensors'
+        self.report = self.path / 'report.json'
+        self._settings, self._settings_path = settings, self.path / 'run.json'
 
     def sheet(self, step: int) -> Path:
         """Return the picture sheet of the validation after a number of steps."""
         return self.path / 'sheets' / f'step_{step:07d}.png'
 
-    def begin(self, settings: TrainSettings, *, force: bool) -> None:
+    def begin(self, *, force: bool) -> None:
         """
         Make the folder ready for a new run.
 
-        Raises
-        ------
-        OutputError
-            If it is not empty and ``force`` is not set, or cannot be written.
-
+        What an earlier run left is removed, and nothing else; tokens are checked on their own.
+        OutputError if it is not empty and ``force`` is not set, or cannot be written.
         """
         make_folder(self.path)
-        taken = sorted(path.name for path in self.path.iterdir() if path != self.tokens)
+        taken = sorted(path.name for path in self.path.iterdir() if path.name != 'tokens')
         if taken and not force:
             raise OutputError(
                 f'the run folder {str(self.path)!r} is not empty ({", ".join(taken[:5])}): add '
                 '--resume to go on with its run, --force to overwrite it, or name another out_dir'
             )
-        self._remove_own()
-        content = json.dumps(settings.model_dump(mode='json'), indent=2) + '\n'
-        atomic_write_bytes(self.settings, content.encode())
-
-    def resume(self, settings: TrainSettings) -> Checkpoint | None:
-        """
-        Return the checkpoint to resume from; None if the run was stopped before the first.
-
-        Raises
-        ------
-        ConfigError
-            If there is no run, or one with other settings.
-        WeightsError
-            If the checkpoint is damaged.
-
-        """
-        try:
-            previous = json.loads(self.settings.read_bytes())
-        except (OSError, ValueError) as error:
-            raise ConfigError(
-                f'--resume needs the folder of a run, but {str(self.settings)!r} cannot be read '
-                f'({error}): leave --resume out to begin one'
-            ) from error
-        self._check_same(previous, settings)
-        remove_leftovers(self.path)
-        return load_checkpoint(self.checkpoint) if self.checkpoint.exists() else None
-
-    def _check_same(self, previous: dict[str, Any], settings: TrainSettings) -> None:
-        now = settings.model_dump(mode='json')
-        names = [name for name in {**now, **previous} if name not in MAY_CHANGE]
-        others = [
-            f'{name} was {previous.get(name)!r}, is {now.get(name)!r}'
-            for name in names
-            if previous.get(name) != now.get(name)
-        ]
-        if others:
-            raise ConfigError(
-                f'{str(self.path)!r} holds a run with other settings: {"; ".join(others)}. Resume '
-                'with the same, or begin another run in another out_dir'
-            )
-
-    def _remove_own(self) -> None:
-        """Remove what an earlier run left, and nothing else; tokens are checked on their own."""
         own = (
-            self.settings, self.checkpoint, self.best, self.last, self.report,
+            self._settings_path, self.checkpoint, self.best, self.last, self.report,
             self.path / 'train.csv', self.path / 'validation.csv',
         )
         for path in own:
             path.unlink(missing_ok=True)
         for folder in (self.path / 'sheets', self.path / 'tensorboard'):
             shutil.rmtree(folder, ignore_errors=True)
+        content = json.dumps(self._settings.model_dump(mode='json'), indent=2) + '\n'
+        atomic_write_bytes(self._settings_path, content.encode())
+
+    def resume(self) -> Checkpoint | None:
+        """
+        Return the checkpoint to resume from; None if the run was stopped before the first.
+
+        ConfigError if there is no run, or one with other settings; WeightsError if the checkpoint
+        is damaged.
+        """
+        try:
+            previous = json.loads(self._settings_path.read_bytes())
+        except (OSError, ValueError) as error:
+            raise ConfigError(
+                f'--resume needs the folder of a run, but {str(self._settings_path)!r} cannot be '
+                f'read ({error}): leave --resume out to begin one'
+            ) from error
+        now = self._settings.model_dump(mode='json')
+        others = [
+            f'{name} was {previous.get(name)!r}, is {now.get(name)!r}'
+            for name in {**now, **previous}
+            if name not in MAY_CHANGE and previous.get(name) != now.get(name)
+        ]
+        if others:
+            raise ConfigError(
+                f'{str(self.path)!r} holds a run with other settings: {"; ".join(others)}. Resume '
+                'with the same, or begin another run in another out_dir'
+            )
+        remove_leftovers(self.path)
+        return load_checkpoint(self.checkpoint) if self.checkpoint.exists() else None
 
 
 class CsvLog:
     """
     A table that grows by rows; each row is in the file when :meth:`add` returns.
 
-    Parameters
-    ----------
-    path : Path
-        The file.
-    columns : sequence of str
-        The first is ``step``.
-    up_to_step : int
-        Rows of later steps are dropped: a resumed run writes them again.
-
-    Raises
-    ------
-    OutputError
-        If the file cannot be written.
-
+    The first column is ``step``. Rows of steps after ``up_to_step`` are dropped: a resumed run
+    writes them again. OutputError if the file cannot be written.
     """
 
     def __init__(self, path: Path, columns: Sequence[str], *, up_to_step: int = -1) -> None:
@@ -219,14 +167,7 @@ class RunLog:
     up_to_step : int
         Later rows are dropped.
     tensorboard : bool
-        Whether to write TensorBoard's files too.
-
-    Raises
-    ------
-    OutputError
-        If the files cannot be written.
-    MissingDependencyError
-        If TensorBoard is asked for and not installed.
+        Whether to write TensorBoard's files too; MissingDependencyError if it is not installed.
 
     """
 
@@ -240,31 +181,25 @@ class RunLog:
     ) -> None:
         board = _summary_writer(folder / 'tensorboard', up_to_step) if tensorboard else None
         self._board: SummaryWriter | None = board
-        self._train = CsvLog(folder / 'train.csv', TRAIN_COLUMNS, up_to_step=up_to_step)
-        columns = ('step', *metric_names)
-        self._validation = CsvLog(folder / 'validation.csv', columns, up_to_step=up_to_step)
+        columns = {'train': TRAIN_COLUMNS, 'validation': ('step', *metric_names)}
+        self._tables = {
+            kind: CsvLog(folder / f'{kind}.csv', names, up_to_step=up_to_step)
+            for kind, names in columns.items()
+        }
 
-    def add_train(self, row: Mapping[str, Any]) -> None:
-        """Write one line about the training."""
-        self._train.add(row)
-        self._add_to_board('train', row)
-
-    def add_validation(self, row: Mapping[str, Any]) -> None:
-        """Write one line about a validation."""
-        self._validation.add(row)
-        self._add_to_board('validation', row)
-
-    def close(self) -> None:
-        """Write what TensorBoard holds back."""
-        if self._board is not None:
-            self._board.close()
-
-    def _add_to_board(self, kind: str, row: Mapping[str, Any]) -> None:
+    def add(self, kind: Literal['train', 'validation'], row: Mapping[str, Any]) -> None:
+        """Write one line about the training or a validation."""
+        self._tables[kind].add(row)
         if self._board is None:
             return
         for name, value in row.items():
             if name != 'step':
                 self._board.add_scalar(f'{kind}/{name}', float(value), int(row['step']))
+
+    def close(self) -> None:
+        """Write what TensorBoard holds back."""
+        if self._board is not None:
+            self._board.close()
 
 
 def _summary_writer(folder: Path, up_to_step: int) -> SummaryWriter:

@@ -15,12 +15,12 @@ from clip_depth_ros.model.clip2depth_weights import (
     read_clip2depth,
 )
 from clip_depth_ros.model.clipseg import load_clipseg
-from clip_depth_ros.settings.installation import assets_dir, BUNDLED_CLIP2DEPTH, versions
+from clip_depth_ros.settings.installation import assets_dir, BUNDLED_CLIP2DEPTH
 from clip_depth_ros.settings.predictor import BUNDLED
 from clip_depth_ros.settings.training import TrainSettings
 from clip_depth_ros.sources.samples import SampleSource
+from clip_depth_ros.training.augment import used_part, window_of
 from clip_depth_ros.training.clip import FrozenClip
-from clip_depth_ros.training.frames import Crop
 import torch
 
 _TRIED = 20  # frames that are looked at for their size
@@ -31,13 +31,7 @@ def resolve_settings(settings: TrainSettings) -> TrainSettings:
     Return the settings with the model of the weights that training starts from, if it does.
 
     Weights only fit the model that they were trained as, so its settings come with them: all but
-    the input size, where one is asked for.
-
-    Raises
-    ------
-    WeightsError
-        If the weights cannot be read.
-
+    the input size, where one is asked for. WeightsError if they cannot be read.
     """
     file = initial_weights(settings)
     if file is None:
@@ -52,15 +46,7 @@ def resolve_settings(settings: TrainSettings) -> TrainSettings:
 
 
 def initial_weights(settings: TrainSettings) -> Clip2DepthFile | None:
-    """
-    Read the weights that training starts from, if any.
-
-    Raises
-    ------
-    WeightsError
-        If they cannot be read.
-
-    """
+    """Read the weights that training starts from, if any; WeightsError if they cannot be read."""
     if settings.init_weights == BUNDLED:
         path = assets_dir() / BUNDLED_CLIP2DEPTH
         if not path.is_file():
@@ -78,11 +64,7 @@ def start_model(settings: TrainSettings, clip: FrozenClip) -> Clip2Depth:
     """
     Return the model of step 0 on its device: fresh by the seed, from CLIPSeg, or from weights.
 
-    Raises
-    ------
-    ConfigError, WeightsError
-        If settings, backbone and weights do not fit together.
-
+    ConfigError or WeightsError if settings, backbone and weights do not fit together.
     """
     torch.manual_seed(settings.seed)
     model = build_clip2depth(settings.model_settings(), clip.backbone)
@@ -94,61 +76,31 @@ def start_model(settings: TrainSettings, clip: FrozenClip) -> Clip2Depth:
     return model.to(clip.backbone.device)
 
 
-def frame_size(source: SampleSource, crop: Crop | None) -> Size:
+def frame_size(source: SampleSource, settings: TrainSettings) -> Size:
     """
-    Return the size of a source's frames after cropping; the first that can be read decides.
+    Return the size of what is used of a source's frames; the first that can be read decides.
 
-    Raises
-    ------
-    DataError
-        If none of the first can be read.
-
+    DataError if none of the first can be read.
     """
     problem: DataError | None = None
     for index in range(min(_TRIED, len(source))):
         try:
-            sample = source[index]
-            sample = crop(sample) if crop else sample
+            return Size(*used_part(source[index], settings.crop).rgb.shape[:2])
         except DataError as error:
             problem = error
-            continue
-        return Size(*sample.rgb.shape[:2])
     raise DataError(
         f'none of the first {_TRIED} frames of {source.name} can be read: {problem}'
     ) from problem
-
-
-def provenance(settings: TrainSettings, source: SampleSource, n_steps: int) -> dict[str, object]:
-    """Return what weights tell about their making: settings, data, versions."""
-    return {
-        'settings': settings.model_dump(mode='json'),
-        'data': f'{source.name}, {len(source)} frames',
-        'source': source.describe(),
-        'steps': n_steps,
-        'seed': settings.seed,
-        'versions': versions(),
-    }
 
 
 def input_size(settings: TrainSettings, frame: Size, stride: Size) -> Size:
     """
     Return the size that frames are resized to for the network.
 
-    Parameters
-    ----------
-    settings : TrainSettings
-        input_height_px and input_width_px; 0 takes the frame's, rounded down to whole patches.
-    frame : Size
-        Size of the frames after cropping.
-    stride : Size
-        Pixels of one patch.
-
-    Raises
-    ------
-    ConfigError
-        If a size that is asked for is not of whole patches, a frame is smaller than one, or the
-        window that augmentation cuts out does not fit.
-
+    ``frame`` is the size of frames after cropping, ``stride`` that of one patch, pixels. Where
+    input_height_px or input_width_px is 0, it is the frame's, rounded down to whole patches.
+    ConfigError if a size that is asked for is not of whole patches, a frame is smaller than one,
+    or the window that augmentation cuts out does not fit.
     """
     asked = Size(settings.input_height_px, settings.input_width_px)
     window = window_of(settings)
@@ -169,12 +121,6 @@ def input_size(settings: TrainSettings, frame: Size, stride: Size) -> Size:
             f'augment_crop_width_px) does not fit into frames of {size.height} x {size.width}'
         )
     return size
-
-
-def window_of(settings: TrainSettings) -> Size | None:
-    """Return the size of the window that augmentation cuts out, if it does."""
-    window = Size(settings.augment_crop_height_px, settings.augment_crop_width_px)
-    return window if any(window) else None
 
 
 def _check_patches(names: str, size: Size, stride: Size) -> None:

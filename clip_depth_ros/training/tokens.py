@@ -12,7 +12,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 import hashlib
 import json
 from pathlib import Path
@@ -27,7 +27,6 @@ from clip_depth_ros.types import Depth
 import numpy as np
 from numpy.typing import NDArray
 import torch
-from torch.utils.data import Dataset
 
 VERSION: Final = 1
 _TOKENS: Final = 'tokens.bin'
@@ -63,10 +62,7 @@ class TokenKey:
 
     def as_json(self) -> dict[str, Any]:
         """Return all of it as JSON would read it back."""
-        all_of_it = {
-            'version': VERSION, 'facts': dict(self.facts), 'n_frames': self.n_frames,
-            'has_flipped': self.has_flipped,
-        }
+        all_of_it = {'version': VERSION, **asdict(self)}
         return dict(json.loads(json.dumps(all_of_it, sort_keys=True)))
 
     def name(self) -> str:
@@ -138,28 +134,10 @@ def write_tokens(
     on_frames: OnFrames = lambda done, total: None,
 ) -> TokenCache:
     """
-    Encode all frames of a source and keep the tokens.
+    Encode all frames of a source, and keep the tokens in a folder of caches.
 
-    Parameters
-    ----------
-    folder : Path
-        Where caches are.
-    key : TokenKey
-        What the content depends on.
-    batches : iterable of Batch
-        All frames once, in order, with images.
-    encode : callable
-        The frozen CLIP.
-    target_dtype : dtype
-        Of the kept targets; float16 is right to 0.05 %.
-    on_frames : callable
-        Called after each batch.
-
-    Raises
-    ------
-    OutputError
-        If there is not enough space, before much of it is written.
-
+    ``batches`` are all frames once, in order, with images. Targets kept as float16 are right to
+    0.05 %. OutputError if there is not enough space, before much of it is written.
     """
     place = folder / key.name()
     remove_leftovers(folder, key.name())
@@ -217,7 +195,7 @@ def _check_space(folder: Path, n_bytes: int) -> None:
 
 
 @dataclass(frozen=True, slots=True)
-class TokenSet(Dataset[Batch]):
+class TokenSet:
     """
     Batches from a cache by position.
 
@@ -241,9 +219,6 @@ class TokenSet(Dataset[Batch]):
 
     def __len__(self) -> int:
         return len(self.frames)
-
-    def __getitem__(self, position: int) -> Batch:
-        return self.batch([position])
 
     def problems(self) -> dict[str, str]:
         """Return why frames could not be read, by name."""

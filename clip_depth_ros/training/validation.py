@@ -57,7 +57,7 @@ def caption(settings: TrainSettings, source: SampleSource) -> str:
 
 def predict(model: Clip2Depth, clip: FrozenClip, batch: Batch) -> list[Depth]:
     """Return the depth of each frame, float32 (H, W) as the model has it, metres."""
-    with torch.no_grad(), clip.arithmetic():
+    with torch.no_grad(), clip.autocast():
         depth_m = model(clip.taps(batch), clip.grid(batch))
     return [*depth_m.float().cpu().numpy()]
 
@@ -68,15 +68,8 @@ def scores(
     """
     Yield the metrics of each frame of a batch that has truth in the range.
 
-    Parameters
-    ----------
-    depths_m : sequence of float32 (H, W)
-        What was predicted for each frame, at any size, metres.
-    batch : Batch
-        The frames, with targets at their own size.
-    protocol : EvaluationProtocol
-        How they are compared.
-
+    ``depths_m``, float32 (H, W), is what was predicted for each frame, at any size, metres; the
+    targets of the batch are at their own size.
     """
     for name, depth_m, target_m in zip(batch.names, depths_m, batch.targets_m, strict=True):
         sample = DepthSample(name, _NO_IMAGE, target_m.numpy())
@@ -94,24 +87,8 @@ def validate(
     """
     Return the mean over frames of each frame's metrics.
 
-    Parameters
-    ----------
-    model : Clip2Depth
-        Any; its condition is frozen for the time.
-    clip : FrozenClip
-        What it reads.
-    batches : iterable of Batch
-        This process's part of the held-out frames, with targets at their own size.
-    protocol : EvaluationProtocol
-        How they are compared.
-    ranks : Ranks
-        The processes that share the work.
-
-    Raises
-    ------
-    DataError
-        If no frame has a ground truth in the range.
-
+    ``batches`` are this process's part of the held-out frames, with targets at their own size.
+    The model's condition is frozen for the time. DataError if no frame has truth in the range.
     """
     model.eval()
     model.freeze_condition(clip.backbone)
@@ -124,15 +101,7 @@ def validate(
 
 
 def mean_over_ranks(each: Sequence[DepthMetrics], ranks: Ranks, device: str) -> DepthMetrics:
-    """
-    Return the mean over the frames of all processes; n is the sum.
-
-    Raises
-    ------
-    DataError
-        If there are none.
-
-    """
+    """Return the mean over the frames of all processes, n the sum; DataError without any."""
     own = np.array([[*asdict(metrics).values()] for metrics in each], np.float64)
     sums: NDArray[np.float64] = own.reshape(-1, len(METRIC_NAMES)).sum(axis=0)
     totals = ranks.sum_array(np.append(sums, float(len(each))), device)
@@ -161,13 +130,8 @@ def write_sheet(
     Write a sheet as PNG, one row for each frame.
 
     Depth is coloured by its logarithm, near is red, without ground truth is black; the error is
-    abs(pred - gt) / gt, from black (none) to yellow (half and more).
-
-    Raises
-    ------
-    OutputError
-        If it cannot be written.
-
+    abs(pred - gt) / gt, from black (none) to yellow (half and more). OutputError if it cannot be
+    written.
     """
     pictures = [_row(row, min_depth_m, max_depth_m) for row in rows]
     blank = np.zeros((_GAP_PX, pictures[0].shape[1], 3), np.uint8)

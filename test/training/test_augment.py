@@ -5,27 +5,38 @@
 from __future__ import annotations
 
 import pickle
+from typing import Any
 
 from clip_depth_ros.core.image_plan import Window
 from clip_depth_ros.errors import ConfigError, DataError
+from clip_depth_ros.settings.training import TrainSettings
 from clip_depth_ros.sources.samples import DepthSample
 from clip_depth_ros.training.augment import (
-    Augmentation,
+    augment,
     cropped,
     flipped,
     recolored,
     rotated,
     rotation_of_pixels,
+    used_part,
 )
 from clip_depth_ros.types import Intrinsics
 from hypothesis import given, strategies as st
 import numpy as np
 from numpy.typing import NDArray
 import pytest
+from small_training import small_settings
 
-KITTI = Augmentation(
-    crop='kitti_benchmark', rotate_deg=1, window_height_px=352, window_width_px=704, flip=True,
-    gamma=0.1, brightness=0.1, color=0.1,
+
+def changes(**named: Any) -> TrainSettings:
+    """Return settings with nothing augmented but what is named."""
+    return small_settings('', **{'augment_flip': False, **named})
+
+
+KITTI = changes(
+    crop='kitti_benchmark', augment_rotate_deg=1, augment_crop_height_px=352,
+    augment_crop_width_px=704, augment_flip=True, augment_gamma=0.1, augment_brightness=0.1,
+    augment_color=0.1,
 )
 CAMERA = Intrinsics(60.0, 66.0, 33.0, 21.0, 64, 48)
 
@@ -35,6 +46,12 @@ def sample(height: int = 48, width: int = 64, *, intrinsics: Intrinsics | None =
     v, u = np.mgrid[:height, :width]
     rgb = np.stack([u % 256, v % 256, (u + v) % 256], axis=-1).astype(np.uint8)
     return DepthSample('a', rgb, (1 + u + 100 * v).astype(np.float32), intrinsics)
+
+
+def changed(frame: DepthSample, settings: TrainSettings, seed: int = 0) -> DepthSample:
+    """Return a frame cropped and augmented."""
+    part = used_part(frame, settings.crop)
+    return augment(part, settings, np.random.default_rng(seed))
 
 
 def seen(intrinsics: Intrinsics, point: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -148,11 +165,9 @@ class TestColours:
 
     @pytest.mark.parametrize('name', ['gamma', 'brightness', 'color'])
     def test_values_stay_within_their_spread(self, name: str):
-        change = Augmentation(**{name: 0.25}, color_share=1.0)
+        settings = changes(**{f'augment_{name}': 0.25})
         grey = DepthSample('a', np.full((1, 1, 3), 128, np.uint8), np.ones((1, 1), np.float32))
-        values = np.array([
-            change(grey, np.random.default_rng(seed)).rgb[0, 0] for seed in range(200)
-        ])
+        values = np.array([changed(grey, settings, seed).rgb[0, 0] for seed in range(400)])
         level = 128 / 255
         low, high = (level**1.25, level**0.75) if name == 'gamma' else (0.75, 1.25)
         scale = 255 if name == 'gamma' else 128
@@ -163,9 +178,9 @@ class TestColours:
         assert is_grey == (name != 'color')
 
     def test_half_of_the_frames_keep_their_colours(self):
-        change = Augmentation(brightness=0.5)
+        settings = changes(augment_brightness=0.5)
         kept = sum(
-            np.array_equal(change(sample(), np.random.default_rng(seed)).rgb, sample().rgb)
+            np.array_equal(changed(sample(), settings, seed).rgb, sample().rgb)
             for seed in range(200)
         )
         assert 70 < kept < 130
@@ -174,7 +189,7 @@ class TestColours:
 class TestRecipe:
     def test_kitti(self):
         frame = sample(375, 1242, intrinsics=Intrinsics(721.5, 721.5, 609.6, 172.9, 1242, 375))
-        result = KITTI(frame, np.random.default_rng(0))
+        result = changed(frame, KITTI)
         assert result.rgb.shape == (352, 704, 3)
         assert result.target_m.shape == (352, 704)
         assert (result.intrinsics.width, result.intrinsics.height) == (704, 352)
@@ -182,66 +197,60 @@ class TestRecipe:
     def test_the_benchmark_crop_is_at_the_bottom_in_the_middle(self):
         """375 x 1242: 23 rows from the top, 13 columns from the left."""
         frame = sample(375, 1242, intrinsics=None)
-        result = Augmentation(crop='kitti_benchmark')(frame, np.random.default_rng(0))
+        result = changed(frame, changes(crop='kitti_benchmark'))
         np.testing.assert_array_equal(result.target_m, frame.target_m[23:, 13:1229])
 
     def test_nyu(self):
         frame = sample(480, 640, intrinsics=None)
-        result = Augmentation(crop='nyu_border')(frame, np.random.default_rng(0))
+        result = changed(frame, changes(crop='nyu_border'))
         np.testing.assert_array_equal(result.target_m, frame.target_m[45:472, 43:608])
 
     def test_nothing_asked_nothing_done(self):
         frame = sample()
-        assert Augmentation()(frame, np.random.default_rng(0)) is frame
+        assert changed(frame, changes()) is frame
 
     def test_equal_generators_give_equal_frames(self):
         frame = sample(375, 1242, intrinsics=None)
-        one, two, other = (KITTI(frame, np.random.default_rng(seed)) for seed in (5, 5, 6))
+        one, two, other = (changed(frame, KITTI, seed) for seed in (5, 5, 6))
         np.testing.assert_array_equal(one.rgb, two.rgb)
         np.testing.assert_array_equal(one.target_m, two.target_m)
         assert not np.array_equal(one.target_m, other.target_m)
 
     def test_the_frame_given_stays_as_it_is(self):
         frame, same = sample(375, 1242, intrinsics=None), sample(375, 1242, intrinsics=None)
-        KITTI(frame, np.random.default_rng(1))
+        changed(frame, KITTI, 1)
         np.testing.assert_array_equal(frame.rgb, same.rgb)
         np.testing.assert_array_equal(frame.target_m, same.target_m)
 
     def test_windows_reach_every_corner(self):
-        change = Augmentation(window_height_px=47, window_width_px=62)
+        settings = changes(augment_crop_height_px=47, augment_crop_width_px=62)
         firsts = {
-            float(change(sample(), np.random.default_rng(seed)).target_m[0, 0])
-            for seed in range(100)
+            float(changed(sample(), settings, seed).target_m[0, 0]) for seed in range(100)
         }
         assert firsts == {1.0, 2.0, 3.0, 101.0, 102.0, 103.0}
 
-    def test_one_side_of_a_window_may_be_left_free(self):
-        result = Augmentation(window_width_px=10)(sample(), np.random.default_rng(0))
-        assert result.target_m.shape == (48, 10)
-
     def test_half_of_the_frames_are_flipped(self):
-        change = Augmentation(flip=True)
+        settings = changes(augment_flip=True)
         n_flipped = sum(
-            change(sample(), np.random.default_rng(seed)).target_m[0, 0] == 64
-            for seed in range(200)
+            changed(sample(), settings, seed).target_m[0, 0] == 64 for seed in range(200)
         )
         assert 70 < n_flipped < 130
 
-    @pytest.mark.parametrize('change', [
-        Augmentation(crop='kitti_benchmark'), Augmentation(window_width_px=65),
-        Augmentation(crop='nyu_border'),
+    @pytest.mark.parametrize('named', [
+        {'crop': 'kitti_benchmark'}, {'crop': 'nyu_border'},
+        {'augment_crop_width_px': 65, 'augment_crop_height_px': 48},
     ])
-    def test_a_frame_that_is_too_small_is_named(self, change: Augmentation):
+    def test_a_frame_that_is_too_small_is_named(self, named: dict[str, Any]):
         with pytest.raises(DataError, match=r'a: a window of .* into a frame of 64x48: choose'):
-            change(sample(), np.random.default_rng(0))
+            changed(sample(), changes(**named))
 
-    @pytest.mark.parametrize('wrong', [
-        {'rotate_deg': -1}, {'rotate_deg': 90}, {'gamma': 1.0}, {'color': -0.1},
-        {'window_width_px': -3}, {'color_share': 2},
+    @pytest.mark.parametrize(('name', 'wrong'), [
+        ('rotate_deg', -1), ('rotate_deg', 90), ('gamma', 1.0), ('color', -0.1),
+        ('crop_width_px', -3),
     ])
-    def test_settings_out_of_range_are_refused(self, wrong: dict[str, float]):
-        with pytest.raises(ConfigError, match='an augmentation needs'):
-            Augmentation(**wrong)
+    def test_settings_out_of_range_are_refused(self, name: str, wrong: float):
+        with pytest.raises(ConfigError, match=f'augment_{name}'):
+            changes(**{f'augment_{name}': wrong})
 
     def test_it_can_be_sent_to_a_worker(self):
         assert pickle.loads(pickle.dumps(KITTI)) == KITTI

@@ -1,6 +1,6 @@
 # Copyright 2026 The clip_depth_ros authors
 # SPDX-License-Identifier: Apache-2.0
-"""Frames at the network's size, loaded by any number of processes; the logs."""
+"""Frames at the network's size, in their order, loaded by any number of processes; the logs."""
 
 from __future__ import annotations
 
@@ -9,7 +9,8 @@ from pathlib import Path
 from clip_depth_ros.core.image_plan import Size
 from clip_depth_ros.errors import ConfigError, MissingDependencyError
 from clip_depth_ros.sources.samples import Joined
-from clip_depth_ros.training.augment import change_of, crop_of
+from clip_depth_ros.training.augment import used_part
+from clip_depth_ros.training.distributed import Ranks
 from clip_depth_ros.training.frames import (
     Batch,
     fit_image,
@@ -18,6 +19,7 @@ from clip_depth_ros.training.frames import (
     in_chunks,
     load_batches,
     Order,
+    positions_of,
 )
 from clip_depth_ros.training.run import CsvLog, read_log, RunLog
 from clip_depth_ros.training.start import input_size
@@ -36,7 +38,7 @@ def loaded(frames: FrameSet, n_workers: int) -> list[Batch]:
 
 
 def test_frames_are_as_their_source_has_them():
-    frame, sample = FrameSet(Ramps(3), SIZE)[1], Ramps(3)[1]
+    frame, sample = FrameSet(Ramps(3), SIZE, small_settings(''))[1], Ramps(3)[1]
     np.testing.assert_array_equal(frame.rgb, sample.rgb)
     np.testing.assert_array_equal(frame.target_m, sample.target_m)
     assert (frame.name, frame.problem) == (sample.name, '')
@@ -44,9 +46,7 @@ def test_frames_are_as_their_source_has_them():
 
 def test_any_number_of_workers_loads_the_same():
     settings = small_settings('', augment_rotate_deg=2.0, augment_brightness=0.2)
-    frames = FrameSet(
-        Ramps(10), SIZE, change=change_of(settings), order=Order(10, seed=0)
-    )
+    frames = FrameSet(Ramps(10), SIZE, settings, order=Order(10, seed=0))
     for alone, shared in zip(loaded(frames, 0), loaded(frames, 2), strict=True):
         assert alone.names == shared.names
         np.testing.assert_array_equal(alone.rgbs, shared.rgbs)
@@ -54,12 +54,44 @@ def test_any_number_of_workers_loads_the_same():
             np.testing.assert_array_equal(target_m, other_m)
 
 
+def test_each_epoch_shows_each_frame_once_in_an_order_of_its_own():
+    order = Order(n_frames=20, seed=3)
+    first, second = ([order.frame_at(20 * epoch + i) for i in range(20)] for epoch in (0, 1))
+    assert sorted(first) == sorted(second) == list(range(20))
+    assert first != second
+    assert first != [Order(20, seed=4).frame_at(i) for i in range(20)]
+    assert first == [Order(20, seed=3).frame_at(i) for i in range(20)]
+
+
+def test_random_numbers_are_those_of_the_position():
+    order = Order(20, seed=3)
+    assert order.rng_at(7).random() == order.rng_at(7).random()
+    assert order.rng_at(7).random() != order.rng_at(8).random()
+
+
+@pytest.mark.parametrize('world_size', [1, 2, 4])
+@pytest.mark.parametrize('accumulate', [1, 2])
+def test_processes_and_accumulations_share_each_batch(world_size: int, accumulate: int):
+    """Whoever loads them, step s sees positions 8 s to 8 s + 7."""
+    seen: dict[int, list[int]] = {}
+    for rank in range(world_size):
+        lists = list(positions_of(range(2, 5), 8, accumulate, Ranks(rank, world_size)))
+        assert len(lists) == 3 * accumulate
+        for number, each in enumerate(lists):
+            seen.setdefault(2 + number // accumulate, []).extend(each)
+    assert {step: sorted(each) for step, each in seen.items()} == {
+        step: list(range(8 * step, 8 * step + 8)) for step in (2, 3, 4)
+    }
+
+
+def test_processes_must_get_as_many_images_each():
+    with pytest.raises(ConfigError, match='each of 3 processes must get as many images, got 8'):
+        list(positions_of(range(1), 8, 1, Ranks(0, 3)))
+
+
 def test_windows_have_their_size_also_for_frames_that_cannot_be_read():
     settings = small_settings('', augment_crop_width_px=32, augment_crop_height_px=16)
-    frames = FrameSet(
-        Ramps(4, bad=(0, 1)), SIZE, change=change_of(settings), window=Size(16, 32),
-        order=Order(4, seed=0),
-    )
+    frames = FrameSet(Ramps(4, bad=(0, 1)), SIZE, settings, order=Order(4, seed=0))
     (batch,) = load_batches(frames, [[0, 1, 2, 3]], 0)
     assert batch.size == (16, 32)
     assert {target_m.shape for target_m in batch.targets_m} == {(16, 32)}
@@ -69,9 +101,9 @@ def test_windows_have_their_size_also_for_frames_that_cannot_be_read():
 
 
 def test_a_crop_comes_before_resizing():
-    assert crop_of(small_settings('')) is None
-    crop = crop_of(small_settings('', crop='kitti_benchmark'))
-    frame = FrameSet(Ramps(1), SIZE, crop=crop)[0]
+    whole = Ramps(1)[0]
+    assert used_part(whole, 'none') is whole
+    frame = FrameSet(Ramps(1), SIZE, small_settings('', crop='kitti_benchmark'))[0]
     assert 'does not fit into a frame of 64x32' in frame.problem
 
 
@@ -160,8 +192,8 @@ def test_a_missing_tensorboard_says_what_to_install(
 def test_tensorboard_gets_the_same_numbers(tmp_path: Path):
     pytest.importorskip('tensorboard')
     log = RunLog(tmp_path, ('abs_rel',), tensorboard=True)
-    log.add_train({'step': 1, 'loss': 2.0})
-    log.add_validation({'step': 1, 'abs_rel': 0.5})
+    log.add('train', {'step': 1, 'loss': 2.0})
+    log.add('validation', {'step': 1, 'abs_rel': 0.5})
     log.close()
     (events,) = (tmp_path / 'tensorboard').iterdir()
     assert b'validation/abs_rel' in events.read_bytes()

@@ -23,6 +23,7 @@ import numpy as np
 from numpy.typing import NDArray
 import pytest
 from ramps import HEIGHT, Ramps, WIDTH
+from small_training import small_settings
 
 SIZE = Size(HEIGHT, WIDTH)
 KEY = TokenKey({'backbone_hash': 'abc', 'size': [HEIGHT, WIDTH]}, n_frames=5, has_flipped=True)
@@ -35,7 +36,7 @@ def encode(rgbs: NDArray[np.uint8]) -> NDArray[np.float16]:
 
 
 def written(folder: Path, key: TokenKey = KEY, **options: Any) -> TokenCache:
-    frames = FrameSet(Ramps(5, bad=options.pop('bad', ())), SIZE)
+    frames = FrameSet(Ramps(5, bad=options.pop('bad', ())), SIZE, small_settings(''))
     batches = load_batches(frames, in_chunks(5, 2), 0)
     return write_tokens(
         folder, key, batches, encode, **{'target_dtype': np.float16, **options}
@@ -124,7 +125,7 @@ def test_half_written_ones_leave_nothing_that_could_be_used(tmp_path: Path):
             raise KeyboardInterrupt
         return encode(rgbs)
 
-    batches = load_batches(FrameSet(Ramps(5), SIZE), in_chunks(5, 2), 0)
+    batches = load_batches(FrameSet(Ramps(5), SIZE, small_settings('')), in_chunks(5, 2), 0)
     with pytest.raises(KeyboardInterrupt):
         write_tokens(tmp_path, KEY, batches, failing, target_dtype=np.float16)
     assert open_tokens(tmp_path, KEY) is None
