@@ -18,6 +18,8 @@ from pathlib import Path
 from typing import Any, Final, TYPE_CHECKING
 
 from clip_depth_ros.cli.flags import add_setting_flags, given_settings
+from clip_depth_ros.settings.base import read_settings
+from clip_depth_ros.settings.installation import shared_file
 from clip_depth_ros.settings.training import TrainSettings
 from clip_depth_ros.sources.registry import kind_names
 
@@ -59,16 +61,11 @@ def run(args: argparse.Namespace) -> int:
 
     settings = TrainSettings.from_mapping(_values(args))
     with ProgressBars() as bars:
+        options = {'resume': args.resume, 'force': args.force, 'on_progress': bars.show}
         if args.leave_one_out:
-            table = leave_one_out(
-                settings, resume=args.resume, force=args.force, on_progress=bars.show
-            )
-            lines = leave_one_out_lines(table)
+            lines = leave_one_out_lines(leave_one_out(settings, **options))
         else:
-            result = train(
-                settings, resume=args.resume, force=args.force, on_progress=bars.show
-            )
-            lines = result_lines(result)
+            lines = result_lines(train(settings, **options))
     if is_first_process():
         print('\n'.join(lines))
     return 0
@@ -76,15 +73,11 @@ def run(args: argparse.Namespace) -> int:
 
 def _values(args: argparse.Namespace) -> dict[str, Any]:
     """Return the settings that are named: preset, then file, then flags."""
-    from clip_depth_ros.settings.base import read_settings
-    from clip_depth_ros.settings.installation import shared_file
-
     preset = shared_file('config', 'train', f'{args.preset}.yaml') if args.preset else None
-    return {
-        **(read_settings(preset) if preset else {}),
-        **(read_settings(args.config) if args.config else {}),
-        **given_settings(args, TrainSettings),
-    }
+    values: dict[str, Any] = {}
+    for path in (preset, args.config):
+        values |= read_settings(path) if path else {}
+    return values | given_settings(args, TrainSettings)
 
 
 def result_lines(result: TrainResult) -> Iterator[str]:
