@@ -200,7 +200,7 @@ def _without_gaps(index: BagIndex, gt_dir: Path) -> list[Place]:
     since_ns = index.damage.since_ns
     if since_ns is None:
         return index.images
-    images = [image for image in index.images if image.bag_time_ns < since_ns]
+    images = [image for image in index.images if image.received_ns < since_ns]
     index.damage.add(
         str(gt_dir),
         f'{len(index.images) - len(images)} images behind the damage are left out: which depth '
@@ -216,8 +216,7 @@ def _numbered_pngs(folder: Path) -> dict[int, Path]:
 
 def _looked_up(index: BagIndex, image: Place, cloud: Place | Path) -> Matrix4:
     assert isinstance(cloud, Place)
-    received_ns = max(image.bag_time_ns, cloud.bag_time_ns)
-    *trees, newest = index.transforms.since(received_ns)
+    *trees, newest = index.transforms.since(max(image.received_ns, cloud.received_ns))
     # A recording often starts before all of its publishers of static transforms were found: what
     # came later and is static was so before.
     for tree in trees:

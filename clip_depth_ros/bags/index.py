@@ -12,7 +12,7 @@ from typing import Any, Generic, TypeVar
 from clip_depth_ros.bags import topics
 from clip_depth_ros.bags.damage import Damage, readable_messages
 from clip_depth_ros.bags.message_types import TRANSFORMS_TYPE
-from clip_depth_ros.bags.places import header_of, Place, place_of
+from clip_depth_ros.bags.places import Place, place_of
 from clip_depth_ros.bags.poses import PoseTree, TransformTree
 from clip_depth_ros.bags.reader import BagReader
 from clip_depth_ros.bags.topics import BagTopics
@@ -35,10 +35,6 @@ class History(Generic[Item]):
         if not self.values or self.values[-1] != value:
             self.times_ns.append(max(time_ns, *self.times_ns[-1:], 0))
             self.values.append(value)
-
-    def newest(self, otherwise: Item) -> Item:
-        """Return the value that was added last."""
-        return self.values[-1] if self.values else otherwise
 
     def at(self, time_ns: int) -> Item:
         """Return the value in force; before the first one, the first."""
@@ -115,7 +111,7 @@ def index_bag(bag: BagReader, used: BagTopics, *, allow_damage: bool = False) ->
             )
     # The files of a split recording come one after the other and may overlap.
     for places in (index.images, index.depths, index.class_ids):
-        places[:] = sorted(dict.fromkeys(places), key=lambda place: place.bag_time_ns)
+        places[:] = sorted(dict.fromkeys(places), key=lambda place: place.received_ns)
     return index
 
 
@@ -137,11 +133,11 @@ def _take(index: BagIndex, bag: BagReader, used: BagTopics, message: RecordedMes
         if topic == wanted:
             places.append(place_of(message))
     if topic == used.camera_info:
-        index.cameras.add(header_of(message).stamp_ns, Calibration.of(bag.decode(message)))
+        index.cameras.add(place_of(message).stamp_ns, Calibration.of(bag.decode(message)))
     elif topic == topics.TF:
         index.poses.add(bag.decode(message), time_ns, is_static=False)
     elif topic == topics.TF_STATIC:
         decoded: Any = bag.decode(message)
         index.poses.add(decoded, time_ns, is_static=True)
-        tree = index.transforms.newest(TransformTree()).with_message(decoded)
-        index.transforms.add(time_ns, tree)
+        *_, newest = TransformTree(), *index.transforms.values
+        index.transforms.add(time_ns, newest.with_message(decoded))

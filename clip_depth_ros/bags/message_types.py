@@ -86,17 +86,7 @@ class BagTypes:
         self._converters: dict[str, ToCdr] = {}
 
     def to_cdr(self, raw: bytes, msgtype: str) -> bytes:
-        """
-        Return a message as recorded in ROS 2's wire format.
-
-        Parameters
-        ----------
-        raw : bytes
-            The message as the bag holds it: ROS 1, CDR, or CDR compressed with zstd.
-        msgtype : str
-            Normalised type name.
-
-        """
+        """Return a message in ROS 2's wire format; ``raw`` is ROS 1's, CDR, or CDR within zstd."""
         if not self._is_ros1:
             # CDR starts with 0x00, so the magic number cannot be mistaken. Bare files do not say
             # in a readable place that each message is compressed.
@@ -113,16 +103,13 @@ class BagTypes:
 
     def _ros2_store(self, msgtype: str) -> Typestore:
         is_standard = msgtype in ros2_types().fielddefs
-        if msgtype not in self._definitions and not is_standard:
+        is_defined = msgtype in self._definitions
+        if not (is_defined or is_standard):
             raise RecordingError(
                 f'the bag does not say what {msgtype!r} looks like and it is no standard type: '
                 'record it with a tool that embeds message definitions (MCAP does)'
             )
-        if (
-            msgtype not in self._definitions
-            or (self._is_ros1 and is_standard)
-            or msgtype in _NEVER_CHANGED
-        ):
+        if not is_defined or (self._is_ros1 and is_standard) or msgtype in _NEVER_CHANGED:
             return ros2_types()
         store = self._embedded_store(msgtype)
         if self._is_ros1:
@@ -144,8 +131,8 @@ class BagTypes:
 
     def _converter(self, msgtype: str) -> ToCdr:
         """Return the conversion of a type's ROS 1 bytes into ROS 2's, whose fields may differ."""
-        source, source_type = self._embedded_store(msgtype), self._source_type(msgtype)
-        target = self._ros2_store(msgtype)
+        source, target = self._embedded_store(msgtype), self._ros2_store(msgtype)
+        source_type, _ = self._definitions[msgtype]
         if is_same_wireformat(source, target, source_type, msgtype):
             return lambda raw: bytes(target.ros1_to_cdr(raw, msgtype))
         defaults: dict[str, object] = {}
@@ -154,9 +141,6 @@ class BagTypes:
                 source, target, source_type, msgtype, defaults, raw, src_is2=False, dst_is2=True
             )
         )
-
-    def _source_type(self, msgtype: str) -> str:
-        return self._definitions[msgtype][0]
 
 
 def _is_standard(store: Typestore) -> bool:
@@ -170,7 +154,6 @@ def _is_standard(store: Typestore) -> bool:
 
 def _with_ros2_header(store: Typestore) -> Typestore:
     """Return the same types with ROS 2's header, which has no sequence number."""
-    fielddefs = {**store.fielddefs, _HEADER: ros2_types().fielddefs[_HEADER]}
     changed = get_typestore(Stores.EMPTY)
-    changed.register(fielddefs)
+    changed.register({**store.fielddefs, _HEADER: ros2_types().fielddefs[_HEADER]})
     return changed

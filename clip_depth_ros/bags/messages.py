@@ -36,8 +36,6 @@ _PIXELS: Final[Mapping[str, tuple[str, int]]] = {
 }
 """Little-endian dtype and channels of each encoding that is written."""
 
-_CLOUD_FIELDS: Final = ('x', 'y', 'z', 'intensity')
-
 
 def header(stamp_ns: int, frame_id: str) -> Header:
     """Return a header; ``stamp_ns`` is the capture time in nanoseconds."""
@@ -45,9 +43,7 @@ def header(stamp_ns: int, frame_id: str) -> Header:
     return Header(Time(seconds, nanoseconds), frame_id)
 
 
-def image_message(
-    pixels: NDArray[Any], encoding: str, *, stamp_ns: int, frame_id: str
-) -> Image:
+def image_message(pixels: NDArray[Any], encoding: str, *, stamp_ns: int, frame_id: str) -> Image:
     """
     Return ``sensor_msgs/Image``, little-endian, rows without padding.
 
@@ -78,17 +74,12 @@ def image_message(
             f'{encoding} needs {np.dtype(dtype).name} pixels, {channels} for each of H x W, got '
             f'{pixels.dtype} {pixels.shape}'
         )
-    rows = np.ascontiguousarray(pixels, dtype)
-    data = rows.reshape(-1).view(np.uint8)
+    data = np.ascontiguousarray(pixels, dtype).reshape(-1).view(np.uint8)
     height, width = pixels.shape[:2]
-    return Image(
-        header(stamp_ns, frame_id), height, width, encoding, 0, data.size // height, data
-    )
+    return Image(header(stamp_ns, frame_id), height, width, encoding, 0, data.size // height, data)
 
 
-def camera_info_message(
-    intrinsics: Intrinsics, *, stamp_ns: int, frame_id: str
-) -> CameraInfo:
+def camera_info_message(intrinsics: Intrinsics, *, stamp_ns: int, frame_id: str) -> CameraInfo:
     """
     Return ``sensor_msgs/CameraInfo`` of rectified images of one camera.
 
@@ -97,7 +88,6 @@ def camera_info_message(
     rig belongs into tf, and nowhere twice (``CameraInfo.msg``: Tx = 0 for a monocular camera).
     """
     K = intrinsics.matrix()
-    projection = np.hstack([K, np.zeros((3, 1))])
     return CameraInfo(
         header=header(stamp_ns, frame_id),
         height=intrinsics.height,
@@ -106,7 +96,7 @@ def camera_info_message(
         d=np.zeros(5),
         k=K.reshape(-1),
         r=np.eye(3).reshape(-1),
-        p=projection.reshape(-1),
+        p=np.hstack([K, np.zeros((3, 1))]).reshape(-1),
         binning_x=0,
         binning_y=0,
         roi=RegionOfInterest(0, 0, 0, 0, False),
@@ -125,19 +115,18 @@ def cloud_message(points: NDArray[np.float32], *, stamp_ns: int, frame_id: str) 
     """
     if points.ndim != 2 or points.shape[1] != 4 or points.dtype != np.float32:
         raise DataError(f'a cloud needs float32 (N, 4), got {points.dtype} {points.shape}')
-    data = np.ascontiguousarray(points, '<f4').reshape(-1).view(np.uint8)
     return PointCloud2(
         header=header(stamp_ns, frame_id),
         height=1,
         width=len(points),
         fields=[
             PointField(name, 4 * index, PointField.FLOAT32, 1)
-            for index, name in enumerate(_CLOUD_FIELDS)
+            for index, name in enumerate(('x', 'y', 'z', 'intensity'))
         ],
         is_bigendian=False,
         point_step=16,
         row_step=16 * len(points),
-        data=data,
+        data=np.ascontiguousarray(points, '<f4').reshape(-1).view(np.uint8),
         is_dense=bool(np.isfinite(points).all()),
     )
 
@@ -163,7 +152,6 @@ def tf_message(
         If this is no rigid transform.
 
     """
-    rotation = quaternion_from(T_parent_child)
-    translation = Vector3(*(float(value) for value in T_parent_child[:3, 3]))
-    transform = Transform(translation, Quaternion(*rotation))
+    rotation = Quaternion(*quaternion_from(T_parent_child))
+    transform = Transform(Vector3(*T_parent_child[:3, 3].tolist()), rotation)
     return TFMessage([TransformStamped(header(stamp_ns, parent), child, transform)])

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 import struct
-from typing import Any, Final, NamedTuple
+from typing import Any, Final
 
 from clip_depth_ros.bags.reader import BagReader
 from clip_depth_ros.core.files import PerProcess
@@ -18,16 +18,19 @@ from clip_depth_ros.errors import RecordingError
 from clip_depth_ros.types import RecordedMessage
 
 
-class HeaderFacts(NamedTuple):
-    """What the header of a message says."""
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where a message is: its topic, when it was received and taken (ns), and its frame."""
 
+    topic: str
+    received_ns: int
     stamp_ns: int
     frame_id: str
 
 
-def header_of(message: RecordedMessage) -> HeaderFacts:
+def place_of(message: RecordedMessage) -> Place:
     """
-    Read the header of a message that starts with one, and nothing of what follows.
+    Return the place of a message that starts with a header; what follows is not read.
 
     Raises
     ------
@@ -52,22 +55,8 @@ def header_of(message: RecordedMessage) -> HeaderFacts:
             f'a message of {message.topic!r} ends within its header ({len(message.cdr)} bytes): '
             'the recording is damaged'
         ) from error
-    return HeaderFacts(seconds * 10**9 + nanoseconds, name.decode('utf-8', 'replace'))
-
-
-@dataclass(frozen=True, slots=True)
-class Place:
-    """Where a message is: its topic, when it was received and taken (ns), and its frame."""
-
-    topic: str
-    bag_time_ns: int
-    stamp_ns: int
-    frame_id: str
-
-    @property
-    def received_ns(self) -> int:
-        """When it was received, nanoseconds."""
-        return self.bag_time_ns
+    stamp_ns = seconds * 10**9 + nanoseconds
+    return Place(message.topic, message.bag_time_ns, stamp_ns, name.decode('utf-8', 'replace'))
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,9 +67,7 @@ class Pair:
     depth: Place | Path
 
 
-def paired(
-    images: Sequence[Place], depths: Sequence[Place], tolerance_ns: int
-) -> list[Pair]:
+def paired(images: Sequence[Place], depths: Sequence[Place], tolerance_ns: int) -> list[Pair]:
     """
     Return each image with the depth whose header stamp is nearest, where that is near enough.
 
@@ -110,15 +97,9 @@ def _recorded(pairs: Sequence[Pair]) -> list[tuple[Place, Place]]:
     return [(pair.image, pair.depth) for pair in pairs if isinstance(pair.depth, Place)]
 
 
-def place_of(message: RecordedMessage) -> Place:
-    """Return the place of a message with a header; RecordingError if it ends within that."""
-    header = header_of(message)
-    return Place(message.topic, message.bag_time_ns, header.stamp_ns, header.frame_id)
-
-
 def open_per_process(path: Path) -> PerProcess[BagReader]:
     """Return a recording that each process, and each pickled copy, opens for itself."""
-    return PerProcess(partial(_open_bag, path), _close_bag)
+    return PerProcess(partial(BagReader, path))
 
 
 def message_at(bag: BagReader, place: Place) -> Any:
@@ -131,20 +112,12 @@ def message_at(bag: BagReader, place: Place) -> Any:
         If it cannot be read, or is not there.
 
     """
-    time_ns = place.bag_time_ns
+    time_ns = place.received_ns
     for message in bag.messages([place.topic], start_ns=time_ns, stop_ns=time_ns + 1):
         decoded: Any = bag.decode(message)
         if stamp_ns_of(decoded.header) == place.stamp_ns:
             return decoded
     raise RecordingError(f'the message of {place.topic!r} is gone: did the recording change?')
-
-
-def _open_bag(path: Path) -> BagReader:
-    return BagReader(path).__enter__()
-
-
-def _close_bag(bag: BagReader) -> None:
-    bag.__exit__(None, None, None)
 
 
 _GAP_S: Final = 0.01

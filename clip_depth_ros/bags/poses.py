@@ -5,7 +5,6 @@
 from __future__ import annotations
 
 from array import array
-from bisect import bisect_left, bisect_right
 from collections import deque
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -17,6 +16,7 @@ from clip_depth_ros.core.stamps import stamp_ns_of
 from clip_depth_ros.core.transforms import Matrix4, matrix_from, quaternion_from
 from clip_depth_ros.errors import CalibrationError
 import numpy as np
+from numpy.typing import NDArray
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -37,11 +37,7 @@ class TransformTree:
         """
         Take in a ``tf2_msgs/TFMessage``: the same tree if it says nothing new.
 
-        Raises
-        ------
-        CalibrationError
-            If a rotation has no direction.
-
+        CalibrationError if a rotation has no direction.
         """
         steps = dict(self.steps)
         for stamped in message.transforms:
@@ -59,11 +55,7 @@ class TransformTree:
         """
         Return the transform of points from the source frame to the target frame, float64 (4, 4).
 
-        Raises
-        ------
-        CalibrationError
-            If no chain of transforms leads from one to the other.
-
+        CalibrationError if no chain of transforms leads from one to the other.
         """
         target, source = plain_frame(target), plain_frame(source)
         reached: dict[str, Matrix4] = {source: np.eye(4)}
@@ -103,21 +95,13 @@ class PoseTree:
     def __init__(self) -> None:
         self._edges: dict[str, _Edge] = {}
 
-    def add(self, message: Any, bag_time_ns: int, *, is_static: bool) -> None:
+    def add(self, message: Any, received_ns: int, *, is_static: bool) -> None:
         """
-        Add a ``tf2_msgs/TFMessage``; transforms that are not rigid are left out.
+        Add a ``tf2_msgs/TFMessage`` of ``/tf`` or ``/tf_static``; what is not rigid is left out.
 
-        Parameters
-        ----------
-        message : TFMessage
-            Of ``/tf`` or ``/tf_static``.
-        bag_time_ns : int
-            When it was received. From then on static transforms hold, the first ones before that
-            too; those that move count at their own stamps, and where several have one stamp, the
-            one counts that was received nearest to the image.
-        is_static : bool
-            Whether it is of ``/tf_static``.
-
+        Static transforms hold from when they were received, the first ones before that too; those
+        that move count at their own stamps, and where several have one stamp, the one counts that
+        was received nearest to the image.
         """
         for stamped in message.transforms:
             try:
@@ -127,8 +111,8 @@ class PoseTree:
             if np.isfinite(T_parent_child).all():
                 parent = plain_frame(stamped.header.frame_id)
                 edge = self._edge(plain_frame(stamped.child_frame_id), parent, is_static)
-                time_ns = bag_time_ns if is_static else stamp_ns_of(stamped.header)
-                edge.add(time_ns, bag_time_ns, T_parent_child)
+                time_ns = received_ns if is_static else stamp_ns_of(stamped.header)
+                edge.add(time_ns, received_ns, T_parent_child)
 
     def pose(
         self, image: Place, *, fixed_frame: str = '', tolerance_ns: int = 0
@@ -199,9 +183,7 @@ class PoseTree:
             )
         return self._ancestors(fixed_frame)
 
-    def _chain(
-        self, frames: Sequence[str], image: Place, tolerance_ns: int
-    ) -> Matrix4 | None:
+    def _chain(self, frames: Sequence[str], image: Place, tolerance_ns: int) -> Matrix4 | None:
         """Return the transform from the first frame to the parent of the last."""
         T_parent_first = np.eye(4)
         for frame in frames:
@@ -221,78 +203,51 @@ class _Edge:
     times_ns: array[int] = field(default_factory=lambda: array('q'))
     received_ns: array[int] = field(default_factory=lambda: array('q'))
     numbers: array[float] = field(default_factory=lambda: array('d'))
-    order: list[int] = field(default_factory=list)
-    """Numbers of the transforms by time; made anew when there are more."""
+    by_time: tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.float64]] | None = None
+    """The same as arrays, by time and receipt; made when they are first needed."""
 
     def add(self, time_ns: int, received_ns: int, T_parent_child: Matrix4) -> None:
         self.times_ns.append(time_ns)
         self.received_ns.append(received_ns)
         self.numbers.extend(T_parent_child[:3].ravel())
+        self.by_time = None
 
     def at(self, image: Place, tolerance_ns: int) -> Matrix4 | None:
         """Return the transform at the time of an image, None where it is not known."""
-        if len(self.order) != len(self.times_ns):
-            self.order = sorted(range(len(self.times_ns)), key=self._both_ns)
+        if self.by_time is None:
+            self.by_time = self._sorted()
+        times_ns, received_ns, matrices = self.by_time
         if self.is_static:
-            return self._matrix(max(0, self._n_until(image.bag_time_ns) - 1))
-        n_before = self._n_until(image.stamp_ns)
-        around = range(max(0, n_before - 1), min(n_before + 1, len(self.order)))
-        near = [self._received_nearest(place, image.received_ns) for place in around]
-        apart_ns = [abs(self._time_ns(place) - image.stamp_ns) for place in near]
-        if 0 in apart_ns:
-            return self._matrix(near[apart_ns.index(0)])
-        if len(near) == 2 and max(apart_ns) <= MAX_APART_NS:
-            T_before, T_after = map(self._matrix, near)
-            return interpolated(T_before, T_after, apart_ns[0] / sum(apart_ns))
-        if min(apart_ns) <= tolerance_ns:
-            return self._matrix(near[apart_ns.index(min(apart_ns))])
-        return None
+            n_until = int(np.searchsorted(times_ns, image.received_ns, 'right'))
+            T_parent_child: Matrix4 = matrices[max(0, n_until - 1)]
+            return T_parent_child
+        n_before = int(np.searchsorted(times_ns, image.stamp_ns, 'right'))
+        around_ns = times_ns[max(0, n_before - 1):n_before + 1].tolist()
+        apart_ns = [abs(time_ns - image.stamp_ns) for time_ns in around_ns]
+        near: list[Matrix4] = []
+        for time_ns in around_ns:
+            # Of several of one time, the one that was received nearest to the image.
+            first, end = np.searchsorted(times_ns, (time_ns, time_ns + 1))
+            nearest = np.abs(received_ns[first:end] - image.received_ns).argmin()
+            near.append(matrices[first + nearest])
+        if len(near) == 2 and min(apart_ns) > 0 and max(apart_ns) <= MAX_APART_NS:
+            return interpolated(near[0], near[1], apart_ns[0] / sum(apart_ns))
+        nearest_ns = min(apart_ns)
+        return near[apart_ns.index(nearest_ns)] if nearest_ns <= tolerance_ns else None
 
-    def _received_nearest(self, place: int, received_ns: int) -> int:
-        """Return the place of the transform of the same time that was received nearest."""
-        time_ns = self._time_ns(place)
-        right = bisect_left(self.order, (time_ns, received_ns), key=self._both_ns)
-        alike = [
-            near
-            for near in range(max(0, right - 1), min(right + 1, len(self.order)))
-            if self._time_ns(near) == time_ns
-        ]
-        return min(alike, key=lambda near: abs(self.received_ns[self.order[near]] - received_ns))
-
-    def _both_ns(self, number: int) -> tuple[int, int]:
-        return self.times_ns[number], self.received_ns[number]
-
-    def _n_until(self, time_ns: int) -> int:
-        return bisect_right(self.order, time_ns, key=self.times_ns.__getitem__)
-
-    def _time_ns(self, place: int) -> int:
-        return self.times_ns[self.order[place]]
-
-    def _matrix(self, place: int) -> Matrix4:
-        first = 12 * self.order[place]
-        matrix = np.eye(4)
-        matrix[:3] = np.reshape(self.numbers[first:first + 12], (3, 4))
-        return matrix
+    def _sorted(self) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.float64]]:
+        order = np.lexsort((self.received_ns, self.times_ns))
+        matrices = np.tile(np.eye(4), (len(order), 1, 1))
+        matrices[:, :3] = np.reshape(self.numbers, (-1, 3, 4))[order]
+        return np.array(self.times_ns)[order], np.array(self.received_ns)[order], matrices
 
 
 def interpolated(T_a: Matrix4, T_b: Matrix4, share: float) -> Matrix4:
     """
-    Return the rigid transform that lies between two, float64 (4, 4).
+    Return the rigid transform that lies between two, by a share from 0 (a) to 1 (b).
 
-    Parameters
-    ----------
-    T_a : float64 (4, 4)
-        The one.
-    T_b : float64 (4, 4)
-        The other.
-    share : float
-        How far on the way from the one (0) to the other (1).
-
-    Notes
-    -----
     The position lies on the line between the two, the rotation on the shortest arc (slerp: about
     the axis of the one relative to the other, by this share of its angle).
-
     """
     matrix = np.eye(4)
     matrix[:3, :3] = T_a[:3, :3].T @ T_b[:3, :3]
@@ -303,9 +258,7 @@ def interpolated(T_a: Matrix4, T_b: Matrix4, share: float) -> Matrix4:
         angle = 2 * math.atan2(sine, w) * share
         crossing = np.array([[0, -z, y], [z, 0, -x], [-y, x, 0]]) / sine
         # Rodrigues' formula.
-        matrix[:3, :3] += (
-            math.sin(angle) * crossing + (1 - math.cos(angle)) * crossing @ crossing
-        )
+        matrix[:3, :3] += math.sin(angle) * crossing + (1 - math.cos(angle)) * crossing @ crossing
     matrix[:3, :3] = T_a[:3, :3] @ matrix[:3, :3]
     matrix[:3, 3] = (1 - share) * T_a[:3, 3] + share * T_b[:3, 3]
     return matrix

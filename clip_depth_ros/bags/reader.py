@@ -183,7 +183,12 @@ class BagReader:
             raise TopicError(f'no topic {missing} in {str(self.path)!r}; it has {sorted(names)}')
         chosen = [c for c in connections if topics is None or c.topic in topics]
         for connection in chosen:
-            _check_is_cdr(connection)
+            extra = connection.ext
+            if isinstance(extra, ConnectionExtRosbag2) and extra.serialization_format != 'cdr':
+                raise RecordingError(
+                    f'topic {connection.topic!r} is serialised as {extra.serialization_format!r}, '
+                    'only cdr can be read: name the topics to read and leave this one out'
+                )
         return chosen
 
     def _read(
@@ -203,8 +208,7 @@ class BagReader:
                 break
             yield message
             n_read += 1
-        is_whole = start_ns is None and stop_ns is None
-        if is_whole and n_read < n_stated:
+        if start_ns is None and stop_ns is None and n_read < n_stated:
             raise RecordingError(
                 f'{str(self.path)!r} states {n_stated} messages and ends after {n_read}; {REPAIR}'
             )
@@ -233,15 +237,6 @@ class BagReader:
                 forget_chunk(self._reader)
             reason = str(error) or type(error).__name__
             raise RecordingError(f'{failure} {str(self.path)!r}: {reason}; {REPAIR}') from error
-
-
-def _check_is_cdr(connection: Connection) -> None:
-    extra = connection.ext
-    if isinstance(extra, ConnectionExtRosbag2) and extra.serialization_format != 'cdr':
-        raise RecordingError(
-            f'topic {connection.topic!r} is serialised as {extra.serialization_format!r}, only '
-            'cdr can be read: name the topics to read and leave this one out'
-        )
 
 
 def _topic(name: str, connections: list[Connection]) -> BagTopic:

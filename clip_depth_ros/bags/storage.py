@@ -49,8 +49,7 @@ def files_of_recording(path: Path) -> list[Path]:
     return sorted(
         file
         for file in path.iterdir()
-        if file.name == _METADATA
-        or file.name.removesuffix('.zstd').endswith(RECORDING_SUFFIXES)
+        if file.name == _METADATA or file.name.removesuffix('.zstd').endswith(RECORDING_SUFFIXES)
     )
 
 
@@ -58,11 +57,7 @@ def check_is_recording(path: Path) -> None:
     """
     Refuse what is no recording, or was cut off where a reader would not notice.
 
-    Raises
-    ------
-    RecordingError
-        If there is nothing at the path, or nothing that can be read; it says what to do.
-
+    The RecordingError says what to do.
     """
     if not path.exists():
         raise RecordingError(f'no recording at {str(path)!r}: it does not exist')
@@ -112,16 +107,12 @@ class QuickMcapReader(McapReader):
         """Return what rosbags returns, without asking chunks outside of the window."""
         if not self.chunks or start is None or stop is None:
             yield from super().messages(connections, start, stop)
-        elif chunks := self._between(start, stop):
-            narrowed = copy.copy(self)
-            narrowed.chunks = chunks
-            yield from McapReader.messages(narrowed, connections, start, stop)
-
-    def _between(self, start_ns: int, stop_ns: int) -> list[ChunkInfo]:
-        """Return the chunks from the first that ends late enough to the last that starts early."""
+            return
         chunks, starts_ns, latest_ends_ns = self._in_order
-        first = bisect_left(latest_ends_ns, start_ns)
-        return chunks[first:bisect_left(starts_ns, stop_ns)]
+        narrowed = copy.copy(self)
+        narrowed.chunks = chunks[bisect_left(latest_ends_ns, start):bisect_left(starts_ns, stop)]
+        if narrowed.chunks:
+            yield from McapReader.messages(narrowed, connections, start, stop)
 
     @cached_property
     def _in_order(self) -> tuple[list[ChunkInfo], list[int], list[int]]:

@@ -72,28 +72,11 @@ _DEPTHS: Final = frozenset(('depth_topic', 'lidar_topic'))
 
 def topic_preset(bag: BagReader, name: str) -> Mapping[str, str]:
     """
-    Return the topics that a preset names.
+    Return the topics that a preset names, by setting; where there is true depth, no LiDAR.
 
-    Parameters
-    ----------
-    bag : BagReader
-        Open.
-    name : str
-        ``none``: no topics; ``auto``: the preset whose image or true depth is in the recording,
-        less what the recording has not; the name of a preset: all of it but depth and classes
-        that are not there, so that a camera or LiDAR that is missing gets noticed.
-
-    Returns
-    -------
-    mapping
-        From ``image_topic``, ``camera_info_topic``, ``depth_topic``, ``lidar_topic`` and
-        ``class_topic`` to topics. Where there is true depth, no LiDAR.
-
-    Raises
-    ------
-    ConfigError
-        If there is no such preset.
-
+    ``none``: no topics; ``auto``: the preset whose image or true depth is in the recording, less
+    what the recording has not; the name of a preset: all of it but depth and classes that are not
+    there, so that a camera or LiDAR that is missing gets noticed. ConfigError for other names.
     """
     there = bag.topics.keys()
     if name == 'none':
@@ -217,9 +200,7 @@ def choose_topics(
     image = (
         check_topic(bag, image_topic, {IMAGE_TYPE, COMPRESSED_IMAGE_TYPE})
         if image_topic
-        else _only_camera(
-            bag, class_topic, pred_topics, stand_in, may_be_depth=image_may_be_depth
-        )
+        else _only_camera(bag, class_topic, pred_topics, stand_in, may_be_depth=image_may_be_depth)
     )
     if image == depth != stand_in:
         raise TopicError(

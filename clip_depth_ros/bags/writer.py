@@ -8,15 +8,15 @@ Chunks are compressed, not messages: Foxglove cannot read the latter.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 import contextlib
 import os
 from pathlib import Path
 import shutil
 import tempfile
-from types import TracebackType
 
 from clip_depth_ros.bags.message_types import ros2_types
+from clip_depth_ros.bags.storage import is_rosbag2_folder
 from clip_depth_ros.errors import ClipDepthError, OutputError, RecordingError
 from clip_depth_ros.types import RecordedMessage
 from rosbags.interfaces import (
@@ -58,8 +58,6 @@ class BagWriter:
         are made.
     force : bool
         Replace what is there: a file, or a folder that is a rosbag2 recording.
-    latched : collection of str
-        Topics whose last message late subscribers get (transient local).
 
     Raises
     ------
@@ -69,21 +67,14 @@ class BagWriter:
     Notes
     -----
     Format: rosbag2 metadata version 8, the newest that Humble's tools read too; MCAP profile
-    ``ros2``, zstd.
+    ``ros2``, zstd. Late subscribers get the last ``/tf_static`` (transient local).
 
     """
 
-    def __init__(
-        self,
-        path: str | Path,
-        *,
-        force: bool = False,
-        latched: Collection[str] = ('/tf_static',),
-    ) -> None:
+    def __init__(self, path: str | Path, *, force: bool = False) -> None:
         self.path = Path(path)
         self._is_file = self.path.suffix == '.mcap'
         self._force = force
-        self._latched = frozenset(latched)
         self._connections: dict[tuple[str, str], Connection] = {}
         self._writer: Writer | None = None
         self._staging_dir: Path | None = None
@@ -95,24 +86,18 @@ class BagWriter:
                 'NAME.mcap, or NAME for a rosbag2 folder'
             )
         self._check_target()
-        with self._explained():
-            self.path.parent.mkdir(parents=True, exist_ok=True)
-            prefix, folder = f'.{self.path.name}.', self.path.parent
-            self._staging_dir = Path(tempfile.mkdtemp(prefix=prefix, suffix='.part', dir=folder))
+        prefix, folder = f'.{self.path.name}.', self.path.parent
         try:
             with self._explained():
+                folder.mkdir(parents=True, exist_ok=True)
+                self._staging_dir = Path(tempfile.mkdtemp('.part', prefix, folder))
                 self._writer = self._start(self._staging_dir)
         except BaseException:
             self._discard()
             raise
         return self
 
-    def __exit__(
-        self,
-        exc_type: type[BaseException] | None,
-        exc: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
+    def __exit__(self, exc_type: type[BaseException] | None, *rest: object) -> None:
         try:
             if exc_type is None:
                 with self._explained():
@@ -159,7 +144,7 @@ class BagWriter:
                 topic,
                 msgtype,
                 typestore=ros2_types(),
-                offered_qos_profiles=[_LATCHED] if topic in self._latched else [],
+                offered_qos_profiles=[_LATCHED] if topic == '/tf_static' else [],
             )
         return self._connections[topic, msgtype]
 
@@ -210,7 +195,7 @@ class BagWriter:
             )
         if self._is_file and self.path.is_dir():
             raise OutputError(f'{target!r} is a folder and will not be replaced by a file')
-        if not self._is_file and not (self.path / 'metadata.yaml').is_file():
+        if not self._is_file and not is_rosbag2_folder(self.path):
             raise OutputError(
                 f'{target!r} is no rosbag2 folder (it has no metadata.yaml) and will not be '
                 'replaced by one'

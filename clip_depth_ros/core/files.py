@@ -5,7 +5,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import AbstractContextManager, contextmanager, suppress
 import errno
 import hashlib
 import os
@@ -155,26 +155,23 @@ class PerProcess(Generic[Opened]):
 
     Parameters
     ----------
-    open_it : callable
-        Opens it; must be picklable if this is.
-    close_it : callable
-        Closes it; called at the latest when this object is collected.
+    make : callable
+        Makes the context manager of it, which is left at the latest when this object is collected;
+        must be picklable if this is.
 
     """
 
-    def __init__(
-        self, open_it: Callable[[], Opened], close_it: Callable[[Opened], None]
-    ) -> None:
-        self._open_it, self._close_it = open_it, close_it
+    def __init__(self, make: Callable[[], AbstractContextManager[Opened]]) -> None:
+        self._make = make
         self._opened: tuple[int, Opened, weakref.finalize[..., Any]] | None = None
 
     def get(self) -> Opened:
         """Return what is open in this process, opening it first if needed."""
         pid = os.getpid()
         if self._opened is None or self._opened[0] != pid:
-            value = self._open_it()
-            closing = weakref.finalize(self, _close_in, pid, self._close_it, value)
-            self._opened = (pid, value, closing)
+            manager = self._make()
+            value = manager.__enter__()
+            self._opened = (pid, value, weakref.finalize(self, _leave_in, pid, manager))
         return self._opened[1]
 
     def close(self) -> None:
@@ -188,7 +185,7 @@ class PerProcess(Generic[Opened]):
         return {**self.__dict__, '_opened': None}
 
 
-def _close_in(pid: int, close_it: Callable[[Any], None], value: object) -> None:
+def _leave_in(pid: int, manager: AbstractContextManager[Any]) -> None:
     """Close what this process opened; its parent's is the parent's to close."""
     if os.getpid() == pid:
-        close_it(value)
+        manager.__exit__(None, None, None)

@@ -26,7 +26,7 @@ from bag_files import KINDS, START_NS, STEP_NS, UNUSUAL_KINDS, write_ros2
 from clip_depth_ros.bags import topics
 from clip_depth_ros.bags.index import History
 from clip_depth_ros.bags.messages import image_message, tf_message
-from clip_depth_ros.bags.places import header_of, Pair, paired, Place
+from clip_depth_ros.bags.places import Pair, paired, Place, place_of
 from clip_depth_ros.bags.poses import TransformTree
 from clip_depth_ros.bags.writer import recorded, write_recording
 from clip_depth_ros.core.depth_images import colorize
@@ -617,7 +617,7 @@ class TestDamage:
     def test_a_message_that_ends_in_its_header(self):
         cut = RecordedMessage('/cam/image', 'sensor_msgs/msg/Image', image(0).cdr[:18], 0)
         with pytest.raises(RecordingError, match='ends within its header'):
-            header_of(cut)
+            place_of(cut)
 
 
 def read_in_worker(source: BagSource, answers: Any) -> None:
@@ -725,7 +725,8 @@ class TestPieces:
     @pytest.mark.parametrize('frame_id', ['', 'a', 'camera', 'ä' * 9])
     def test_headers_are_read_without_the_rest(self, frame_id: str):
         message = image_message(RGB, 'rgb8', stamp_ns=123_000_000_456, frame_id=frame_id)
-        assert header_of(recorded('/i', message, 0)) == (123_000_000_456, frame_id)
+        place = place_of(recorded('/i', message, 0))
+        assert place == Place('/i', 0, 123_000_000_456, frame_id)
 
     def test_history(self):
         history: History[str] = History()

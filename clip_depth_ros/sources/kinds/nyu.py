@@ -155,7 +155,7 @@ class NyuLabelledSource:
         self.gt_kind: Final = 'depth-images'
         self.problems: Final[list[tuple[str, str]]] = []  # it has all of its frames
         self._path, self._split_path = path, split_path
-        self._file: PerProcess[Any] = PerProcess(partial(_open_hdf5, path), _close_hdf5)
+        self._file: PerProcess[Any] = PerProcess(partial(_open_hdf5, path))
         file = self._file.get()
         n_frames = len(file['images'])
         self._depths = 'rawDepths' if as_measured and 'rawDepths' in file else 'depths'
@@ -244,10 +244,6 @@ def _are_nyu(images: Any, depths: Any) -> bool:
         and images.dtype == np.uint8
         and depths.dtype.kind == 'f'
     )
-
-
-def _close_hdf5(file: Any) -> None:
-    file.close()
 
 
 def _numbers_of(split_path: Path, n_frames: int) -> list[int]:
