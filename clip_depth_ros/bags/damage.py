@@ -44,16 +44,7 @@ def readable_messages(
 
     Where the reader ends with an error, this goes on at the next time from which it reads again.
     Messages received within the same nanosecond as the last one before a gap may be lost.
-
-    Parameters
-    ----------
-    bag : BagReader
-        Open.
-    topics : collection of str
-        Of the recording.
-    damage : Damage
-        Receives a problem for each gap.
-
+    ``damage`` receives a problem for each gap.
     """
     n_stated = sum(bag.topics[topic].count for topic in topics)
     first_ns, last_ns = bag.time_span_ns or (0, 0)

@@ -64,15 +64,7 @@ class BagTypes:
     The types of one bag: from its own definitions, else ROS 2's standard ones.
 
     Each type is looked up when a message of it is first needed, so a definition that cannot be
-    understood does no harm to other types.
-
-    Parameters
-    ----------
-    connections : iterable of Connection
-        All connections of the bag.
-    is_ros1 : bool
-        Whether the messages are in ROS 1's wire format.
-
+    understood does no harm to other types. Messages are in ROS 1's wire format if ``is_ros1``.
     """
 
     def __init__(self, connections: Iterable[Connection], *, is_ros1: bool) -> None:

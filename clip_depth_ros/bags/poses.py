@@ -21,15 +21,7 @@ from numpy.typing import NDArray
 
 @dataclass(frozen=True, slots=True, eq=False)
 class TransformTree:
-    """
-    Frames and the rigid transforms between them.
-
-    Attributes
-    ----------
-    steps : mapping
-        ``T_a_b``, which takes points of b to a, by (a, b); both ways.
-
-    """
+    """Frames: ``steps[a, b]`` is ``T_a_b``, which takes points of b to a; it has both ways."""
 
     steps: Mapping[tuple[str, str], Matrix4] = field(default_factory=dict)
 
@@ -110,7 +102,10 @@ class PoseTree:
                 continue
             if np.isfinite(T_parent_child).all():
                 parent = plain_frame(stamped.header.frame_id)
-                edge = self._edge(plain_frame(stamped.child_frame_id), parent, is_static)
+                child = plain_frame(stamped.child_frame_id)
+                edge = self._edges.get(child)
+                if edge is None or (edge.parent, edge.is_static) != (parent, is_static):
+                    edge = self._edges[child] = _Edge(parent, is_static)
                 time_ns = received_ns if is_static else stamp_ns_of(stamped.header)
                 edge.add(time_ns, received_ns, T_parent_child)
 
@@ -120,32 +115,14 @@ class PoseTree:
         """
         Return ``T_fixed_image``: it takes points of an image's frame to one that does not move.
 
-        Parameters
-        ----------
-        image : Place
-            Says when, and whose frame.
-        fixed_frame : str
-            The frame that does not move; empty: the root of the tree that the image's is in.
-        tolerance_ns : int
-            Where no two transforms around the stamp are near enough to interpolate between them,
-            the nearest counts if it is as near as this.
+        An empty ``fixed_frame`` is the root of the tree that the image's frame is in;
+        CalibrationError if there are transforms, and a named one is none of their frames. None
+        where a transform of the chain is not known at the image's stamp, and where nothing in the
+        chain moves: a camera that was only ever calibrated may have been carried around.
 
-        Returns
-        -------
-        float64 (4, 4), optional
-            None where a transform of the chain is not known then, and where nothing in the chain
-            moves: a camera that was only ever calibrated may have been carried around.
-
-        Raises
-        ------
-        CalibrationError
-            If there are transforms, and the fixed frame is none of their frames.
-
-        Notes
-        -----
         Our choice: between two transforms, positions lie on a line and rotations on the shortest
-        arc, both at constant speed, if each is within ``MAX_APART_NS`` of the image.
-
+        arc, both at constant speed, if each is within ``MAX_APART_NS`` of the image; else the
+        nearest counts if it is within ``tolerance_ns``.
         """
         ups = self._ancestors(plain_frame(image.frame_id))
         fixed_ups = self._fixed_ancestors(plain_frame(fixed_frame)) if fixed_frame else ups[-1:]
@@ -160,12 +137,6 @@ class PoseTree:
         if T_common_image is None or T_common_fixed is None:
             return None
         return np.asarray(np.linalg.inv(T_common_fixed) @ T_common_image, np.float64)
-
-    def _edge(self, child: str, parent: str, is_static: bool) -> _Edge:
-        edge = self._edges.get(child)
-        if edge is None or (edge.parent, edge.is_static) != (parent, is_static):
-            edge = self._edges[child] = _Edge(parent, is_static)
-        return edge
 
     def _ancestors(self, frame: str) -> list[str]:
         """Return a frame, its parent, and so on up to the root (or once around a loop)."""

@@ -78,7 +78,8 @@ class BagReader:
     Notes
     -----
     Message definitions come from the recording; where it has none (SQLite before ROS 2 Iron),
-    ROS 2's standard types are used. The files of a split recording are read one after the other.
+    ROS 2's standard types are used. The files of a split recording are read one after the other,
+    as they are listed.
 
     """
 
@@ -114,7 +115,15 @@ class BagReader:
         by_name: dict[str, list[Connection]] = {}
         for connection in self._open_connections():
             by_name.setdefault(connection.topic, []).append(connection)
-        return {name: _topic(name, by_name[name]) for name in sorted(by_name)}
+        return {
+            name: BagTopic(
+                name,
+                msgtypes=tuple(sorted({normalized_msgtype(c.msgtype) for c in connections})),
+                count=sum(c.msgcount for c in connections),
+                latched=any(map(_is_latched, connections)),
+            )
+            for name, connections in sorted(by_name.items())
+        }
 
     @property
     def time_span_ns(self) -> tuple[int, int] | None:
@@ -135,8 +144,6 @@ class BagReader:
     ) -> Iterator[RecordedMessage]:
         """
         Return the messages in the order of their receive times, reading as they are asked for.
-
-        The files of a split recording are read one after the other, as they are listed.
 
         Parameters
         ----------
@@ -237,15 +244,6 @@ class BagReader:
                 forget_chunk(self._reader)
             reason = str(error) or type(error).__name__
             raise RecordingError(f'{failure} {str(self.path)!r}: {reason}; {REPAIR}') from error
-
-
-def _topic(name: str, connections: list[Connection]) -> BagTopic:
-    return BagTopic(
-        name=name,
-        msgtypes=tuple(sorted({normalized_msgtype(c.msgtype) for c in connections})),
-        count=sum(c.msgcount for c in connections),
-        latched=any(map(_is_latched, connections)),
-    )
 
 
 def _is_latched(connection: Connection) -> bool:

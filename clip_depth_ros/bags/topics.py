@@ -82,7 +82,12 @@ def topic_preset(bag: BagReader, name: str) -> Mapping[str, str]:
     if name == 'none':
         return {}
     if name == 'auto':
-        preset = PRESETS.get(_recognised(there), {})
+        presets = (
+            preset
+            for preset in PRESETS.values()
+            if preset['image_topic'] in there or preset.get('depth_topic') in there
+        )
+        preset: Mapping[str, str] = next(presets, {})
         wanted = {key: topic for key, topic in preset.items() if topic in there}
     elif name in PRESETS:
         wanted = {
@@ -119,14 +124,6 @@ def with_preset(bag: BagReader, name: str, named: Mapping[str, str]) -> dict[str
     if not chosen.keys().isdisjoint(_DEPTHS):
         preset = {key: topic for key, topic in preset.items() if key not in _DEPTHS}
     return {**named, **preset, **chosen}
-
-
-def _recognised(there: Collection[str]) -> str:
-    """Return the preset whose image or true depth is there; empty if there is none."""
-    for name, preset in PRESETS.items():
-        if preset['image_topic'] in there or preset.get('depth_topic') in there:
-            return name
-    return ''
 
 
 _GREY: Final = ('mono8', 'mono16', '8UC1')

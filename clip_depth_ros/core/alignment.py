@@ -9,6 +9,7 @@ known from elsewhere. Fits come before clamping, as in monodepth2's code.
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
 from typing import Any, Final, NamedTuple
 
 from clip_depth_ros.core.metrics import blocks
@@ -78,14 +79,6 @@ def median(values: NDArray[Any]) -> float:
     return upper if values.size % 2 else (float(halves[:middle].max()) + upper) / 2
 
 
-def _none(pred: NDArray[Any], gt: NDArray[Any]) -> Alignment:
-    return Alignment()
-
-
-def _median(pred: NDArray[Any], gt: NDArray[Any]) -> Alignment:
-    return Alignment(scale=median(gt) / median(pred))
-
-
 def _scale_shift(pred: NDArray[Any], gt: NDArray[Any]) -> Alignment:
     mean_p, mean_g = pred.mean(dtype=np.float64), gt.mean(dtype=np.float64)
     variance = covariance = 0.0
@@ -99,4 +92,8 @@ def _scale_shift(pred: NDArray[Any], gt: NDArray[Any]) -> Alignment:
     return Alignment(float(scale), float(mean_g - scale * mean_p))
 
 
-_FITS: Final = {'none': _none, 'median': _median, 'scale-shift': _scale_shift}
+_FITS: Final[Mapping[str, Callable[[NDArray[Any], NDArray[Any]], Alignment]]] = {
+    'none': lambda pred, gt: Alignment(),
+    'median': lambda pred, gt: Alignment(scale=median(gt) / median(pred)),
+    'scale-shift': _scale_shift,
+}

@@ -252,11 +252,7 @@ class Calibration:
         )
 
     def _distortion(self) -> tuple[float, ...]:
-        """
-        Return D as OpenCV takes it; empty where there is none.
-
-        A fisheye without coefficients is still no pinhole, so its zeros stay.
-        """
+        """Return D as OpenCV takes it, empty for none; a fisheye of zeros is still no pinhole."""
         model = self.distortion_model
         if not any(self.d) and model != _FISHEYE:
             return ()

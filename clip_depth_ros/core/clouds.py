@@ -12,10 +12,6 @@ from clip_depth_ros.types import Depth, Rgb
 import numpy as np
 from numpy.typing import NDArray
 
-_VERTEX = np.dtype([
-    ('x', '<f4'), ('y', '<f4'), ('z', '<f4'), ('red', 'u1'), ('green', 'u1'), ('blue', 'u1'),
-])
-_NAMES = {'<f4': 'float', '|u1': 'uchar'}
 _FLOATS = {7: 'f4', 8: 'f8'}
 """PointField's datatypes of coordinates."""
 
@@ -45,12 +41,13 @@ class CloudBuilder:
         self._stride = stride
         self._x_over_z = np.ascontiguousarray(rays[::stride, ::stride, 0])
         self._y_over_z = np.ascontiguousarray(rays[::stride, ::stride, 1])
-        fields = 4 if with_rgb else 3
-        self._points = np.zeros((*self._x_over_z.shape, fields), np.float32)
+        self._points = np.zeros((*self._x_over_z.shape, 4 if with_rgb else 3), np.float32)
 
     def build(self, depth_m: Depth, rgb: Rgb | None = None) -> NDArray[np.float32]:
         """
-        Return the points of a depth image, float32 (H', W', 3) or (H', W', 4).
+        Return the points of a depth image, float32 (H', W', 3 or 4): x, y, z (, rgb).
+
+        The buffer is reused by the next call: copy what must last.
 
         Parameters
         ----------
@@ -59,11 +56,6 @@ class CloudBuilder:
         rgb : uint8 (H, W, 3), optional
             Colours; needed when built ``with_rgb``. The fourth field then holds the bytes
             0x00RRGGBB seen as float32.
-
-        Returns
-        -------
-        float32 (H', W', 3 or 4)
-            x, y, z (, rgb). The buffer is reused by the next call: copy what must last.
 
         Raises
         ------
@@ -162,22 +154,16 @@ def ply_bytes(xyz_m: NDArray[np.float32], rgb: NDArray[np.uint8]) -> bytes:
     if xyz_m.shape != rgb.shape or xyz_m.ndim != 2 or xyz_m.shape[1] != 3:
         raise DataError(f'a PLY needs (N, 3) points and colours, got {xyz_m.shape}, {rgb.shape}')
     is_known = np.isfinite(xyz_m).all(axis=1)
-    vertices = np.empty(np.count_nonzero(is_known), _VERTEX)
-    for column, name in enumerate('xyz'):
-        vertices[name] = xyz_m[is_known, column]
-    for column, name in enumerate(('red', 'green', 'blue')):
-        vertices[name] = rgb[is_known, column]
-    return _header(len(vertices)).encode('ascii') + vertices.tobytes()
-
-
-def _header(count: int) -> str:
-    properties = [f'property {_NAMES[_VERTEX[name].str]} {name}' for name in _VERTEX.names or ()]
-    return '\n'.join([
+    vertices = np.empty(np.count_nonzero(is_known), [('xyz_m', '<f4', 3), ('rgb', 'u1', 3)])
+    vertices['xyz_m'], vertices['rgb'] = xyz_m[is_known], rgb[is_known]
+    header = [
         'ply',
         'format binary_little_endian 1.0',
         'comment optical frame: x right, y down, z forward; metres',
-        f'element vertex {count}',
-        *properties,
+        f'element vertex {len(vertices)}',
+        *(f'property float {name}' for name in 'xyz'),
+        *(f'property uchar {name}' for name in ('red', 'green', 'blue')),
         'end_header',
         '',
-    ])
+    ]
+    return '\n'.join(header).encode('ascii') + vertices.tobytes()

@@ -12,6 +12,7 @@ before.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from functools import partial
 from types import MappingProxyType
 from typing import Final
 
@@ -23,83 +24,11 @@ KB_SIZE: Final = Size(height=352, width=1216)
 
 NYU_SIZE: Final = Size(height=480, width=640)
 
-_SIDES: Final = (0.03594771, 0.96405229)
-
-
-def whole_window(size: Size) -> Window:
-    """Return the window of a whole image."""
-    return Window(0, 0, size.width, size.height)
-
-
-def garg_window(size: Size) -> Window:
-    """Return Garg's crop of a KITTI frame: the road and what stands on it."""
-    return _share_of(size, rows=(0.40810811, 0.99189189), columns=_SIDES)
-
-
-def eigen_window(size: Size) -> Window:
-    """Return Eigen's crop of a KITTI frame: from higher than Garg's to above the hood."""
-    return _share_of(size, rows=(0.3324324, 0.91351351), columns=(0.0359477, _SIDES[1]))
-
-
-def kb_window(size: Size) -> Window:
-    """
-    Return KITTI's benchmark crop: 352 x 1216 at the bottom, centred.
-
-    Raises
-    ------
-    DataError
-        If the image is smaller.
-
-    """
-    if size.height < KB_SIZE.height or size.width < KB_SIZE.width:
-        raise DataError(
-            f"KITTI's benchmark crop needs an image of at least {_text(KB_SIZE)} pixels, got "
-            f'{_text(size)}: use a protocol without the kb crop'
-        )
-    return at_bottom_centre(size, KB_SIZE)
-
 
 def at_bottom_centre(size: Size, part: Size) -> Window:
     """Return the window of a part at the bottom, centred; it sticks out of a smaller image."""
     left = (size.width - part.width) // 2
     return Window(left, size.height - part.height, part.width, part.height)
-
-
-def nyu_eigen_window(size: Size) -> Window:
-    """
-    Return Eigen's crop of an NYU frame: rows 45 to 470, columns 41 to 600.
-
-    Raises
-    ------
-    DataError
-        If the image is not 640x480.
-
-    """
-    return _of_nyu(size, first_column=41)
-
-
-def nyu_depthclip_window(size: Size) -> Window:
-    """
-    Return the window of the released DepthCLIP code: as Eigen's, from column 46 on.
-
-    Raises
-    ------
-    DataError
-        If the image is not 640x480.
-
-    """
-    return _of_nyu(size, first_column=46)
-
-
-WINDOWS: Final[Mapping[str, Callable[[Size], Window]]] = MappingProxyType({
-    'none': whole_window,
-    'garg': garg_window,
-    'eigen': eigen_window,
-    'kb': kb_window,
-    'nyu-eigen': nyu_eigen_window,
-    'nyu-depthclip': nyu_depthclip_window,
-})
-"""By the names that protocols call them."""
 
 
 def _share_of(size: Size, *, rows: tuple[float, float], columns: tuple[float, float]) -> Window:
@@ -108,14 +37,35 @@ def _share_of(size: Size, *, rows: tuple[float, float], columns: tuple[float, fl
     return Window(left, top, right - left, bottom - top)
 
 
+def _of_kb(size: Size) -> Window:
+    if size.height < KB_SIZE.height or size.width < KB_SIZE.width:
+        raise DataError(
+            f"KITTI's benchmark crop needs an image of at least {KB_SIZE.text} pixels, got "
+            f'{size.text}: use a protocol without the kb crop'
+        )
+    return at_bottom_centre(size, KB_SIZE)
+
+
 def _of_nyu(size: Size, *, first_column: int) -> Window:
     if size != NYU_SIZE:
         raise DataError(
-            f'NYU crops are pixels of {_text(NYU_SIZE)} ground truth, got {_text(size)}: evaluate '
+            f'NYU crops are pixels of {NYU_SIZE.text} ground truth, got {size.text}: evaluate '
             'at the original size, or with eval_crop none'
         )
     return Window(first_column, 45, 601 - first_column, 471 - 45)
 
 
-def _text(size: Size) -> str:
-    return f'{size.width}x{size.height}'
+WINDOWS: Final[Mapping[str, Callable[[Size], Window]]] = MappingProxyType({
+    'none': lambda size: Window(0, 0, size.width, size.height),
+    # The road and what stands on it.
+    'garg': partial(_share_of, rows=(0.40810811, 0.99189189), columns=(0.03594771, 0.96405229)),
+    # From higher than Garg's to above the hood.
+    'eigen': partial(_share_of, rows=(0.3324324, 0.91351351), columns=(0.0359477, 0.96405229)),
+    # 352 x 1216 at the bottom, centred.
+    'kb': _of_kb,
+    # Rows 45 to 470, columns 41 to 600.
+    'nyu-eigen': partial(_of_nyu, first_column=41),
+    # That of the released DepthCLIP code: as Eigen's, from column 46 on.
+    'nyu-depthclip': partial(_of_nyu, first_column=46),
+})
+"""By the names that protocols call them; DataError where an image is too small or no NYU frame."""

@@ -10,7 +10,7 @@ Convention: metres along z (REP 118); NaN unknown, +Inf beyond range, -Inf too n
 from __future__ import annotations
 
 from functools import lru_cache
-from typing import Any, Final, Literal
+from typing import Any, get_args, Literal
 
 from clip_depth_ros.core.images import DEPTH_ENCODINGS, pixels_of, rgb_of
 from clip_depth_ros.errors import ConfigError, ImageError
@@ -24,7 +24,7 @@ MAX_16UC1_MM = np.iinfo(np.uint16).max
 
 def mark_range(depth_m: Depth, *, min_depth_m: float, max_depth_m: float) -> Depth:
     """
-    Return depth with everything outside the range marked as REP 117 asks.
+    Return depth with what is nearer than the range marked -Inf, what is farther +Inf (REP 117).
 
     Parameters
     ----------
@@ -32,11 +32,6 @@ def mark_range(depth_m: Depth, *, min_depth_m: float, max_depth_m: float) -> Dep
         Metres; not changed. NaN stays NaN.
     min_depth_m, max_depth_m : float
         Nearest and farthest depth that stay numbers, both included.
-
-    Returns
-    -------
-    float32 (H, W)
-        -Inf where nearer, +Inf where farther.
 
     """
     marked = np.where(depth_m > np.float32(max_depth_m), np.float32(np.inf), depth_m)
@@ -68,8 +63,7 @@ def encode_depth(depth_m: Depth, encoding: str) -> NDArray[Any]:
     millimetres = np.rint(depth_m * np.float32(1000))
     # Comparisons with NaN are false, so NaN falls out with the infinities.
     fits = (millimetres > 0) & (millimetres <= MAX_16UC1_MM)
-    samples: NDArray[Any] = np.where(fits, millimetres, np.float32(0)).astype('<u2')
-    return samples
+    return np.asarray(np.where(fits, millimetres, np.float32(0)), '<u2')
 
 
 def decode_depth(image: Any) -> Depth:
@@ -83,39 +77,23 @@ def decode_depth(image: Any) -> Depth:
         description.
 
     """
-    metres: Depth
     if image.encoding == '32FC1':
-        metres = pixels_of(image, np.float32, 1).astype(np.float32)
-        return metres
+        return pixels_of(image, np.float32, 1).astype(np.float32)
     if image.encoding == '16UC1':
-        millimetres = pixels_of(image, np.uint16, 1).astype(np.float32)
-        metres = np.where(millimetres == 0, np.float32(np.nan), millimetres / np.float32(1000))
+        metres: Depth = pixels_of(image, np.uint16, 1).astype(np.float32) / np.float32(1000)
+        metres[metres == 0] = np.nan
         return metres
     raise ImageError(f"depth encoding must be '32FC1' or '16UC1', got {image.encoding!r}")
 
 
 ColorMap = Literal['turbo', 'viridis', 'magma', 'inferno', 'jet', 'gray']
 
-_OPENCV_MAPS: Final = {
-    'turbo': cv2.COLORMAP_TURBO,
-    'viridis': cv2.COLORMAP_VIRIDIS,
-    'magma': cv2.COLORMAP_MAGMA,
-    'inferno': cv2.COLORMAP_INFERNO,
-    'jet': cv2.COLORMAP_JET,
-}
-
 
 def picture_of(message: Any) -> Rgb:
     """
     Return the picture of an image message as :func:`rgb_of` does, of depth in colours.
 
-    The colours reach over a fixed range, 0 to 80 m.
-
-    Raises
-    ------
-    ImageError
-        If the message does not decode.
-
+    The colours reach over a fixed range, 0 to 80 m. ImageError if the message does not decode.
     """
     if getattr(message, 'encoding', '') not in DEPTH_ENCODINGS:
         return rgb_of(message)
@@ -168,12 +146,10 @@ def colorize(depth_m: Depth, *, near_m: float, far_m: float, color_map: ColorMap
 @lru_cache
 def _table(color_map: ColorMap) -> Rgb:
     """Return the 256 colours of a map, far first, uint8 (256, 1, 3) RGB."""
+    if color_map not in get_args(ColorMap):
+        raise ConfigError(f'color_map must be one of {[*get_args(ColorMap)]}, got {color_map!r}')
     levels = np.arange(256, dtype=np.uint8)
     if color_map == 'gray':
         return np.repeat(levels[:, np.newaxis, np.newaxis], 3, axis=2)
-    if color_map not in _OPENCV_MAPS:
-        raise ConfigError(
-            f'color_map must be one of {[*_OPENCV_MAPS, "gray"]}, got {color_map!r}'
-        )
-    bgr = cv2.applyColorMap(levels, _OPENCV_MAPS[color_map])
+    bgr = cv2.applyColorMap(levels, getattr(cv2, f'COLORMAP_{color_map.upper()}'))
     return np.ascontiguousarray(bgr.reshape(256, 1, 3)[..., ::-1])

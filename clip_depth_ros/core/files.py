@@ -84,15 +84,7 @@ def atomic_path(path: str | os.PathLike[str]) -> Iterator[Path]:
 
 
 def atomic_write_bytes(path: str | os.PathLike[str], data: bytes) -> None:
-    """
-    Write a file as a whole or not at all; see :func:`atomic_path`.
-
-    Raises
-    ------
-    OutputError
-        If the operating system refuses.
-
-    """
+    """Write a file as a whole or not at all, as :func:`atomic_path`; OutputError if it cannot."""
     with atomic_path(path) as temporary:
         temporary.write_bytes(data)
 
@@ -125,11 +117,7 @@ def fingerprint(files: Iterable[Path]) -> str:
     """
     Return a text that changes with the files: SHA-256 of their paths, sizes and times of change.
 
-    Parameters
-    ----------
-    files : iterable of Path
-        In any order; a missing file counts as missing.
-
+    They may come in any order; a missing file counts as missing.
     """
     listing = '\n'.join(sorted(map(_facts, files)))
     return hashlib.sha256(os.fsencode(listing)).hexdigest()

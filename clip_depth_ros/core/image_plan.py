@@ -20,6 +20,11 @@ class Size(NamedTuple):
     height: int
     width: int
 
+    @property
+    def text(self) -> str:
+        """Width first, as people say it: ``640x480``."""
+        return f'{self.width}x{self.height}'
+
 
 class Window(NamedTuple):
     """A part of an image: its top left pixel (x, y) and its size, in pixels."""
@@ -39,6 +44,8 @@ class ImagePlan:
     """
     Crop, then resize; build one with :func:`plan_image`.
 
+    ConfigError if the crop does not lie in the image, or a size is not positive.
+
     Attributes
     ----------
     source : Size
@@ -47,11 +54,6 @@ class ImagePlan:
         Part of the image that is kept.
     size : Size
         Size of the result, to which the crop is resampled.
-
-    Raises
-    ------
-    ConfigError
-        If the crop does not lie in the image, or a size is not positive.
 
     """
 
@@ -64,7 +66,7 @@ class ImagePlan:
         inside = min(x, y) >= 0 and x + width <= self.source.width
         if not (inside and min(width, height) > 0 and y + height <= self.source.height):
             raise ConfigError(
-                f'a crop must lie within the image of {_text(self.source)} pixels, '
+                f'a crop must lie within the image of {self.source.text} pixels, '
                 f'got x={x}, y={y}, width={width}, height={height}'
             )
         if min(self.size) <= 0:
@@ -82,21 +84,17 @@ class ImagePlan:
         """
         if image.shape[:2] != self.source:
             raise ImageError(
-                f'this plan is for {_text(self.source)} pixels, got shape {image.shape}'
+                f'this plan is for {self.source.text} pixels, got shape {image.shape}'
             )
         x, y, width, height = self.crop
         view = image[y:y + height, x:x + width]
         return view if self.size == (height, width) else resize(view, self.size)
 
 
-def plan_image(
-    source: Size, *, crop: Window | None = None, size: Size | None = None
-) -> ImagePlan:
+def plan_image(source: Size, *, crop: Window | None = None, size: Size | None = None) -> ImagePlan:
     """Return a plan; what is not named changes nothing."""
     window = crop or Window(0, 0, source.width, source.height)
-    return ImagePlan(
-        source=source, crop=window, size=size or Size(window.height, window.width)
-    )
+    return ImagePlan(source=source, crop=window, size=size or Size(window.height, window.width))
 
 
 def plan_patches(source: Size, requested: Size, stride: Size) -> ImagePlan:
@@ -133,7 +131,3 @@ def plan_centre_crop(source: Size, target: Size) -> ImagePlan:
     width = min(source.width, max(1, round(target.width * scale)))
     window = Window((source.width - width) // 2, (source.height - height) // 2, width, height)
     return plan_image(source, crop=window, size=target)
-
-
-def _text(size: Size) -> str:
-    return f'{size.width}x{size.height}'

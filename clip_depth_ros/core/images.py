@@ -168,20 +168,9 @@ def pixels_of(image: Any, dtype: type[np.generic], channels: int) -> Pixels:
     """
     Return the samples of a ``sensor_msgs/Image`` without copying, (H, W) or (H, W, channels).
 
-    Parameters
-    ----------
-    image : sensor_msgs/Image
-        Its ``step``, bytes from one row to the next, may be more than a row needs.
-    dtype : type
-        Of a sample; the byte order is the message's.
-    channels : int
-        Samples of a pixel.
-
-    Raises
-    ------
-    ImageError
-        If the size is zero, the step too short for a row, or the data shorter than the rows.
-
+    ``step``, bytes from one row to the next, may be more than a row of ``channels`` samples of
+    ``dtype`` needs; the byte order is the message's. ImageError if the size is zero, the step too
+    short for a row, or the data shorter than the rows.
     """
     width, height, step = image.width, image.height, image.step
     sample = np.dtype(dtype).newbyteorder('>' if image.is_bigendian else '<')

@@ -127,17 +127,7 @@ class MetricSums:
         return cls(**columns).merged(np.tile(np.arange(n_groups), len(each)), n_groups)
 
     def merged(self, into: Groups, n_groups: int) -> MetricSums:
-        """
-        Return the sums of unions of groups.
-
-        Parameters
-        ----------
-        into : int (old n_groups,)
-            Which new group each is a part of.
-        n_groups : int
-            How many new groups there are.
-
-        """
+        """Return the sums of unions; ``into``, int (n,), is which new group each is a part of."""
         n = _sums(self.n, into, n_groups)
         log_mean = _sums(self.n * self.log_mean, into, n_groups) / np.maximum(n, 1)
         between = self.n * (self.log_mean - log_mean[into]) ** 2
@@ -209,7 +199,7 @@ class GroupMetrics(DepthMetrics):
 
 def valid_pixels(gt: Depth, *, min_depth_m: float, depth_cap_m: float) -> NDArray[np.bool_]:
     """
-    Return the pixels that count.
+    Return the pixels that count, bool (H, W).
 
     Parameters
     ----------
@@ -217,10 +207,6 @@ def valid_pixels(gt: Depth, *, min_depth_m: float, depth_cap_m: float) -> NDArra
         Metres; 0, negative and non-finite mean no measurement.
     min_depth_m, depth_cap_m : float
         What lies between counts; strictly, as the known codes have it.
-
-    Returns
-    -------
-    bool (H, W)
 
     """
     return np.isfinite(gt) & (gt > min_depth_m) & (gt < depth_cap_m)
@@ -268,8 +254,14 @@ def depth_metrics(pred: Depth, gt: Depth, valid: NDArray[np.bool_]) -> DepthMetr
     p, g = pred[valid].astype(np.float64), gt[valid].astype(np.float64)
     if not p.size:
         raise DataError('no pixel counts: the ground truth is empty within the range')
-    _check_depths(p, g)
-    return _of_all(MetricSums.of(PixelErrors.of(p, g)))
+    for name, values in (('prediction', p), ('ground truth', g)):
+        if n_wrong := int(np.count_nonzero(~(np.isfinite(values) & (values > 0)))):
+            raise DataError(
+                f'{n_wrong} of {values.size} counted pixels of the {name} are not above 0 and '
+                'finite: clamp them, or leave them out of the mask and report the coverage'
+            )
+    (metrics,) = metrics_of(MetricSums.of(PixelErrors.of(p, g)))
+    return DepthMetrics(**{name: getattr(metrics, name) for name in _NAMES})
 
 
 def metrics_of(sums: MetricSums) -> list[GroupMetrics | None]:
@@ -308,9 +300,7 @@ def mean_metrics(each: Sequence[DepthMetrics]) -> DepthMetrics:
     """
     if not each:
         raise DataError('no image could be evaluated: there is no mean of nothing')
-    means = {
-        name: float(np.mean([getattr(metrics, name) for metrics in each])) for name in _NAMES
-    }
+    means = {name: float(np.mean([getattr(metrics, name) for metrics in each])) for name in _NAMES}
     n = sum(metrics.n for metrics in each)
     return DepthMetrics(**{**means, 'n': n})  # type: ignore[arg-type]
 
@@ -326,18 +316,3 @@ def _counts(level: NDArray[np.uint8], groups: Groups | None, n: int) -> NDArray[
     cells = level if groups is None else groups * 4 + level
     counts: NDArray[np.int64] = np.bincount(cells, minlength=4 * n).reshape(n, 4).T
     return counts
-
-
-def _of_all(sums: MetricSums) -> DepthMetrics:
-    """Return the metrics of the one group there is."""
-    (metrics,) = metrics_of(sums)
-    return DepthMetrics(**{name: getattr(metrics, name) for name in _NAMES})
-
-
-def _check_depths(p: NDArray[np.float64], g: NDArray[np.float64]) -> None:
-    for name, values in (('prediction', p), ('ground truth', g)):
-        if n_wrong := int(np.count_nonzero(~(np.isfinite(values) & (values > 0)))):
-            raise DataError(
-                f'{n_wrong} of {values.size} counted pixels of the {name} are not above 0 and '
-                'finite: clamp them, or leave them out of the mask and report the coverage'
-            )

@@ -28,19 +28,11 @@ LidarPixel = Literal['nearest', 'minus-one']
 """Where a point of a LiDAR falls; see :func:`sparse_depth`."""
 
 
-def projection_matrix(
-    intrinsics: Intrinsics, T_camera_points: NDArray[np.float64]
-) -> Projection:
+def projection_matrix(intrinsics: Intrinsics, T_camera_points: NDArray[np.float64]) -> Projection:
     """
-    Return the projection of a camera for points of another frame.
+    Return the projection of a camera, whose images are rectified, for points of another frame.
 
-    Parameters
-    ----------
-    intrinsics : Intrinsics
-        Of the rectified image.
-    T_camera_points : float64 (4, 4)
-        Takes the points to the camera's optical frame.
-
+    ``T_camera_points``, float64 (4, 4), takes these points to the camera's optical frame.
     """
     return intrinsics.matrix() @ T_camera_points[:3]
 
@@ -73,7 +65,12 @@ def project(
         If the points have another shape.
 
     """
-    _check_projection(P)
+    is_projection = P.shape == (3, 4) and np.isfinite(P).all()
+    if not is_projection or not np.isclose(np.linalg.norm(P[2, :3]), 1, atol=1e-3):
+        raise CalibrationError(
+            'a projection must be finite, 3 x 4, with a third row of unit direction so that it '
+            f'gives metres, got {P.tolist()}'
+        )
     if points.ndim != 2 or points.shape[1] < 3:
         raise DataError(f'points must be (N, 3) or (N, 4), got {points.shape}')
     # LiDARs mark lost returns by NaN or Inf: what becomes of those is NaN, not worth a warning.
@@ -95,8 +92,9 @@ def sparse_depth(
     pixel: LidarPixel = 'nearest',
 ) -> Depth:
     """
-    Return the depth image that points make; of those that fall on a pixel, the nearest counts.
+    Return the depth image that points make, float32 (H, W), metres; 0 where no point falls.
 
+    Of those that fall on a pixel, the nearest counts.
     A LiDAR above the camera also sees what is hidden from it; keeping the nearest point of each
     pixel (a z-buffer) removes such points only where something nearer was hit on the same pixel.
 
@@ -118,17 +116,10 @@ def sparse_depth(
         as in monodepth2's ground truth, on round(u) - 1, round(v) - 1 (halves go to the even
         number), which is one pixel to the left and above.
 
-    Returns
-    -------
-    float32 (H, W)
-        Metres; 0 where no point falls.
-
     Raises
     ------
-    CalibrationError
-        If P is no projection whose third row gives metres.
-    DataError
-        If the points have another shape.
+    CalibrationError, DataError
+        As :func:`project` does.
 
     """
     pixels, depth_m = project(points, P)
@@ -142,12 +133,3 @@ def sparse_depth(
     where = (rows[inside].astype(np.intp), columns[inside].astype(np.intp))
     np.minimum.at(nearest, where, value_m[inside])
     return np.where(np.isfinite(nearest), nearest, 0).astype(np.float32)
-
-
-def _check_projection(P: Projection) -> None:
-    is_one = P.shape == (3, 4) and np.isfinite(P).all()
-    if not is_one or not np.isclose(np.linalg.norm(P[2, :3]), 1, atol=1e-3):
-        raise CalibrationError(
-            'a projection must be finite, 3 x 4, with a third row of unit direction so that it '
-            f'gives metres, got {P.tolist()}'
-        )

@@ -32,12 +32,10 @@ class Stamped(Hashable, Protocol):
     @property
     def stamp_ns(self) -> int:
         """When it was taken, nanoseconds."""
-        ...
 
     @property
     def received_ns(self) -> int:
         """When it was received, nanoseconds; 0 where that was not recorded."""
-        ...
 
 
 Taken = TypeVar('Taken', bound=Stamped)
@@ -81,7 +79,7 @@ def once_each(pairs: Sequence[tuple[Taken, Other]]) -> list[tuple[Taken, Other]]
     nearest: dict[Other, tuple[Taken, Other]] = {}
     for pair in pairs:
         kept = nearest.setdefault(pair[1], pair)
-        if _pair_apart_ns(pair) < _pair_apart_ns(kept):
+        if _apart_ns(*map(_times_ns, pair)) < _apart_ns(*map(_times_ns, kept)):
             nearest[pair[1]] = pair
     return [pair for pair in pairs if nearest[pair[1]] is pair]
 
@@ -106,20 +104,12 @@ def _apart_ns(one: tuple[int, int], other: tuple[int, int]) -> tuple[int, int]:
     return abs(one[0] - other[0]), abs(one[1] - other[1])
 
 
-def _pair_apart_ns(pair: tuple[Stamped, Stamped]) -> tuple[int, int]:
-    return _apart_ns(_times_ns(pair[0]), _times_ns(pair[1]))
-
-
 @dataclass(frozen=True, slots=True)
 class Match(Generic[Item]):
     """An item that was found for a stamp, and how."""
 
     item: Item
     kind: MatchKind
-
-
-def _any(_: object) -> bool:
-    return True
 
 
 class StampMatcher(Generic[Item]):
@@ -203,17 +193,17 @@ class StampMatcher(Generic[Item]):
         return self._last
 
     def find(
-        self, stamp_ns: int, accepts: Callable[[Item], bool] = _any
+        self, stamp_ns: int, accepts: Callable[[Item], bool] = lambda _: True
     ) -> Match[Item] | None:
         """Return the best match that is known now."""
         with self._changed:
             return self._find(stamp_ns, accepts)
 
     def wait(
-        self, stamp_ns: int, deadline_s: float, accepts: Callable[[Item], bool] = _any
+        self, stamp_ns: int, deadline_s: float, accepts: Callable[[Item], bool] = lambda _: True
     ) -> Match[Item] | None:
         """
-        Return the best match, waiting while a better one may still come.
+        Return the best match, waiting while a better one may still come; None if none came.
 
         Parameters
         ----------
@@ -223,11 +213,6 @@ class StampMatcher(Generic[Item]):
             When to stop waiting, on ``time.monotonic``'s clock.
         accepts : callable
             Says whether an item can belong to the image at all.
-
-        Returns
-        -------
-        Match or None
-            None when nothing acceptable came in time.
 
         Notes
         -----

@@ -21,8 +21,7 @@ def quaternion_from(T_parent_child: Matrix4) -> tuple[float, float, float, float
     Raises
     ------
     CalibrationError
-        If this is not 4 x 4 with a rotation (to 1e-3, as calibration files are rounded) above
-        0 0 0 1.
+        If :func:`check_rigid` refuses it.
 
     Notes
     -----

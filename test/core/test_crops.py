@@ -4,14 +4,7 @@
 
 from __future__ import annotations
 
-from clip_depth_ros.core.crops import (
-    eigen_window,
-    garg_window,
-    kb_window,
-    nyu_depthclip_window,
-    nyu_eigen_window,
-    WINDOWS,
-)
+from clip_depth_ros.core.crops import WINDOWS
 from clip_depth_ros.core.image_plan import Size, Window
 from clip_depth_ros.errors import DataError
 from hypothesis import given, strategies as st
@@ -36,8 +29,8 @@ def edges(window: Window) -> tuple[int, int, int, int]:
 @pytest.mark.parametrize(('height', 'width', 'garg', 'eigen_rows'), KITTI_SIZES)
 def test_windows_of_all_kitti_sizes(height, width, garg, eigen_rows):
     """As the known codes have them: cut off to whole pixels, not rounded."""
-    assert edges(garg_window(Size(height, width))) == garg
-    assert edges(eigen_window(Size(height, width))) == (*eigen_rows, *garg[2:])
+    assert edges(WINDOWS['garg'](Size(height, width))) == garg
+    assert edges(WINDOWS['eigen'](Size(height, width))) == (*eigen_rows, *garg[2:])
 
 
 @pytest.mark.parametrize(('size', 'corner'), [
@@ -46,13 +39,13 @@ def test_windows_of_all_kitti_sizes(height, width, garg, eigen_rows):
 ])
 def test_the_benchmark_crop_is_at_the_bottom_and_centred(size, corner):
     """Where half a pixel is left over, it is nearer to the left."""
-    assert kb_window(Size(*size)) == Window(*corner, 1216, 352)
+    assert WINDOWS['kb'](Size(*size)) == Window(*corner, 1216, 352)
 
 
 def test_nyu_windows():
     """The code of DepthCLIP starts five columns later than all others."""
-    assert edges(nyu_eigen_window(Size(480, 640))) == (45, 471, 41, 601)
-    assert edges(nyu_depthclip_window(Size(480, 640))) == (45, 471, 46, 601)
+    assert edges(WINDOWS['nyu-eigen'](Size(480, 640))) == (45, 471, 41, 601)
+    assert edges(WINDOWS['nyu-depthclip'](Size(480, 640))) == (45, 471, 46, 601)
 
 
 @given(st.sampled_from(['none', 'garg', 'eigen']), st.integers(50, 2000), st.integers(50, 2000))
@@ -65,7 +58,7 @@ def test_windows_lie_in_the_image(name, height, width):
 @pytest.mark.parametrize('size', [(351, 1216), (352, 1215), (96, 320)])
 def test_an_image_smaller_than_the_benchmark_crop_is_refused(size):
     with pytest.raises(DataError, match=r'at least 1216x352 pixels, got .* without the kb crop'):
-        kb_window(Size(*size))
+        WINDOWS['kb'](Size(*size))
 
 
 @pytest.mark.parametrize('name', ['nyu-eigen', 'nyu-depthclip'])
