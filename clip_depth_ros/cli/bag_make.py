@@ -29,14 +29,12 @@ def make_synthetic(args: argparse.Namespace) -> int:
     """Render a synthetic drive into a recording."""
     from clip_depth_ros.bags.writer import write_recording
     from clip_depth_ros.sources.as_messages import drive_messages
-    from clip_depth_ros.world.drive import render_drive
+    from clip_depth_ros.world.drive import Drive
     from tqdm import tqdm
 
     out = args.out or Path(f'synthetic_{args.seed}.mcap')
-    frames = render_drive(
-        args.seed, args.frames, width=args.width, height=args.height, rate_hz=args.rate
-    )
-    bar = tqdm(frames, total=args.frames, unit='frame', disable=None)
+    drive = Drive(args.seed, width=args.width, height=args.height, rate_hz=args.rate)
+    bar = tqdm(drive.frames(args.frames), total=args.frames, unit='frame', disable=None)
     write_recording(drive_messages(bar), out, force=args.force)
     print(f'{out}: {args.frames} frames, seed {args.seed}')
     return 0

@@ -19,7 +19,7 @@ from clip_depth_ros.settings.demo import SYNTHETIC_FRAMES, SYNTHETIC_HZ
 from clip_depth_ros.settings.installation import assets_dir, BUNDLED_CLIP
 from clip_depth_ros.settings.node import DIAGNOSTICS, NodeSettings, OUTPUTS, read_parameters
 from clip_depth_ros.sources.as_messages import drive_messages
-from clip_depth_ros.world.drive import render_drive
+from clip_depth_ros.world.drive import Drive
 from tqdm import tqdm
 
 TITLES: Final[Mapping[str, str]] = {'clip2depth': 'CLIP2Depth', 'depthclip': 'DepthCLIP'}
@@ -272,7 +272,7 @@ def _method(name: str, parameters: Mapping[str, Any]) -> DemoMethod:
 def _render(args: argparse.Namespace) -> Path:
     n_frames = args.frames or SYNTHETIC_FRAMES
     width, height = _SYNTHETIC_SIZE
-    frames = render_drive(args.seed, n_frames, width=width, height=height)
+    frames = Drive(args.seed, width=width, height=height).frames(n_frames)
     target: Path = args.out / 'drive.mcap'
     bar = tqdm(frames, desc='rendering', total=n_frames, unit='frame', disable=None)
     write_recording(drive_messages(bar), target, force=True)

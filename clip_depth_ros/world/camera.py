@@ -63,19 +63,7 @@ class View(NamedTuple):
 
 
 def render(scene: Scene, rays: CameraRays, rng: np.random.Generator) -> View:
-    """
-    Take a picture.
-
-    Parameters
-    ----------
-    scene : Scene
-        The moment to show.
-    rays : CameraRays
-        The camera; its ray parameter is the z-depth.
-    rng : numpy.random.Generator
-        For the sensor's noise.
-
-    """
+    """Take a picture of a moment; the numbers are drawn for the sensor's noise."""
     (depth, shape), ground = cast(scene, rays)
     depth = np.where(depth < FAR_M, depth, np.float32(np.inf))
     seen = np.isfinite(depth)
@@ -103,12 +91,7 @@ class _Pixels(NamedTuple):
 
 
 def _linear_colour(
-    scene: Scene,
-    rays: CameraRays,
-    pixels: _Pixels,
-    depth: Floats,
-    shape: Ints,
-    ground: GroundHits,
+    scene: Scene, rays: CameraRays, pixels: _Pixels, depth: Floats, shape: Ints, ground: GroundHits
 ) -> Floats:
     """Return the light that reaches each pixel, float32 (H * W, 3)."""
     colour = np.empty((depth.size, 3), np.float32)

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from clip_depth_ros.world.rays import in_box, inside, NEAR_M, RayGrid
 from clip_depth_ros.world.things import Bools, Floats, Ints, Shapes, Solid
@@ -43,17 +43,9 @@ class Hits(NamedTuple):
 
 def nearest_hits(rays: RayGrid, shapes: Shapes, ground_t: Floats) -> Hits:
     """
-    Find the nearest surface along every ray.
+    Find the nearest surface along every ray of H x W.
 
-    Parameters
-    ----------
-    rays : RayGrid
-        H x W rays.
-    shapes : Shapes
-        The solids.
-    ground_t : float32 (H, W)
-        Ray parameter at which each ray meets the ground, +Inf where it does not.
-
+    ``ground_t``, float32 (H, W), is where they meet the ground: +Inf where they do not.
     """
     t = ground_t.astype(np.float32).ravel()
     shape = np.full(t.shape, NOTHING)
@@ -74,25 +66,10 @@ def ground_shadow(
     rays: RayGrid, ground_t: Floats, shapes: Shapes, to_light: Floats, kerb_m: float
 ) -> Bools:
     """
-    Return which ground points the light does not reach.
+    Return which ground points the light does not reach, bool (H, W).
 
-    Parameters
-    ----------
-    rays : RayGrid
-        H x W rays.
-    ground_t : float32 (H, W)
-        Where they meet the ground, +Inf where they do not.
-    shapes : Shapes
-        What casts shadows.
-    to_light : float64 (3,)
-        Direction to the light, world, z > 0.
-    kerb_m : float
-        All ground lies between z = 0 and this height.
-
-    Returns
-    -------
-    bool (H, W)
-
+    The rays meet the ground, which lies between z = 0 and ``kerb_m``, at ``ground_t``, float32
+    (H, W), +Inf where they do not. ``to_light``, float64 (3,), is a direction in the world, z > 0.
     """
     t = ground_t.ravel()
     open_to_light = np.isfinite(t)
@@ -242,14 +219,8 @@ class Surface:
 
     def at(self, which: Ints) -> Surface:
         """Return some of the points."""
-        return Surface(
-            self.shapes,
-            self.row[which],
-            self.unit[:, which],
-            self.face[which],
-            self.normal[:, which],
-            self.footprint_m[which],
-        )
+        columns: Any = (self.row, self.unit, self.face, self.normal, self.footprint_m)
+        return Surface(self.shapes, *(column[..., which] for column in columns))
 
     @property
     def colour(self) -> Floats:
@@ -285,21 +256,10 @@ def surface_at(
     shapes: Shapes, row: Ints, origin_m: Floats, reach: Floats, footprint_m: Floats
 ) -> Surface:
     """
-    Describe the points at which rays meet solids.
+    Describe the points at which rays meet the solids ``row``, int (M,).
 
-    Parameters
-    ----------
-    shapes : Shapes
-        The solids.
-    row : int (M,)
-        Which solid each ray meets.
-    origin_m : float64 (3,)
-        Where the rays start, world.
-    reach : float32 (3, M)
-        From there to the points, world, metres.
-    footprint_m : float32 (M,)
-        Width of a pixel at each point.
-
+    The rays start at ``origin_m``, float64 (3,), and reach the points after ``reach``, float32
+    (3, M), both world, metres. ``footprint_m``, float32 (M,), is the width of a pixel there.
     """
     start = np.einsum('nij,j->ni', shapes.to_unit[:, :, :3], origin_m) + shapes.to_unit[:, :, 3]
     maps = np.concatenate([shapes.to_unit[:, :, :3], start[:, :, None]], axis=2)

@@ -3,8 +3,8 @@
 """
 The synthetic drive: a procedural street seen by a moving camera and a LiDAR, with exact depth.
 
-``render_drive(seed, n_frames)`` yields frames in order; ``Drive(seed).frame(i)`` returns any
-frame on its own. A seed fixes the street, the weather, the traffic and the drive; the same seed
+``Drive(seed).frames(n)`` yields frames in order; ``Drive(seed).frame(i)`` returns any frame on
+its own. A seed fixes the street, the weather, the traffic and the drive; the same seed
 gives the same bytes in every process with the same NumPy on the same kind of processor. Nothing
 here is real: textures are noise, people are made of a few solids.
 """
@@ -28,7 +28,7 @@ from clip_depth_ros.world.traffic import Motion, motion_of, moving_things
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ['CLASS_NAMES', 'Drive', 'render_drive', 'START_NS', 'SyntheticFrame']
+__all__ = ['CLASS_NAMES', 'Drive', 'START_NS', 'SyntheticFrame']
 
 START_NS = 1_700_000_000_000_000_000
 """Default stamp of the first frame, nanoseconds."""
@@ -148,15 +148,26 @@ class Drive:
             T_world_lidar = np.einsum('ij,jk->ik', T_world_cam, KITTI_T_CAM_LIDAR)
             points = scan(self.lidar, scene, T_world_lidar, self._rng(13, index))
         return SyntheticFrame(
-            rgb=view.rgb,
-            depth_m=view.depth_m,
-            class_ids=view.class_ids,
+            *view,
             lidar_points=points,
             intrinsics=self.intrinsics,
             stamp_ns=self.stamp_ns(index),
             T_world_cam=T_world_cam,
             T_cam_lidar=KITTI_T_CAM_LIDAR.copy(),
         )
+
+    def frames(self, n_frames: int) -> Iterator[SyntheticFrame]:
+        """
+        Render the first frames, one after the other.
+
+        Raises
+        ------
+        ConfigError
+            At once, not at the first frame, if ``n_frames`` is not 1 or more.
+
+        """
+        _check('n_frames', n_frames, _is_whole(n_frames) and n_frames >= 1, '1 or more')
+        return map(self.frame, range(n_frames))
 
     def stamp_ns(self, index: int) -> int:
         """Return when a frame is taken, nanoseconds."""
@@ -194,43 +205,6 @@ class Drive:
 
     def _rng(self, purpose: int, index: int) -> np.random.Generator:
         return np.random.default_rng((self.seed, purpose, index))
-
-
-def render_drive(
-    seed: int,
-    n_frames: int,
-    *,
-    width: int = 320,
-    height: int = 96,
-    rate_hz: float = 10.0,
-    start_ns: int = START_NS,
-    lidar: LidarModel | None = None,
-) -> Iterator[SyntheticFrame]:
-    """
-    Render the first frames of a drive, one after the other.
-
-    Parameters
-    ----------
-    seed, width, height, rate_hz, start_ns, lidar
-        As for :class:`Drive`.
-    n_frames : int
-        1 or more.
-
-    Returns
-    -------
-    iterator of SyntheticFrame
-
-    Raises
-    ------
-    ConfigError
-        At once, not at the first frame, if a number is out of its range.
-
-    """
-    _check('n_frames', n_frames, _is_whole(n_frames) and n_frames >= 1, '1 or more')
-    drive = Drive(
-        seed, width=width, height=height, rate_hz=rate_hz, start_ns=start_ns, lidar=lidar
-    )
-    return map(drive.frame, range(n_frames))
 
 
 def _is_whole(value: object) -> bool:

@@ -99,25 +99,10 @@ def scan(
     model: LidarModel, scene: Scene, T_world_lidar: Floats, rng: np.random.Generator
 ) -> NDArray[np.float32]:
     """
-    Take one turn of the LiDAR.
+    Take one turn of the LiDAR: x, y, z in metres and intensity in [0, 1], float32 (N, 4).
 
-    Parameters
-    ----------
-    model : LidarModel
-        Beams, range and noise.
-    scene : Scene
-        The same that the camera sees.
-    T_world_lidar : float64 (4, 4)
-        Takes points of the LiDAR's frame (x forward, y left, z up) to the world.
-    rng : numpy.random.Generator
-        For noise and dropouts.
-
-    Returns
-    -------
-    float32 (N, 4)
-        x, y, z in metres in the LiDAR's frame, and intensity in [0, 1]; row by row from the
-        lowest beam, each counter-clockwise.
-
+    Points are in the LiDAR's frame (x forward, y left, z up), which ``T_world_lidar``, float64
+    (4, 4), takes to the world; row by row from the lowest beam, each counter-clockwise.
     """
     rays = model.rays(T_world_lidar)
     (t, shape), _ = cast(scene, rays)
@@ -163,12 +148,9 @@ def _intensity(scene: Scene, rays: SpinningRays, t: Floats, shape: Ints, ranges:
     intensity = np.where(np.isfinite(t), -z / length * _REFLECTANCE[Thing.ROAD], 0.0)
     solid = shape != NOTHING
     reach = np.stack([x[solid], y[solid], z[solid]]) * t[solid]
+    footprint_m = np.full(len(reach[0]), np.float32(0.1))
     surface = surface_at(
-        scene.shapes,
-        shape[solid],
-        rays.origin_m,
-        reach.astype(np.float32),
-        np.full(len(reach[0]), np.float32(0.1)),
+        scene.shapes, shape[solid], rays.origin_m, reach.astype(np.float32), footprint_m
     )
     cosine = np.abs((surface.normal * reach).sum(0)) / ranges[solid]
     table = np.array([_REFLECTANCE[thing] for thing in Thing])

@@ -66,19 +66,10 @@ def _car(
     wheel_m: float = 0.32,
 ) -> list[Part]:
     """
-    Build a car of a body, a cabin and four wheels.
+    Build a car of a body, a cabin and four wheels of radius ``wheel_m``; all in metres.
 
-    Parameters
-    ----------
-    length, width : float
-        Metres.
-    levels : tuple of 3 floats
-        Heights of the floor, of the window line and of the roof.
-    belt, roof : (rear, front)
-        Ends of the cabin along x at the window line and at the roof.
-    wheel_m : float
-        Radius of a wheel.
-
+    ``levels`` are the heights of the floor, the window line and the roof; ``belt`` and ``roof``
+    the ends (rear, front) of the cabin along x at the window line and at the roof.
     """
     floor, line, top = levels
     middle, reach = (belt[0] + belt[1]) / 2, (belt[1] - belt[0]) / 2

@@ -31,36 +31,23 @@ class RayGrid(Protocol):
     @property
     def origin_m(self) -> Floats:
         """Where all rays start, world, float64 (3,)."""
-        ...
 
     @property
     def columns(self) -> Floats:
         """Column part of the directions, world, float64 (3, W)."""
-        ...
 
     @property
     def rows(self) -> Floats:
         """Row part of the directions, world, float64 (3, H)."""
-        ...
 
     def windows(self, points: Floats) -> tuple[Ints, Floats]:
         """
-        Return the rays that can meet convex bodies.
+        Return windows of rays that can meet N convex bodies, int64 (N, 4), and how near they are.
 
-        Parameters
-        ----------
-        points : float64 (N, K, 3)
-            World points whose convex hull holds the body.
-
-        Returns
-        -------
-        windows : int64 (N, 4)
-            Row from, row to, column from, column to (half open); empty where to <= from.
-        nearest : float64 (N,)
-            No ray meets the body at a smaller ray parameter.
-
+        World points, float64 (N, K, 3), have the bodies in their convex hulls. A window is row
+        from, row to, column from, column to (half open); empty where to <= from. No ray meets a
+        body at a smaller ray parameter than the second answer, float64 (N,).
         """
-        ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -166,9 +153,7 @@ class SpinningRays:
         return windows, near
 
 
-def _between(
-    angles: Floats, low: Floats, high: Floats, *, everything: Bools
-) -> tuple[Ints, Ints]:
+def _between(angles: Floats, low: Floats, high: Floats, *, everything: Bools) -> tuple[Ints, Ints]:
     """Return the half-open ranges of ascending angles that lie in [low, high], or all of them."""
     begin, end = np.searchsorted(angles, low), np.searchsorted(angles, high, 'right')
     return np.where(everything, 0, begin), np.where(everything, len(angles), end)
@@ -197,21 +182,11 @@ _TINY = np.float32(1e-20)  # keeps 1 / d finite for rays that run exactly along 
 
 def inside(solid: Ints, taper: Floats, o: Floats, d: Floats) -> tuple[Floats, Floats]:
     """
-    Return where each ray enters and leaves its solid.
+    Return where each ray o + t d enters and leaves its solid, float32 (M,) each.
 
-    Parameters
-    ----------
-    solid : int (M,)
-        :class:`Solid` of each ray, in ascending order.
-    taper : float32 (2, M)
-        How far the sides of a ``TAPER`` lean in; read for no other solid.
-    o, d : float32 (3, M)
-        Rays o + t d in the unit frame of their solid.
-
-    Returns
-    -------
-    enter, leave : float32 (M,)
-
+    ``solid``, int (M,), is the :class:`Solid` of each ray, in ascending order; ``taper``, float32
+    (2, M), how far the sides of a ``TAPER`` lean in, read for no other. ``o`` and ``d``, float32
+    (3, M), are in the unit frame of the solid.
     """
     enter, leave = np.empty_like(o[0]), np.empty_like(o[0])
     ends = np.searchsorted(solid, np.arange(len(Solid) + 1)).tolist()

@@ -12,7 +12,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Literal, NamedTuple
+import itertools
+from typing import Any, Literal, NamedTuple
 
 from clip_depth_ros.world.street import CROSSING_M, KERB_M, Street
 from clip_depth_ros.world.things import Placed, Rgb01
@@ -66,12 +67,9 @@ def _character(seed: int, side: _Side) -> _Character:
     rng = np.random.default_rng((seed, 5, side + 1))
     town_share, park_share = float(rng.uniform(0, 1)), float(rng.uniform(0, 0.35))
     built = 1 - park_share
-    return _Character(
-        town=town_share * built,
-        suburb=(1 - town_share) * built,
-        park=park_share,
-        parked=float(rng.uniform(0.15, 0.85)),
-    )
+    suburb_share = (1 - town_share) * built
+    parked_share = float(rng.uniform(0.15, 0.85))
+    return _Character(town_share * built, suburb_share, park_share, parked_share)
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,21 +93,11 @@ class _Kerbside:
         return self.street.walk_m[0 if self.side > 0 else 1]
 
     def put(
-        self,
-        prefab: str,
-        s: float,
-        out_m: float,
-        *,
-        z: float = KERB_M,
-        turn: float = 0.0,
-        scale: tuple[float, float, float] = (1.0, 1.0, 1.0),
-        primary: Rgb01 = (0.5, 0.5, 0.5),
-        secondary: Rgb01 = (0.3, 0.3, 0.3),
-        style: tuple[float, float, float, float] = (0.0, 0.0, 0.0, 0.0),
+        self, prefab: str, s: float, out_m: float, *, turn: float = 0.0, **look: Any
     ) -> Placed:
         """Place a thing ``out_m`` metres from the middle, facing along +s plus ``turn``."""
         x, y, yaw = self.street.pose(s, self.side * out_m)
-        return Placed(prefab, x, y, z, yaw + turn, scale, primary, secondary, style)
+        return Placed(prefab, x, y, KERB_M, yaw + turn, **look)
 
     def one_of(self, choices: tuple[Rgb01, ...]) -> Rgb01:
         """Draw a colour and vary it a little."""
@@ -124,13 +112,8 @@ class _Kerbside:
 
 def _side_things(k: _Kerbside, character: _Character) -> list[Placed]:
     frontage = (_town, _suburb, _park)[int(k.rng.choice(3, p=character[:3]))]
-    return [
-        *frontage(k),
-        *_kerb_strip(k),
-        *_parked_cars(k, character.parked),
-        *_corner(k),
-        *_backdrop(k),
-    ]
+    fixed = (_kerb_strip(k), _parked_cars(k, character.parked), _corner(k), _backdrop(k))
+    return [*frontage(k), *itertools.chain(*fixed)]
 
 
 def _town(k: _Kerbside) -> Iterator[Placed]:
@@ -161,7 +144,7 @@ def _suburb(k: _Kerbside) -> Iterator[Placed]:
         at = s + length / 2
         yield k.put(prefab, at, out, scale=size, primary=wall, secondary=roof, style=style)
         at, size = s + length * k.draw(0.25, 0.75), (0.7, 0.7, height * 0.36)
-        yield k.put('chimney', at, out, z=height * 0.7, scale=size, primary=roof)
+        yield k.put('chimney', at, out, scale=size, primary=roof)._replace(z=height * 0.7)
         yield from _garden(k, s, length, setback)
         s += length + k.draw(3, 9)
 

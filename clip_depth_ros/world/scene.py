@@ -51,21 +51,7 @@ class Light:
 
 @dataclass(frozen=True, slots=True)
 class Scene:
-    """
-    The world at one moment.
-
-    Attributes
-    ----------
-    shapes : Shapes
-        All solids.
-    street : Street
-        Course and cross-section; the ground.
-    look : GroundLook
-    light : Light
-    cloud_drift_m : float
-        How far the clouds have moved.
-
-    """
+    """The world at one moment: all solids, the ground and its look, and how far clouds moved."""
 
     shapes: Shapes
     street: Street
@@ -150,22 +136,9 @@ def light_of(seed: int) -> Light:
 
 def sky(light: Light, directions: Floats, drift: float) -> Floats:
     """
-    Return the colour of the sky.
+    Return the linear colour of the sky, float32 (M, 3), its clouds moved by ``drift`` metres.
 
-    Parameters
-    ----------
-    light : Light
-        The day.
-    directions : float32 (3, M)
-        World directions of any length; those below the horizon give its colour.
-    drift : float
-        How far the clouds have moved, metres.
-
-    Returns
-    -------
-    float32 (M, 3)
-        Linear colour.
-
+    World directions, float32 (3, M), may have any length; below the horizon they give its colour.
     """
     x, y, z = directions / np.sqrt((directions * directions).sum(0))
     high = np.clip(z, 0, 1)

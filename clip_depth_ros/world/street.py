@@ -34,21 +34,11 @@ _WHITE = (0.62, 0.62, 0.58)
 
 class GroundHits(NamedTuple):
     """
-    Where rays meet the ground.
+    Where rays meet the ground, float32 (H, W) each.
 
-    Attributes
-    ----------
-    t : float32 (H, W)
-        Ray parameter, +Inf for rays that do not come down.
-    s : float32 (H, W)
-        Metres along the street since the last crossing street began, in [0, block_m).
-    d : float32 (H, W)
-        Metres to the left of the middle of the street.
-
-    Notes
-    -----
-    ``s`` and ``d`` are 0 where ``t`` is +Inf.
-
+    Ray parameter ``t``, +Inf for rays that do not come down; metres ``s`` along the street since
+    the last crossing street began, in [0, block_m), and ``d`` to the left of its middle, both 0
+    where t is +Inf.
     """
 
     t: Floats
@@ -148,16 +138,13 @@ def ground_hits(street: Street, rays: RayGrid) -> GroundHits:
     falls = z < -1e-6
     x, y, z = x[falls], y[falls], z[falls]
     t, dx, d = _meet(street, origin, (x, y, z))
-    full = np.full(falls.shape, np.inf, np.float32)
-    full[falls] = t
-    s = np.zeros_like(full)
-    s[falls] = np.mod(
-        dx + np.float32((origin[0] - street.first_crossing_m) % street.block_m),
-        np.float32(street.block_m),
+    begun_m = np.float32((origin[0] - street.first_crossing_m) % street.block_m)
+    hits = GroundHits(
+        np.full(falls.shape, np.inf, np.float32), *np.zeros((2, *falls.shape), np.float32)
     )
-    offset = np.zeros_like(full)
-    offset[falls] = d
-    return GroundHits(full, s, offset)
+    hits.t[falls], hits.d[falls] = t, d
+    hits.s[falls] = np.mod(dx + begun_m, np.float32(street.block_m))
+    return hits
 
 
 def _meet(
@@ -222,17 +209,9 @@ def _parking(rng: np.random.Generator) -> float:
 
 class GroundLook(NamedTuple):
     """
-    Wear and colours of the ground of one drive; colours linear.
+    Wear and colours of the ground of one drive; colours linear, float32 (3,).
 
-    Attributes
-    ----------
-    asphalt, slabs, grass : float32 (3,)
-    wear : float
-        Share of the paint that traffic has taken off, in [0, 1].
-    slab_m : float
-        Side of the sidewalk's slabs.
-    has_zebra, has_edge_lines : bool
-
+    ``wear`` is the share of the paint that traffic has taken off, ``slab_m`` the side of a slab.
     """
 
     asphalt: Floats
@@ -273,15 +252,10 @@ def ground_things(street: Street, s: Floats, d: Floats) -> Ints:
 
 class GroundPoints(NamedTuple):
     """
-    M points of the ground as a camera sees them, float32 (M,) each.
+    M points of the ground as a camera sees them, float32 (M,) each, metres.
 
-    Attributes
-    ----------
-    s, d
-        Metres since the last crossing street began, and to the left of the middle.
-    along, across
-        Size of a pixel on the ground, metres.
-
+    ``s`` and ``d`` since the last crossing street began and to the left of the middle, and the
+    size of a pixel on the ground, ``along`` and ``across``.
     """
 
     s: Floats

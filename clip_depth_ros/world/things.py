@@ -235,17 +235,9 @@ def part_table(prefabs: Mapping[str, Sequence[Part]]) -> PartTable:
 
 def assemble(table: PartTable, placed: Sequence[Placed], eye_xy: Floats) -> Shapes:
     """
-    Take the placed things apart into solids in the world.
+    Take the placed things apart into solids in the world; no things make no solids.
 
-    Parameters
-    ----------
-    table : PartTable
-        The parts of every prefab that ``placed`` names.
-    placed : sequence of Placed
-        The things; none of them make no solids.
-    eye_xy : float64 (2,)
-        Where the camera is, for parts that are left out beyond their ``visible_m``.
-
+    ``eye_xy``, float64 (2,), is the camera: parts beyond their ``visible_m`` are left out.
     """
     spans = [table.rows[thing.prefab] for thing in placed]
     counts = np.array([end - start for start, end in spans], np.int64)
@@ -256,11 +248,8 @@ def assemble(table: PartTable, placed: Sequence[Placed], eye_xy: Floats) -> Shap
     owner, row = owner[seen], row[seen]
     scale = _column(placed, 'scale', 3)
     from_unit = _posed(table.from_unit[row], pose[owner], scale[owner])
-    by_tint = np.stack([
-        table.colour[row],
-        _column(placed, 'primary', 3)[owner],
-        _column(placed, 'secondary', 3)[owner],
-    ])
+    tints = (_column(placed, name, 3)[owner] for name in ('primary', 'secondary'))
+    by_tint = np.stack([table.colour[row], *tints])
     return Shapes(
         solid=table.solid[row],
         thing=table.thing[row],

@@ -126,47 +126,40 @@ def camera_pose(
     return pose
 
 
-@dataclass(frozen=True, slots=True)
-class _Stream:
-    """A row of slots ``gap_m`` apart that moves at ``speed`` along s; a share is filled."""
+def _stream(
+    key: tuple[int, ...], shift: float, gap_m: float, share: float, stretch: tuple[float, float]
+) -> Iterator[tuple[float, np.random.Generator]]:
+    """
+    Yield s of each filled slot in a stretch, and a generator of its own.
 
-    key: tuple[int, ...]
-    speed: float
-    gap_m: float
-    share: float
-
-    def within(
-        self, begin_s: float, end_s: float, time_s: float
-    ) -> Iterator[tuple[float, np.random.Generator]]:
-        """Return s of each filled slot in a stretch, and a generator of its own."""
-        shift = self.speed * time_s
-        first = int(np.floor((begin_s - shift) / self.gap_m)) - 1
-        for j in range(first, int(np.ceil((end_s - shift) / self.gap_m)) + 1):
-            rng = np.random.default_rng((*self.key, j + 1_000_000))
-            s = (j + rng.uniform(-0.3, 0.3)) * self.gap_m + shift
-            if rng.random() < self.share and begin_s < s < end_s:
-                yield s, rng
+    Slots are ``gap_m`` apart and have moved by ``shift`` metres along s; a share is filled.
+    """
+    begin_s, end_s = stretch
+    first = int(np.floor((begin_s - shift) / gap_m)) - 1
+    for j in range(first, int(np.ceil((end_s - shift) / gap_m)) + 1):
+        rng = np.random.default_rng((*key, j + 1_000_000))
+        s = (j + rng.uniform(-0.3, 0.3)) * gap_m + shift
+        if rng.random() < share and begin_s < s < end_s:
+            yield s, rng
 
 
 def moving_things(
     street: Street, motion: Motion, seed: int, time_s: float, stretch: tuple[float, float]
 ) -> list[Placed]:
     """Return all that moves between two values of s at a time."""
-    things = [
-        *_oncoming(street, seed, time_s, stretch),
-        *_ahead(street, motion, seed, time_s, stretch),
-    ]
-    for side, way in itertools.product((-1, 1), repeat=2):
-        things += _walkers(street, seed, side, way, time_s, stretch)
-    return things
+    cars = _oncoming(street, seed, time_s, stretch), _ahead(street, motion, seed, time_s, stretch)
+    ways = itertools.product((-1, 1), repeat=2)
+    people = (_walkers(street, seed, side, way, time_s, stretch) for side, way in ways)
+    return list(itertools.chain(*cars, *people))
 
 
 def _oncoming(
     street: Street, seed: int, time_s: float, stretch: tuple[float, float]
 ) -> Iterator[Placed]:
     rng = np.random.default_rng((seed, 6))
-    stream = _Stream((seed, 7), -rng.uniform(7, 13), rng.uniform(19, 45), rng.uniform(0.3, 0.9))
-    for s, own in stream.within(*stretch, time_s):
+    shift = -rng.uniform(7, 13) * time_s
+    gap_m, share = rng.uniform(19, 45), rng.uniform(0.3, 0.9)
+    for s, own in _stream((seed, 7), shift, gap_m, share, stretch):
         yield _vehicle(own, street, s, street.lane_m / 2 + own.uniform(-0.2, 0.2), np.pi)
 
 
@@ -200,12 +193,10 @@ def _walkers(
     """Walk people along one sidewalk in one direction; each direction keeps its own half."""
     rng = np.random.default_rng((seed, 9, side + 1, way + 1))
     speed = way * float(rng.uniform(0.9, 1.5))
-    stream = _Stream(
-        (seed, 10, side + 1, way + 1), speed, rng.uniform(5, 16), rng.uniform(0.15, 0.75)
-    )
+    key, gap_m, filled = (seed, 10, side + 1, way + 1), rng.uniform(5, 16), rng.uniform(0.15, 0.75)
     kerb = abs(street.kerb_offsets()[0 if side > 0 else 1])
     walk = street.walk_m[0 if side > 0 else 1]
-    for s, own in stream.within(*stretch, time_s):
+    for s, own in _stream(key, speed * time_s, gap_m, filled, stretch):
         share = own.uniform(0.5, 0.64) if way > 0 else own.uniform(0.7, 0.86)
         x, y, yaw = street.pose(s, side * (kerb + walk * share))
         phase = int(np.floor(N_STEPS * (speed * way * time_s / _STRIDE_M + own.random())))

@@ -17,7 +17,7 @@ from clip_depth_ros.errors import ConfigError, TopicError
 from clip_depth_ros.sources.as_messages import drive_messages
 from clip_depth_ros.sources.kinds.bag import BagSource
 from clip_depth_ros.types import RecordedMessage
-from clip_depth_ros.world.drive import render_drive
+from clip_depth_ros.world.drive import Drive
 import numpy as np
 import pytest
 
@@ -51,7 +51,7 @@ def renamed(name: str) -> list[RecordedMessage]:
 def synthetic(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Return a recording of the synthetic drive."""
     path = tmp_path_factory.mktemp('bags') / 'synth.mcap'
-    write_recording(drive_messages(render_drive(4, 2, width=64, height=32)), path)
+    write_recording(drive_messages(Drive(4, width=64, height=32).frames(2)), path)
     return path
 
 

@@ -24,7 +24,7 @@ from clip_depth_ros.evaluation.results.files import read_result
 from clip_depth_ros.evaluation.results.result import Result
 from clip_depth_ros.evaluation.run.folder import run_lock
 from clip_depth_ros.sources.as_messages import drive_messages
-from clip_depth_ros.world.drive import render_drive, SyntheticFrame
+from clip_depth_ros.world.drive import Drive, SyntheticFrame
 import numpy as np
 import pytest
 from source_tree import ROOT
@@ -35,7 +35,7 @@ RIVAL, SHAKY = '/rival/depth', '/shaky/depth'
 
 @pytest.fixture(scope='module')
 def frames() -> list[SyntheticFrame]:
-    return list(render_drive(5, N_FRAMES, width=160, height=48))
+    return list(Drive(5, width=160, height=48).frames(N_FRAMES))
 
 
 @pytest.fixture(scope='module')
@@ -157,7 +157,7 @@ def everybody(bag: Path, depth_files: Path, tmp_path_factory: pytest.TempPathFac
     """Give the folder of an evaluation of all that can be scored."""
     out = tmp_path_factory.mktemp('everybody')
     other_bag = out / 'other.mcap'
-    write_recording(drive_messages(render_drive(6, 2, width=160, height=48)), other_bag)
+    write_recording(drive_messages(Drive(6, width=160, height=48).frames(2)), other_bag)
     assert evaluate(
         bag, '--out', out, '--params-file', 'synthetic',
         '--predict', 'clip2depth', 'depthclip', 'topic', 'dir', 'prior',

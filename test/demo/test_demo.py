@@ -26,7 +26,7 @@ from clip_depth_ros.predictor.build import build_predictor
 from clip_depth_ros.settings.node import NodeSettings
 from clip_depth_ros.sources.samples import DepthSample
 from clip_depth_ros.types import Intrinsics
-from clip_depth_ros.world.drive import render_drive
+from clip_depth_ros.world.drive import Drive
 from conftest import new_ros_domain
 import numpy as np
 import pytest
@@ -164,13 +164,13 @@ def test_without_flags_the_bundled_weights_leave_everything_a_person_looks_at(
     assert not list(tmp_path.glob('.*')), 'half-written files are left'
 
 
-class Drive(list[DepthSample]):
+class SameDrive(list[DepthSample]):
     """The frames of ``small_run``, rendered again, as a source."""
 
     name = 'the same drive'
 
     def __init__(self) -> None:
-        frames = render_drive(5, 3, width=640, height=192)
+        frames = Drive(5, width=640, height=192).frames(3)
         super().__init__(
             DepthSample(f'frame {i}', frame.rgb, frame.depth_m) for i, frame in enumerate(frames)
         )
@@ -183,7 +183,7 @@ def offline(parameters) -> Result:
     """Return the evaluation of the same frames without ROS, 1 to 80 m."""
     predictor = build_predictor(NodeSettings.from_mapping(parameters))
     limits = {'min_depth_m': 1.0, 'depth_cap_m': 80.0}
-    return evaluate(Drive(), {'it': predictor}, load_protocol('plain', limits))
+    return evaluate(SameDrive(), {'it': predictor}, load_protocol('plain', limits))
 
 
 def test_metrics_of_what_was_published_are_those_without_ros(small_run):

@@ -51,7 +51,7 @@ from clip_depth_ros.sources.kitti_files import (
 )
 from clip_depth_ros.sources.samples import check_source
 from clip_depth_ros.types import Intrinsics, RecordedMessage
-from clip_depth_ros.world.drive import CLASS_NAMES, Drive, render_drive
+from clip_depth_ros.world.drive import CLASS_NAMES, Drive
 import cv2
 from hypothesis import given, strategies as st
 import numpy as np
@@ -651,7 +651,7 @@ def test_it_can_be_pickled(tmp_path: Path):
 class TestOurOwnRecordings:
     def test_synthetic_depth_is_exact(self, tmp_path: Path):
         path = tmp_path / 'synth.mcap'
-        write_recording(drive_messages(render_drive(4, 3, width=64, height=32)), path)
+        write_recording(drive_messages(Drive(4, width=64, height=32).frames(3)), path)
         source = BagSource(path, depth_topic=topics.TRUE_DEPTH)
         assert source.topics.image == topics.IMAGE  # not depth, not class ids
         frame = Drive(4, width=64, height=32).frame(2)
@@ -664,13 +664,13 @@ class TestOurOwnRecordings:
 
     def test_a_frame_with_classes_can_be_sent_to_another_process(self, tmp_path: Path):
         path = tmp_path / 'synth.mcap'
-        write_recording(drive_messages(render_drive(4, 1, width=64, height=32)), path)
+        write_recording(drive_messages(Drive(4, width=64, height=32).frames(1)), path)
         sample = BagSource(path, preset='auto')[0]
         assert pickle.loads(pickle.dumps(sample)).classes.names == CLASS_NAMES
 
     def test_synthetic_classes_and_poses_are_exact(self, tmp_path: Path):
         path = tmp_path / 'synth.mcap'
-        write_recording(drive_messages(render_drive(4, 3, width=64, height=32)), path)
+        write_recording(drive_messages(Drive(4, width=64, height=32).frames(3)), path)
         source = BagSource(path, preset='auto')
         for index in range(3):
             frame, sample = Drive(4, width=64, height=32).frame(index), source[index]
@@ -683,13 +683,13 @@ class TestOurOwnRecordings:
 
     def test_a_fixed_frame_that_is_not_there(self, tmp_path: Path):
         path = tmp_path / 'synth.mcap'
-        write_recording(drive_messages(render_drive(4, 1, width=64, height=32)), path)
+        write_recording(drive_messages(Drive(4, width=64, height=32).frames(1)), path)
         with pytest.raises(CalibrationError, match=r"synth\.mcap': fixed_frame 'map' is not on"):
             BagSource(path, fixed_frame='map')
 
     def test_synthetic_lidar(self, tmp_path: Path):
         path = tmp_path / 'synth.mcap'
-        write_recording(drive_messages(render_drive(4, 2, width=64, height=32)), path)
+        write_recording(drive_messages(Drive(4, width=64, height=32).frames(2)), path)
         source = BagSource(path)
         frame = Drive(4, width=64, height=32).frame(1)
         projection = projection_matrix(frame.intrinsics, frame.T_cam_lidar)

@@ -14,13 +14,7 @@ import sys
 
 from clip_depth_ros.errors import ConfigError
 from clip_depth_ros.world.camera import FAR_M
-from clip_depth_ros.world.drive import (
-    CLASS_NAMES,
-    Drive,
-    render_drive,
-    START_NS,
-    SyntheticFrame,
-)
+from clip_depth_ros.world.drive import CLASS_NAMES, Drive, START_NS, SyntheticFrame
 from clip_depth_ros.world.lidar import LidarModel
 from clip_depth_ros.world.scene import cast
 import numpy as np
@@ -81,7 +75,7 @@ def test_the_camera_is_kittis():
 
 
 def test_stamps_follow_the_rate():
-    stamps = [frame.stamp_ns for frame in render_drive(1, 4, rate_hz=30.0, start_ns=5)]
+    stamps = [frame.stamp_ns for frame in Drive(1, rate_hz=30.0, start_ns=5).frames(4)]
     assert stamps == [5, 33_333_338, 66_666_672, 100_000_005]
     assert Drive(1).frame(0, lidar=False).stamp_ns == START_NS
 
@@ -119,7 +113,7 @@ def test_the_same_seed_gives_the_same_bytes_in_another_process():
 
 
 def test_random_access_equals_playing_in_order():
-    played = list(render_drive(4, 3))
+    played = list(Drive(4).frames(3))
     for index in (2, 0, 1):
         assert digest(Drive(4).frame(index)) == digest(played[index])
 
@@ -211,7 +205,7 @@ def test_wrong_numbers_are_refused_with_what_came():
     with pytest.raises(ConfigError, match=r'index .* must be a frame number of 0 or more, got -2'):
         Drive(0).frame(-2)
     with pytest.raises(ConfigError, match=r'n_frames .* must be 1 or more, got 0'):
-        render_drive(0, 0)
+        Drive(0).frames(0)
 
 
 @pytest.mark.parametrize('size', [(16, 16), (64, 200), (333, 77)])
