@@ -19,7 +19,7 @@ from clip_depth_ros.model.architecture import (
 from clip_depth_ros.model.devices import DTYPES, explain_out_of_memory, Precision
 from clip_depth_ros.model.pretrained import fill_weights, RANDOM
 from clip_depth_ros.model.text import TextEncoder, tokenizer_for
-from clip_depth_ros.model.towers import ImageTower, ResnetTower, VitTower
+from clip_depth_ros.model.towers import ResnetTower, VitTower
 from clip_depth_ros.model.weights import hash_of_values
 from clip_depth_ros.settings.predictor import PredictorSettings
 import numpy as np
@@ -52,7 +52,7 @@ class Backbone:
         Arithmetic of the network; inputs and results are float32.
     mean, std : 3 floats each
         CLIP's own pixel convention for RGB in [0, 1].
-    tower : ImageTower
+    tower : ResnetTower or VitTower
         Pixels to patches.
     is_trimmed : bool
         Whether :meth:`trim` has freed parts of it.
@@ -78,7 +78,7 @@ class Backbone:
         self._clip = _frozen(clip, device, precision)
         self._dtype = DTYPES[precision]
         is_resnet = hasattr(clip.visual, 'attnpool')
-        self.tower: ImageTower = ResnetTower(clip.visual) if is_resnet else VitTower(clip.visual)
+        self.tower = ResnetTower(clip.visual) if is_resnet else VitTower(clip.visual)
         tokenizer = tokenizer_for(architecture.config['text_cfg'], allow_download=allow_download)
         self._text = TextEncoder(self._clip, tokenizer, device)
 
@@ -96,43 +96,19 @@ class Backbone:
 
     @property
     def text(self) -> TextEncoder:
-        """
-        Sentences to vectors, each unit vector encoded once.
-
-        Raises
-        ------
-        ClipDepthError
-            If it was freed.
-
-        """
+        """Sentences to vectors, each unit vector encoded once; ClipDepthError if it was freed."""
         self._check_text()
         return self._text
 
     @property
     def text_tower(self) -> Any:
-        """
-        Return open_clip's frozen text tower: its CLIP, or the TextTransformer in it.
-
-        Raises
-        ------
-        ClipDepthError
-            If it was freed.
-
-        """
+        """Return open_clip's CLIP or the TextTransformer in it; ClipDepthError if it was freed."""
         self._check_text()
         return getattr(self._clip, 'text', self._clip)
 
     @property
     def vit(self) -> VitTower:
-        """
-        Return the image tower as a vision transformer, which has blocks to read tokens from.
-
-        Raises
-        ------
-        ConfigError
-            If it is a ResNet.
-
-        """
+        """Return the image tower, with blocks to read tokens from; ConfigError if a ResNet."""
         if not isinstance(self.tower, VitTower):
             raise ConfigError(
                 f'CLIP2Depth needs a vision transformer such as ViT-B-16-quickgelu, got '
@@ -159,13 +135,8 @@ class Backbone:
         """
         Return the network's input, (B, 3, H, W) on the device, in its arithmetic.
 
-        Parameters
-        ----------
-        rgbs : uint8 (B, H, W, 3)
-            Images, red first.
-        mean, std : 3 floats each
-            Subtracted from and dividing RGB in [0, 1].
-
+        Of images, uint8 (B, H, W, 3), red first; ``mean`` is subtracted from RGB in [0, 1], which
+        ``std`` then divides.
         """
         # (B, H, W, 3) seen as (B, 3, H, W) is PyTorch's channels_last layout: no copy.
         pixels = torch.from_numpy(rgbs).to(self.device).permute(0, 3, 1, 2).float()
@@ -218,13 +189,8 @@ class Backbone:
         """
         Free the text tower and the blocks of the image tower after one.
 
-        Afterwards only taps can be computed; :attr:`hash` is unchanged.
-
-        Raises
-        ------
-        ConfigError
-            If the image tower is a ResNet.
-
+        Afterwards only taps can be computed; :attr:`hash` is unchanged. ConfigError if the image
+        tower is a ResNet.
         """
         tower, _ = self.vit, self.hash
         tower.drop_blocks_after(last_block)
@@ -237,11 +203,7 @@ class Backbone:
         """
         Return the unit vectors of whole images, float32 (B, embed_dim), at the native size.
 
-        Raises
-        ------
-        ClipDepthError
-            If blocks of the image tower were freed.
-
+        ClipDepthError if blocks of the image tower were freed.
         """
         if self.is_trimmed:
             raise ClipDepthError('the last blocks of this image tower were freed: build another')
@@ -282,11 +244,7 @@ def build_backbone(settings: PredictorSettings, device: str, precision: Precisio
     note = fill_weights(model, architecture, settings)
     with explain_out_of_memory(device, f'the weights of backbone {architecture.name!r}'):
         return Backbone(
-            model,
-            architecture,
-            weights=note,
-            device=device,
-            precision=precision,
+            model, architecture, weights=note, device=device, precision=precision,
             allow_download=settings.allow_download,
         )
 

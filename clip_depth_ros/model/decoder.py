@@ -20,19 +20,9 @@ class Decoder(nn.Module):
     """
     Levels of patch tokens, deepest first, each added to a running state and mixed by a block.
 
-    Parameters
-    ----------
-    n_levels : int
-        How many levels it reads.
-    width : int
-        Channels of the tokens it reads, C.
-    reduce_dim, n_heads, mlp_dim : int
-        Channels, attention heads and hidden channels of its blocks.
-    head : str
-        ``refined``, ``simple`` or ``smooth``; see :func:`new_head`.
-    patch : Size
-        Pixels of one patch.
-
+    It reads tokens of C = ``width`` channels; its blocks have ``reduce_dim`` channels, ``n_heads``
+    attention heads and ``mlp_dim`` hidden channels. For ``head`` see :func:`new_head`; ``patch``
+    is the pixels of one patch.
     """
 
     def __init__(
@@ -121,15 +111,14 @@ def new_head(kind: str, channels: int, patch: Size) -> nn.Sequential | nn.ConvTr
         return nn.ConvTranspose2d(channels, 1, patch, stride=patch)
     first, second = _two_steps(patch)
     half, quarter = channels // 2, channels // 4
-    if kind == 'refined':
-        return nn.Sequential(
-            _conv(channels, channels), nn.ReLU(),
-            _enlarge(channels, half, first), nn.ReLU(),
-            _enlarge(half, 1, second),
-        )
-    return nn.Sequential(
+    start = (
         _conv(channels, channels), nn.ReLU(),
         _enlarge(channels, half, first), nn.ReLU(),
+    )
+    if kind == 'refined':
+        return nn.Sequential(*start, _enlarge(half, 1, second))
+    return nn.Sequential(
+        *start,
         _conv(half, half), nn.ReLU(),
         _enlarge(half, quarter, second), nn.ReLU(),
         _conv(quarter, 1),
@@ -138,13 +127,12 @@ def new_head(kind: str, channels: int, patch: Size) -> nn.Sequential | nn.ConvTr
 
 def _two_steps(patch: Size) -> tuple[Size, Size]:
     """Split the enlargement: 16 is 4 x 4 (CLIPSeg's code), others as evenly (our choice)."""
-    first = Size(*(_near_root(pixels) for pixels in patch))
+    # The smallest divisor that is not below the square root.
+    first = Size(*(
+        next(n for n in range(math.isqrt(pixels - 1) + 1, pixels + 1) if pixels % n == 0)
+        for pixels in patch
+    ))
     return first, Size(patch.height // first.height, patch.width // first.width)
-
-
-def _near_root(pixels: int) -> int:
-    """Return the smallest divisor that is not below the square root."""
-    return next(n for n in range(math.isqrt(pixels - 1) + 1, pixels + 1) if pixels % n == 0)
 
 
 def _conv(channels: int, out_channels: int) -> nn.Conv2d:

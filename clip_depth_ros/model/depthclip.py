@@ -12,7 +12,7 @@ from __future__ import annotations
 from typing import Final, Literal
 
 from clip_depth_ros.errors import ConfigError
-from clip_depth_ros.model.architecture import IMAGENET_MEAN, IMAGENET_STD, Rgb01
+from clip_depth_ros.model.architecture import IMAGENET_MEAN, IMAGENET_STD
 from clip_depth_ros.model.backbone import Backbone
 from clip_depth_ros.model.devices import full_float32
 from clip_depth_ros.model.towers import ResnetTower
@@ -29,15 +29,7 @@ LOGIT_FACTOR: Final = 100.0
 
 
 def check_official(channels: int, embed_dim: int) -> None:
-    """
-    Check that a ResNet's channels can be thinned out to its text dimensions.
-
-    Raises
-    ------
-    ConfigError
-        If layer 4 has no whole multiple of the text dimensions, naming both.
-
-    """
+    """Check that layer 4 of a ResNet has a multiple of the text dimensions; else ConfigError."""
     if channels % embed_dim:
         raise ConfigError(
             f"features='official' keeps every n-th of layer 4's channels, so their number must be "
@@ -50,17 +42,13 @@ def resolve_features(requested: str, *, is_resnet: bool) -> Features:
     """
     Return the feature mode: ``auto`` is official for ResNets and dense for the rest.
 
-    Raises
-    ------
-    ConfigError
-        If official features are asked of a backbone that is no ResNet.
-
+    ConfigError if official features are asked of a backbone that is no ResNet.
     """
-    if requested == 'auto':
-        return 'official' if is_resnet else 'dense'
-    if requested == 'official' and not is_resnet:
+    if requested == 'dense' or (requested == 'auto' and not is_resnet):
+        return 'dense'
+    if not is_resnet:
         raise _needs_resnet()
-    return 'official' if requested == 'official' else 'dense'
+    return 'official'
 
 
 @torch.inference_mode()
@@ -98,7 +86,9 @@ def bin_probabilities(
         Sums to 1 over K.
 
     """
-    mean, std = _convention(backbone, features)
+    # The released code has ImageNet's convention, dense features have CLIP's own.
+    official, own = (IMAGENET_MEAN, IMAGENET_STD), (backbone.mean, backbone.std)
+    mean, std = official if features == 'official' else own
     with full_float32(backbone.device, backbone.precision):
         pixels = backbone.pixels(rgbs, mean, std)
         if flip:
@@ -114,14 +104,12 @@ def bin_probabilities(
 
 def patch_features(backbone: Backbone, pixels: Tensor, features: Features) -> Tensor:
     """
-    Return one vector for each patch, float32 (B, embed_dim, grid_h, grid_w).
+    Return one vector for each patch of :meth:`Backbone.pixels`, (B, embed_dim, grid_h, grid_w).
 
     Parameters
     ----------
-    backbone : Backbone
-        The frozen CLIP.
-    pixels : Tensor (B, 3, H, W)
-        As :meth:`Backbone.pixels` returns them.
+    backbone, pixels
+        The frozen CLIP and its input.
     features : str
         ``official``: layer-4 maps of the ResNet, brought to unit length, then every n-th channel
         kept and not normalised again, as the released code does; these are not in CLIP's joint
@@ -145,10 +133,3 @@ def _needs_resnet() -> ConfigError:
         "features='official' needs a ResNet backbone such as RN50-quickgelu, which the released "
         "DepthCLIP code has: set features='dense' or 'auto'"
     )
-
-
-def _convention(backbone: Backbone, features: Features) -> tuple[Rgb01, Rgb01]:
-    """Return pixel mean and std: the released code has ImageNet's, dense has CLIP's own."""
-    if features == 'official':
-        return IMAGENET_MEAN, IMAGENET_STD
-    return backbone.mean, backbone.std

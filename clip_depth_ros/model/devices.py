@@ -18,27 +18,10 @@ DTYPES: Final = {'fp32': torch.float32, 'fp16': torch.float16, 'bf16': torch.bfl
 
 def resolve_device(requested: str, *, cuda_available: bool, device_count: int) -> str:
     """
-    Return the device to compute on.
+    Return the device to compute on, ``cpu`` or ``cuda:N``.
 
-    Parameters
-    ----------
-    requested : str
-        ``auto``, ``cpu``, ``cuda`` or ``cuda:N``.
-    cuda_available : bool
-        Whether a CUDA device can be used.
-    device_count : int
-        How many CUDA devices there are.
-
-    Returns
-    -------
-    str
-        ``cpu`` or ``cuda:N``.
-
-    Raises
-    ------
-    DeviceError
-        If a CUDA device is requested that does not exist.
-
+    ``auto``, ``cpu``, ``cuda`` or ``cuda:N`` may be requested; DeviceError if a CUDA device is
+    that does not exist.
     """
     if requested == 'cpu' or (requested == 'auto' and not cuda_available):
         return 'cpu'
@@ -58,22 +41,10 @@ def resolve_device(requested: str, *, cuda_available: bool, device_count: int) -
 
 def resolve_precision(requested: str, *, device: str, bf16_supported: bool) -> Precision:
     """
-    Return the arithmetic of the network on a device.
+    Return the arithmetic of the network on a device; ``auto`` is fp16 on CUDA, fp32 on the cpu.
 
-    Parameters
-    ----------
-    requested : str
-        ``auto``, ``fp32``, ``fp16`` or ``bf16``. ``auto`` is fp16 on CUDA and fp32 on the cpu.
-    device : str
-        As :func:`resolve_device` returns it.
-    bf16_supported : bool
-        Whether the CUDA device computes in bfloat16; the cpu always does.
-
-    Raises
-    ------
-    DeviceError
-        If the device has no such arithmetic.
-
+    DeviceError if bfloat16 is requested of a CUDA device that does not compute in it; the cpu
+    always does.
     """
     is_cpu = device == 'cpu'
     if requested == 'auto':

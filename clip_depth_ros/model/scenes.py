@@ -22,38 +22,30 @@ class SceneMemory:
     """
     Running scene probabilities: each frame's weigh ``1 - smoothing``, the past ``smoothing``.
 
-    The first frame after a start or a reset counts fully.
+    The first frame after a start or a reset counts fully; ``probabilities`` is empty before it.
     """
 
     def __init__(self, names: Sequence[str], smoothing: float) -> None:
         self.names = tuple(names)
         self.smoothing = smoothing
-        self._running: NDArray[np.float64] | None = None
+        self.probabilities: dict[str, float] = {}
 
     def update(self, probs: NDArray[np.floating]) -> str:
         """Take in the probabilities of one frame, (scenes,), and return the likeliest scene."""
-        frame = probs.astype(np.float64)
-        if self._running is None:
-            self._running = frame
-        else:
-            self._running = self.smoothing * self._running + (1 - self.smoothing) * frame
-        return self.names[int(self._running.argmax())]
-
-    @property
-    def probabilities(self) -> dict[str, float]:
-        """Return the running probability of each scene; empty before the first frame."""
-        if self._running is None:
-            return {}
-        return dict(zip(self.names, self._running.tolist(), strict=True))
+        now, old = dict(zip(self.names, probs.tolist(), strict=True)), self.smoothing
+        if past := self.probabilities:
+            now = {name: old * past[name] + (1 - old) * now[name] for name in self.names}
+        self.probabilities = now
+        return max(self.names, key=now.__getitem__)
 
     def reset(self) -> None:
         """Forget the past, for example after a jump of time."""
-        self._running = None
+        self.probabilities = {}
 
     def inherit(self, previous: SceneMemory) -> None:
         """Continue from another memory if it is about the same scenes."""
         if previous.names == self.names:
-            self._running = previous._running
+            self.probabilities = previous.probabilities
 
 
 @torch.inference_mode()

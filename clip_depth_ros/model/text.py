@@ -4,8 +4,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from typing import Any, Final, Protocol
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, Final
 
 from clip_depth_ros.errors import ConfigError, MissingDependencyError, WeightsError
 from clip_depth_ros.model.weights import first_line
@@ -17,20 +17,8 @@ from torch.nn import functional
 _KEPT_SENTENCES: Final = 4096
 
 
-class Tokenizer(Protocol):
-    """Sentences to token ids, int64 (N, context_length)."""
-
-    def __call__(self, texts: list[str]) -> Tensor:
-        """Return the token ids of the sentences."""
-        ...
-
-
-class TextTower(Protocol):
-    """The part of a CLIP model that reads sentences."""
-
-    def encode_text(self, text: Tensor) -> Tensor:
-        """Return vectors (N, embed_dim), not normalised, for token ids (N, context_length)."""
-        ...
+Tokenizer = Callable[[list[str]], Tensor]
+"""Sentences to token ids, int64 (N, context_length)."""
 
 
 class TextEncoder:
@@ -38,10 +26,11 @@ class TextEncoder:
     The text side of a CLIP model with a memory of what it has read.
 
     Changing one prompt costs one pass of the text tower over the new sentences; a change of bins
-    or temperature costs none.
+    or temperature costs none. ``tower.encode_text`` makes vectors (N, embed_dim), not normalised,
+    of token ids. A sentence that is longer than it reads is a ConfigError.
     """
 
-    def __init__(self, tower: TextTower, tokenizer: Tokenizer, device: str) -> None:
+    def __init__(self, tower: Any, tokenizer: Tokenizer, device: str) -> None:
         self._tower = tower
         self._tokenizer = tokenizer
         self._device = device
@@ -49,58 +38,31 @@ class TextEncoder:
 
     @torch.no_grad()
     def vector(self, sentence: str) -> Tensor:
-        """
-        Return the vector of one sentence as the tower returns it, float32 (embed_dim,), not unit.
-
-        Raises
-        ------
-        ConfigError
-            If the sentence is longer than the text tower reads.
-
-        """
-        return self._tower.encode_text(self._tokenizer([sentence]).to(self._device))[0].float()
+        """Return the vector of one sentence as the tower makes it, float32 (embed_dim,)."""
+        vectors: Tensor = self._tower.encode_text(self._tokenizer([sentence]).to(self._device))
+        return vectors[0].float()
 
     def frame(self) -> Tensor:
-        """
-        Return the embeddings of start and end of text, (2, text_width).
-
-        Raises
-        ------
-        ConfigError
-            If the tokenizer is not that of OpenAI.
-
-        """
+        """Return start and end of text in OpenAI's tokenizer, embedded, (2, text_width)."""
         if not isinstance(self._tokenizer, BpeTokenizer):
             raise ConfigError(
                 'mirror_framing needs a backbone with the tokenizer of OpenAI, such as '
                 'ViT-B-16-quickgelu: set mirror_framing=false'
             )
         ids = torch.tensor(self._tokenizer.frame_ids, device=self._device)
-        tower: Any = self._tower
-        rows: Tensor = getattr(tower, 'text', tower).token_embedding(ids)
+        rows: Tensor = getattr(self._tower, 'text', self._tower).token_embedding(ids)
         return rows
 
     @torch.inference_mode()
     def embed(self, sentences: Sequence[str]) -> Tensor:
-        """
-        Return the unit vectors of sentences, float32 (N, embed_dim), on the device.
-
-        Raises
-        ------
-        ConfigError
-            If a sentence is longer than the text tower reads.
-
-        """
+        """Return the unit vectors of sentences, float32 (N, embed_dim), on the device."""
         if new := [text for text in dict.fromkeys(sentences) if text not in self._kept]:
             tokens = self._tokenizer(new).to(self._device)
             vectors = functional.normalize(self._tower.encode_text(tokens).float(), dim=-1)
-            self._keep(dict(zip(new, vectors, strict=True)), needed=sentences)
+            if len(self._kept) + len(new) > _KEPT_SENTENCES:
+                self._kept = {text: self._kept[text] for text in sentences if text in self._kept}
+            self._kept.update(zip(new, vectors, strict=True))
         return torch.stack([self._kept[text] for text in sentences])
-
-    def _keep(self, new: Mapping[str, Tensor], *, needed: Sequence[str]) -> None:
-        if len(self._kept) + len(new) > _KEPT_SENTENCES:
-            self._kept = {text: self._kept[text] for text in needed if text in self._kept}
-        self._kept.update(new)
 
 
 class BpeTokenizer:
@@ -117,15 +79,7 @@ class BpeTokenizer:
         return self._tokenizer.sot_token_id, self._tokenizer.eot_token_id
 
     def __call__(self, texts: list[str]) -> Tensor:
-        """
-        Return the token ids, int64 (N, context_length).
-
-        Raises
-        ------
-        ConfigError
-            If a sentence is too long.
-
-        """
+        """Return token ids, int64 (N, context_length); ConfigError if a sentence is too long."""
         room = self._length - 2  # start and end of text
         for text in texts:
             if (n_tokens := len(self._tokenizer.encode(text))) > room:
@@ -138,14 +92,7 @@ class BpeTokenizer:
 
 def tokenizer_for(text_config: Mapping[str, Any], *, allow_download: bool) -> Tokenizer:
     """
-    Return the tokenizer that an architecture was trained with.
-
-    Parameters
-    ----------
-    text_config : mapping
-        open_clip's ``text_cfg``.
-    allow_download : bool
-        Whether a tokenizer that comes from the Hugging Face hub may be fetched.
+    Return the tokenizer of open_clip's ``text_cfg``, fetched from the hub where that is allowed.
 
     Raises
     ------
@@ -192,20 +139,14 @@ def fill(template: str, *texts: str) -> str:
     return ''.join(part + text for part, text in zip(parts, (*texts, ''), strict=True))
 
 
-def sentences_about(
-    word: str, *, templates: Sequence[str], objects: Sequence[str]
-) -> list[str]:
+def sentences_about(word: str, *, templates: Sequence[str], objects: Sequence[str]) -> list[str]:
     """Return every template with every object and the word for distance in its gaps."""
     return [fill(template, thing, word) for template in templates for thing in objects]
 
 
 @torch.inference_mode()
 def prompt_embeddings(
-    encoder: TextEncoder,
-    words: Sequence[str],
-    *,
-    templates: Sequence[str],
-    objects: Sequence[str],
+    encoder: TextEncoder, words: Sequence[str], *, templates: Sequence[str], objects: Sequence[str]
 ) -> Tensor:
     """
     Return one unit vector for each word for distance, float32 (K, embed_dim).

@@ -6,7 +6,7 @@ from __future__ import annotations
 
 from collections import OrderedDict
 from collections.abc import Sequence
-from typing import Any, Final, Protocol
+from typing import Any, Final
 
 from clip_depth_ros.core.image_plan import Size
 from clip_depth_ros.errors import ClipDepthError, ConfigError
@@ -17,29 +17,21 @@ from torch.nn import functional
 _KEPT_GRIDS: Final = 8
 
 
-class ImageTower(Protocol):
-    """An image tower: pixels in, patches out."""
-
-    stride: Size
-    """Pixels of one patch."""
-
-    native_size: Size
-    """Image size it was made for, in pixels."""
-
-    def dense(self, pixels: Tensor) -> Tensor:
-        """Return (B, embed_dim, grid_h, grid_w) in CLIP's joint space from (B, 3, H, W)."""
-        ...
-
-
 class ResnetTower:
-    """CLIP's modified ResNet: stride 32, attention pool at the end."""
+    """
+    CLIP's modified ResNet: stride 32, attention pool at the end.
+
+    Of every tower ``stride`` is the size of one patch and ``native_size`` the image size that it
+    was made for, pixels.
+    """
 
     stride = Size(32, 32)
 
     def __init__(self, visual: Any) -> None:
         self._visual = visual
-        self._positions = _Positions(visual.attnpool.positional_embedding, _square(visual))
         self.native_size = Size(visual.image_size, visual.image_size)
+        grid = Size(*(side // 32 for side in self.native_size))
+        self._positions = _Positions(visual.attnpool.positional_embedding, grid)
 
     @property
     def channels(self) -> int:
@@ -112,25 +104,11 @@ class VitTower:
 
     def taps(self, pixels: Tensor, blocks: Sequence[int]) -> list[Tensor]:
         """
-        Return the tokens after some blocks, without the final norm.
+        Return the tokens after some blocks, without the final norm, (B, 1 + N, C) each.
 
-        Parameters
-        ----------
-        pixels : Tensor (B, 3, H, W)
-            H and W whole multiples of the stride.
-        blocks : sequence of int
-            Counted from 0; blocks after the last of them do not run.
-
-        Returns
-        -------
-        list of Tensor (B, 1 + N, C)
-            In the order of ``blocks``; the class token first.
-
-        Raises
-        ------
-        ConfigError
-            If there is no such block.
-
+        In the order of ``blocks``, which are counted from 0, and the class token first. Blocks
+        after the last of them do not run; ConfigError if there is no such block. H and W of the
+        pixels (B, 3, H, W) are whole multiples of the stride.
         """
         self.check_blocks(blocks)
         tokens, _ = self._tokens(pixels)
@@ -142,15 +120,7 @@ class VitTower:
         return [seen[index] for index in blocks]
 
     def check_blocks(self, blocks: Sequence[int]) -> None:
-        """
-        Check that these blocks exist.
-
-        Raises
-        ------
-        ConfigError
-            Naming the blocks and how many there are.
-
-        """
+        """Check that these blocks exist; ConfigError naming them and how many there are."""
         if not blocks or min(blocks) < 0 or max(blocks) >= self.n_blocks:
             raise ConfigError(
                 f'taps must be blocks of the image tower, 0 to {self.n_blocks - 1}, '
@@ -200,11 +170,6 @@ class _Positions:
         maps = _as_maps(rows.unsqueeze(0), self._native)
         resampled = functional.interpolate(maps, size=grid, mode='bicubic', align_corners=False)
         return torch.cat([first, resampled.flatten(2).transpose(1, 2)[0]])
-
-
-def _square(visual: Any) -> Size:
-    side = visual.image_size // ResnetTower.stride.height
-    return Size(side, side)
 
 
 def _as_maps(tokens: Tensor, grid: Size) -> Tensor:
