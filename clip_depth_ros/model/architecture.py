@@ -62,20 +62,9 @@ class Architecture:
         """
         Build the model on the cpu, float32, with the same random weights every time.
 
-        Parameters
-        ----------
-        dtype : torch.dtype
-            Arithmetic it will be converted to; in 16 bits its norms keep computing in float32.
-
-        Raises
-        ------
-        ConfigError
-            If the description does not fit together.
-
-        Notes
-        -----
-        The state of PyTorch's global random generator is left as it was.
-
+        ``dtype`` is the arithmetic it will be converted to; in 16 bits its norms keep computing in
+        float32. PyTorch's global random generator is left as it was. ConfigError if the
+        description does not fit together.
         """
         config = copy.deepcopy(dict(self.config))
         custom_text = config.pop('custom_text', False)

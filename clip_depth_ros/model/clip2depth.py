@@ -119,17 +119,10 @@ class Clip2Depth(nn.Module):
 
     def condition_vector(self, backbone: Backbone) -> Tensor | None:
         """
-        Return what the frozen text tower makes of the condition, float32 (text_dim,).
+        Return what the frozen text tower makes of the condition, float32 (text_dim,), or None.
 
-        Gradients reach the mirror. None without a condition.
-
-        Raises
-        ------
-        ConfigError
-            If the sentence or the mirror is longer than the text tower reads.
-        ClipDepthError
-            If the text tower was freed.
-
+        Gradients reach the mirror. ConfigError if the sentence or the mirror is longer than the
+        text tower reads; ClipDepthError if the text tower was freed.
         """
         settings = self.settings
         if settings.condition == 'none':
@@ -143,11 +136,7 @@ class Clip2Depth(nn.Module):
         """
         Compute FiLM's terms once, for images to come; :meth:`train` forgets them.
 
-        Parameters
-        ----------
-        backbone : Backbone
-            With its text tower, which is not needed afterwards.
-
+        The text tower of the backbone is not needed afterwards.
         """
         with torch.no_grad():
             condition = self.condition_vector(backbone)
@@ -305,15 +294,7 @@ def mirror_vector(text_tower: Any, mirror: Tensor, frame: Tensor | None = None) 
 
 
 def _check_length(text_tower: Any, length: int) -> None:
-    """
-    Check that the text tower has a position for each row.
-
-    Raises
-    ------
-    ConfigError
-        Naming both.
-
-    """
+    """Check that the text tower has a position for each row; ConfigError naming both."""
     n_positions = len(text_tower.positional_embedding)
     if length > n_positions:
         raise ConfigError(

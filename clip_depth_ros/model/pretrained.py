@@ -78,33 +78,14 @@ def _bundled() -> Path:
 
 
 def find_published(
-    architecture: Architecture,
-    tag: str,
-    *,
-    allow_download: bool,
-    url_cache: Path = URL_CACHE,
+    architecture: Architecture, tag: str, *, allow_download: bool, url_cache: Path = URL_CACHE
 ) -> Path:
     """
-    Return the file of published weights.
+    Return the file of published weights, which open_clip names by a tag such as ``openai``.
 
-    Parameters
-    ----------
-    architecture : Architecture
-        What the weights are for.
-    tag : str
-        open_clip's name of the weights, such as ``openai``.
-    allow_download : bool
-        Whether to use the network when the local caches do not have the file. ``HF_HUB_OFFLINE``
-        forbids it all the same.
-    url_cache : Path
-        Cache of files fetched by URL.
-
-    Raises
-    ------
-    WeightsError
-        If the tag is not known, belongs to another activation, or the file is not there and may
-        not, or cannot, be fetched.
-
+    The network is used when it is allowed and the local caches do not have the file;
+    ``HF_HUB_OFFLINE`` forbids it all the same. WeightsError if the tag is not known, belongs to
+    another activation, or the file is not there and may not, or cannot, be fetched.
     """
     source = _source(architecture, tag)
     with suppress(OSError):
@@ -116,7 +97,9 @@ def find_published(
     if hub_constants.HF_HUB_OFFLINE:
         raise WeightsError(_absent(architecture, tag, source, 'HF_HUB_OFFLINE is set'))
     try:
-        return _fetch(source, cached)
+        if source.get('hf_hub'):
+            return _from_hub(source, local_only=False)
+        return download(source['url'], cached)
     except (OSError, HfHubHTTPError, urllib.error.URLError, RuntimeError) as error:
         reason = f'fetching failed ({type(error).__name__}: {first_line(error)})'
         raise WeightsError(_absent(architecture, tag, source, reason)) from error
@@ -124,15 +107,9 @@ def find_published(
 
 def check_quick_gelu(architecture: Architecture, needed: bool, weights: str) -> None:
     """
-    Refuse weights that were trained with the other activation.
+    Refuse weights that were trained with the other activation, naming the backbone to choose.
 
     open_clip only warns, and the model then answers a little wrong everywhere.
-
-    Raises
-    ------
-    WeightsError
-        Naming the backbone to choose.
-
     """
     if architecture.quick_gelu == needed:
         return
@@ -185,12 +162,6 @@ def _hub_files(source: Mapping[str, Any]) -> tuple[str, list[str]]:
         return repository, [HF_SAFE_WEIGHTS_NAME, HF_WEIGHTS_NAME]
     stem, _, suffix = name.rpartition('.')
     return repository, [f'{stem}.safetensors', name] if suffix in ('bin', 'pth') else [name]
-
-
-def _fetch(source: Mapping[str, Any], target: Path) -> Path:
-    if source.get('hf_hub'):
-        return _from_hub(source, local_only=False)
-    return download(source['url'], target)
 
 
 def download(url: str, target: Path) -> Path:

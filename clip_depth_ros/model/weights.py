@@ -98,22 +98,9 @@ def read_weights(path: Path) -> Weights:
 
 def load_weights(model: nn.Module, weights: Weights, backbone: str) -> None:
     """
-    Load weights into a model; every parameter must be present, of its shape, and finite.
+    Load weights into an open_clip model; each must be there, of its shape, and finite.
 
-    Parameters
-    ----------
-    model : nn.Module
-        An open_clip model; changed in place.
-    weights : Weights
-        From :func:`read_weights`.
-    backbone : str
-        Name of the model, for the error.
-
-    Raises
-    ------
-    WeightsError
-        If the weights are those of another model, or not finite.
-
+    WeightsError, with the name of the backbone, if they are those of another model or not finite.
     """
     expected = model.state_dict()
     state = _adapted(weights.state, expected)
