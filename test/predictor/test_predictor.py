@@ -9,7 +9,7 @@ import time
 import weakref
 
 from clip_depth_ros.errors import ClipDepthError, ConfigError, DeviceError, ImageError
-from clip_depth_ros.model.text import TextEncoder
+from clip_depth_ros.model.text import BpeTokenizer
 from clip_depth_ros.predictor.build import build_predictor
 from clip_depth_ros.predictor.constant import ConstantPredictor
 from clip_depth_ros.settings.predictor import PredictorSettings
@@ -207,10 +207,10 @@ class TestChangeAtRunTime:
     def sentences_read(self, monkeypatch):
         """Return the sentences that reach the text tower, by pass."""
         passes = []
-        keep = TextEncoder._keep
+        read = BpeTokenizer.__call__
         monkeypatch.setattr(
-            TextEncoder, '_keep',
-            lambda self, new, needed: passes.append(sorted(new)) or keep(self, new, needed=needed),
+            BpeTokenizer, '__call__',
+            lambda self, texts: passes.append(sorted(texts)) or read(self, texts),
         )
         return passes
 
