@@ -14,9 +14,8 @@ if TYPE_CHECKING:
     from clip_depth_ros.bags.reader import BagReader
     from clip_depth_ros.evaluation.compare.paired import compare
     from clip_depth_ros.evaluation.compare.text import comparison_text
-    from clip_depth_ros.evaluation.results.files import read_result, write_result
-    from clip_depth_ros.evaluation.results.result import Result
-    from clip_depth_ros.evaluation.results.text import summary_text
+    from clip_depth_ros.evaluation.results.result import read_result, Result, write_result
+    from clip_depth_ros.evaluation.results.tables import summary_text
     from clip_depth_ros.evaluation.run.answers import folder_answers, topic_answers
     from clip_depth_ros.evaluation.run.evaluate import evaluate, open_source
     from clip_depth_ros.evaluation.score.protocols import load_protocol
@@ -44,11 +43,11 @@ _ROOMS = {
     'load_protocol': 'evaluation.score.protocols',
     'open_source': 'evaluation.run.evaluate',
     'PredictorSettings': 'settings.predictor',
-    'read_result': 'evaluation.results.files',
+    'read_result': 'evaluation.results.result',
     'Result': 'evaluation.results.result',
-    'summary_text': 'evaluation.results.text',
+    'summary_text': 'evaluation.results.tables',
     'topic_answers': 'evaluation.run.answers',
-    'write_result': 'evaluation.results.files',
+    'write_result': 'evaluation.results.result',
 }
 """Where each name is defined."""
 

@@ -89,7 +89,7 @@ def _read(text: str) -> Contender:
     """Read FILE or FILE:NAME; both parts may hold colons."""
     from clip_depth_ros.errors import ConfigError
     from clip_depth_ros.evaluation.compare.paired import Contender
-    from clip_depth_ros.evaluation.results.files import read_result
+    from clip_depth_ros.evaluation.results.result import read_result
 
     path, name = _split(text)
     result = read_result(path)

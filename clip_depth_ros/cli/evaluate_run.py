@@ -19,9 +19,8 @@ from clip_depth_ros.core.files import atomic_path, atomic_write_bytes, check_fre
 from clip_depth_ros.errors import OutputError
 from clip_depth_ros.evaluation.report.frames import color_range_m, read_frames_again
 from clip_depth_ros.evaluation.report.page import write_report
-from clip_depth_ros.evaluation.results.files import frames_csv, write_result
-from clip_depth_ros.evaluation.results.result import Result
-from clip_depth_ros.evaluation.results.text import summary_markdown, summary_text
+from clip_depth_ros.evaluation.results.result import frames_csv, Result, write_result
+from clip_depth_ros.evaluation.results.tables import summary_markdown, summary_text
 from clip_depth_ros.evaluation.run.answers import Answers
 from clip_depth_ros.evaluation.run.evaluate import Evaluation
 from clip_depth_ros.evaluation.run.folder import evaluate_in_folder, run_lock, shard_from

@@ -12,8 +12,13 @@ from clip_depth_ros.demo.facts import DemoFacts, MethodFacts
 from clip_depth_ros.demo.plan import DemoMethod, DemoPlan, note_of
 from clip_depth_ros.demo.truth import CONSTANT, Evaluated
 from clip_depth_ros.evaluation.results.result import Result
-from clip_depth_ros.evaluation.results.tables import metric_tables, own_alignment, SHUFFLED
-from clip_depth_ros.evaluation.results.text import heading_lines, table_lines
+from clip_depth_ros.evaluation.results.tables import (
+    heading_lines,
+    metric_tables,
+    own_alignment,
+    SHUFFLED,
+    table_lines,
+)
 from clip_depth_ros.evaluation.score.score import METRICS
 from clip_depth_ros.settings.node import OUTPUTS
 import numpy as np

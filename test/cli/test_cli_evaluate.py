@@ -20,8 +20,7 @@ from clip_depth_ros.bags.topics import CLOUD
 from clip_depth_ros.bags.writer import recorded, write_recording
 from clip_depth_ros.cli import evaluate_run
 from clip_depth_ros.cli.main import main
-from clip_depth_ros.evaluation.results.files import read_result
-from clip_depth_ros.evaluation.results.result import Result
+from clip_depth_ros.evaluation.results.result import read_result, Result
 from clip_depth_ros.evaluation.run.folder import run_lock
 from clip_depth_ros.sources.as_messages import drive_messages
 from clip_depth_ros.world.drive import Drive, SyntheticFrame

@@ -10,14 +10,15 @@ import json
 import math
 
 from clip_depth_ros.errors import DataError, OutputError
-from clip_depth_ros.evaluation.results.files import read_result, write_result
 from clip_depth_ros.evaluation.results.result import (
     Estimate,
     FORMAT,
     FrameTable,
     PredictorResult,
     Problem,
+    read_result,
     Result,
+    write_result,
 )
 from hypothesis import given, strategies as st
 import pytest

@@ -9,15 +9,17 @@ import math
 
 from clip_depth_ros.evaluation.results.result import Estimate, Problem, Result
 from clip_depth_ros.evaluation.results.tables import (
+    aligned,
     behaviour_table,
     estimate_cell,
     is_baseline,
     metric_tables,
     number,
     part_tables,
+    summary_markdown,
+    summary_text,
     UNKNOWN,
 )
-from clip_depth_ros.evaluation.results.text import aligned, summary_markdown, summary_text
 from made_up_results import drive_result, hand_made_result, TITLE
 import pytest
 

@@ -10,15 +10,16 @@ import textwrap
 from typing import Any, Final
 
 from clip_depth_ros.evaluation.compare.paired import Comparison, Difference, Pair
-from clip_depth_ros.evaluation.results.files import plain
+from clip_depth_ros.evaluation.results.result import plain
 from clip_depth_ros.evaluation.results.tables import (
     Cell,
     METRIC_TITLES,
     Row,
     Table,
+    table_lines,
+    table_markdown,
     UNKNOWN,
 )
-from clip_depth_ros.evaluation.results.text import table_lines, table_markdown
 
 FORMAT: Final = 'clip_depth_ros comparison 1'
 

@@ -28,6 +28,7 @@ from clip_depth_ros.evaluation.results.result import Result
 from clip_depth_ros.evaluation.results.tables import (
     behaviour_table,
     estimate_cell,
+    heading_lines,
     HEADLINE,
     is_baseline,
     metric_tables,
@@ -36,7 +37,6 @@ from clip_depth_ros.evaluation.results.tables import (
     part_tables,
     UNKNOWN,
 )
-from clip_depth_ros.evaluation.results.text import heading_lines
 import jinja2
 
 _TEMPLATES: Final = Path(__file__).parent / 'templates'

@@ -1,14 +1,101 @@
 # Copyright 2026 The clip_depth_ros authors
 # SPDX-License-Identifier: Apache-2.0
-"""The result of an evaluation: what tables, pages, files and comparisons are made of."""
+"""
+The result of an evaluation: what tables, pages and comparisons are made of, and its files.
+
+JSON is for people and programs, with everything in it: each column of the frames is one line. JSON
+has no NaN: it is null. Numbers read back as the same. CSV has every frame's numbers, one line for
+each frame and predictor.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from typing import Final
+from array import array
+from collections.abc import Iterator, Mapping, Sequence
+import csv
+from dataclasses import astuple, dataclass, fields, is_dataclass
+from functools import partial
+import io
+import json
+import math
+import os
+from pathlib import Path
+from typing import Annotated, Any, Final, TYPE_CHECKING
+
+from clip_depth_ros.core.files import atomic_path
+from clip_depth_ros.errors import DataError
+import numpy as np
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    TypeAdapter,
+    ValidationError,
+)
 
 FORMAT: Final = 'clip_depth_ros evaluation 1'
+
+
+def plain(value: Any) -> Any:
+    """Return dataclasses, mappings, sequences and numbers, also numpy's, as JSON can have them."""
+    if isinstance(value, (float, np.floating)):
+        number = float(value)
+        return number if math.isfinite(number) else None
+    if is_dataclass(value):
+        value = _fields(value)
+    if isinstance(value, Mapping):
+        return {name: plain(each) for name, each in value.items()}
+    if isinstance(value, (Sequence, array)) and not isinstance(value, str):
+        return [plain(each) for each in value]
+    return value
+
+
+def float_or_nan(value: float | None) -> float:
+    """Return the number that :func:`plain` made null as NaN."""
+    return math.nan if value is None else float(value)
+
+
+def _fields(value: Any) -> dict[str, Any]:
+    return {field.name: getattr(value, field.name) for field in fields(value)}
+
+
+if TYPE_CHECKING:
+    Number = float
+else:
+    Number = Annotated[
+        Annotated[float, Field(allow_inf_nan=False)] | None, AfterValidator(float_or_nan)
+    ]
+    """In files, what is no number is null."""
+
+_Int64 = Annotated[int, Field(ge=-(2**63), lt=2**63)]
+
+
+def _estimate(values: Any) -> Any:
+    """Return the fields of an :class:`Estimate`, which is a list in files, by name."""
+    names = [field.name for field in fields(Estimate)]
+    is_whole = isinstance(values, list) and len(values) == len(names)
+    return dict(zip(names, values, strict=True)) if is_whole else values
+
+
+def _of_one_length(frames: FrameTable) -> FrameTable:
+    """Refuse columns that are not as long as the table."""
+    columns = {
+        **{name: getattr(frames, name) for name in ('names', 'recordings', 'stamps_ns')},
+        **{
+            f'{name!r} of {predictor!r}': column
+            for predictor, named in frames.values.items()
+            for name, column in named.items()
+        },
+    }
+    for name, column in columns.items():
+        if len(column) != len(frames.indices):
+            raise ValueError(
+                f'{name} should have {len(frames.indices)} entries, as the table of frames, has '
+                f'{len(column)}'
+            )
+    return frames
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,9 +112,9 @@ class Estimate:
 
     """
 
-    mean: float
-    low: float
-    high: float
+    mean: Number
+    low: Number
+    high: Number
     n_frames: int
 
 
@@ -71,9 +158,9 @@ class PredictorResult:
 
     describe: Mapping[str, str]
     n_frames: int
-    estimates: Mapping[str, Estimate]
-    scale_spread: float
-    sums: Mapping[str, tuple[float, ...]]
+    estimates: Mapping[str, Annotated[Estimate, BeforeValidator(_estimate)]]
+    scale_spread: Number
+    sums: Mapping[str, tuple[Number, ...]]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -90,11 +177,13 @@ class FrameTable:
 
     """
 
-    indices: Sequence[int]
+    indices: Annotated[Sequence[_Int64], AfterValidator(partial(array, 'q'))]
     names: Sequence[str]
     recordings: Sequence[str]
-    stamps_ns: Sequence[int | None]
-    values: Mapping[str, Mapping[str, Sequence[float]]]
+    stamps_ns: Sequence[_Int64 | None]
+    values: Mapping[
+        str, Mapping[str, Annotated[Sequence[Number], AfterValidator(partial(array, 'd'))]]
+    ]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -126,4 +215,134 @@ class Result:
     n_frames: int
     problems: Sequence[Problem]
     predictors: Mapping[str, PredictorResult]
-    frames: FrameTable
+    frames: Annotated[FrameTable, AfterValidator(_of_one_length)]
+
+
+class _Marked(BaseModel):
+    """What tells a result from other files; what else is in it does not matter here."""
+
+    model_config = ConfigDict(strict=True)
+
+    marker: Annotated[str, Field(alias='format', pattern=f'^{FORMAT}$')]
+
+
+_RESULT: Final = TypeAdapter(Result)
+
+
+def write_result(result: Result, path: str | os.PathLike[str]) -> None:
+    """
+    Write a result, wholly or not at all.
+
+    Raises
+    ------
+    OutputError
+        If the operating system refuses.
+
+    """
+    predictors = {
+        name: {
+            **_fields(each),
+            'estimates': {of: astuple(estimate) for of, estimate in each.estimates.items()},
+        }
+        for name, each in result.predictors.items()
+    }
+    content = {'format': FORMAT, **_fields(result), 'predictors': predictors}
+    with atomic_path(path) as temporary, temporary.open('w', encoding='utf-8') as file:
+        file.writelines(_text(content))
+        file.write('\n')
+
+
+def read_result(path: str | os.PathLike[str]) -> Result:
+    """
+    Read a result.
+
+    Raises
+    ------
+    DataError
+        If there is no such file, or it is none of this version's results.
+
+    """
+    try:
+        content = Path(path).read_bytes()
+    except OSError as error:
+        raise DataError(f'cannot read {str(path)!r}: {error.strerror}') from error
+    try:
+        _Marked.model_validate_json(content)
+        result = _RESULT.validate_json(content, strict=True)
+    except ValidationError as error:
+        raise DataError(_foreign(path, _reason(error))) from error
+    if not result.predictors:
+        raise DataError(_foreign(path, 'it is damaged (it has no predictors)'))
+    if result.predictors.keys() != result.frames.values.keys():
+        raise DataError(_foreign(
+            path,
+            f'it is damaged (predictors are {[*result.predictors]}, frames have values of '
+            f'{[*result.frames.values]})',
+        ))
+    return result
+
+
+def _reason(error: ValidationError) -> str:
+    """Return what is wrong with a file: the first of all faults."""
+    first = error.errors(include_url=False)[0]
+    if first['type'] == 'json_invalid':
+        return f'it is no JSON ({first["msg"]})'
+    place = '.'.join(map(str, first['loc']))
+    if place == 'format':
+        found = None if first['type'] == 'missing' else first['input']
+        return f'its format is {found!r}'
+    return f'it is damaged ({place}{": " if place else ""}{first["msg"]})'
+
+
+def _text(value: Any, margin: str = '\n') -> Iterator[str]:
+    """Yield JSON with a line for each entry of a mapping, however long a list is."""
+    if isinstance(value, FrameTable):
+        value = _fields(value)
+    if not isinstance(value, Mapping) or not value:
+        yield json.dumps(plain(value), allow_nan=False)
+        return
+    inner, before = f'{margin}  ', '{'
+    for name, below in value.items():
+        yield f'{before}{inner}{json.dumps(name)}: '
+        yield from _text(below, inner)
+        before = ','
+    yield f'{margin}}}'
+
+
+def _foreign(path: str | os.PathLike[str], why: str) -> str:
+    return (
+        f'{str(path)!r} is not a result of this version of clip-depth evaluate ({FORMAT!r}): '
+        f'{why}; name the JSON file that it wrote'
+    )
+
+
+_COLUMNS: Final = ('index', 'recording', 'name', 'stamp_ns', 'predictor')
+
+
+def frames_csv(result: Result) -> Iterator[str]:
+    """
+    Yield the lines of a CSV file, each with its end.
+
+    The first is a comment with the protocol, the second names the columns: which frame, whose
+    answer, then every value that any predictor has. What is not known is empty.
+    """
+    yield f'# {" ".join(result.title.split())}\n'
+    frames = result.frames
+    names = list(dict.fromkeys(name for values in frames.values.values() for name in values))
+    yield _line([*_COLUMNS, *names])
+    which = zip(
+        frames.indices, frames.recordings, frames.names, frames.stamps_ns, strict=True
+    )
+    for place, frame in enumerate(which):
+        for predictor, values in frames.values.items():
+            numbers = (values[name][place] if name in values else math.nan for name in names)
+            yield _line([
+                *frame, predictor, *('' if math.isnan(each) else float(each) for each in numbers)
+            ])
+
+
+def _line(cells: Sequence[object]) -> str:
+    """Return a line of CSV: floats as Python writes them, nothing for None."""
+    text = io.StringIO()
+    csv.writer(text, lineterminator='\n').writerow(cells)
+    return text.getvalue()

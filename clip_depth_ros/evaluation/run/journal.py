@@ -26,8 +26,7 @@ from typing import Any, BinaryIO, Final
 
 from clip_depth_ros.core.files import atomic_write_bytes, make_folder, remove_leftovers
 from clip_depth_ros.errors import OutputError
-from clip_depth_ros.evaluation.results.files import float_or_nan, plain
-from clip_depth_ros.evaluation.results.result import Problem
+from clip_depth_ros.evaluation.results.result import float_or_nan, plain, Problem
 from clip_depth_ros.evaluation.run.frames import FrameRecord
 from clip_depth_ros.evaluation.run.identity import difference
 from clip_depth_ros.evaluation.run.team import ALL, Shard
