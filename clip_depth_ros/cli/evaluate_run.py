@@ -5,28 +5,61 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, ExitStack
+from dataclasses import dataclass
+from functools import partial
 import os
 from pathlib import Path
 import shutil
 import sys
-from typing import NoReturn
+from typing import Any, Final, NoReturn
 
-from clip_depth_ros.cli.evaluate import FILES
-from clip_depth_ros.cli.evaluate_inputs import Evaluated, open_answers, open_evaluated
-from clip_depth_ros.core.files import atomic_path, atomic_write_bytes, check_free, make_folder
-from clip_depth_ros.errors import OutputError
+from clip_depth_ros.cli.evaluate import check_not_evaluated, check_outputs, FILES, output_files
+from clip_depth_ros.cli.flags import given_settings
+from clip_depth_ros.core.files import atomic_path, atomic_write_bytes
+from clip_depth_ros.errors import ConfigError, WeightsError
 from clip_depth_ros.evaluation.report.frames import color_range_m, read_frames_again
 from clip_depth_ros.evaluation.report.page import write_report
 from clip_depth_ros.evaluation.results.result import frames_csv, Result, write_result
 from clip_depth_ros.evaluation.results.tables import summary_markdown, summary_text
-from clip_depth_ros.evaluation.run.answers import Answers
+from clip_depth_ros.evaluation.run.answers import (
+    Answers,
+    folder_answers,
+    ImageAnswers,
+    topic_answers,
+)
+from clip_depth_ros.evaluation.run.baselines import (
+    Constant,
+    fit_constant,
+    fit_prior,
+    UniformRandom,
+)
 from clip_depth_ros.evaluation.run.evaluate import Evaluation
 from clip_depth_ros.evaluation.run.folder import evaluate_in_folder, run_lock, shard_from
 from clip_depth_ros.evaluation.run.journal import forget_journal, has_journal
 from clip_depth_ros.evaluation.score.intervals import Resampling
+from clip_depth_ros.evaluation.score.protocols import EvaluationProtocol, load_protocol
+from clip_depth_ros.predictor.build import build_predictor, choose_method
+from clip_depth_ros.settings.base import read_settings
+from clip_depth_ros.settings.evaluation import EvaluateSettings
+from clip_depth_ros.settings.node import NodeSettings, read_parameters
+from clip_depth_ros.settings.predictor import PredictorSettings
+from clip_depth_ros.sources.frames import open_for_evaluation, SourceFrames
+from clip_depth_ros.types import DepthPredictor
 from tqdm import tqdm
+
+_LOOK_AT_IMAGES: Final = {'ours', 'clip2depth', 'depthclip'}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Evaluated:
+    """What is evaluated, and by which protocol."""
+
+    settings: EvaluateSettings
+    predictor: PredictorSettings
+    frames: SourceFrames
+    protocol: EvaluationProtocol
 
 
 def run_evaluation(args: argparse.Namespace) -> int:
@@ -47,10 +80,10 @@ def run_evaluation(args: argparse.Namespace) -> int:
             check_outputs(outputs, force=args.force, is_unfinished=has_journal(args.out))
         elif outputs['json'][0].exists() and not args.force:
             return 0  # the others were so fast that all is done
-        evaluated = open_evaluated(args)
+        evaluated = _open_evaluated(args)
         check_not_evaluated(outputs, evaluated.frames.files)
         closing.callback(evaluated.frames.close)
-        evaluation = _evaluation(evaluated, open_answers(evaluated, closing))
+        evaluation = _evaluation(evaluated, _open_answers(evaluated, closing))
         identity = {
             **evaluation.identity(),
             'predictor_settings': evaluated.predictor.model_dump(mode='json'),
@@ -64,14 +97,14 @@ def run_evaluation(args: argparse.Namespace) -> int:
             )
         if result is None:
             return 0
-        write_outputs(result, evaluated, evaluation.answers, outputs)
+        _write_outputs(result, evaluated, evaluation.answers, outputs)
         forget_journal(args.out)
     print(summary_text(result))
     print(f'report: {args.out / FILES["html"]}')
     return _exit_code(result, allow_missing=args.allow_missing)
 
 
-def _evaluation(evaluated: Evaluated, answers: Mapping[str, Answers]) -> Evaluation:
+def _evaluation(evaluated: _Evaluated, answers: Mapping[str, Answers]) -> Evaluation:
     settings = evaluated.settings
     given = {**settings.model_dump(mode='json'), **evaluated.predictor.model_dump(mode='json')}
     return Evaluation(
@@ -137,68 +170,9 @@ def _exit_code(result: Result, *, allow_missing: bool) -> int:
     return 1
 
 
-Outputs = Mapping[str, list[Path]]
-"""The files of each kind: that of the output folder first, then its copies."""
-
-
-def output_files(args: argparse.Namespace) -> Outputs:
-    """Return the files that are to be written."""
-    copies = {kind: getattr(args, kind) for kind in FILES}
-    return {
-        kind: [args.out / name, *([copies[kind]] if copies[kind] else [])]
-        for kind, name in FILES.items()
-    }
-
-
-def check_outputs(outputs: Outputs, *, force: bool, is_unfinished: bool) -> None:
-    """
-    Refuse what would overwrite something, or could not be written after all the work.
-
-    Parameters
-    ----------
-    outputs : mapping of str to list of Path
-        Files of each kind.
-    force : bool
-        Whether files may be replaced.
-    is_unfinished : bool
-        Whether the output folder is that of an evaluation that was interrupted: what it has
-        written there already is written again. Copies elsewhere could be anybody's.
-
-    Raises
-    ------
-    OutputError
-        If a file is there and must not be replaced or is named twice, or its folder cannot be
-        made.
-
-    """
-    files = [path.resolve() for paths in outputs.values() for path in paths]
-    if len({*files}) < len(files):
-        raise OutputError(f'each output needs a file of its own, got {[*map(str, files)]}')
-    own = {paths[0].resolve() for paths in outputs.values()} if is_unfinished else set()
-    check_free((file for file in files if file not in own), force=force)
-    for folder in {file.parent for file in files}:
-        make_folder(folder)
-
-
-def check_not_evaluated(outputs: Outputs, files: Iterable[Path]) -> None:
-    """
-    Refuse to replace what is evaluated, whatever is asked for.
-
-    Raises
-    ------
-    OutputError
-        Naming the file.
-
-    """
-    inputs = {path.resolve() for path in files}
-    for path in (path for paths in outputs.values() for path in paths):
-        if path.resolve() in inputs:
-            raise OutputError(f'{str(path)!r} is what is evaluated: name another place')
-
-
-def write_outputs(
+def _write_outputs(
     result: Result,
-    evaluated: Evaluated,
+    evaluated: _Evaluated,
     answers: Mapping[str, Answers],
     outputs: Mapping[str, Sequence[Path]],
 ) -> None:
@@ -218,3 +192,159 @@ def write_outputs(
         for copy in copies:
             with atomic_path(copy) as temporary:
                 shutil.copyfile(first, temporary)
+
+
+def _open_evaluated(args: argparse.Namespace) -> _Evaluated:
+    """
+    Open what the flags ask for.
+
+    ConfigError if a setting, the protocol or a change to it is wrong; DataError if frames, topics
+    or calibration are missing.
+    """
+    file = read_settings(args.config) if args.config else {}
+    settings: EvaluateSettings = EvaluateSettings.from_mapping(
+        {**file, **given_settings(args, EvaluateSettings)}
+    )
+    predictor = _predictor_settings(args)
+    overrides = _overrides(args.override)
+    is_auto = settings.protocol == 'auto'
+    # Frames say which protocol is usual, and a protocol says how LiDAR becomes depth; the usual
+    # ones all do that as the plain one does.
+    protocol = load_protocol('plain' if is_auto else settings.protocol, overrides)
+    frames = open_for_evaluation(
+        args.sources,
+        settings,
+        lidar_value=protocol.lidar_value,
+        lidar_pixel=protocol.lidar_pixel,
+        images_needed=bool(_LOOK_AT_IMAGES.intersection(settings.predicted())),
+        pred_topics=settings.pred_topic,
+    )
+    if is_auto:
+        protocol = load_protocol(frames.default_protocol, overrides)
+    return _Evaluated(settings=settings, predictor=predictor, frames=frames, protocol=protocol)
+
+
+def _predictor_settings(args: argparse.Namespace) -> PredictorSettings:
+    """Return the settings of this package's predictor: file, then flags."""
+    file = read_parameters(args.params_file) if args.params_file else {}
+    NodeSettings.check_each(file)  # a parameter file holds the node's own settings, too
+    settings: PredictorSettings = PredictorSettings.from_mapping({
+        **{name: value for name, value in file.items() if name in PredictorSettings.model_fields},
+        **given_settings(args),
+    })
+    return settings
+
+
+def _overrides(texts: list[str]) -> dict[str, Any]:
+    """Return choices of the protocol by name; its settings make numbers of the texts."""
+    pairs = [text.partition('=') for text in texts]
+    for text, (name, equals, value) in zip(texts, pairs, strict=True):
+        if not (name and equals and value):
+            raise ConfigError(f'--override takes NAME=VALUE, got {text!r}')
+    names = [name for name, _, _ in pairs]
+    if len({*names}) < len(names):
+        raise ConfigError(f'--override takes each name once, got {" ".join(texts)!r}')
+    return {name: value for name, _, value in pairs}
+
+
+def _open_answers(evaluated: _Evaluated, closing: ExitStack) -> dict[str, Answers]:
+    """
+    Open all whose depth is evaluated, by the names of the tables; ``closing`` closes them.
+
+    ConfigError if a choice does not go with the source or the protocol, another ClipDepthError if
+    weights, files or topics are missing.
+    """
+    opened: dict[str, Answers] = {}
+    for kind in evaluated.settings.predicted():
+        for name, answers in _OPENERS[kind](evaluated, opened):
+            closing.callback(answers.close)
+            opened.setdefault(name, answers)
+    return opened
+
+
+_Named = Iterator[tuple[str, Answers]]
+
+
+def _ours(evaluated: _Evaluated, opened: Mapping[str, Answers], **changes: str) -> _Named:
+    settings = evaluated.predictor.changed(**changes)
+    if settings.scene_aware and settings.scene_smoothing:
+        raise ConfigError(
+            f'scene_smoothing={settings.scene_smoothing:g} makes an answer depend on the frames '
+            'before it, an evaluation scores each frame on its own: set scene_smoothing to 0'
+        )
+    name = choose_method(settings).method
+    if name not in opened:
+        ours = [each for each in opened.values() if isinstance(each, ImageAnswers)]
+        previous = ours[0].predictor if ours else None  # their frozen CLIP is shared
+        yield name, ImageAnswers(_built(settings, previous), evaluated.protocol)
+
+
+def _built(settings: PredictorSettings, previous: DepthPredictor | None) -> DepthPredictor:
+    """Build a predictor; without weights, say what needs none."""
+    try:
+        return build_predictor(settings, previous)
+    except WeightsError as error:
+        if settings.uses_bundled():
+            raise
+        raise WeightsError(
+            f'{error}; to try the command without, add --params-file synthetic (small weights '
+            'that come with this package, for rendered streets)'
+        ) from error
+
+
+def _topics(evaluated: _Evaluated, _: Mapping[str, Answers]) -> _Named:
+    settings = evaluated.settings
+    for topic in settings.pred_topic:
+        yield topic, topic_answers(
+            evaluated.frames, topic, evaluated.protocol, settings.sync_tolerance_s
+        )
+
+
+def _folders(evaluated: _Evaluated, _: Mapping[str, Answers]) -> _Named:
+    settings = evaluated.settings
+    for folder in settings.pred_dir:
+        yield folder, folder_answers(
+            evaluated.frames, folder, evaluated.protocol, settings.pred_per_metre
+        )
+
+
+def _constant(evaluated: _Evaluated, _: Mapping[str, Answers]) -> _Named:
+    depth_m = fit_constant(evaluated.frames, evaluated.protocol, evaluated.settings.n_workers)
+    yield 'constant', Constant(depth_m)
+
+
+def _prior(evaluated: _Evaluated, _: Mapping[str, Answers]) -> _Named:
+    settings, protocol = evaluated.settings, evaluated.protocol
+    others = open_for_evaluation(
+        [settings.prior_from],
+        settings,
+        lidar_value=protocol.lidar_value,
+        lidar_pixel=protocol.lidar_pixel,
+        images_needed=False,
+        pred_topics=settings.pred_topic,
+    )
+    if shared := {*others.files} & {*evaluated.frames.files}:
+        raise ConfigError(
+            f'prior_from should be other frames than those that are evaluated, and shares '
+            f'{str(min(shared))!r} with them'
+        )
+    yield 'prior', fit_prior(others, protocol, settings.n_workers)
+
+
+def _random(evaluated: _Evaluated, _: Mapping[str, Answers]) -> _Named:
+    protocol = evaluated.protocol
+    yield 'random', UniformRandom(
+        protocol.min_depth_m, protocol.depth_cap_m, evaluated.settings.seed
+    )
+
+
+_OPENERS: Final[Mapping[str, Callable[[_Evaluated, Mapping[str, Answers]], _Named]]] = {
+    'ours': _ours,
+    'clip2depth': partial(_ours, method='clip2depth'),
+    'depthclip': partial(_ours, method='depthclip'),
+    'topic': _topics,
+    'dir': _folders,
+    'constant': _constant,
+    'prior': _prior,
+    'random': _random,
+}

@@ -17,8 +17,9 @@ from clip_depth_ros.evaluation.run.baselines import (
 )
 from clip_depth_ros.evaluation.score import baselines
 from clip_depth_ros.evaluation.score.baselines import (
-    BestConstant,
-    DepthSums,
+    add_depth,
+    best_constant,
+    means_of,
     prior_at,
     shuffled,
 )
@@ -36,10 +37,7 @@ depths = st.lists(st.floats(1.01, 79.9), min_size=1, max_size=30).map(np.asarray
 
 
 def best_of(*images: NDArray[np.float64]) -> float:
-    best = BestConstant(1.0, 80.0)
-    for known_m in images:
-        best.add(known_m)
-    return best.depth_m()
+    return best_constant(images, 1.0, 80.0)
 
 
 def abs_rel(constant_m: float, *images: NDArray[np.float64]) -> float:
@@ -78,10 +76,8 @@ def test_images_weigh_the_same_however_many_pixels_they_have():
 
 def test_over_pixels_each_pixel_weighs_the_same():
     """One image says 10 m with 3 pixels, another 12 m with 1000: over all pixels, 12 m is best."""
-    best = BestConstant(1, 80, over_pixels=True)
-    for image in (np.full(3, 10.0), np.full(3, 10.0), np.full(1000, 12.0)):
-        best.add(image)
-    assert best.depth_m() == pytest.approx(12.0)
+    images = (np.full(3, 10.0), np.full(3, 10.0), np.full(1000, 12.0))
+    assert best_constant(images, 1, 80, over_pixels=True) == pytest.approx(12.0)
 
 
 def test_without_depth_there_is_no_best_constant():
@@ -90,16 +86,16 @@ def test_without_depth_there_is_no_best_constant():
 
 
 def test_sums_give_the_mean_of_each_pixel_where_there_is_one():
-    sums = DepthSums(Size(1, 3))
-    sums.add(np.array([[2.0, np.nan, 5.0]]), np.array([[True, False, True]]))
-    sums.add(np.array([[4.0, np.inf, 0.0]]), np.array([[True, False, False]]))
-    np.testing.assert_array_equal(sums.means(), [[3.0, np.nan, 5.0]])
+    sums = np.zeros((2, 1, 3))
+    add_depth(sums, np.array([[2.0, np.nan, 5.0]]), np.array([[True, False, True]]))
+    add_depth(sums, np.array([[4.0, np.inf, 0.0]]), np.array([[True, False, False]]))
+    np.testing.assert_array_equal(means_of(sums), [[3.0, np.nan, 5.0]])
 
 
 def test_depth_of_another_size_goes_where_its_pixels_fall():
-    sums = DepthSums(Size(2, 2))
-    sums.add(np.arange(16.0).reshape(4, 4), np.eye(4, dtype=bool))
-    np.testing.assert_array_equal(sums.means(), [[2.5, np.nan], [np.nan, 12.5]])
+    sums = np.zeros((2, 2, 2))
+    add_depth(sums, np.arange(16.0).reshape(4, 4), np.eye(4, dtype=bool))
+    np.testing.assert_array_equal(means_of(sums), [[2.5, np.nan], [np.nan, 12.5]])
 
 
 def test_a_prior_has_no_gaps():
@@ -121,14 +117,14 @@ def test_a_prior_may_be_the_geometric_mean():
 def test_processes_that_share_the_frames_add_up_their_sums():
     truths = [np.full((2, 2), depth_m, np.float32) for depth_m in (2.0, 4.0, 9.0)]
     size = Size(2, 2)
-    others = DepthSums(size)
-    others.add(truths[2], np.ones((2, 2), bool))
+    others = np.zeros((2, 2, 2))
+    add_depth(others, truths[2], np.ones((2, 2), bool))
     shared = baselines.fit_prior(
-        truths[:2], PLAIN, 'some', size=size, add_up=lambda sums: sums + others.sums
+        truths[:2], PLAIN, 'some', size=size, add_up=lambda sums: sums + others
     )
     np.testing.assert_array_equal(shared, baselines.fit_prior(truths, PLAIN, 'all'))
     # One of them may have no frame at all.
-    none = baselines.fit_prior([], PLAIN, 'none', size=size, add_up=lambda sums: others.sums)
+    none = baselines.fit_prior([], PLAIN, 'none', size=size, add_up=lambda sums: others)
     np.testing.assert_array_equal(none, truths[2])
 
 

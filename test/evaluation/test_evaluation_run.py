@@ -20,10 +20,8 @@ from clip_depth_ros.evaluation.run.baselines import UniformRandom
 from clip_depth_ros.evaluation.run.evaluate import evaluate as evaluate_in_memory, Evaluation
 from clip_depth_ros.evaluation.run.folder import evaluate_in_folder, shard_from, wait_for_all
 from clip_depth_ros.evaluation.run.frames import FrameRecord, SCORING as REAL_SCORING
-from clip_depth_ros.evaluation.run.identity import identity_of
 from clip_depth_ros.evaluation.run.journal import Journal, to_line
 from clip_depth_ros.evaluation.run.team import frames_of, plan, Shard, Step
-from clip_depth_ros.evaluation.score.protocols import EvaluationProtocol
 from evaluation_run import evaluate, Film, IDENTITY, PLAIN, SCORING, SumOfBatch
 from hypothesis import given, strategies as st
 import pytest
@@ -348,9 +346,24 @@ def test_it_does_not_wait_for_ever(tmp_path):
         wait_for_all(tmp_path, 20, IDENTITY, patience_s=0.05, poll_s=0.01)
 
 
+class Described(SumOfBatch):
+    """What says something else of itself."""
+
+    def __init__(self, described: dict[str, str]) -> None:
+        super().__init__()
+        self._described = described
+
+    def describe(self) -> dict[str, str]:
+        return self._described
+
+
+def identity_of(source: Film, **answers: SumOfBatch):
+    return Evaluation(source=source, answers=answers, protocol=PLAIN).identity()
+
+
 def test_what_changes_while_a_predictor_works_does_not_decide_the_numbers(tmp_path):
     def identity(**described: str):
-        return identity_of(Film(3), {'ours': described}, EvaluationProtocol(), 8)
+        return identity_of(Film(3), ours=Described(described))
 
     first = identity(device='cuda:0', device_memory_mb='10', weights='a')
     assert first == identity(device='cuda:1', device_memory_mb='20', weights='a')
@@ -370,12 +383,12 @@ class Files(Film):
 def test_other_files_of_the_same_names_are_another_evaluation(tmp_path):
     data = tmp_path / 'data'
     data.write_text('old')
-    with Journal(tmp_path, identity_of(Files(data), {}, PLAIN, 8)):
+    with Journal(tmp_path, identity_of(Files(data))):
         pass
     data.write_text('newer')
     with pytest.raises(OutputError, match='evaluation: the files of the source have changed;'):
-        Journal(tmp_path, identity_of(Files(data), {}, PLAIN, 8))
+        Journal(tmp_path, identity_of(Files(data)))
 
 
 def test_a_source_without_files_has_none_that_could_change():
-    assert 'files' not in identity_of(Film(3), {}, PLAIN, 8)
+    assert 'files' not in identity_of(Film(3))

@@ -7,7 +7,7 @@ from __future__ import annotations
 from dataclasses import replace
 import math
 
-from clip_depth_ros.evaluation.score.flicker import estimate_motion, flicker, follows
+from clip_depth_ros.evaluation.score.consistency import estimate_motion, flicker, follows
 from clip_depth_ros.evaluation.score.protocols import EvaluationProtocol
 from clip_depth_ros.sources.samples import DepthSample
 from clip_depth_ros.types import DepthMap

@@ -11,7 +11,7 @@ import threading
 import time
 
 from clip_depth_ros.errors import ClipDepthError, DataError, OutputError
-from clip_depth_ros.evaluation.run.workers import Worker
+from clip_depth_ros.evaluation.run.team import Worker
 import numpy as np
 import pytest
 

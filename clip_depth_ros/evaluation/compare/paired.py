@@ -9,13 +9,13 @@ than the difference of two means. Where its interval holds 0, no difference is s
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 import math
 from typing import Final, Literal, NamedTuple
 
 from clip_depth_ros.errors import ConfigError, DataError
-from clip_depth_ros.evaluation.compare.shared_frames import shared_frames, SharedFrames
 from clip_depth_ros.evaluation.results.result import Estimate, FrameTable, Result
 from clip_depth_ros.evaluation.score.intervals import (
     Columns,
@@ -181,14 +181,12 @@ def _named(contenders: Sequence[Result | Contender]) -> list[Contender]:
     """Return who is compared, in order."""
     if len(contenders) == 1 and isinstance(only := contenders[0], Result):
         return [Contender(name, only, name) for name in only.predictors]
-    return [*map(_contender, contenders)]
-
-
-def _contender(of: Result | Contender) -> Contender:
-    if isinstance(of, Contender):
-        return of
-    first = next(iter(of.predictors), '')
-    return Contender(first, of, first)
+    return [
+        each
+        if isinstance(each, Contender)
+        else Contender(first := next(iter(each.predictors), ''), each, first)
+        for each in contenders
+    ]
 
 
 def _pair(a: Contender, b: Contender, resampling: Resampling, allow_different: bool) -> Pair:
@@ -214,8 +212,7 @@ def _pair(a: Contender, b: Contender, resampling: Resampling, allow_different: b
         n_frames=int(np.count_nonzero(answered_a & answered_b)),
         differences=[*_differences(names, columns_a, columns_b, resampling, recordings)],
         warnings=[
-            *_warnings(a, b, shared),
-            *_unanswered({'A': answered_a, 'B': answered_b}),
+            *_warnings(a, b, shared), *_unanswered({'A': answered_a, 'B': answered_b})
         ],
     )
 
@@ -239,15 +236,59 @@ def _values(of: Contender) -> Mapping[str, Sequence[float]]:
     return of.result.frames.values[of.predictor]
 
 
-def _shared_frames(a: Contender, b: Contender) -> SharedFrames:
-    """Return the frames that both have; refuse if there are none."""
-    shared = shared_frames(a.result.frames, b.result.frames)
-    if not len(shared.rows_a):
+class _SharedFrames(NamedTuple):
+    """
+    The rows, int (N,), of frames that two tables have both, in the order of the first.
+
+    They are a guess if they were matched by time and the end of the name.
+    """
+
+    rows_a: NDArray[np.intp]
+    rows_b: NDArray[np.intp]
+    is_guess: bool
+
+
+def _shared_frames(a: Contender, b: Contender) -> _SharedFrames:
+    """
+    Find the frames that both have, by recording and name; DataError if there are none.
+
+    If there are none, then those of one time of which one has a folder before the name of the
+    other, where only one comes into question: an evaluation of several sources tells them apart
+    so.
+    """
+    frames_a, frames_b = a.result.frames, b.result.frames
+    at_b = {
+        key: row for row, key in enumerate(zip(frames_b.recordings, frames_b.names, strict=True))
+    }
+    keys_a = zip(frames_a.recordings, frames_a.names, strict=True)
+    named = [(row, at_b[key]) for row, key in enumerate(keys_a) if key in at_b]
+    pairs = named or _by_end_of_name(frames_a, frames_b)
+    if not pairs:
         raise DataError(
-            f'{a.label} and {b.label} have no frame in common: {_examples(a.result.frames)} '
-            f'against {_examples(b.result.frames)}; evaluate both on the same frames'
+            f'{a.label} and {b.label} have no frame in common: {_examples(frames_a)} against '
+            f'{_examples(frames_b)}; evaluate both on the same frames'
         )
-    return shared
+    rows_a, rows_b = np.array(pairs, np.intp).T
+    return _SharedFrames(rows_a, rows_b, is_guess=not named)
+
+
+def _by_end_of_name(a: FrameTable, b: FrameTable) -> list[tuple[int, int]]:
+    at_b: dict[int | None, list[int]] = {}
+    for row, stamp_ns in enumerate(b.stamps_ns):
+        at_b.setdefault(stamp_ns, []).append(row)
+    pairs = [
+        (row_a, row_b)
+        for row_a, stamp_ns in enumerate(a.stamps_ns)
+        if stamp_ns is not None
+        for row_b in at_b.get(stamp_ns, ())
+        if _is_end(a.names[row_a], b.names[row_b]) or _is_end(b.names[row_b], a.names[row_a])
+    ]
+    of_a, of_b = (Counter(pair[side] for pair in pairs) for side in (0, 1))
+    return [(row_a, row_b) for row_a, row_b in pairs if of_a[row_a] == of_b[row_b] == 1]
+
+
+def _is_end(name: str, end: str) -> bool:
+    return name.endswith(f'/{end}')
 
 
 def _examples(frames: FrameTable) -> str:
@@ -291,7 +332,7 @@ def _verdict(name: str, difference: Estimate) -> Verdict:
     return 'no difference shown'
 
 
-def _warnings(a: Contender, b: Contender, shared: SharedFrames) -> Iterator[str]:
+def _warnings(a: Contender, b: Contender, shared: _SharedFrames) -> Iterator[str]:
     n_shared = len(shared.rows_a)
     if shared.is_guess:
         yield 'frames were matched by their time and by the end of their names'

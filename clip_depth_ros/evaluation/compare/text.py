@@ -5,7 +5,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict
 import textwrap
 from typing import Any, Final
 
@@ -58,7 +57,7 @@ def comparison_markdown(comparison: Comparison) -> str:
 
 def comparison_json(comparison: Comparison) -> dict[str, Any]:
     """Return a comparison as plain values; NaN is None."""
-    return {'format': FORMAT, **plain(asdict(comparison))}
+    return {'format': FORMAT, **plain(comparison)}
 
 
 def comparison_tables(pair: Pair) -> list[Table]:

@@ -58,17 +58,7 @@ _OF_PART: Final = ('abs_rel', 'delta1')
 
 @dataclass(frozen=True, slots=True)
 class Cell:
-    """
-    One number as text.
-
-    Attributes
-    ----------
-    text : str
-        The number, or ``UNKNOWN``.
-    interval : str
-        ``[low, high]``, or nothing.
-
-    """
+    """One number as text, or ``UNKNOWN``, and its interval, ``[low, high]``, or nothing."""
 
     text: str
     interval: str = ''
@@ -79,17 +69,7 @@ class Cell:
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """
-    One row.
-
-    Attributes
-    ----------
-    name : str
-        Of a predictor, or of a part of the pixels.
-    cells : tuple of Cell
-        One for each column.
-
-    """
+    """One row: the name of a predictor, or of a part of the pixels, and a cell a column."""
 
     name: str
     cells: tuple[Cell, ...]
@@ -98,16 +78,9 @@ class Row:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Table:
     """
-    A table of texts.
+    A table of texts, with a title above and a note below it.
 
-    Attributes
-    ----------
-    title, note : str
-        Above and below it.
-    columns : tuple of (str, str)
-        Group and heading; neighbours of one group belong together, '' is no group.
-    rows : tuple of Row
-
+    Columns have a group and a heading; neighbours of one group belong together, '' is no group.
     """
 
     title: str
@@ -229,10 +202,7 @@ def _bias_cell(estimate: Estimate | None) -> Cell:
 def _predictor_rows(
     result: Result, cells_of: Callable[[PredictorResult], Sequence[Cell]]
 ) -> tuple[Row, ...]:
-    return tuple(
-        Row(name, tuple(cells_of(found)))
-        for name, found in result.predictors.items()
-    )
+    return tuple(Row(name, tuple(cells_of(found))) for name, found in result.predictors.items())
 
 
 def _part_table(result: Result, kind: str) -> Table:

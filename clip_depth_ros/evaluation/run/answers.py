@@ -79,7 +79,9 @@ class ImageAnswers:
         rgbs = [_cut(s.rgb, window) for s, window in zip(samples, windows, strict=True)]
         answers = self.predictor.predict_batch(rgbs)
         if self._protocol.flip != 'none':
-            flipped = self.predictor.predict_batch([_flipped(rgb) for rgb in rgbs])
+            flipped = self.predictor.predict_batch(
+                [np.ascontiguousarray(rgb[:, ::-1]) for rgb in rgbs]
+            )
             answers = [
                 flip_averaged(answer, other, rule=self._protocol.flip)
                 for answer, other in zip(answers, flipped, strict=True)
@@ -246,11 +248,7 @@ def input_window(size: Size, protocol: EvaluationProtocol) -> Window | None:
     """
     Return the window of an image that a protocol shows to a predictor; None for all of it.
 
-    Raises
-    ------
-    DataError
-        If the image is too small for the protocol's crop.
-
+    DataError if the image is too small for the protocol's crop.
     """
     return None if protocol.input_crop == 'none' else WINDOWS[protocol.input_crop](size)
 
@@ -260,10 +258,6 @@ def _cut(rgb: Rgb, window: Window | None) -> Rgb:
         return rgb
     x, y, width, height = window
     return np.ascontiguousarray(rgb[y:y + height, x:x + width])
-
-
-def _flipped(rgb: Rgb) -> Rgb:
-    return np.ascontiguousarray(rgb[:, ::-1])
 
 
 def _put_back(answer: DepthMap, window: Window, size: Size) -> DepthMap:
@@ -285,30 +279,15 @@ def flip_averaged(
     answer: DepthMap, of_flipped: DepthMap, *, rule: Literal['average', 'ramps']
 ) -> DepthMap:
     """
-    Combine the answer for an image with that for the flipped image.
+    Combine the answer for an image with that for the left-right flipped image, as it came.
 
-    Parameters
-    ----------
-    answer : DepthMap
-        Of the image.
-    of_flipped : DepthMap
-        Of the left-right flipped image, as it came.
-    rule : str
-        ``average``: the mean of both depths (AdaBins). ``ramps``: inverse depth; the mean, but at
-        the left border (10 % of the width, fading from 5 % on) that of the flipped image alone,
-        at the right border that of the image alone (Godard et al., CVPR 2017, section 3;
-        monodepth2 does the same for models that were trained on stereo pairs).
+    Both depth and confidence (its mean) are unknown where one of both is. ImageError if the two
+    differ in size.
 
-    Returns
-    -------
-    DepthMap
-        Depth and confidence (mean); unknown where one of both is.
-
-    Raises
-    ------
-    ImageError
-        If the two differ in size.
-
+    ``average``: the mean of both depths (AdaBins). ``ramps``: inverse depth; the mean, but at the
+    left border (10 % of the width, fading from 5 % on) that of the flipped image alone, at the
+    right border that of the image alone (Godard et al., CVPR 2017, section 3; monodepth2 does the
+    same for models that were trained on stereo pairs).
     """
     first, second = answer.depth_m, of_flipped.depth_m[:, ::-1]
     if first.shape != second.shape:

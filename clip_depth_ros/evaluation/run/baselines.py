@@ -181,8 +181,7 @@ def fit_constant(source: SampleSource, protocol: EvaluationProtocol, n_workers: 
     """
     Return the constant with the least mean abs_rel over these very frames, metres.
 
-    Frames that cannot be read have no say. Errors are those of
-    :func:`clip_depth_ros.evaluation.score.baselines.fit_constant`.
+    Frames that cannot be read have no say; DataError if no frame has any depth that counts.
     """
     return baselines.fit_constant(_truths(source, n_workers), protocol)
 
@@ -191,8 +190,7 @@ def fit_prior(source: SampleSource, protocol: EvaluationProtocol, n_workers: int
     """
     Return the mean depth of each pixel over frames, at the size of the first one.
 
-    Frames that cannot be read have no say. Errors are those of
-    :func:`clip_depth_ros.evaluation.score.baselines.fit_prior`.
+    Frames that cannot be read have no say; DataError if no frame has depth in the range.
     """
     prior_m = baselines.fit_prior(_truths(source, n_workers), protocol, source.name)
     return PixelPrior(prior_m, f'{source.name}, {len(source)} frames')
@@ -203,7 +201,7 @@ def _truths(source: SampleSource, n_workers: int) -> Iterator[Depth]:
     Yield the ground truth of each frame that can be read; the evaluation itself names the others.
 
     Frames are read ahead in threads, each with its own copy of the source: there is no predictor
-    yet that threads could disturb (see :mod:`clip_depth_ros.evaluation.run.workers`).
+    yet that threads could disturb (see :mod:`clip_depth_ros.evaluation.run.team`).
     """
     reader, left = _Reader(source), iter(range(len(source)))
     pool = ThreadPoolExecutor(max(1, n_workers), 'read')

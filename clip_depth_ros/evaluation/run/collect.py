@@ -45,24 +45,10 @@ def collect(
     """
     Sum up what is known of each frame.
 
-    Parameters
-    ----------
-    records : iterable of FrameRecord
-        Of all frames, in their order.
-    answers : mapping of str to Answers
-        Predictors by name, in the order of the tables; they describe themselves when all frames
-        are there.
-    title, source, settings, versions
-        As :class:`Result` has them.
-    protocol : EvaluationProtocol
-        Says whether means are over images or over pixels.
-    n_frames : int
-        Frames of the source.
-    source_problems : iterable of (str, str)
-        What of the source is not even a frame, and why.
-    resampling : Resampling
-        For the intervals.
-
+    The records are of all frames of the source, in their order, the predictors in that of the
+    tables: they describe themselves when all frames are there. The protocol says whether means are
+    over images or over pixels. What of the source is not even a frame, and why, are
+    ``source_problems``; the rest is as :class:`Result` has it.
     """
     table = _Table(answers)
     problems = [Problem(what, why) for what, why in source_problems]

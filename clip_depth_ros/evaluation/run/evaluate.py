@@ -20,8 +20,11 @@ from contextlib import closing
 from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
-from typing import Any
+import re
+from typing import Any, Final
 
+from clip_depth_ros import __version__
+from clip_depth_ros.core.files import fingerprint
 from clip_depth_ros.errors import ConfigError, DataError
 from clip_depth_ros.evaluation.results.result import Result
 from clip_depth_ros.evaluation.run.answers import Answers, ImageAnswers
@@ -33,7 +36,6 @@ from clip_depth_ros.evaluation.run.frames import (
     SCORING,
     Scoring,
 )
-from clip_depth_ros.evaluation.run.identity import identity_of
 from clip_depth_ros.evaluation.run.team import ALL, FrameTeam, plan, Shard, Step
 from clip_depth_ros.evaluation.score.intervals import ENOUGH_FRAMES, Resampling
 from clip_depth_ros.evaluation.score.protocols import (
@@ -50,6 +52,9 @@ from clip_depth_ros.types import DepthPredictor
 
 OnProgress = Callable[[int, int], None]
 """Gets the number of frames that are done, and of all."""
+
+_VARIES: Final = {'device_memory_mb'}
+"""What predictors say of themselves that changes as they work."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -87,9 +92,22 @@ class Evaluation:
     settings: Mapping[str, str] = field(default_factory=dict)
 
     def identity(self) -> dict[str, Any]:
-        """Return all that decides the numbers; see :func:`identity_of`."""
-        described = {name: each.describe() for name, each in self.answers.items()}
-        return identity_of(self.source, described, self.protocol, self.batch_size)
+        """
+        Return all that decides the numbers, as plain values, before predictors are asked anything.
+
+        Where the source has ``files``, what these are: while they change, so may the frames.
+        Networks round differently in batches of another size. The number of a cuda device is left
+        out, as processes that share the work have one each.
+        """
+        source, files = self.source, getattr(self.source, 'files', ())
+        return {
+            'version': __version__,
+            'protocol': self.protocol.model_dump(mode='json'),
+            'source': {'name': source.name, 'n_frames': len(source), **source.describe()},
+            **({'files': fingerprint(files)} if files else {}),
+            'predictors': {name: _steady(each.describe()) for name, each in self.answers.items()},
+            'batch_size': self.batch_size,
+        }
 
     def result(self, records: Iterable[FrameRecord], identity: Mapping[str, Any]) -> Result:
         """
@@ -262,6 +280,14 @@ def scored_frames(
                 yield from comparing.popleft().result()
         while comparing:
             yield from comparing.popleft().result()
+
+
+def _steady(described: Mapping[str, str]) -> dict[str, str]:
+    return {
+        key: re.sub(r'^cuda:\d+$', 'cuda', value)
+        for key, value in described.items()
+        if key not in _VARIES
+    }
 
 
 def _check_lidar(source: SampleSource, protocol: EvaluationProtocol) -> None:

@@ -9,7 +9,7 @@ the batches. They need not talk to each other: what is done is in the journals.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import closing, contextmanager, suppress
 import os
 from pathlib import Path
@@ -107,11 +107,7 @@ def shard_from(environ: Mapping[str, str]) -> Shard:
     """
     Return the part that torchrun has meant for a process; all without torchrun.
 
-    Raises
-    ------
-    ConfigError
-        If RANK or WORLD_SIZE is no number, or they do not go together.
-
+    ConfigError if RANK or WORLD_SIZE is no number, or they do not go together.
     """
     try:
         return Shard(int(environ.get('RANK', '0')), int(environ.get('WORLD_SIZE', '1')))
@@ -131,31 +127,13 @@ def wait_for_all(
     *,
     patience_s: float = _PATIENCE_S,
     poll_s: float = _POLL_S,
-    on_progress: Callable[[int, int], None] = lambda done, total: None,
+    on_progress: OnProgress = lambda done, total: None,
 ) -> None:
     """
-    Return when all frames are in the journals.
+    Return when all frames of an evaluation are in the journals of its folder.
 
-    Parameters
-    ----------
-    out_dir : str or Path
-        Folder of the evaluation.
-    n_frames : int
-        How many there are.
-    identity : mapping
-        Of the evaluation.
-    patience_s : float
-        How long no new frame may come.
-    poll_s : float
-        How often to look.
-    on_progress : callable
-        Gets the number of frames that are done, and ``n_frames``.
-
-    Raises
-    ------
-    OutputError
-        If no frame came for so long: a process has ended, or hangs.
-
+    OutputError if no new frame has come for ``patience_s``: a process has ended, or hangs. The
+    number of frames that are done, and of all, go to ``on_progress``.
     """
     watch, n_done, since_s = JournalWatch(out_dir, identity), -1, time.monotonic()
     while len(done := watch.look()) < n_frames:
@@ -163,8 +141,9 @@ def wait_for_all(
             n_done, since_s = len(done), time.monotonic()
             on_progress(n_done, n_frames)
         elif time.monotonic() - since_s > patience_s:
+            first = next(index for index in range(n_frames) if index not in done)
             raise OutputError(
-                f'{n_frames - n_done} of {n_frames} frames are missing ({_first(done, n_frames)} '
+                f'{n_frames - n_done} of {n_frames} frames are missing ({first} '
                 f'is the first), and none came for {patience_s:g} s: another process has failed '
                 'or hangs; start all of them again, they go on from there'
             )
@@ -177,18 +156,8 @@ def run_lock(out_dir: str | os.PathLike[str], rank: int) -> Iterator[None]:
     """
     Keep other runs out of a folder, which is made if it is not there.
 
-    Parameters
-    ----------
-    out_dir : str or Path
-        Folder of the evaluation.
-    rank : int
-        Which of the processes that share the work this is: each has its own lock.
-
-    Raises
-    ------
-    OutputError
-        Naming the folder, if another process holds the lock, or it cannot be written.
-
+    Each of the processes that share the work has its own lock, by its rank. OutputError, naming
+    the folder, if another process holds the lock, or it cannot be written.
     """
     path = make_folder(out_dir) / f'.lock-{rank}'
     try:
@@ -223,10 +192,6 @@ def _locked(path: Path) -> BinaryIO:
             raise
         else:
             return file
-
-
-def _first(done: Collection[int], n_frames: int) -> int:
-    return next(index for index in range(n_frames) if index not in done)
 
 
 def _all_of(

@@ -10,7 +10,7 @@ from typing import Final, NamedTuple
 
 from clip_depth_ros.errors import DataError
 from clip_depth_ros.evaluation.results.result import Problem
-from clip_depth_ros.evaluation.score.flicker import flicker, follows
+from clip_depth_ros.evaluation.score.consistency import flicker, follows
 from clip_depth_ros.evaluation.score.prepare import valid_gt
 from clip_depth_ros.evaluation.score.protocols import EvaluationProtocol
 from clip_depth_ros.evaluation.score.score import FrameScore, score_frame
@@ -24,15 +24,8 @@ class Scoring(NamedTuple):
     """
     How an answer becomes numbers; called in several processes at once.
 
-    Attributes
-    ----------
-    score : callable
-        Compares an answer with its frame; DataError if it cannot.
-    flicker : callable
-        Compares two frames that follow each other, with their answers.
-    follows : callable
-        Whether two frames do.
-
+    ``score`` compares an answer with its frame, or raises DataError; ``flicker`` compares two
+    frames that follow each other, with their answers; ``follows`` says whether two frames do.
     """
 
     score: Callable[[DepthMap, DepthSample, EvaluationProtocol], FrameScore]
@@ -49,17 +42,9 @@ UNANSWERED: Final = FrameScore({'coverage': 0.0})
 @dataclass(frozen=True, slots=True)
 class AnsweredFrame:
     """
-    A frame with what was answered for it.
+    A frame, by its number in the source, with what was answered for it by each predictor.
 
-    Attributes
-    ----------
-    index : int
-        Its number in the source.
-    sample : DepthSample or DataError
-        An error if it cannot be read.
-    answers : mapping of str to DepthMap or DataError
-        By predictor; an error where there is none.
-
+    There are errors in place of a frame that cannot be read, and of an answer that is missing.
     """
 
     index: int
@@ -102,17 +87,7 @@ def record_of(
     """
     Compare all answers for a frame; what cannot be compared is a problem.
 
-    Parameters
-    ----------
-    frame : AnsweredFrame
-        The frame.
-    previous : AnsweredFrame, optional
-        The frame before it, for flicker.
-    protocol : EvaluationProtocol
-        How answers are compared.
-    scoring : Scoring
-        What compares them.
-
+    The frame before it, if there is one, is for flicker.
     """
     sample = frame.sample
     if isinstance(sample, DataError):

@@ -18,6 +18,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, ExitStack, suppress
 import fcntl
+from itertools import islice
 import json
 import os
 from pathlib import Path
@@ -28,7 +29,6 @@ from clip_depth_ros.core.files import atomic_write_bytes, make_folder, remove_le
 from clip_depth_ros.errors import OutputError
 from clip_depth_ros.evaluation.results.result import float_or_nan, plain, Problem
 from clip_depth_ros.evaluation.run.frames import FrameRecord
-from clip_depth_ros.evaluation.run.identity import difference
 from clip_depth_ros.evaluation.run.team import ALL, Shard
 from clip_depth_ros.evaluation.score.score import FrameScore
 
@@ -36,6 +36,12 @@ FORMAT: Final = 'clip_depth_ros evaluation journal 1'
 
 _SYNC_S: Final = 1.0
 """How often what was written is brought to the disk itself."""
+
+_LONGEST: Final = 80
+"""Characters of a value that an error message shows."""
+
+_MOST: Final = 3
+"""Differences that it names."""
 
 
 class Journal:
@@ -94,15 +100,9 @@ class Journal:
 
     def add(self, record: FrameRecord) -> None:
         """
-        Write down a frame.
+        Write down a frame; OutputError if the operating system refuses.
 
         It is safe if this process is killed; if power fails, after a second.
-
-        Raises
-        ------
-        OutputError
-            If the operating system refuses.
-
         """
         with _explained(self.path):
             self._file.write(to_line(record))
@@ -155,13 +155,8 @@ def forget_journal(out_dir: str | os.PathLike[str]) -> None:
     """
     Remove all journals, when an evaluation is finished: started again, it begins anew.
 
-    Processes that have written their last frame may still have theirs open.
-
-    Raises
-    ------
-    OutputError
-        If the operating system refuses.
-
+    Processes that have written their last frame may still have theirs open. OutputError if the
+    operating system refuses.
     """
     folder = _folder(out_dir)
     for path in _journals(out_dir):
@@ -176,13 +171,7 @@ class JournalWatch:
     """
     The numbers of the frames in the journals of an evaluation, while these grow.
 
-    Parameters
-    ----------
-    out_dir : str or Path
-        Folder of the evaluation.
-    identity : mapping
-        Journals of other evaluations do not count.
-
+    Journals in the folder that are of another identity do not count.
     """
 
     def __init__(self, out_dir: str | os.PathLike[str], identity: Mapping[str, Any]) -> None:
@@ -239,24 +228,10 @@ def lock(file: BinaryIO, path: Path, *, is_shared: bool = False) -> None:
     """
     Lock an open file until it is closed, at once or not at all.
 
-    A lock ends with its process, however that ends.
-
-    Parameters
-    ----------
-    file : file
-        The open file.
-    path : Path
-        Where it was opened.
-    is_shared : bool
-        Only keep out those that do not share: several may check that nobody writes.
-
-    Raises
-    ------
-    BlockingIOError
-        If another process has locked it.
-    FileNotFoundError
-        If it is not at ``path`` any more: a lock on it would keep nobody out.
-
+    A lock ends with its process, however that ends. If it is shared, it only keeps out those that
+    do not share: several may check that nobody writes. BlockingIOError if another process has
+    locked the file, FileNotFoundError if it is not at ``path`` any more: a lock on it would keep
+    nobody out.
     """
     fcntl.flock(file, (fcntl.LOCK_SH if is_shared else fcntl.LOCK_EX) | fcntl.LOCK_NB)
     if not os.path.samestat(os.fstat(file.fileno()), path.stat()):
@@ -358,18 +333,32 @@ def _is_of(path: Path, identity: Mapping[str, Any]) -> bool:
 
 def _difference(there: Mapping[str, Any], identity: Mapping[str, Any]) -> str:
     """Return in what the identity in a journal is another one, in words; empty if it is not."""
-    return difference(there, json.loads(_json_line(identity)))
+    here = json.loads(_json_line(identity))
+    return '; '.join(islice(_differences(there, here, ''), _MOST))
+
+
+def _differences(there: Any, here: Any, name: str) -> Iterator[str]:
+    """Yield what was and what is, for each plain value that differs."""
+    if isinstance(there, Mapping) and isinstance(here, Mapping):
+        for key in {**there, **here}:
+            below = f'{name}.{key}' if name else key
+            yield from _differences(there.get(key), here.get(key), below)
+    elif there != here and name == 'files':
+        yield 'the files of the source have changed'
+    elif there != here:
+        yield f'{name} was {_short(there)}, is {_short(here)}'
+
+
+def _short(value: Any) -> str:
+    text = json.dumps(value)
+    return text if len(text) <= _LONGEST else f'{text[:_LONGEST]}...'
 
 
 def _identity_in(path: Path) -> Mapping[str, Any] | None:
     """
     Return what a journal is of; None if it was just removed, or a loss of power left it empty.
 
-    Raises
-    ------
-    OutputError
-        If it is no journal.
-
+    OutputError if it is no journal.
     """
     try:
         with path.open('rb') as file:

@@ -44,14 +44,12 @@ def fit_constant(truths: Iterable[Depth], protocol: EvaluationProtocol) -> float
         If no frame has any depth that counts.
 
     """
-    best = BestConstant(
+    return best_constant(
+        (gt[counts] for gt, counts in _counted(truths, protocol)),
         protocol.min_depth_m,
         protocol.depth_cap_m,
         over_pixels=protocol.aggregation == 'pixel',
     )
-    for gt, counts in _counted(truths, protocol):
-        best.add(gt[counts])
-    return best.depth_m()
 
 
 def fit_prior(
@@ -79,7 +77,7 @@ def fit_prior(
     geometric : bool
         Whether to take the geometric mean.
     add_up : callable
-        Adds up :attr:`DepthSums.sums` over the processes that share the frames.
+        Adds up totals and counts, (2, H, W), over the processes that share the frames.
 
     Raises
     ------
@@ -93,11 +91,11 @@ def fit_prior(
 
     """
     everywhere = protocol.model_copy(update={'gt_crop': 'none', 'eval_crop': 'none'})
-    sums = DepthSums(size) if size else None
+    sums = np.zeros((2, *size)) if size else None
     for gt, counts in _counted(truths, everywhere):
-        sums = sums or DepthSums(Size(*gt.shape))
-        sums.add(np.log(np.where(counts, gt, 1)) if geometric else gt, counts)
-    total = add_up(sums.sums) if sums else np.zeros((2, 1, 1))
+        sums = np.zeros((2, *gt.shape)) if sums is None else sums
+        add_depth(sums, np.log(np.where(counts, gt, 1)) if geometric else gt, counts)
+    total = np.zeros((2, 1, 1)) if sums is None else add_up(sums)
     if not total[1].any():
         raise DataError(
             f'{name} has no depth within {protocol.min_depth_m:g} to {protocol.depth_cap_m:g} m '
@@ -129,16 +127,18 @@ def _counted(
             continue  # the evaluation itself names it
 
 
-class BestConstant:
+def best_constant(
+    images: Iterable[NDArray[np.floating]],
+    min_depth_m: float,
+    depth_cap_m: float,
+    *,
+    over_pixels: bool = False,
+) -> float:
     """
-    The constant with the least mean abs_rel over images, which come one by one.
+    Return the constant with the least mean abs_rel over images, metres.
 
-    Parameters
-    ----------
-    min_depth_m, depth_cap_m : float
-        What counts lies in between, metres.
-    over_pixels : bool
-        Whether the mean is over all pixels together: by default each image weighs the same.
+    Of each image, the true depths that count, (N,), metres, are given; they lie between the two
+    limits. By default each image weighs the same, else each pixel. DataError if there is none.
 
     Notes
     -----
@@ -146,92 +146,51 @@ class BestConstant:
     images that it is judged on: no constant does better.
 
     """
-
-    def __init__(
-        self, min_depth_m: float, depth_cap_m: float, *, over_pixels: bool = False
-    ) -> None:
-        self._over_pixels = over_pixels
-        self._low = float(np.log(min_depth_m))
-        n_bins = int(np.ceil((np.log(depth_cap_m) - self._low) / _BIN)) + 1
-        self._weights, self._shares = np.zeros(n_bins), np.zeros(n_bins)
-
-    def add(self, known_m: NDArray[np.floating]) -> None:
-        """Count an image: the true depths that count, (N,), metres."""
-        if not known_m.size:
-            return
-        depths = known_m.astype(np.float64)
-        last = len(self._weights) - 1
-        bins = ((np.log(depths) - self._low) / _BIN).astype(np.intp).clip(0, last)
-        share = 1 if self._over_pixels else 1 / depths.size
-        self._weights += np.bincount(bins, 1 / depths, last + 1) * share
-        self._shares += np.bincount(bins, minlength=last + 1) * share
-
-    def depth_m(self) -> float:
-        """
-        Return the constant, metres.
-
-        Raises
-        ------
-        DataError
-            If no image has any depth that counts.
-
-        """
-        running = np.cumsum(self._weights)
-        if not running[-1]:
-            raise DataError('there is no best constant: the ground truth is empty in every frame')
-        median = np.searchsorted(running, running[-1] / 2)
-        # The sum of w g over the sum of w: the mean of what is in the bin, not its middle.
-        return float(self._shares[median] / self._weights[median])
+    low = float(np.log(min_depth_m))
+    n_bins = int(np.ceil((np.log(depth_cap_m) - low) / _BIN)) + 1
+    weights, shares = np.zeros(n_bins), np.zeros(n_bins)
+    for known_m in images:
+        if known_m.size:
+            depths = known_m.astype(np.float64)
+            bins = ((np.log(depths) - low) / _BIN).astype(np.intp).clip(0, n_bins - 1)
+            share = 1 if over_pixels else 1 / depths.size
+            weights += np.bincount(bins, 1 / depths, n_bins) * share
+            shares += np.bincount(bins, minlength=n_bins) * share
+    running = np.cumsum(weights)
+    if not running[-1]:
+        raise DataError('there is no best constant: the ground truth is empty in every frame')
+    median = np.searchsorted(running, running[-1] / 2)
+    # The sum of w g over the sum of w: the mean of what is in the bin, not its middle.
+    return float(shares[median] / weights[median])
 
 
-class DepthSums:
+def add_depth(
+    sums: NDArray[np.float64], values: NDArray[np.floating], counts: NDArray[np.bool_]
+) -> None:
     """
-    Depth added up pixel by pixel, over images that come one by one.
+    Add an image, (h, w), where ``counts`` says so, to total and count of each pixel, (2, H, W).
 
-    Parameters
-    ----------
-    size : Size
-        Of the sums, pixels.
-
-    Attributes
-    ----------
-    sums : float64 (2, H, W)
-        Total and count; those of several processes may be added up.
-
+    Of another size than the sums: each pixel goes to the one that its place falls into, so that
+    depths of different surfaces are not mixed.
     """
-
-    def __init__(self, size: Size) -> None:
-        self.sums: NDArray[np.float64] = np.zeros((2, *size))
-
-    def add(self, values: NDArray[np.floating], counts: NDArray[np.bool_]) -> None:
-        """
-        Add an image, (h, w), where ``counts`` says so.
-
-        Of another size than the sums: each pixel goes to the one that its place falls into, so
-        that depths of different surfaces are not mixed.
-        """
-        size = self.sums.shape[1:]
-        if values.shape == size:
-            self.sums += np.stack([np.where(counts, values, 0), counts])
-            return
-        rows, columns = np.nonzero(counts)
-        into = (rows * size[0] // values.shape[0], columns * size[1] // values.shape[1])
-        np.add.at(self.sums[0], into, values[rows, columns])
-        np.add.at(self.sums[1], into, 1)
-
-    def means(self) -> NDArray[np.float64]:
-        """Return the mean of each pixel, (H, W); NaN where nothing was counted."""
-        return _means_of(self.sums)
+    size = sums.shape[1:]
+    if values.shape == size:
+        sums += np.stack([np.where(counts, values, 0), counts])
+        return
+    rows, columns = np.nonzero(counts)
+    into = (rows * size[0] // values.shape[0], columns * size[1] // values.shape[1])
+    np.add.at(sums[0], into, values[rows, columns])
+    np.add.at(sums[1], into, 1)
 
 
 def _without_gaps(sums: NDArray[np.float64]) -> Depth:
     """Return the mean of each pixel, of its row, or of the nearest row that has one."""
-    means, rows = _means_of(sums), _row_means(sums)
+    means, rows = means_of(sums), _row_means(sums)
     return np.where(np.isnan(means), rows[:, np.newaxis], means).astype(np.float32)
 
 
-def _means_of(sums: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Return the mean of each pixel of :attr:`DepthSums.sums`, (H, W); NaN without any depth."""
+def means_of(sums: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return the mean of each pixel of :func:`add_depth`'s sums, (H, W); NaN without any depth."""
     total, count = sums
     return np.where(count > 0, total / np.maximum(count, 1), np.nan)
 

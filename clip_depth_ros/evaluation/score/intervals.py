@@ -75,15 +75,9 @@ class Resampling:
 @dataclass(frozen=True, slots=True)
 class Intervals:
     """
-    Means of columns with their 95 % intervals.
+    Means of columns with their 95 % intervals, (V,), and the numbers of frames with a value.
 
-    Attributes
-    ----------
-    mean, low, high : float64 (V,)
-        NaN where no frame has the value; the interval also where fewer than two blocks do.
-    n_frames : int (V,)
-        Frames that have the value.
-
+    NaN where no frame has the value; the interval also where fewer than two blocks do.
     """
 
     mean: NDArray[np.float64]
@@ -131,7 +125,9 @@ def mean_intervals(
         finish(_ratio(draws @ sums, draws @ totals) + shift)
         for draws in _draws(len(starts), resampling)
     ]
-    low, high = np.nanpercentile(_without_empty(np.concatenate(means)), _PERCENTILES, axis=0)
+    drawn = np.concatenate(means)
+    drawn = np.where(np.isnan(drawn).all(axis=0), 0.0, drawn)  # numpy warns of empty columns
+    low, high = np.nanpercentile(drawn, _PERCENTILES, axis=0)
     is_told = (np.count_nonzero(_by_block(known, starts), axis=0) > 1) & np.isfinite(mean)
     return Intervals(
         mean, np.where(is_told, low, np.nan), np.where(is_told, high, np.nan), n_frames
@@ -182,11 +178,6 @@ def _ratio(sums: Columns, totals: Columns) -> Columns:
     ratio = np.full(sums.shape, np.nan)
     np.divide(sums, totals, out=ratio, where=totals > 0)
     return ratio
-
-
-def _without_empty(means: Columns) -> Columns:
-    """Return 0 for columns that are never known, of which numpy would warn."""
-    return np.where(np.isnan(means).all(axis=0), 0.0, means)
 
 
 _SQUARED: Final = ('rmse', 'rmse_log')

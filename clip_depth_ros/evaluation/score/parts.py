@@ -36,17 +36,11 @@ RANGES: Final = tuple(f'depth {near:g}-{far:g} m' for near, far in DEPTH_RANGES_
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Division:
+class _Division:
     """
-    One way to divide pixels.
+    One way to divide pixels: names of the parts, and the part of each pixel, uint8 (N,).
 
-    Attributes
-    ----------
-    names : sequence of str
-        Of the parts.
-    part : uint8 (N,)
-        Number of the part that each pixel is of; ``len(names)`` where it is of none.
-
+    A pixel that is of none of the parts has the number ``len(names)``.
     """
 
     names: Sequence[str]
@@ -58,16 +52,10 @@ class Parts:
     """
     The parts of an image in all ways of dividing it.
 
-    Attributes
-    ----------
-    divisions : sequence of Division
-        Each way.
-    cells : int (N,)
-        Which combination of parts each pixel is of.
-
+    ``cells``, int (N,), says which combination of parts each pixel is of.
     """
 
-    divisions: Sequence[Division]
+    divisions: Sequence[_Division]
     cells: NDArray[np.intp]
 
     @property
@@ -94,25 +82,11 @@ def parts_of(
     """
     Divide pixels by true depth, by place and, where known, by what they show.
 
-    Parameters
-    ----------
-    gt : float (N,)
-        True depth of the pixels, metres.
-    pixels : int (N,)
-        Their places in the image, counted row by row.
-    size : Size
-        Of the image.
-    classes : Classes, optional
-        Of the image.
-
-    Raises
-    ------
-    DataError
-        If the classes are of another size.
-
+    ``gt``, float (N,), is their true depth in metres, ``pixels``, int (N,), their places in an
+    image of this size, counted row by row. DataError if the classes are of another size.
     """
     divisions = [
-        Division(RANGES, _range_of(gt)), Division(REGIONS, _regions(size).ravel()[pixels])
+        _Division(RANGES, _range_of(gt)), _Division(REGIONS, _regions(size).ravel()[pixels])
     ]
     if classes is not None:
         divisions.append(_by_class(classes, pixels, size))
@@ -136,7 +110,7 @@ def _regions(size: Size) -> NDArray[np.uint8]:
     return (3 * rows[:, np.newaxis] + columns).astype(np.uint8)
 
 
-def _by_class(classes: Classes, pixels: NDArray[np.intp], size: Size) -> Division:
+def _by_class(classes: Classes, pixels: NDArray[np.intp], size: Size) -> _Division:
     if classes.ids.shape != size:
         raise DataError(
             f'classes must be of the size of the ground truth, {size.width}x{size.height}, got '
@@ -146,4 +120,4 @@ def _by_class(classes: Classes, pixels: NDArray[np.intp], size: Size) -> Divisio
     numbers = np.full(256, len(names), np.uint8)
     for id_, name in classes.names.items():
         numbers[id_] = names.index(name)
-    return Division([f'class {name}' for name in names], numbers[classes.ids.ravel()[pixels]])
+    return _Division([f'class {name}' for name in names], numbers[classes.ids.ravel()[pixels]])

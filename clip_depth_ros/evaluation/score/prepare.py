@@ -77,13 +77,8 @@ def valid_gt(gt: Depth, protocol: EvaluationProtocol) -> Mask:
     """
     Return where the truth counts, whatever is answered, bool (H, W).
 
-    That is within the evaluated window, and strictly within the range.
-
-    Raises
-    ------
-    DataError
-        If the frame is too small for a crop, or of another size than the crop is for.
-
+    That is within the evaluated window, and strictly within the range. DataError if the frame is
+    too small for a crop, or of another size than the crop is for.
     """
     x, y, width, height = evaluated_window(Size(*gt.shape), protocol)
     here = (slice(y, y + height), slice(x, x + width))
@@ -98,11 +93,7 @@ def evaluated_window(size: Size, protocol: EvaluationProtocol) -> Window:
     """
     Return the window of the truth that is evaluated: of what ``gt_crop`` leaves, the eval crop.
 
-    Raises
-    ------
-    DataError
-        If the frame is too small for a crop, or of another size than the crop is for.
-
+    DataError if the frame is too small for a crop, or of another size than the crop is for.
     """
     outer = WINDOWS[protocol.gt_crop](size)
     x, y, width, height = WINDOWS[protocol.eval_crop](Size(outer.height, outer.width))
@@ -208,7 +199,7 @@ def _bilinear(values: Depth, size: Size, rule: Rule) -> Depth:
     return _resample(values, size, cv2.INTER_LINEAR)
 
 
-def _touches(marked: NDArray[np.bool_], size: Size) -> NDArray[np.bool_]:
+def _touches(marked: Mask, size: Size) -> Mask:
     """Return where a bilinear value has a part of a marked pixel in it."""
     return _resample(marked.astype(np.float32), size, cv2.INTER_LINEAR) > 0
 

@@ -31,7 +31,7 @@ from clip_depth_ros.core.metrics import (
     MetricSums,
     PixelErrors,
 )
-from clip_depth_ros.evaluation.score.continuity import continuity
+from clip_depth_ros.evaluation.score.consistency import continuity
 from clip_depth_ros.evaluation.score.parts import Parts, parts_of
 from clip_depth_ros.evaluation.score.prepare import prepare, resized
 from clip_depth_ros.evaluation.score.protocols import EvaluationProtocol
@@ -84,27 +84,17 @@ def is_more_better(name: str) -> bool:
     return name.rpartition('/')[2] in _MORE_IS_BETTER
 
 
-Sums = dict[str, NDArray[np.float64]]
+_Sums = dict[str, NDArray[np.float64]]
 
 
-def error_sums(errors: PixelErrors, log_gt: NDArray[np.float64]) -> Sums:
+def _error_sums(errors: PixelErrors, log_gt: NDArray[np.float64]) -> _Sums:
     """
-    Return the histogram of relative errors, and errors over depth.
+    Return the histogram of relative errors, and errors over depth, of N pixels.
 
-    Parameters
-    ----------
-    errors : PixelErrors
-        Of N pixels.
-    log_gt : float64 (N,)
-        Natural log of their true depth in metres.
-
-    Returns
-    -------
-    dict of str to float64 array
-        ``error_histogram``: pixels by (pred - gt) / gt between ``ERROR_EDGES``; ``depth/n``,
-        ``depth/abs_rel``, ``depth/bias``: by true depth between ``DEPTH_EDGES_M``, the number of
-        pixels and the sums of |pred - gt| / gt and of (pred - gt) / gt.
-
+    ``log_gt`` is the natural log of their true depth in metres, float64 (N,). ``error_histogram``:
+    pixels by (pred - gt) / gt between ``ERROR_EDGES``; ``depth/n``, ``depth/abs_rel``,
+    ``depth/bias``: by true depth between ``DEPTH_EDGES_M``, the number of pixels and the sums of
+    |pred - gt| / gt and of (pred - gt) / gt.
     """
     in_error = _even_bins(errors.relative, ERROR_EDGES)
     in_depth = _even_bins(log_gt, np.log(DEPTH_EDGES_M))
@@ -117,24 +107,12 @@ def error_sums(errors: PixelErrors, log_gt: NDArray[np.float64]) -> Sums:
     }
 
 
-def confidence_sums(errors: PixelErrors, confidence: NDArray[np.float32]) -> Sums:
+def _confidence_sums(errors: PixelErrors, confidence: NDArray[np.float32]) -> _Sums:
     """
-    Return how good depth is by how confident the predictor is.
+    Return how good depth is by how confident the predictor is, (N,), of N pixels; NaN is left out.
 
-    Parameters
-    ----------
-    errors : PixelErrors
-        Of N pixels.
-    confidence : float32 (N,)
-        Of the same; NaN is left out.
-
-    Returns
-    -------
-    dict of str to float64 array
-        ``confidence/n``, ``confidence/abs_rel``, ``confidence/delta1``: between
-        ``CONFIDENCE_EDGES``, the number of pixels, the sum of |pred - gt| / gt, and the number of
-        pixels within 1.25.
-
+    ``confidence/n``, ``confidence/abs_rel``, ``confidence/delta1``: between ``CONFIDENCE_EDGES``,
+    the number of pixels, the sum of |pred - gt| / gt, and the number of pixels within 1.25.
     """
     known = np.isfinite(confidence)
     bins = _even_bins(confidence[known].astype(np.float64), CONFIDENCE_EDGES)
@@ -238,7 +216,7 @@ class _Piece:
     """What is known of some of them: sums, and logs for the comparison with neighbours."""
 
     by_alignment: Mapping[str, MetricSums]
-    curves: Sums
+    curves: _Sums
     log_gt: NDArray[np.float64]
     log_error: NDArray[np.float64]
 
@@ -254,9 +232,9 @@ def _compare(
     }
     own = errors[protocol.alignment]
     parts = pixels.parts
-    curves = error_sums(own, log_gt)
+    curves = _error_sums(own, log_gt)
     if pixels.confidence is not None:
-        curves.update(confidence_sums(own, pixels.confidence[block]))
+        curves.update(_confidence_sums(own, pixels.confidence[block]))
     return _Piece(
         by_alignment={
             name: MetricSums.of(each, parts.cells[block], parts.n_cells)
