@@ -111,16 +111,10 @@ class Evaluation:
 
     def result(self, records: Iterable[FrameRecord], identity: Mapping[str, Any]) -> Result:
         """
-        Return the result of all frames.
+        Return the result of all frames, whose records come in their order.
 
-        Parameters
-        ----------
-        records : iterable of FrameRecord
-            Of all frames, in their order.
-        identity : mapping
-            As it was before the first frame was read, so that a comparison notices when files
-            of the same names are not the same.
-
+        The identity is as it was before the first frame was read, so that a comparison notices
+        when files of the same names are not the same.
         """
         source = self.source
         return collect(
@@ -247,19 +241,10 @@ def scored_frames(
     scoring: Scoring = SCORING,
 ) -> Generator[FrameRecord, None, None]:
     """
-    Yield what is known of each frame, in the order of the source.
+    Yield what is known of each frame of a part of the work, in the order of the source.
 
-    Parameters
-    ----------
-    evaluation : Evaluation
-        What is evaluated.
-    part : Shard
-        Which of the processes that share the work this is.
-    done : collection of int
-        Frames that are left out, as they were compared before.
-    scoring : Scoring
-        How answers are compared; tests bring their own, in modules that can be imported.
-
+    Frames that are done are left out, as they were compared before. Tests bring their own scoring,
+    in modules that can be imported.
     """
     source, answers, n_workers = evaluation.source, evaluation.answers, evaluation.n_workers
     steps = plan(len(source), evaluation.batch_size, part, done)
@@ -358,9 +343,7 @@ def _gt_kind(source: SampleSource) -> str:
 def _notes(evaluation: Evaluation) -> Iterator[str]:
     """Yield what a reader must know beside the numbers."""
     source = evaluation.source
-    yield from differences(
-        evaluation.protocol, gt_kind=_gt_kind(source), n_frames=len(source)
-    )
+    yield from differences(evaluation.protocol, gt_kind=_gt_kind(source), n_frames=len(source))
     described = source.describe().items()
     truths = {value for key, value in described if key.endswith(('depth_topic', 'lidar_topic'))}
     if truths := truths - {''}:

@@ -55,19 +55,9 @@ class AnsweredFrame:
 @dataclass(frozen=True, slots=True)
 class FrameRecord:
     """
-    What is known of one frame.
+    What is known of one frame, by its number in the source, with what :class:`DepthSample` says.
 
-    Attributes
-    ----------
-    index : int
-        Its number in the source.
-    name, recording, stamp_ns
-        As :class:`DepthSample` has them.
-    scores : mapping of str to FrameScore
-        By predictor; those with a problem are left out.
-    problems : sequence of Problem
-        What could not be used.
-
+    Scores are by predictor; those with a problem are left out, and named in the problems.
     """
 
     index: int

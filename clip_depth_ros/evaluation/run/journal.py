@@ -48,29 +48,10 @@ class Journal:
     """
     The journal of one process, open for more frames; a context manager.
 
-    Parameters
-    ----------
-    out_dir : str or Path
-        Folder of the evaluation.
-    identity : mapping
-        All that decides the numbers; plain values, as JSON has them.
-    part : Shard
-        Which of how many processes this is.
-    force : bool
-        Remove what another evaluation has left here, rather than refuse; but not what is being
-        written at the moment.
-
-    Attributes
-    ----------
-    done : set of int
-        Frames in any journal here.
-
-    Raises
-    ------
-    OutputError
-        If another evaluation is here, another process writes this journal, or it cannot be
-        written.
-
+    ``force`` removes what another evaluation has left here, rather than to refuse it; but not what
+    is being written at the moment. ``done`` are the numbers of the frames in any journal here.
+    OutputError if another evaluation is here, another process writes this journal, or it cannot be
+    written.
     """
 
     def __init__(
