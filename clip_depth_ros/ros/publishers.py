@@ -39,18 +39,9 @@ class TopicPublishers:
     """
     Publishers by recorded topic: reliable, so that every kind of subscriber matches.
 
-    Topics whose message type is not installed are left out with a warning.
-
-    Parameters
-    ----------
-    node : Node
-        Owns the publishers.
-    topics : mapping of str to str
-        Type by recorded topic.
-    remaps : mapping of str to str
-        New names by recorded topic.
-    latched : collection of str
-        Recorded topics whose last message late subscribers shall get (transient local).
+    ``topics`` has the type by recorded topic, ``remaps`` new names; ``latched`` are the topics
+    whose last message late subscribers shall get (transient local). Topics whose message type is
+    not installed are left out with a warning.
 
     Raises
     ------
@@ -154,9 +145,7 @@ def node_apart(name: str) -> Iterator[Node]:
 def reliable_qos(depth: int, *, is_latched: bool) -> QoSProfile:
     """Return a reliable profile, transient local where late subscribers shall get the last."""
     durability = DurabilityPolicy.TRANSIENT_LOCAL if is_latched else DurabilityPolicy.VOLATILE
-    return QoSProfile(
-        depth=depth, reliability=ReliabilityPolicy.RELIABLE, durability=durability
-    )
+    return QoSProfile(depth=depth, reliability=ReliabilityPolicy.RELIABLE, durability=durability)
 
 
 def message_class(msgtype: str) -> Any | None:

@@ -39,7 +39,8 @@ class Recorder:
     node : Node
         Owns the subscriptions; whoever spins it calls the sink, and gets the sink's exceptions.
     topics : mapping of str to str
-        Type by topic. Types that are not installed are left out with a warning.
+        Type by topic. Types that are not installed are left out with a warning;
+        MissingDependencyError if none is installed.
     sink : callable
         Takes each message; its receive time is the system's time.
     latched : collection of str
@@ -49,11 +50,6 @@ class Recorder:
     ----------
     counts : Counter
         Messages received, by topic.
-
-    Raises
-    ------
-    MissingDependencyError
-        If no message type at all is installed.
 
     Notes
     -----
