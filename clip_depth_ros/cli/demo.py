@@ -13,9 +13,9 @@ from __future__ import annotations
 
 import argparse
 from pathlib import Path
-from typing import Any, Final, TYPE_CHECKING
+from typing import Final, TYPE_CHECKING
 
-from clip_depth_ros.settings.demo import SYNTHETIC_FRAMES, SYNTHETIC_HZ
+from clip_depth_ros.demo import SYNTHETIC_FRAMES, SYNTHETIC_HZ
 
 if TYPE_CHECKING:
     from clip_depth_ros.demo.facts import DemoFacts
@@ -99,8 +99,13 @@ def _show(plan: DemoPlan, facts: DemoFacts) -> int:
 
     from clip_depth_ros.core.files import atomic_write_bytes
     from clip_depth_ros.demo.page import write_pages
-    from clip_depth_ros.demo.summary import metric_lines, summary_of
-    from clip_depth_ros.demo.truth import evaluate_recording
+    from clip_depth_ros.demo.plan import NEXT_STEPS
+    from clip_depth_ros.demo.summary import (
+        evaluate_recording,
+        metric_lines,
+        sentence_of,
+        summary_of,
+    )
 
     evaluated = evaluate_recording(plan, facts)
     summary = summary_of(plan, facts, evaluated)
@@ -108,18 +113,10 @@ def _show(plan: DemoPlan, facts: DemoFacts) -> int:
     atomic_write_bytes(plan.out_dir / 'summary.json', text.encode())
     pages = write_pages(plan, summary, facts, evaluated)
     paths = [*pages, plan.out_dir / 'summary.json', plan.recording]
-    _print(summary, metric_lines(evaluated), paths)
-    return 0 if summary['ok'] else 1
-
-
-def _print(summary: Any, metrics: list[str], paths: list[Path]) -> None:
-    from clip_depth_ros.demo.plan import NEXT_STEPS
-    from clip_depth_ros.demo.summary import sentence_of
-
     print(sentence_of(summary))
     for problem in summary['problems']:
         print(f'  PROBLEM: {problem}')
-    print('', *metrics, '', sep='\n')
+    print('', *metric_lines(evaluated), '', sep='\n')
     if summary['note']:
         print(summary['note'], 'With a real camera:', sep='\n')
         for when, command in NEXT_STEPS.items():
@@ -127,3 +124,4 @@ def _print(summary: Any, metrics: list[str], paths: list[Path]) -> None:
         print()
     for path in paths:
         print(f'  {path}')
+    return 0 if summary['ok'] else 1

@@ -10,12 +10,12 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from clip_depth_ros.bags.reader import BagReader
+from clip_depth_ros.core.clouds import points_of
 from clip_depth_ros.core.stamps import stamp_ns_of
-from clip_depth_ros.demo.plan import DemoMethod, DemoPlan
+from clip_depth_ros.demo.plan import DemoPlan
 from clip_depth_ros.settings.node import DIAGNOSTICS, OUTPUTS
 from clip_depth_ros.types import RecordedMessage
 import numpy as np
-from numpy.typing import NDArray
 
 
 @dataclass
@@ -43,8 +43,7 @@ class MethodFacts:
     max_reprojection_error_px: float = float('nan')
     mismatched: list[str] = field(default_factory=list)
     diagnostics: dict[str, str] = field(default_factory=dict)
-    _infos: dict[int, Any] = field(default_factory=dict)
-    _clouds: dict[int, Any] = field(default_factory=dict)
+    _pairs: dict[int, dict[str, Any]] = field(default_factory=lambda: defaultdict(dict))
 
     def add(
         self,
@@ -54,29 +53,27 @@ class MethodFacts:
         arrival: tuple[int, Any] | None,
     ) -> None:
         """
-        Take one message of the node.
+        Take one message of an output, by its name in ``OUTPUTS``: as recorded, and decoded.
 
-        Parameters
-        ----------
-        output : str
-            Which output it is, by its name in ``OUTPUTS``.
-        recorded : RecordedMessage
-            As it was recorded.
-        message : object
-            Decoded.
-        arrival : (int, outline), optional
-            When its image arrived, nanoseconds, and the outline that its depth should have.
-
+        ``arrival`` says when its image arrived, nanoseconds, and the outline that its depth
+        should have.
         """
         stamp_ns = stamp_ns_of(message.header)
         self.stamps[output].append(stamp_ns)
         if output == 'depth' and arrival is not None:
-            self._check_depth(recorded, message, *arrival)
-        elif output == 'info':
-            self._infos[stamp_ns] = message
-        elif output == 'cloud':
-            self._clouds[stamp_ns] = message
-        self._check_cloud(stamp_ns)
+            image_time_ns, wanted = arrival
+            self.latencies_ms.append((recorded.bag_time_ns - image_time_ns) / 1e6)
+            if _outline(message) != wanted:
+                self.mismatched.append(f'depth is {_outline(message)}, wanted {wanted}')
+        elif output in ('info', 'cloud'):
+            # A cloud is projected with the camera_info of the same stamp, once both are there.
+            pair = self._pairs[stamp_ns]
+            pair[output] = message
+            if len(pair) == 2:
+                error_px = _reprojection_error_px(**self._pairs.pop(stamp_ns))
+                self.max_reprojection_error_px = float(
+                    np.fmax(self.max_reprojection_error_px, error_px)
+                )
 
     def answered_once(self, sent_stamps: Sequence[int]) -> bool:
         """Return whether every output has every sent stamp exactly once and nothing else."""
@@ -88,37 +85,14 @@ class MethodFacts:
             return None
         return round(float(np.percentile(self.latencies_ms, percent)), 2)
 
-    def _check_depth(
-        self, recorded: RecordedMessage, depth: Any, image_time_ns: int, wanted: Any
-    ) -> None:
-        self.latencies_ms.append((recorded.bag_time_ns - image_time_ns) / 1e6)
-        if _outline(depth) != wanted:
-            self.mismatched.append(f'depth is {_outline(depth)}, wanted {wanted}')
-
-    def _check_cloud(self, stamp_ns: int) -> None:
-        """Project a cloud with the camera_info of the same stamp, once both are there."""
-        if stamp_ns not in self._infos or stamp_ns not in self._clouds:
-            return
-        error_px = reprojection_error_px(self._clouds.pop(stamp_ns), self._infos.pop(stamp_ns))
-        self.max_reprojection_error_px = float(
-            np.fmax(self.max_reprojection_error_px, error_px)
-        )
-
 
 @dataclass
 class DemoFacts:
     """
     What was found in the recording, and how the processes ended.
 
-    Attributes
-    ----------
-    exit_codes : mapping of str to int
-        Exit codes by process.
-    sent : list of int
-        Header stamps of the images, nanoseconds, in the order of their arrival.
-    methods : dict of str to MethodFacts
-        What each node did, by method.
-
+    ``exit_codes`` are by process and ``methods`` by method; ``sent`` are the header stamps of the
+    images, nanoseconds, in the order of their arrival.
     """
 
     exit_codes: Mapping[str, int]
@@ -144,15 +118,7 @@ class DemoFacts:
 
 
 def gather_facts(plan: DemoPlan, exit_codes: Mapping[str, int]) -> DemoFacts:
-    """
-    Read the recording of a plan once and return what it shows.
-
-    Raises
-    ------
-    RecordingError
-        If it cannot be read.
-
-    """
+    """Read the recording of a plan and return what it shows; RecordingError if it is damaged."""
     facts = DemoFacts(exit_codes, methods={method.name: MethodFacts() for method in plan.methods})
     of_topic = {
         method.topic(output): (method, output) for method in plan.methods for output in OUTPUTS
@@ -163,7 +129,9 @@ def gather_facts(plan: DemoPlan, exit_codes: Mapping[str, int]) -> DemoFacts:
         for recorded in bag.messages(wanted):
             message: Any = bag.decode(recorded)
             if recorded.topic == DIAGNOSTICS:
-                _add_diagnostics(facts, plan.methods, message)
+                for method in plan.methods:
+                    said = _values_of(message, method.node_name)
+                    facts.methods[method.name].diagnostics.update(said)
                 continue
             stamp_ns = stamp_ns_of(message.header)
             if recorded.topic == plan.image_topic:
@@ -178,46 +146,25 @@ def gather_facts(plan: DemoPlan, exit_codes: Mapping[str, int]) -> DemoFacts:
     return facts
 
 
-def reprojection_error_px(cloud: Any, info: Any) -> float:
+def _reprojection_error_px(cloud: Any, info: Any) -> float:
     """
     Return the largest distance between points of a cloud, projected, and their own pixels.
 
-    Parameters
-    ----------
-    cloud : sensor_msgs/PointCloud2
-        Organised; its stride follows from the sizes of both.
-    info : sensor_msgs/CameraInfo
-        With P of the depth image.
-
+    The cloud is organised, and its stride follows from the sizes of both messages; the camera_info
+    has P of the depth image. NaN if no point is known.
     """
-    xyz_m = cloud_points(cloud)[..., :3].astype(np.float64)
     stride_x, stride_y = -(-info.width // cloud.width), -(-info.height // cloud.height)
-    v, u = np.indices((cloud.height, cloud.width))
-    projected_u = info.p[0] * xyz_m[..., 0] / xyz_m[..., 2] + info.p[2]
-    projected_v = info.p[5] * xyz_m[..., 1] / xyz_m[..., 2] + info.p[6]
+    v, u = np.indices((cloud.height, cloud.width)).reshape(2, -1)
+    x, y, z = points_of(cloud).T
+    projected_u, projected_v = info.p[0] * x / z + info.p[2], info.p[5] * y / z + info.p[6]
     errors = np.hypot(projected_u - u * stride_x, projected_v - v * stride_y)
-    return float(np.nanmax(errors)) if np.isfinite(errors).any() else float('nan')
-
-
-def cloud_points(cloud: Any) -> NDArray[np.float32]:
-    """Return the points of an organised cloud, float32 (H, W, 3 or 4): x, y, z, packed colour."""
-    n_fields = cloud.point_step // 4
-    points = np.frombuffer(cloud.data.tobytes(), np.float32)
-    return points.reshape(cloud.height, cloud.width, n_fields)
+    return float(np.fmax.reduce(errors))
 
 
 def _outline(image: Any, scale: float = 1.0) -> tuple[int, int, str]:
     """Return size and frame of an image, or of the depth image that it should get."""
     width, height = (max(1, round(side * scale)) for side in (image.width, image.height))
     return width, height, image.header.frame_id
-
-
-def _add_diagnostics(
-    facts: DemoFacts, methods: Sequence[DemoMethod], array: Any
-) -> None:
-    for method in methods:
-        said = _values_of(array, method.node_name)
-        facts.methods[method.name].diagnostics.update(said)
 
 
 def _values_of(array: Any, node_name: str) -> Mapping[str, str]:

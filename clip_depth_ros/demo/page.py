@@ -13,8 +13,7 @@ from clip_depth_ros.core.files import atomic_write_bytes
 from clip_depth_ros.demo.facts import DemoFacts
 from clip_depth_ros.demo.plan import DemoPlan, NEXT_STEPS
 from clip_depth_ros.demo.preview import preview_png, PublishedFrame, read_published
-from clip_depth_ros.demo.summary import sentence_of
-from clip_depth_ros.demo.truth import Evaluated, protocol_for
+from clip_depth_ros.demo.summary import Evaluated, protocol_for, sentence_of
 from clip_depth_ros.evaluation.report.drawing import Picture
 from clip_depth_ros.evaluation.report.page import page_html, report_values
 
@@ -28,22 +27,8 @@ def write_pages(
     """
     Write ``report.html``, and ``preview.png`` and ``cloud.ply`` of the image in the middle.
 
-    Parameters
-    ----------
-    plan : DemoPlan
-        What was played.
-    summary : mapping
-        What :func:`summary_of` returned.
-    facts : DemoFacts
-        What the recording holds; without an image that has all outputs there are no pictures.
-    evaluated : Evaluated or str
-        How good the depth is, or why that is not known.
-
-    Returns
-    -------
-    list of Path
-        What was written.
-
+    ``summary`` is what :func:`summary_of` returned. Without an image that has all outputs there
+    are no pictures. Returns the paths of what was written.
     """
     files: dict[str, bytes] = {}
     preview: Picture | None = None

@@ -13,9 +13,9 @@ from typing import Any, Final
 from clip_depth_ros.bags.reader import BagReader, BagTopic
 from clip_depth_ros.bags.topics import CAMERA_INFO, IMAGE
 from clip_depth_ros.bags.writer import BagWriter, write_recording
+from clip_depth_ros.demo import SYNTHETIC_FRAMES, SYNTHETIC_HZ
 from clip_depth_ros.errors import ConfigError, TopicError, WeightsError
 from clip_depth_ros.predictor.build import choose_method
-from clip_depth_ros.settings.demo import SYNTHETIC_FRAMES, SYNTHETIC_HZ
 from clip_depth_ros.settings.installation import assets_dir, BUNDLED_CLIP
 from clip_depth_ros.settings.node import DIAGNOSTICS, NodeSettings, OUTPUTS, read_parameters
 from clip_depth_ros.sources.as_messages import drive_messages
@@ -53,15 +53,8 @@ class DemoMethod:
     """
     A method and the node that runs it.
 
-    Attributes
-    ----------
-    name : str
-        Value of the setting ``method``; also the namespace of the node.
-    parameters : mapping
-        Parameters of the node.
-    settings : NodeSettings
-        The same, checked.
-
+    ``name`` is the value of the setting ``method`` and the namespace of the node; ``settings`` are
+    the node's parameters, checked.
     """
 
     name: str
@@ -129,6 +122,11 @@ class DemoPlan:
         """Return the recording of inputs and outputs."""
         return self.out_dir / 'depth.mcap'
 
+    @property
+    def n_listeners(self) -> int:
+        """Return how many listen to the camera: the nodes and the recorder."""
+        return len(self.methods) + 1
+
 
 def output_topics(namespace: str) -> dict[str, str]:
     """Return the types of what a node in a namespace publishes, by topic."""
@@ -177,14 +175,7 @@ def note_of(settings: NodeSettings) -> str:
 
 def make_plan(args: argparse.Namespace, methods: tuple[DemoMethod, ...]) -> DemoPlan:
     """
-    Render or pick the recording, and find its camera.
-
-    Parameters
-    ----------
-    args : argparse.Namespace
-        The flags of ``clip-depth demo``.
-    methods : tuple of DemoMethod
-        What to run.
+    Render or pick the recording that the flags ask for, and find its camera.
 
     Raises
     ------
@@ -200,11 +191,17 @@ def make_plan(args: argparse.Namespace, methods: tuple[DemoMethod, ...]) -> Demo
         raise ConfigError(f'--hz must be a positive number, got {args.hz}')
     bag = args.bag or _render(args)
     with BagReader(bag) as reader:
-        image_topic, info_topic = _camera_topics(args, reader.topics)
+        image_topic, info_topic = (
+            _only_topic(reader.topics, f'sensor_msgs/msg/{name}', given, ours, flag)
+            for name, given, ours, flag in (
+                ('Image', args.image, IMAGE, '--image'),
+                ('CameraInfo', args.camera_info, CAMERA_INFO, '--camera-info'),
+            )
+        )
         n_frames = reader.topics[image_topic].count
-        topics = playable_topics(reader.topics)
+        topics = _playable_topics(reader.topics)
     if args.frames and args.frames < n_frames:
-        bag = limited(bag, image_topic, args.frames, args.out / 'input.mcap')
+        bag = _limited(bag, image_topic, args.frames, args.out / 'input.mcap')
         n_frames = args.frames
     return DemoPlan(
         bag=bag,
@@ -219,7 +216,7 @@ def make_plan(args: argparse.Namespace, methods: tuple[DemoMethod, ...]) -> Demo
     )
 
 
-def playable_topics(topics: Mapping[str, BagTopic]) -> dict[str, str]:
+def _playable_topics(topics: Mapping[str, BagTopic]) -> dict[str, str]:
     """
     Return the topics of a recording to play, with their types.
 
@@ -235,16 +232,8 @@ def playable_topics(topics: Mapping[str, BagTopic]) -> dict[str, str]:
     }
 
 
-def limited(bag: Path, image_topic: str, n_frames: int, target: Path) -> Path:
-    """
-    Return a copy of a recording that ends before image ``n_frames + 1``.
-
-    Raises
-    ------
-    ClipDepthError
-        If the bag cannot be read or the copy cannot be written.
-
-    """
+def _limited(bag: Path, image_topic: str, n_frames: int, target: Path) -> Path:
+    """Return a copy of a recording that ends before image ``n_frames + 1``."""
     with BagReader(bag) as reader, BagWriter(target, force=True) as writer:
         n_images = 0
         for message in reader.messages():
@@ -279,19 +268,10 @@ def _render(args: argparse.Namespace) -> Path:
     return target
 
 
-def _camera_topics(args: argparse.Namespace, topics: Mapping[str, Any]) -> tuple[str, str]:
-    """Return the image and camera_info topics: those of the flags, ours, or the only ones."""
-    return (
-        _only_topic(topics, 'sensor_msgs/msg/Image', args.image, IMAGE, '--image'),
-        _only_topic(
-            topics, 'sensor_msgs/msg/CameraInfo', args.camera_info, CAMERA_INFO, '--camera-info'
-        ),
-    )
-
-
 def _only_topic(
-    topics: Mapping[str, Any], msgtype: str, given: str | None, ours: str, flag: str
+    topics: Mapping[str, BagTopic], msgtype: str, given: str | None, ours: str, flag: str
 ) -> str:
+    """Return the topic of a type: that of the flag, ours, or the only one."""
     candidates = [name for name, topic in topics.items() if topic.msgtype == msgtype]
     if not candidates:
         raise TopicError(

@@ -4,18 +4,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from io import BytesIO
+from itertools import chain
 from typing import Any, Final
 
 from clip_depth_ros.bags.reader import BagReader
 from clip_depth_ros.bags.topics import TRUE_DEPTH
+from clip_depth_ros.core.clouds import points_of
 from clip_depth_ros.core.depth_images import decode_depth
 from clip_depth_ros.core.images import rgb_of
 from clip_depth_ros.core.metrics import relative_error
 from clip_depth_ros.core.stamps import stamp_ns_of
-from clip_depth_ros.demo.facts import cloud_points
 from clip_depth_ros.demo.plan import DemoPlan
 from clip_depth_ros.errors import DataError
 from clip_depth_ros.evaluation.report.clouds import Cloud, draw_cloud, Extent
@@ -26,7 +27,6 @@ from clip_depth_ros.sources.samples import DepthSample
 from clip_depth_ros.types import Depth, DepthMap, Rgb
 from matplotlib.figure import Figure, SubFigure
 import numpy as np
-from numpy.typing import NDArray
 
 _PANE_IN: Final = 4.8
 _TITLE_IN: Final = 0.28
@@ -38,19 +38,11 @@ _DPI: Final = 110
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PublishedFrame:
     """
-    One image with what belongs to it.
+    One image, uint8 (H, W, 3), with what belongs to it.
 
-    Attributes
-    ----------
-    rgb : uint8 (H, W, 3)
-        The camera image.
-    depths_m : mapping of str to float32 (h, w)
-        What was published, by the title of the method.
-    true_depth_m : float32 (H, W), optional
-        The truth, where the recording has it.
-    cloud : Cloud
-        Points and colours that the first method published.
-
+    ``depths_m`` is what was published, float32 (h, w), by the title of the method;
+    ``true_depth_m`` the truth, float32 (H, W), where the recording has it; ``cloud`` has points
+    and colours that the first method published.
     """
 
     rgb: Rgb
@@ -60,15 +52,7 @@ class PublishedFrame:
 
 
 def read_published(plan: DemoPlan, stamp_ns: int) -> PublishedFrame:
-    """
-    Return the frame of a stamp for which every node published everything.
-
-    Raises
-    ------
-    RecordingError
-        If the recording cannot be read.
-
-    """
+    """Return the frame of a stamp for which every node published everything."""
     depth_topics = {method.title: method.topic('depth') for method in plan.methods}
     cloud_topic = plan.methods[0].topic('cloud')
     messages: dict[str, Any] = {}
@@ -82,12 +66,11 @@ def read_published(plan: DemoPlan, stamp_ns: int) -> PublishedFrame:
         topic: decode_depth(messages[topic])
         for topic in (TRUE_DEPTH, *depth_topics.values()) if topic in messages
     }
-    points = cloud_points(messages[cloud_topic])
     return PublishedFrame(
         rgb=rgb_of(messages[plan.image_topic]),
         depths_m={title: depths[topic] for title, topic in depth_topics.items()},
         true_depth_m=depths.get(TRUE_DEPTH),
-        cloud=(points[..., :3].reshape(-1, 3), _point_colors(points)),
+        cloud=_cloud_of(messages[cloud_topic]),
     )
 
 
@@ -95,22 +78,13 @@ def preview_png(
     frame: PublishedFrame, protocol: EvaluationProtocol, far_m: float, footer: str
 ) -> bytes:
     """
-    Return a PNG of a frame and its cloud from above and from the side.
+    Return a PNG of a frame and its cloud from above and from the side, with a line below it all.
 
-    Parameters
-    ----------
-    frame : PublishedFrame
-        What is shown.
-    protocol : EvaluationProtocol
-        How errors are computed, and which truth counts.
-    far_m : float
-        End of the colours, metres; they begin at the protocol's least depth.
-    footer : str
-        A line below it all.
-
+    The protocol says how errors are computed, and which truth counts. Colours go from its least
+    depth to ``far_m``.
     """
     colors = PictureColors(protocol.min_depth_m, far_m)
-    rows = [[*row] for row in _rows(frame, colors, protocol)]
+    rows = _rows(frame, colors, protocol)
     height, width = frame.rgb.shape[:2]
     heights_in = (len(rows) * (_PANE_IN * height / width + _TITLE_IN), _BARS_IN, _CLOUD_IN)
     figure = Figure(
@@ -118,8 +92,7 @@ def preview_png(
     )
     parts: Any = figure.subfigures(3, 1, height_ratios=heights_in)
     panes: Any = parts[0].subplots(len(rows), len(rows[0]), squeeze=False)
-    for axes, (title, pixels) in zip(panes.flat, (pane for row in rows for pane in row),
-                                     strict=True):
+    for axes, (title, pixels) in zip(panes.flat, chain(*rows), strict=True):
         axes.set_axis_off()
         axes.imshow(pixels)
         axes.set_title(title, fontsize=10, loc='left', pad=3)
@@ -133,29 +106,20 @@ def preview_png(
 
 def _rows(
     frame: PublishedFrame, colors: PictureColors, protocol: EvaluationProtocol
-) -> Iterator[Sequence[tuple[str, Rgb]]]:
-    """Yield rows of panes with their titles: image and depth; truth and errors, if known."""
-    yield [
-        ('camera image', frame.rgb),
-        *(
-            (f'{title}: published depth', colors.of_depth(depth_m))
-            for title, depth_m in frame.depths_m.items()
-        ),
-    ]
-    if frame.true_depth_m is not None:
-        sample = DepthSample('the image', frame.rgb, frame.true_depth_m)
-        known = np.where(np.isfinite(frame.true_depth_m), frame.true_depth_m, np.nan)
-        errors = {
-            title: published_error(depth_m, sample, protocol)
-            for title, depth_m in frame.depths_m.items()
-        }
-        yield [
-            ('true depth', colors.of_depth(known)),
-            *(
-                (f'{title}: error, abs_rel {mean_abs(error):.3f}', colors.of_error(error))
-                for title, error in errors.items()
-            ),
-        ]
+) -> list[list[tuple[str, Rgb]]]:
+    """Return rows of panes with their titles: image and depth; truth and errors, if known."""
+    upper = [('camera image', frame.rgb)]
+    for title, depth_m in frame.depths_m.items():
+        upper.append((f'{title}: published depth', colors.of_depth(depth_m)))
+    if frame.true_depth_m is None:
+        return [upper]
+    sample = DepthSample('the image', frame.rgb, frame.true_depth_m)
+    known = np.where(np.isfinite(frame.true_depth_m), frame.true_depth_m, np.nan)
+    lower = [('true depth', colors.of_depth(known))]
+    for title, depth_m in frame.depths_m.items():
+        error = published_error(depth_m, sample, protocol)
+        lower.append((f'{title}: error, abs_rel {mean_abs(error):.3f}', colors.of_error(error)))
+    return [upper, lower]
 
 
 def published_error(depth_m: Depth, sample: DepthSample, protocol: EvaluationProtocol) -> Depth:
@@ -188,9 +152,9 @@ def _draw_cloud(figure: SubFigure, frame: PublishedFrame, far_m: float) -> None:
         axes.set_title(f'{title}: published cloud {where}', fontsize=10, loc='left')
 
 
-def _point_colors(points: NDArray[np.float32]) -> NDArray[np.uint8]:
-    """Return the packed colours as RGB, uint8 (N, 3); grey where the cloud has none."""
-    if points.shape[2] < 4:
-        return np.full((points[..., 0].size, 3), 128, np.uint8)
-    packed = np.ascontiguousarray(points[..., 3]).view(np.uint8).reshape(-1, 4)
-    return np.ascontiguousarray(packed[:, 2::-1])
+def _cloud_of(message: Any) -> Cloud:
+    """Return the points of a published cloud with their colours; grey where it has none."""
+    fields = np.frombuffer(message.data, np.uint8).reshape(-1, message.point_step)
+    # Behind x, y and z are the bytes of 0x00RRGGBB: blue, green, red, 0.
+    rgb = fields[:, 14:11:-1] if message.point_step > 12 else np.full((len(fields), 3), 128)
+    return points_of(message).astype(np.float32), rgb.astype(np.uint8)

@@ -9,30 +9,86 @@ import contextlib
 import dataclasses
 import os
 from pathlib import Path
+import signal
+import subprocess
+import sys
 import tempfile
 import time
-from typing import Final
+from typing import Any, Final
 
 from clip_depth_ros.bags.reader import BagReader
 from clip_depth_ros.bags.topics import TF_STATIC
 from clip_depth_ros.bags.writer import BagWriter
 from clip_depth_ros.demo.facts import DemoFacts, gather_facts
 from clip_depth_ros.demo.plan import DemoMethod, DemoPlan, output_topics
-from clip_depth_ros.demo.processes import (
-    isolated_environ,
-    LoggedProcess,
-    parameters_yaml,
-    shared_cores,
-)
-from clip_depth_ros.errors import ClipDepthError
+from clip_depth_ros.errors import ClipDepthError, ConfigError
 from clip_depth_ros.ros.environment import use_shipped_dds_profile
 from clip_depth_ros.ros.recorder import RecordingSession
 from clip_depth_ros.settings.node import DIAGNOSTICS, OUTPUTS
 from tqdm import tqdm
+import yaml
 
 _START_TIMEOUT_S: Final = 180.0
 _ANSWER_TIMEOUT_S: Final = 60.0
+_END_TIMEOUT_S: Final = 30.0
 _MARGIN: Final = 1.2
+_TAIL_LINES: Final = 15
+_MAX_DOMAIN: Final = 232
+
+
+class LoggedProcess:
+    """
+    A Python module that runs as a process of its own, until the end of a ``with`` statement.
+
+    ``name`` is for messages, ``command`` the module with its arguments, ``environ`` the whole
+    environment; the file ``log_path`` gets everything that the process prints.
+    """
+
+    def __init__(
+        self, name: str, command: Sequence[str], log_path: Path, environ: Mapping[str, str]
+    ) -> None:
+        self.name = name
+        self._log_path = log_path
+        with log_path.open('wb') as log:
+            # A session of its own: Ctrl-C reaches the parent alone, which ends its children.
+            self._process = subprocess.Popen(
+                [sys.executable, '-m', *command],
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=subprocess.STDOUT,
+                env=dict(environ),
+                start_new_session=True,
+            )
+
+    def __enter__(self) -> LoggedProcess:
+        return self
+
+    def __exit__(self, *exc_info: object) -> None:
+        self.end()
+
+    def exit_code(self) -> int | None:
+        """Return the exit code; None while it runs."""
+        return self._process.poll()
+
+    def end(self) -> int:
+        """Ask it to end as Ctrl-C does, insist if it does not, and return the exit code."""
+        for signal_number in (signal.SIGINT, signal.SIGTERM, signal.SIGKILL):
+            if self.exit_code() is not None:
+                break
+            self._process.send_signal(signal_number)
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                self._process.wait(_END_TIMEOUT_S)
+        return self._process.wait()
+
+    def check_alive(self) -> None:
+        """Make sure that it still runs; ClipDepthError with the end of its log if not."""
+        if (code := self.exit_code()) is not None:
+            raise ClipDepthError(f'{self.name} ended early with exit code {code}:\n{self.tail()}')
+
+    def tail(self) -> str:
+        """Return the last lines that it printed."""
+        lines = self._log_path.read_text(encoding='utf-8', errors='replace').splitlines()
+        return '\n'.join(lines[-_TAIL_LINES:])
 
 
 class _Node(LoggedProcess):
@@ -43,7 +99,7 @@ class _Node(LoggedProcess):
     ) -> None:
         self.method = method
         parameters = folder / f'{method.name}.yaml'
-        parameters.write_text(parameters_yaml(method.parameters), encoding='utf-8')
+        parameters.write_text(_parameters_yaml(method.parameters), encoding='utf-8')
         command = [
             'clip_depth_ros.ros.depth_node', '--ros-args',
             '-r', f'__ns:={method.namespace}',
@@ -56,15 +112,7 @@ class _Node(LoggedProcess):
 
 
 def run_unhurried(plan: DemoPlan) -> DemoFacts:
-    """
-    Run a demo; if images were dropped, run it again at a pace that the nodes can keep.
-
-    Raises
-    ------
-    ClipDepthError
-        As :func:`run_once`.
-
-    """
+    """Run as :func:`run_once`; if images were dropped, again at a pace that the nodes keep."""
     facts = run_once(plan)
     slowest_ms = facts.slowest_ms()
     if not facts.n_dropped() or plan.hz is None or slowest_ms is None:
@@ -87,29 +135,28 @@ def run_once(plan: DemoPlan) -> DemoFacts:
         If a node does not become active, or a process ends early; with the end of its log.
 
     """
-    environ = isolated_environ()
+    environ = _isolated_environ()
     use_shipped_dds_profile(environ)
     os.environ.update(environ)
     with tempfile.TemporaryDirectory(prefix='clip_depth_demo_') as folder:
-        node_environ = shared_cores(environ, len(plan.methods))
-        nodes = [_Node(plan, method, Path(folder), node_environ) for method in plan.methods]
-        player = LoggedProcess(
-            'player', _player_command(plan), plan.out_dir / 'player.log', environ
-        )
-        return gather_facts(plan, _run(plan, nodes, player))
+        return gather_facts(plan, _run(plan, Path(folder), environ))
 
 
-def _run(plan: DemoPlan, nodes: Sequence[_Node], player: LoggedProcess) -> dict[str, int]:
-    """Play and record; return the exit codes by process."""
+def _run(plan: DemoPlan, folder: Path, environ: Mapping[str, str]) -> dict[str, int]:
+    """Play and record, with parameter files in a folder; return the exit codes by process."""
     exit_codes = {}
+    node_environ = shared_cores(environ, len(plan.methods))
+    nodes: list[_Node] = []
     with contextlib.ExitStack() as stack:
         writer = stack.enter_context(BagWriter(plan.recording, force=True))
         _copy_static_transforms(plan, writer)
         session = stack.enter_context(RecordingSession(_recorded_topics(plan), writer.write))
-        for node in nodes:
-            stack.enter_context(node)
+        for method in plan.methods:
+            nodes.append(_Node(plan, method, folder, node_environ))
+            stack.enter_context(nodes[-1])
         _wait_until_listening(session, nodes, plan)
-        with player:
+        player_log = plan.out_dir / 'player.log'
+        with LoggedProcess('player', _player_command(plan), player_log, environ) as player:
             _wait_for_answers(session, nodes, player, plan)
             exit_codes['player'] = player.end()
         _wait_for_last_words(session, nodes)
@@ -124,14 +171,9 @@ def _recorded_topics(plan: DemoPlan) -> dict[str, str]:
     return topics
 
 
-def _n_listeners(plan: DemoPlan) -> int:
-    """Return how many listen to the camera: the nodes and the recorder."""
-    return len(plan.methods) + 1
-
-
 def _player_command(plan: DemoPlan) -> list[str]:
     pace = [] if plan.hz is None else ['--hz', str(plan.hz)]
-    listeners = [plan.image_topic, plan.info_topic] * _n_listeners(plan)
+    listeners = [plan.image_topic, plan.info_topic] * plan.n_listeners
     return [
         'clip_depth_ros.cli.main', 'bag', 'play', str(plan.bag), *pace,
         '--topics', *plan.topics, '--wait-for', *listeners,
@@ -162,7 +204,7 @@ def _wait_until_listening(
     def is_listening() -> bool:
         camera = (plan.image_topic, plan.info_topic)
         return all(map(is_ready, nodes)) and all(
-            session.count_subscribers(topic) >= _n_listeners(plan) for topic in camera
+            session.count_subscribers(topic) >= plan.n_listeners for topic in camera
         )
 
     def check() -> None:
@@ -236,3 +278,51 @@ def _wait_for_last_words(session: RecordingSession, nodes: Sequence[_Node]) -> N
     session.spin_until(
         lambda: all(session.n_said_by(name) >= n for name, n in wanted.items()), 10.0, check
     )
+
+
+def _parameters_yaml(values: Mapping[str, Any]) -> str:
+    """Return a ROS parameters file for any node; empty lists are left to their defaults."""
+    plain = {
+        key: list(value) if isinstance(value, tuple) else value
+        for key, value in values.items()
+        if value != ()
+    }
+    return yaml.safe_dump({'/**': {'ros__parameters': plain}})
+
+
+def shared_cores(
+    environ: Mapping[str, str], n_processes: int, n_cores: int | None = None
+) -> dict[str, str]:
+    """
+    Return an environment in which each of several processes computes on its share of the cores.
+
+    Two PyTorch processes that both take all cores wait for each other most of the time. What the
+    user has set stays as it is.
+    """
+    threads = max(1, (n_cores or os.cpu_count() or 1) // n_processes)
+    return {'OMP_NUM_THREADS': str(threads), **environ} if n_processes > 1 else {**environ}
+
+
+def _isolated_environ(environ: Mapping[str, str] = os.environ) -> dict[str, str]:
+    """
+    Return an environment in which ROS talks to this machine only, in a domain of its own.
+
+    What the user has set stays as it is.
+
+    Raises
+    ------
+    ConfigError
+        If the ROS_DOMAIN_ID that is set is not a valid one.
+
+    """
+    domain = environ.get('ROS_DOMAIN_ID', '0')
+    if not domain.isascii() or not domain.isdecimal() or int(domain) > _MAX_DOMAIN:
+        raise ConfigError(
+            f'ROS_DOMAIN_ID must be a whole number from 0 to {_MAX_DOMAIN}, got {domain!r}'
+        )
+    isolated = {
+        'ROS_DOMAIN_ID': str(1 + os.getpid() % 101),
+        'ROS_AUTOMATIC_DISCOVERY_RANGE': 'LOCALHOST',
+        'PYTHONUNBUFFERED': '1',
+    }
+    return {**isolated, **environ}

@@ -18,7 +18,7 @@ from clip_depth_ros.bags.topics import CAMERA_FRAME, CAMERA_INFO, IMAGE
 from clip_depth_ros.bags.writer import BagWriter, recorded
 from clip_depth_ros.cli.main import main
 from clip_depth_ros.demo.plan import BUNDLED_NOTE, NEXT_STEPS, output_topics, RANDOM_NOTE
-from clip_depth_ros.demo.truth import NO_TRUTH
+from clip_depth_ros.demo.summary import NO_TRUTH
 from clip_depth_ros.evaluation.results.result import Result
 from clip_depth_ros.evaluation.run.evaluate import evaluate
 from clip_depth_ros.evaluation.score.protocols import load_protocol

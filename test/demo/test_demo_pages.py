@@ -11,8 +11,13 @@ from typing import Any
 from clip_depth_ros.demo.facts import gather_facts
 from clip_depth_ros.demo.page import write_pages
 from clip_depth_ros.demo.plan import BUNDLED_NOTE, NEXT_STEPS
-from clip_depth_ros.demo.summary import metric_lines, sentence_of, summary_of
-from clip_depth_ros.demo.truth import evaluate_recording, NO_TRUTH
+from clip_depth_ros.demo.summary import (
+    evaluate_recording,
+    metric_lines,
+    NO_TRUTH,
+    sentence_of,
+    summary_of,
+)
 from demo_recording import Moment, plan_of, write_demo
 from matplotlib.image import imread
 import numpy as np
@@ -82,11 +87,14 @@ def test_the_table_says_what_needs_no_image(two_methods):
     assert lines[0].startswith('plain, min_depth_m=1: exact rendered gt')
     assert '1 to 80 m' in lines[0]
     start = lines.index('As answered, nothing fitted (alignment none)')
-    assert lines[start + 1].split()[:4] == ['abs_rel', 'sq_rel', 'rmse', '(m)']
-    # Below the numbers of each are the intervals.
-    assert [line[2:].partition('  ')[0] for line in lines[start + 2:start + 11:2]] == [
+    assert lines[start + 1].split() == [
+        'abs_rel', 'rmse', '(m)', 'δ1', 'δ2', 'δ3', 'frames',
+    ]
+    assert [line[2:].partition('  ')[0] for line in lines[start + 2:]] == [
         'CLIP2Depth', 'DepthCLIP', 'constant', 'shuffled CLIP2Depth', 'shuffled DepthCLIP',
     ]
+    assert all(line.endswith(' 4') for line in lines[start + 2:])
+    assert max(map(len, lines)) <= 80
 
 
 def test_the_sentence_says_who_answered_how_often_and_how_fast(two_methods):

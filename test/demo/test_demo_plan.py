@@ -8,7 +8,7 @@ from pathlib import Path
 
 from clip_depth_ros.demo import plan as module
 from clip_depth_ros.demo.plan import BUNDLED_NOTE, demo_methods, note_of, RANDOM_NOTE
-from clip_depth_ros.demo.processes import shared_cores
+from clip_depth_ros.demo.run import shared_cores
 from clip_depth_ros.errors import WeightsError
 from clip_depth_ros.settings.installation import BUNDLED_CLIP, BUNDLED_CLIP2DEPTH
 from clip_depth_ros.settings.node import NodeSettings

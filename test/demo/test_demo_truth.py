@@ -9,8 +9,12 @@ from typing import Any
 
 from clip_depth_ros.demo.facts import gather_facts
 from clip_depth_ros.demo.preview import published_error
-from clip_depth_ros.demo.summary import summary_of
-from clip_depth_ros.demo.truth import evaluate_recording, NO_TRUTH, protocol_for
+from clip_depth_ros.demo.summary import (
+    evaluate_recording,
+    NO_TRUTH,
+    protocol_for,
+    summary_of,
+)
 from clip_depth_ros.sources.samples import DepthSample
 from demo_recording import Moment, plan_of, write_demo
 import numpy as np

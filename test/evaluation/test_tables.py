@@ -14,10 +14,12 @@ from clip_depth_ros.evaluation.results.tables import (
     estimate_cell,
     is_baseline,
     metric_tables,
+    narrow_table,
     number,
     part_tables,
     summary_markdown,
     summary_text,
+    table_lines,
     UNKNOWN,
 )
 from made_up_results import drive_result, hand_made_result, TITLE
@@ -127,6 +129,15 @@ def test_alignments_are_never_in_one_table_and_the_protocol_s_own_is_first():
 
 def test_the_text_fits_a_terminal():
     assert max(map(len, summary_text(drive_result(20)).splitlines())) <= 100
+
+
+def test_the_narrow_table_has_the_protocol_s_own_metrics_and_no_intervals():
+    lines = table_lines(narrow_table(drive_result(20)))
+    assert max(map(len, lines)) <= 80
+    assert lines[1].split() == ['abs_rel', 'rmse', '(m)', 'δ1', 'δ2', 'δ3', 'frames']
+    own = narrow_table(hand_made_result(protocol={'alignment': 'median'}))
+    assert own.title.endswith('(alignment median)')
+    assert [str(row.cells[0]) for row in own.rows] == ['0.030', '0.125']
 
 
 def test_bias_is_the_typical_error_in_percent():

@@ -27,6 +27,9 @@ METRIC_TITLES: Final[Mapping[str, str]] = {
 HEADLINE: Final = ('abs_rel', 'rmse', 'delta1')
 """Metrics that are shown with their intervals."""
 
+_NARROW: Final = ('abs_rel', 'rmse', 'delta1', 'delta2', 'delta3')
+"""Metrics of the table for 80 columns."""
+
 BASELINES: Final = ('constant', 'prior', 'random')
 """Predictors that look at no image: what a method must beat."""
 
@@ -106,6 +109,20 @@ def metric_tables(result: Result) -> list[Table]:
     order = [own, *(name for name in ALIGNMENTS if name != own)]
     known = {name for found in result.predictors.values() for name in found.estimates}
     return [_metric_table(result, name) for name in order if f'{name}/abs_rel' in known]
+
+
+def narrow_table(result: Result) -> Table:
+    """Return the most quoted metrics under the protocol, without intervals: for 80 columns."""
+    own = own_alignment(result)
+    headings = (*(METRIC_TITLES[name] for name in _NARROW), 'frames')
+    return Table(
+        title=_ALIGNED[own],
+        columns=tuple(('', heading) for heading in headings),
+        rows=_predictor_rows(result, lambda found: [
+            *(estimate_cell(found.estimates.get(f'{own}/{name}')) for name in _NARROW),
+            Cell(str(found.n_frames)),
+        ]),
+    )
 
 
 def behaviour_table(result: Result) -> Table:
