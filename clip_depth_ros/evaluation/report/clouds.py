@@ -37,19 +37,7 @@ _LABELS_IN: Final = 0.35
 
 @dataclass(frozen=True, slots=True)
 class Extent:
-    """
-    The part of space that the views show, metres.
-
-    Attributes
-    ----------
-    far_m : float
-        Forward, from 0.
-    aside_m : float
-        To the left and to the right.
-    down_m, up_m : float
-        Below and above the camera.
-
-    """
+    """Metres that the views show: forward from 0, to either side, below and above the camera."""
 
     far_m: float
     aside_m: float

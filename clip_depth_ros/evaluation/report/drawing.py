@@ -65,19 +65,9 @@ STYLE: Final = {
 @dataclass(frozen=True, slots=True)
 class Picture:
     """
-    A picture with its words.
+    A picture with its heading, and a caption that also serves readers who cannot see it.
 
-    Attributes
-    ----------
-    title : str
-        Heading.
-    caption : str
-        What the picture shows, also for readers who cannot see it.
-    data : bytes
-        The PNG or SVG file.
-    mime : str
-        ``image/png`` or ``image/svg+xml``.
-
+    ``data`` is the file, ``mime`` its type: ``image/png`` or ``image/svg+xml``.
     """
 
     title: str
@@ -128,19 +118,9 @@ def svg_picture(
     legend: Mapping[str, LineStyle] | None = None,
 ) -> Picture:
     """
-    Return a picture of curves.
+    Return a picture of the curves that ``draw`` draws on a figure, by default as wide as the page.
 
-    Parameters
-    ----------
-    title, caption : str
-        See :class:`Picture`.
-    draw : callable
-        Draws on a figure.
-    height_in, width_in : float
-        Size in inches; the default width is that of the page.
-    legend : mapping of str to LineStyle, optional
-        Styles by name, shown in a line above the curves.
-
+    ``legend`` has styles by name, shown in lines above the curves.
     """
     svg = BytesIO()
     with rc_context(STYLE), warnings.catch_warnings():  # type: ignore[arg-type]

@@ -97,7 +97,8 @@ def error_over_depth(result: Result) -> Picture | None:
         for name, found in known.items():
             for axes, curve in zip(all_axes, ('abs_rel', 'bias'), strict=False):
                 axes.plot(*_depth_curve(found, curve), **styles[name].keywords())
-        _draw_share(all_axes[2], next(iter(known.values())))
+        shares = _shares(next(iter(known.values())).sums['depth/n'])
+        all_axes[2].stairs(shares, DEPTH_EDGES_M, fill=True, color='#b9c0c7')
         _label_depth_axes(*all_axes)
         _frame_bias(all_axes[1], result)
 
@@ -138,10 +139,6 @@ def _frame_bias(axes: Axes, result: Result) -> None:
     reach = 1.2 * max(0.1, float(np.nanmax(np.abs(values), initial=0.0, where=~np.isnan(values))))
     axes.set_ylim(-reach, reach)
     axes.axhline(0, color='#8a95a1', linewidth=1)
-
-
-def _draw_share(axes: Axes, found: PredictorResult) -> None:
-    axes.stairs(_shares(found.sums['depth/n']), DEPTH_EDGES_M, fill=True, color='#b9c0c7')
 
 
 def error_histogram(result: Result) -> Picture | None:

@@ -28,22 +28,11 @@ _ENDS_PERCENT: Final = (1.0, 99.0)
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ReportFrame:
     """
-    A frame with everything that a report shows of it.
+    An image, uint8 (h, w, 3), with everything that a report shows of it; see `frame_caption`.
 
-    Attributes
-    ----------
-    caption : str
-        See :func:`frame_caption`.
-    rgb : uint8 (h, w, 3)
-        The image.
-    gt_m : float32 (H, W)
-        True depth, metres; NaN where it does not count.
-    preds : mapping of str to float32 (H, W)
-        Depth by predictor at the size of the truth, after alignment and clamping; NaN where
-        there is none.
-    intrinsics : Intrinsics, optional
-        Intrinsics of the image; without them there is no cloud.
-
+    ``gt_m`` is the true depth, float32 (H, W), metres, NaN where it does not count; ``preds`` have
+    its shape: depth by predictor after alignment and clamping, NaN where there is none. Without
+    the intrinsics of the image there is no cloud.
     """
 
     caption: str

@@ -88,30 +88,35 @@ def report_values(
 ) -> dict[str, Any]:
     """Return what the template ``report.html`` names; arguments as :func:`write_report` has."""
     colors = PictureColors(max(near_m, far_m / _COLOR_RATIO), far_m)
+    parts = part_tables(result)
     return {
         **_headline(result),
-        **_curves(result),
-        **_tables(result),
+        'means': means(result),
+        'over_depth': error_over_depth(result),
+        'histogram': error_histogram(result),
+        'by_frame': error_by_frame(result),
+        'scale_by_frame': scale_by_frame(result),
+        'confidence': confidence_curves(result),
+        'metric_tables': metric_tables(result),
+        'behaviour': behaviour_table(result),
+        # Regions are shown as tiles.
+        'parts': [parts[kind] for kind in ('depth', 'class') if kind in parts],
+        'tiles': region_tiles(result),
         'frames': [shown_frame(frame, colors) for frame in frames],
         'bars': color_bars(colors) if frames else None,
         'clouds': cloud_pictures(frames[-1]) if frames else [],
-        **_facts(result),
+        'predictors': [*result.predictors],
+        'predictor_facts': _predictor_facts(result),
+        'result': result,
+        'n_open': _N_OPEN,
     }
 
 
 def page_html(template: str, values: Mapping[str, Any], *folders: Path) -> str:
     """
-    Return a page; every text is escaped.
+    Return the page of a Jinja2 template; every text is escaped, a value that is missing an error.
 
-    Parameters
-    ----------
-    template : str
-        File name of a Jinja2 template.
-    values : mapping
-        What the template names; one that is missing is an error.
-    *folders : Path
-        Where to look for templates before looking among those of the report.
-
+    Templates are looked for in the folders first, then among those of the report.
     """
     environment = jinja2.Environment(
         loader=jinja2.FileSystemLoader([*folders, _TEMPLATES]),
@@ -139,41 +144,6 @@ def _headline(result: Result) -> dict[str, Any]:
         ],
         'findings': findings(result),
         'quiet': [other for other in result.predictors if is_baseline(result, other)],
-    }
-
-
-def _curves(result: Result) -> dict[str, Any]:
-    return {
-        'means': means(result),
-        'over_depth': error_over_depth(result),
-        'histogram': error_histogram(result),
-        'by_frame': error_by_frame(result),
-        'scale_by_frame': scale_by_frame(result),
-        'confidence': confidence_curves(result),
-    }
-
-
-def _tables(result: Result) -> dict[str, Any]:
-    parts = part_tables(result)
-    return {
-        'metric_tables': metric_tables(result),
-        'behaviour': behaviour_table(result),
-        # Regions are shown as tiles.
-        'parts': [parts[kind] for kind in ('depth', 'class') if kind in parts],
-        'tiles': region_tiles(result),
-    }
-
-
-def _facts(result: Result) -> dict[str, Any]:
-    return {
-        'predictors': [*result.predictors],
-        'predictor_facts': _predictor_facts(result),
-        'protocol': result.protocol,
-        'source': result.source,
-        'settings': result.settings,
-        'versions': result.versions,
-        'problems': result.problems,
-        'n_open': _N_OPEN,
     }
 
 

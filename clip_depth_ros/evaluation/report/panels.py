@@ -51,11 +51,7 @@ class PictureColors:
     """
     Turns depth and errors into colours, and draws which colour means what.
 
-    Parameters
-    ----------
-    near_m, far_m : float
-        Ends of the colours of depth, metres; depth beyond has the end's colour.
-
+    Depth nearer than ``near_m`` or beyond ``far_m``, metres, has the colour of that end.
     """
 
     def __init__(self, near_m: float, far_m: float) -> None:
@@ -143,21 +139,19 @@ def dotted(rgb: Rgb, in_colors: Rgb, gt_m: Depth) -> Rgb:
     """
     Return the image in grey with a coloured dot wherever there is truth; near dots on top.
 
-    Parameters
-    ----------
-    rgb, in_colors : uint8 (H, W, 3)
-        The image; and the colours, of which those at pixels with a true depth are used.
-    gt_m : float32 (H, W)
-        NaN where there is none.
-
+    Image and colours are uint8 (H, W, 3), the truth float32 (H, W), NaN where there is none.
     """
-    rows, columns = _far_first(gt_m)
+    rows, columns = np.nonzero(np.isfinite(gt_m))
+    far_first = np.argsort(-gt_m[rows, columns], kind='stable')
+    rows, columns = rows[far_first], columns[far_first]
     dots = _offsets(gt_m.shape[1])
     y = (rows[:, np.newaxis] + dots[:, 0]).ravel()
     x = (columns[:, np.newaxis] + dots[:, 1]).ravel()
     seen = np.repeat(in_colors[rows, columns], len(dots), axis=0)
     inside = (y >= 0) & (y < gt_m.shape[0]) & (x >= 0) & (x < gt_m.shape[1])
-    shown = _in_grey(rgb)
+    factor, offset = _GREY
+    grey = cv2.cvtColor(rgb, cv2.COLOR_RGB2GRAY)[..., np.newaxis] * factor + offset
+    shown = np.repeat(grey.astype(np.uint8), 3, axis=2)
     # Of several colours for one pixel NumPy keeps the last, which is the nearest.
     shown[y[inside], x[inside]] = seen[inside]
     return shown
@@ -190,13 +184,6 @@ def _png(rgb: Rgb) -> bytes:
     return png.tobytes()
 
 
-def _far_first(gt_m: Depth) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
-    """Return rows and columns of the known pixels, the farthest first."""
-    rows, columns = np.nonzero(np.isfinite(gt_m))
-    order = np.argsort(-gt_m[rows, columns], kind='stable')
-    return rows[order], columns[order]
-
-
 def _offsets(width: int) -> NDArray[np.intp]:
     """Return the pixels of a dot about its centre, int (n, 2): rows and columns."""
     radius = _DOT_PX * max(1.0, width / _WIDTH_PX)
@@ -204,12 +191,6 @@ def _offsets(width: int) -> NDArray[np.intp]:
     offsets = np.mgrid[-reach:reach + 1, -reach:reach + 1].reshape(2, -1).T.astype(np.intp)
     within: NDArray[np.intp] = offsets[np.hypot(*offsets.T) <= radius]
     return within
-
-
-def _in_grey(rgb: Rgb) -> Rgb:
-    factor, offset = _GREY
-    grey = cv2.cvtColor(rgb, cv2.COLOR_RGB2GRAY)[..., np.newaxis] * factor + offset
-    return np.repeat(grey.astype(np.uint8), 3, axis=2)
 
 
 def _with_grey(name: str) -> Colormap:

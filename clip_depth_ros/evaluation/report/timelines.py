@@ -112,17 +112,7 @@ def _set_up(axes: Axes, frames: FrameTable, label: str) -> None:
 
 
 def running_median(values: Floats, window: int) -> Floats:
-    """
-    Return the median of each value's neighbourhood, float64 (n,).
-
-    Parameters
-    ----------
-    values : float64 (n,)
-        Without NaN.
-    window : int
-        Size of a neighbourhood; at the ends it is smaller.
-
-    """
+    """Return the median of each value's neighbourhood, float64 (n,); smaller at the ends."""
     half = window // 2
     padded = np.pad(values, half, constant_values=np.nan)
     windows = np.lib.stride_tricks.sliding_window_view(padded, 2 * half + 1)
