@@ -2,10 +2,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """The demo: the real node on a recording, and what came out."""
 
-from __future__ import annotations
-
-from typing import Final
-
-SYNTHETIC_FRAMES: Final = 40
-SYNTHETIC_HZ: Final = 2.0
+SYNTHETIC_FRAMES = 40
+SYNTHETIC_HZ = 2.0
 """Images a second of the drive: two cores answer them in both nodes."""
