@@ -5,7 +5,14 @@
 from __future__ import annotations
 
 import argparse
+from collections.abc import Collection, Iterator
 from pathlib import Path
+import time
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:  # each verb loads what it needs, so that --help is fast
+    from clip_depth_ros.bags.reader import BagReader, BagTopic
+    from clip_depth_ros.types import RecordedMessage
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -151,24 +158,118 @@ def _remap(text: str) -> tuple[str, str]:
 
 
 def _run_kitti(args: argparse.Namespace) -> int:
-    from clip_depth_ros.cli.bag_make import make_from_kitti
+    from clip_depth_ros.bags.writer import write_recording
+    from clip_depth_ros.sources.as_messages import kitti_messages
+    from clip_depth_ros.sources.kitti_files import find_kitti_frames
+    from tqdm import tqdm
 
-    return make_from_kitti(args)
+    frames = find_kitti_frames(args.folder, rate_hz=args.rate)[: args.frames]
+    out = args.out or Path(f'{args.folder.resolve().name}.mcap')
+    messages = kitti_messages(tqdm(frames, unit='frame', disable=None))
+    write_recording(messages, out, force=args.force)
+    n_without_scan = sum(frame.scan_path is None for frame in frames)
+    without = f', {n_without_scan} of them without a LiDAR scan' if n_without_scan else ''
+    print(f'{out}: {len(frames)} frames{without}')
+    return 0
 
 
 def _run_synth(args: argparse.Namespace) -> int:
-    from clip_depth_ros.cli.bag_make import make_synthetic
+    from clip_depth_ros.bags.writer import write_recording
+    from clip_depth_ros.sources.as_messages import drive_messages
+    from clip_depth_ros.world.drive import Drive
+    from tqdm import tqdm
 
-    return make_synthetic(args)
+    out = args.out or Path(f'synthetic_{args.seed}.mcap')
+    drive = Drive(args.seed, width=args.width, height=args.height, rate_hz=args.rate)
+    bar = tqdm(drive.frames(args.frames), total=args.frames, unit='frame', disable=None)
+    write_recording(drive_messages(bar), out, force=args.force)
+    print(f'{out}: {args.frames} frames, seed {args.seed}')
+    return 0
 
 
 def _run_info(args: argparse.Namespace) -> int:
-    from clip_depth_ros.cli.bag_info import print_info
+    from clip_depth_ros.bags.reader import BagReader
 
-    return print_info(args)
+    with BagReader(args.bag) as bag:
+        for line in _info_lines(bag):
+            print(line)
+    return 0
+
+
+def _info_lines(bag: BagReader) -> Iterator[str]:
+    yield f'recording  {bag.path}'
+    span_ns = bag.time_span_ns
+    if span_ns is not None:
+        yield f'start      {_utc(span_ns[0])}'
+        yield f'duration   {(span_ns[1] - span_ns[0]) / 1e9:.3f} s'
+    topics = list(bag.topics.values())
+    yield f'messages   {sum(topic.count for topic in topics)}'
+    name_width = max((len(topic.name) for topic in topics), default=0)
+    type_width = max((len(_types(topic)) for topic in topics), default=0)
+    for topic in topics:
+        latched = '  latched' if topic.latched else ''
+        yield f'{topic.count:9d}  {topic.name:{name_width}}  {_types(topic):{type_width}}{latched}'
+
+
+def _types(topic: BagTopic) -> str:
+    return ', '.join(topic.msgtypes)
+
+
+def _utc(time_ns: int) -> str:
+    # Whole seconds and the rest apart: float seconds cannot hold nanoseconds.
+    seconds, nanoseconds = divmod(time_ns, 10**9)
+    try:
+        moment = time.strftime('%Y-%m-%d %H:%M:%S', time.gmtime(seconds))
+    except (OverflowError, OSError, ValueError):  # damaged times
+        return f'{time_ns} ns'
+    return f'{moment}.{nanoseconds:09d} UTC'
 
 
 def _run_play(args: argparse.Namespace) -> int:
-    from clip_depth_ros.cli.bag_play import play_bag
+    from clip_depth_ros.bags.reader import BagReader
+    from clip_depth_ros.ros.environment import use_shipped_dds_profile
 
-    return play_bag(args)
+    use_shipped_dds_profile()
+    with BagReader(args.bag) as bag:
+        counts = _play(bag, args)
+    for topic, count in sorted(counts.items()):
+        print(f'{count:9d}  {topic}')
+    return 0
+
+
+def _play(bag: BagReader, args: argparse.Namespace) -> dict[str, int]:
+    from clip_depth_ros.ros.player import play, PlayOptions
+    from tqdm import tqdm
+
+    names = list(bag.topics) if args.topics is None else args.topics
+    bag.messages(names)  # refuses an unknown topic before anything starts
+    chosen = {name: bag.topics[name] for name in names}
+    options = PlayOptions(
+        rate=args.rate,
+        hz=args.hz,
+        loop=args.loop,
+        clock=args.clock,
+        remaps=dict(args.remap),
+        latched={'/tf_static', *(name for name, topic in chosen.items() if topic.latched)},
+        wait_for=args.wait_for,
+        wait_timeout_s=args.wait_timeout,
+    )
+    total = None if args.loop else sum(topic.count for topic in chosen.values())
+    with tqdm(total=total, unit='message', disable=None) as bar:
+        return play(
+            _BagMessages(bag, names),
+            {name: topic.msgtype for name, topic in chosen.items()},
+            options,
+            on_published=lambda _: bar.update(),
+        )
+
+
+class _BagMessages:
+    """The messages of an open recording, to be gone through any number of times."""
+
+    def __init__(self, bag: BagReader, topics: Collection[str]) -> None:
+        self._bag = bag
+        self._topics = topics
+
+    def __iter__(self) -> Iterator[RecordedMessage]:
+        return self._bag.messages(self._topics)

@@ -231,7 +231,7 @@ class TestPlay:
         path = write_drive(tmp_path / 'drive.mcap')
         code = (
             'import signal, sys, threading, os, time\n'
-            'import clip_depth_ros.cli.bag_play, clip_depth_ros.bags.reader\n'
+            'import clip_depth_ros.cli.bag, clip_depth_ros.bags.reader\n'
             'import clip_depth_ros.ros.player  # a signal while importing may get lost\n'
             'from clip_depth_ros.cli.main import main\n'
             'threading.Timer(1.5, lambda: os.kill(os.getpid(), signal.SIGINT)).start()\n'
