@@ -13,7 +13,6 @@ from typing import Final
 from clip_depth_ros.bags.index import BagIndex
 from clip_depth_ros.bags.places import Pair, paired, Place
 from clip_depth_ros.bags.topics import BagTopics, TF_STATIC
-from clip_depth_ros.core.frame_names import numbered
 from clip_depth_ros.core.stamps import ByStamp
 from clip_depth_ros.core.transforms import Matrix4
 from clip_depth_ros.errors import CalibrationError, RecordingError
@@ -184,15 +183,6 @@ def complete_frames(
         )
         for pair, T_camera_lidar in zip(pairs, extrinsics, strict=True)
     ]
-
-
-def unique_names(path: Path, frames: Sequence[BagFrame]) -> list[str]:
-    """Return the name of each frame; a count tells frames of equal stamps apart."""
-    stamps = (divmod(frame.image.stamp_ns, 10**9) for frame in frames)
-    return numbered([
-        f'{path.name} {frame.image.topic} at {seconds}.{nanoseconds:09} s'
-        for frame, (seconds, nanoseconds) in zip(frames, stamps, strict=True)
-    ])
 
 
 def _without_gaps(index: BagIndex, gt_dir: Path) -> list[Place]:

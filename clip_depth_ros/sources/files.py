@@ -15,6 +15,7 @@ from clip_depth_ros.bags.places import Matching
 from clip_depth_ros.core.image_plan import Size
 from clip_depth_ros.core.transforms import Matrix4
 from clip_depth_ros.errors import ImageError, RecordingError
+from clip_depth_ros.sources.registry import Source
 from clip_depth_ros.sources.samples import DepthSample
 from clip_depth_ros.types import Depth, Intrinsics, Rgb
 import cv2
@@ -33,15 +34,7 @@ _NAMED: Final = 3  # of several missing files, so many are named
 
 
 def read_bytes(path: Path) -> bytes:
-    """
-    Read a file.
-
-    Raises
-    ------
-    RecordingError
-        If it cannot be read, naming it.
-
-    """
+    """Read a file; RecordingError, naming it, if that cannot be done."""
     try:
         return path.read_bytes()
     except OSError as error:
@@ -64,14 +57,7 @@ def read_rgb(path: Path) -> Rgb:
 
 def read_depth(path: Path, per_metre: float) -> Depth:
     """
-    Read a depth map of either kind, float32 (H, W), metres.
-
-    Parameters
-    ----------
-    path : Path
-        ``.npy`` with float metres, as they are; else a 16-bit PNG, 0 where nothing is known.
-    per_metre : float
-        What a PNG stores for each metre.
+    Read a depth map, float32 (H, W), metres: ``.npy`` with float metres as they are, or a PNG.
 
     Raises
     ------
@@ -84,20 +70,10 @@ def read_depth(path: Path, per_metre: float) -> Depth:
 
 def read_depth_png(path: Path, per_metre: float) -> Depth:
     """
-    Read a 16-bit depth map, float32 (H, W), metres; 0 where nothing is known.
+    Read a 16-bit grey PNG as depth, float32 (H, W), metres; 0 where nothing is known.
 
-    Parameters
-    ----------
-    path : Path
-        A PNG with one channel of 16 bits.
-    per_metre : float
-        What is stored for each metre: 256 (KITTI), 1000 (millimetres).
-
-    Raises
-    ------
-    ImageError, RecordingError
-        If the file does not decode, is no 16-bit grey image or cannot be read, naming it.
-
+    ``per_metre`` is what is stored for each metre: 256 (KITTI), 1000 (millimetres). Errors are as
+    in :func:`read_depth`.
     """
     stored = _decoded(path, cv2.IMREAD_UNCHANGED, 'depth map')
     if stored.dtype != np.uint16 or stored.ndim != 2:
@@ -112,15 +88,7 @@ def read_depth_png(path: Path, per_metre: float) -> Depth:
 def sample_of(
     name: str, rgb: Rgb, target_m: Depth, intrinsics: Intrinsics | None
 ) -> DepthSample:
-    """
-    Put an image and its depth together.
-
-    Raises
-    ------
-    ImageError
-        If they differ in size.
-
-    """
+    """Put an image and its depth together; ImageError if they differ in size."""
     if rgb.shape[:2] != target_m.shape:
         image, depth = (f'{a.shape[1]}x{a.shape[0]}' for a in (rgb, target_m))
         raise ImageError(
@@ -181,45 +149,53 @@ class FolderFrame:
         return read_depth(self.gt, self.per_metre)
 
 
-class FolderSource:
+class FolderSource(Source):
     """
-    The frames of a folder; see :class:`clip_depth_ros.sources.registry.Source`.
+    The frames of a folder.
 
     Parameters
     ----------
-    name : str
-        How messages call it.
+    kind, name : str
+        What kind of folder it is, and how messages call it.
+    root : Path
+        The folder.
     frames : sequence of FolderFrame
         All of them.
     facts : mapping of str to str
-        What decides the frames, but for their number.
+        What decides the frames, besides folder, split file and their number.
+    split : Path, optional
+        File that says which frames there are.
     lists : sequence of Path
-        Files that say which frames there are.
-    gt_kind : str
-        Where depth comes from.
+        Other files that all frames depend on.
+    gt_kind, problems
+        As in :class:`Source`.
     matching : Matching, optional
         What became of the images; by default there is depth for all of them.
-    problems : sequence of (str, str)
-        What was left out as it is missing, and what was looked for.
 
     """
 
     def __init__(
         self,
+        kind: str,
         name: str,
+        root: Path,
         frames: Sequence[FolderFrame],
         facts: Mapping[str, str],
         *,
+        split: Path | None = None,
         lists: Sequence[Path] = (),
         gt_kind: str = 'depth-images',
         matching: Matching | None = None,
         problems: Sequence[tuple[str, str]] = (),
     ) -> None:
-        self.name, self.gt_kind = name, gt_kind
+        self.name, self.gt_kind, self.problems = name, gt_kind, list(problems)
         self.matching = matching or Matching(len(frames))
-        self.problems = list(problems)
         self.names = [frame.name for frame in frames]
-        self._frames, self._facts, self._lists = frames, facts, lists
+        self._frames, self._lists = frames, [*([split] if split else []), *lists]
+        self._facts = {
+            'source': kind, 'data_dir': str(root), **facts, **describe_split(split),
+            'frames': str(len(frames)),
+        }
 
     @property
     def files(self) -> list[Path]:
@@ -229,34 +205,18 @@ class FolderSource:
         )
         return [*self._lists, *dict.fromkeys(of_frames)]
 
-    def __len__(self) -> int:
-        return len(self._frames)
-
     def __getitem__(self, index: int) -> DepthSample:
         """Return a frame."""
         return self._frames[index].read()
 
     def describe(self) -> Mapping[str, str]:
         """Return what decides the frames."""
-        return {**self._facts, 'frames': str(len(self))}
-
-    def close(self) -> None:
-        """Do nothing: no file stays open."""
+        return self._facts
 
 
 @dataclass(frozen=True, slots=True)
 class SplitLine:
-    """
-    One line of a split file.
-
-    Attributes
-    ----------
-    where : str
-        File and line, for messages.
-    words : tuple of str
-        What stands there.
-
-    """
+    """The words of one line of a split file, and where (file and line) it stands."""
 
     where: str
     words: tuple[str, ...]
@@ -266,11 +226,7 @@ def read_split(path: Path) -> list[SplitLine]:
     """
     Read a split file; empty lines and those that start with # do not count.
 
-    Raises
-    ------
-    RecordingError
-        If the file cannot be read or lists nothing.
-
+    RecordingError if it cannot be read or lists nothing.
     """
     try:
         text = path.read_text(encoding='utf-8')
@@ -295,15 +251,10 @@ def describe_split(path: Path | None) -> Mapping[str, str]:
 
 def path_below(root: Path, name: str, line: SplitLine) -> Path:
     """
-    Give the path that a split file names, below the root of its data set.
+    Return the path that a split file names, below the root of its data set.
 
-    A leading slash means the root, as in BTS's lists.
-
-    Raises
-    ------
-    RecordingError
-        If the name leads out of the root, or is the root.
-
+    A leading slash means the root, as in BTS's lists. RecordingError if the name leads out of the
+    root, or is the root.
     """
     parts = [part for part in PurePosixPath(name).parts if part.strip('/')]
     if '..' in parts or '\0' in name:
@@ -324,22 +275,10 @@ def first_file(candidates: Iterable[Path]) -> Path | None:
 
 def check_none_missing(missing: Mapping[str, Path], n_lines: int, what: str) -> None:
     """
-    Refuse a split file that names files which are not there.
+    Refuse a split file of so many lines that names files which are not there.
 
-    Parameters
-    ----------
-    missing : mapping of str to Path
-        Paths that were looked for, by the place in the split file.
-    n_lines : int
-        Lines of the split file.
-    what : str
-        What the files are, plural.
-
-    Raises
-    ------
-    RecordingError
-        If there is any, naming the first.
-
+    ``missing`` has the paths that were looked for, by the place in the split file; ``what`` says
+    what they are, plural. RecordingError names the first.
     """
     if missing:
         named = '; '.join(f'{where}: {str(path)!r}' for where, path in [*missing.items()][:_NAMED])

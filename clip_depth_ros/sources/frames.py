@@ -6,14 +6,13 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
-from itertools import permutations
+from dataclasses import replace
+from itertools import compress, permutations
 import os.path
 from pathlib import Path
 from typing import Final
 
 from clip_depth_ros.bags.places import notes_on
-from clip_depth_ros.core.frame_names import labels_of, numbered
 from clip_depth_ros.core.projection import LidarPixel, LidarValue
 from clip_depth_ros.errors import ConfigError, DataError
 from clip_depth_ros.settings.source import SourceSettings
@@ -24,7 +23,7 @@ from clip_depth_ros.sources.registry import (
     open_one,
     Source,
 )
-from clip_depth_ros.sources.samples import DepthSample, Joined
+from clip_depth_ros.sources.samples import DepthSample, Joined, numbered
 
 _PROTOCOLS: Final = {'annotated': 'kitti-eigen-garg', 'raw-lidar': 'raw-lidar'}
 """What is usual for a kind of ground truth, where the kind of data does not say."""
@@ -97,7 +96,7 @@ def open_frames(
 
     """
     kind = one_kind_of(sources, settings.kind)
-    check_named_once(sources, kind)
+    _check_named_once(sources, kind)
     opened: dict[str, Source] = {}
     errors: dict[str, DataError] = {}
     for source in sources:
@@ -112,16 +111,8 @@ def open_frames(
     return SourceFrames(kind, opened, problems, settings)
 
 
-def check_named_once(sources: Sequence[str], kind: str) -> None:
-    """
-    Refuse a seed, a recording (or one of its files) or a folder that is named twice.
-
-    Raises
-    ------
-    ConfigError
-        If there is one, wherever links lead.
-
-    """
+def _check_named_once(sources: Sequence[str], kind: str) -> None:
+    """Refuse a seed, a recording (or one of its files) or a folder named twice, by any link."""
     parts_of = known_kinds()[kind].parts
     counts = Counter(part for source in sources for part in parts_of(source))
     twice = [part for part, count in counts.items() if count > 1]
@@ -135,11 +126,7 @@ def check_none_is_a_part(files: Mapping[str, Iterable[Path]]) -> None:
     """
     Refuse a source whose files are all files of another one: a drive beside its date.
 
-    Raises
-    ------
-    ConfigError
-        If there is one, wherever links lead.
-
+    ConfigError if there is one, wherever links lead.
     """
     if len(files) < 2:
         return
@@ -211,23 +198,26 @@ class SourceFrames:
         self.default_protocol = (
             known_kinds()[kind].protocol or _PROTOCOLS.get(self.gt_kind, 'plain')
         )
-        labels = labels_of({name: source.names for name, source in opened.items()})
-        parts = [_Part(labels[name], source) for name, source in opened.items()]
         self._stride = settings.frame_stride
-        self._frames = parts[0] if len(parts) == 1 else Joined(*parts)
         self._sources = [*opened.values()]
-        self._picks = _every(self._stride, [len(part) for part in parts])
-        names = numbered([name for part in parts for name in part.names])
-        self.names = [names[pick] for pick in self._picks]
-        self.name = _name(opened)
+        labels = _labels_of({name: source.names for name, source in opened.items()})
+        frames = [
+            (labels[name], source, index)
+            for name, source in opened.items()
+            for index in range(len(source))
+        ]
+        names = numbered([_called(label, each.names[index]) for label, each, index in frames])
+        used = [index % self._stride == 0 for _, _, index in frames]
+        self._frames = [*compress(frames, used)]
+        self.names = [*compress(names, used)]
+        first = self._sources[0].name
+        self.name = f'{first} and {len(opened) - 1} more' if len(opened) > 1 else first
         self.problems = [*problems, *(p for source in self._sources for p in source.problems)]
         self.notes = notes_on([each.matching for each in self._sources if each.matching])
-        self.recordings: dict[str, Path] = {}
-        if kind == 'bag':
-            paths = [Path(source).expanduser() for source in opened]
-            self.recordings = {
-                part.called(path.name): path for part, path in zip(parts, paths, strict=True)
-            }
+        paths = {name: Path(name).expanduser() for name in opened} if kind == 'bag' else {}
+        self.recordings = {
+            _called(labels[name], path.name): path for name, path in paths.items()
+        }
 
     @property
     def files(self) -> list[Path]:
@@ -235,22 +225,26 @@ class SourceFrames:
         return list(dict.fromkeys(file for source in self._sources for file in source.files))
 
     def __len__(self) -> int:
-        return len(self._picks)
+        return len(self._frames)
 
     def __getitem__(self, index: int) -> DepthSample:
         """Return a frame; DataError, naming it, if it cannot be read."""
         if not 0 <= index < len(self):
             raise IndexError(index)
-        return replace(self._frames[self._picks[index]], name=self.names[index])
+        label, source, number = self._frames[index]
+        sample = source[number]
+        return replace(
+            sample, name=self.names[index], recording=_called(label, sample.recording)
+        )
 
     def describe(self) -> Mapping[str, str]:
         """Return what decides the frames."""
-        stride = {'frame_stride': str(self._stride)} if self._stride > 1 else {}
+        whole = Joined(*self._sources) if len(self._sources) > 1 else self._sources[0]
         return {
             'kind': self.kind,
             'gt_kind': self.gt_kind,
-            **stride,
-            **self._frames.describe(),
+            **({'frame_stride': str(self._stride)} if self._stride > 1 else {}),
+            **whole.describe(),
             'frames_used': str(len(self)),
         }
 
@@ -260,35 +254,9 @@ class SourceFrames:
             source.close()
 
 
-@dataclass(frozen=True)
-class _Part:
-    """One source among others; what tells it from them, if needed, stands before its names."""
-
-    label: str
-    source: Source
-
-    @property
-    def name(self) -> str:
-        return self.source.name
-
-    @property
-    def names(self) -> list[str]:
-        return [self.called(name) for name in self.source.names]
-
-    def __len__(self) -> int:
-        return len(self.source)
-
-    def __getitem__(self, index: int) -> DepthSample:
-        sample = self.source[index]
-        recording = self.called(sample.recording)
-        return replace(sample, name=self.called(sample.name), recording=recording)
-
-    def describe(self) -> Mapping[str, str]:
-        return self.source.describe()
-
-    def called(self, name: str) -> str:
-        """Return a name with what tells the source apart before it."""
-        return '/'.join(part for part in (self.label, name) if part)
+def _called(label: str, name: str) -> str:
+    """Return a name with what tells its source apart before it."""
+    return '/'.join(part for part in (label, name) if part)
 
 
 def _gt_kind(opened: Mapping[str, Source]) -> str:
@@ -302,16 +270,27 @@ def _gt_kind(opened: Mapping[str, Source]) -> str:
     return next(iter(kinds.values()))
 
 
-def _name(opened: Mapping[str, Source]) -> str:
-    first, *others = (source.name for source in opened.values())
-    return f'{first} and {len(others)} more' if others else first
+def _labels_of(names: Mapping[str, Sequence[str]]) -> dict[str, str]:
+    """
+    Return what tells sources apart, by their paths, as prefixes for the names of their frames.
+
+    It is the parts in which the paths differ: ``one`` and ``two`` for ``one/drive.mcap`` and
+    ``two/drive.mcap``. Nothing if neither frames nor last parts of paths have one name.
+    """
+    counts = Counter(name for of_source in names.values() for name in set(of_source))
+    last_parts = {Path(source).name for source in names}
+    if len(last_parts) == len(names) and max(counts.values(), default=1) == 1:
+        return dict.fromkeys(names, '')
+    parts = {source: Path(os.path.abspath(source)).parts for source in names}
+    n_first = _n_common([*parts.values()])
+    n_last = _n_common([path[n_first:][::-1] for path in parts.values()])
+    return {
+        source: '/'.join(path[n_first:len(path) - n_last] or path[-1:])
+        for source, path in parts.items()
+    }
 
 
-def _every(stride: int, lengths: Sequence[int]) -> list[int]:
-    """Return the numbers, in the whole, of every n-th frame of each source."""
-    starts = [sum(lengths[:number]) for number in range(len(lengths))]
-    return [
-        start + index
-        for start, length in zip(starts, lengths, strict=True)
-        for index in range(0, length, stride)
-    ]
+def _n_common(paths: Sequence[Sequence[str]]) -> int:
+    """Return how many leading parts all paths share."""
+    shared = [len(set(parts)) == 1 for parts in zip(*paths, strict=False)]
+    return shared.index(False) if False in shared else len(shared)

@@ -10,6 +10,7 @@ Training and evaluation open all of them alike; what they want differently is in
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 import functools
@@ -17,13 +18,13 @@ import importlib
 import os.path
 from pathlib import Path
 import pkgutil
-from typing import Final, Protocol, TYPE_CHECKING
+from typing import Final, TYPE_CHECKING
 
 from clip_depth_ros.core.projection import LidarPixel, LidarValue
 from clip_depth_ros.errors import ConfigError, RecordingError
 from clip_depth_ros.settings.source import SourceSettings
 from clip_depth_ros.sources import kinds
-from clip_depth_ros.sources.samples import SampleSource
+from clip_depth_ros.sources.samples import DepthSample
 
 if TYPE_CHECKING:  # the command line asks for the names of kinds, and must not load readers
     from clip_depth_ros.bags.places import Matching
@@ -77,16 +78,16 @@ class FrameRules:
     n_workers: int = 1
 
 
-class Source(SampleSource, Protocol):
+class Source(ABC):
     """
-    Frames of one kind, from one place.
+    Frames of one kind, from one place: a :class:`SampleSource`.
 
     Attributes
     ----------
+    name : str
+        How messages call it.
     names : sequence of str
         Of all frames, known without reading them.
-    files : sequence of Path
-        What frames are read from; some may be missing, where they may be.
     gt_kind : str
         Where depth comes from: annotated, raw-lidar, depth-images or exact.
     problems : sequence of (str, str)
@@ -96,34 +97,30 @@ class Source(SampleSource, Protocol):
 
     """
 
-    @property
-    def names(self) -> Sequence[str]:
-        """Return the names of all frames, by their numbers."""
-        ...
+    name: str
+    names: Sequence[str]
+    gt_kind: str = 'depth-images'
+    problems: Sequence[tuple[str, str]] = ()
+    matching: Matching | None = None
 
     @property
-    def files(self) -> Sequence[Path]:
-        """Return the files that frames are read from."""
-        ...
+    def files(self) -> list[Path]:
+        """Return the files that frames are read from; some may be missing, where they may be."""
+        return []
 
-    @property
-    def gt_kind(self) -> str:
-        """Return where depth comes from."""
-        ...
+    def __len__(self) -> int:
+        return len(self.names)
 
-    @property
-    def problems(self) -> Sequence[tuple[str, str]]:
-        """Return what cannot be used, and why."""
-        ...
+    @abstractmethod
+    def __getitem__(self, index: int) -> DepthSample:
+        """Return a frame; DataError, naming it, if it cannot be read."""
 
-    @property
-    def matching(self) -> Matching | None:
-        """Return what became of the images."""
-        ...
+    @abstractmethod
+    def describe(self) -> Mapping[str, str]:
+        """Return what decides the frames."""
 
-    def close(self) -> None:
+    def close(self) -> None:  # noqa: B027 (most have nothing open)
         """Close what is open; it is opened again when a frame is asked for."""
-        ...
 
 
 def _own_path(source: str) -> list[str]:
@@ -144,8 +141,8 @@ class Kind:
     uses : collection of str
         Names of the settings that it uses, of those that not all kinds use.
     opened : callable
-        Opens a source (a path, or seeds) with settings, for a purpose. Raises ConfigError if a
-        setting is missing or out of its range, DataError if it cannot be opened or has no frames.
+        Opens a path (or seeds) with settings, for a purpose. Raises ConfigError if a setting is
+        missing or out of its range, DataError if it cannot be opened or has no frames.
     parts : callable
         What a source is made of, so that nothing of it is named twice; by default the path.
     protocol : str
@@ -160,7 +157,7 @@ class Kind:
     looks_like: str = ''
     recognises: Callable[[Path], object]
     uses: Collection[str]
-    opened: Callable[[str, SourceSettings, FrameRules], Source]
+    opened: Callable[[Path, SourceSettings, FrameRules], Source]
     parts: Callable[[str], Iterable[str]] = _own_path
     protocol: str = ''
     is_path: bool = True
@@ -176,15 +173,8 @@ def kind_names() -> tuple[str, ...]:
 @functools.cache
 def known_kinds() -> Mapping[str, Kind]:
     """Return all kinds by name."""
-    return {name: _kind(name) for name in kind_names()}
-
-
-def _kind(name: str) -> Kind:
-    module = importlib.import_module(
-        f'clip_depth_ros.sources.kinds.{name.replace("-", "_")}'
-    )
-    kind: Kind = module.KIND
-    return kind
+    modules = {name: f'{kinds.__name__}.{name.replace("-", "_")}' for name in kind_names()}
+    return {name: importlib.import_module(module).KIND for name, module in modules.items()}
 
 
 def kind_of(source: str) -> str:
@@ -200,12 +190,12 @@ def kind_of(source: str) -> str:
 
     """
     path = Path(source).expanduser()
-    found = [
-        name for name, kind in known_kinds().items()
-        if not kind.searches and kind.recognises(path)
-    ] or [
-        name for name, kind in known_kinds().items() if kind.searches and kind.recognises(path)
-    ]
+    found: list[str] = []
+    for searches in (False, True):
+        found = found or [
+            name for name, kind in known_kinds().items()
+            if kind.searches is searches and kind.recognises(path)
+        ]
     if len(found) == 1:
         return found[0]
     _check_there(path)
@@ -214,14 +204,7 @@ def kind_of(source: str) -> str:
 
 def one_kind_of(sources: Sequence[str], kind: str) -> str:
     """
-    Return the one kind that all sources are of.
-
-    Parameters
-    ----------
-    sources : sequence of str
-        Paths or seeds.
-    kind : str
-        As in :class:`SourceSettings`; auto looks at them.
+    Return the one kind that all sources (paths or seeds) are of; auto looks at them.
 
     Raises
     ------
@@ -248,18 +231,7 @@ def one_kind_of(sources: Sequence[str], kind: str) -> str:
 
 def open_one(kind: str, source: str, settings: SourceSettings, rules: FrameRules) -> Source:
     """
-    Open a source of a kind.
-
-    Parameters
-    ----------
-    kind : str
-        One of :func:`known_kinds`.
-    source : str
-        A path, or seeds.
-    settings : SourceSettings
-        Which frames of it, and what is true.
-    rules : FrameRules
-        What the frames are for.
+    Open a source (a path, or seeds) of a kind.
 
     Raises
     ------
@@ -269,21 +241,16 @@ def open_one(kind: str, source: str, settings: SourceSettings, rules: FrameRules
         If it cannot be opened or has no frames.
 
     """
-    check_used(kind, settings)
-    return known_kinds()[kind].opened(source, settings, rules)
+    _check_used(kind, settings)
+    return known_kinds()[kind].opened(Path(source).expanduser(), settings, rules)
 
 
-def check_used(kind: str, settings: SourceSettings) -> None:
-    """
-    Refuse settings that a kind does not use.
-
-    Raises
-    ------
-    ConfigError
-        Naming the setting, and the kinds that it is for.
-
-    """
-    used = {name: _used(each) for name, each in known_kinds().items()}
+def _check_used(kind: str, settings: SourceSettings) -> None:
+    """Refuse settings that a kind does not use, naming the kinds that do."""
+    used = {
+        name: {*each.uses, *(['validation_split'] if 'split' in each.uses else [])}
+        for name, each in known_kinds().items()
+    }
     fields = type(settings).model_fields
     for name in sorted(set().union(*used.values()) & fields.keys() - used[kind]):
         if getattr(settings, name) != fields[name].default:
@@ -292,10 +259,6 @@ def check_used(kind: str, settings: SourceSettings) -> None:
                 f'{name} is not for kind {kind}, it is for {others}: leave it out, or name '
                 'another kind'
             )
-
-
-def _used(kind: Kind) -> set[str]:
-    return {*kind.uses, *(['validation_split'] if 'split' in kind.uses else [])}
 
 
 def path_or_none(text: str) -> Path | None:

@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 import hashlib
@@ -157,6 +158,16 @@ class Joined:
             for number, source in enumerate(self._sources)
             for name, value in source.describe().items()
         }
+
+
+def numbered(names: Sequence[str]) -> list[str]:
+    """Return names without repetition: a second one is called ``name (2)``."""
+    seen: Counter[str] = Counter()
+    each = []
+    for name in names:
+        seen[name] += 1
+        each.append(name if seen[name] == 1 else f'{name} ({seen[name]})')
+    return each
 
 
 def _ranges(indices: Sequence[int]) -> str:

@@ -15,11 +15,11 @@ from bag_files import KINDS, START_NS, STEP_NS, write_split
 from clip_depth_ros.bags.damage import Damage, readable_messages
 from clip_depth_ros.bags.reader import BagReader
 from clip_depth_ros.errors import DataError, RecordingError
-from clip_depth_ros.sources.kinds.bag import BagSource
 from clip_depth_ros.types import RecordedMessage
 import cv2
 from hypothesis import given, HealthCheck, settings, strategies as st
 import numpy as np
+from open_sources import open_bag
 import pytest
 
 N_FRAMES = 16
@@ -69,11 +69,11 @@ WEAK_SPOTS: dict[str, Callable[[bytes], list[int]]] = {
 
 @pytest.mark.parametrize('kind', WEAK_SPOTS)
 class TestFlippedBytesInTheMiddle:
-    def opened(self, tmp_path: Path, kind: str) -> BagSource:
+    def opened(self, tmp_path: Path, kind: str) -> Any:
         path = KINDS[kind](tmp_path / 'drive', big_drive())
         spots = WEAK_SPOTS[kind](path.read_bytes())
         flip(path, spots[len(spots) // 2])
-        return BagSource(path, **TOPICS, allow_damage=True)
+        return open_bag(path, **TOPICS, allow_missing=True)
 
     def test_what_is_before_and_behind_is_read(self, tmp_path: Path, kind: str):
         source = self.opened(tmp_path, kind)
@@ -102,7 +102,7 @@ class TestFlippedBytesInTheMiddle:
     def test_training_refuses_it(self, tmp_path: Path, kind: str):
         source = self.opened(tmp_path, kind)
         with pytest.raises(RecordingError, match=r'after \d+ of 32 messages, cannot read on'):
-            BagSource(Path(source.describe()['bag']), **TOPICS)
+            open_bag(Path(source.describe()['bag']), **TOPICS)
 
 
 @pytest.mark.parametrize('kind', ['bare-mcap-message', 'bare-sqlite3-message'])
@@ -110,13 +110,13 @@ def test_one_compressed_message_is_damaged(tmp_path: Path, kind: str):
     """Where its magic number is gone, it is not taken for a message that is not compressed."""
     path = KINDS[kind](tmp_path / 'drive', big_drive())
     flip(path, zstd_frames(path.read_bytes())[8])
-    source = BagSource(path, **TOPICS, allow_damage=True)
+    source = open_bag(path, **TOPICS, allow_missing=True)
     assert len(source) == N_FRAMES - 1
     ((what, why),) = source.problems
     assert what.startswith(f'{path.name} /cam/')
     assert 'should be CDR' in why
     with pytest.raises(RecordingError, match='should be CDR'):
-        BagSource(path, **TOPICS)
+        open_bag(path, **TOPICS)
 
 
 def test_two_damaged_places(tmp_path: Path):
@@ -125,7 +125,7 @@ def test_two_damaged_places(tmp_path: Path):
     chunks = zstd_frames(path.read_bytes())
     for chunk in (chunks[2], chunks[5]):
         flip(path, chunk)
-    source = BagSource(path, **TOPICS, allow_damage=True)
+    source = open_bag(path, **TOPICS, allow_missing=True)
     assert [what for what, _ in source.problems] == ['drive.mcap'] * 2
     assert N_FRAMES - 8 <= len(source) < N_FRAMES
 
@@ -135,7 +135,7 @@ def test_a_damaged_file_of_a_split_recording_leaves_the_others(tmp_path: Path):
     path = write_split(tmp_path / 'drive', [messages[:10], messages[10:20], messages[20:]])
     file = path / 'drive_1.mcap'
     flip(file, places(file.read_bytes(), b'rgb8')[2] - 60, 40)
-    source = BagSource(path, **TOPICS, allow_damage=True)
+    source = open_bag(path, **TOPICS, allow_missing=True)
     stamps = {(source[i].stamp_ns or 0) - START_NS for i in (0, len(source) - 1)}
     assert stamps == {0, (N_FRAMES - 1) * STEP_NS}
 
@@ -143,7 +143,7 @@ def test_a_damaged_file_of_a_split_recording_leaves_the_others(tmp_path: Path):
 def test_damage_at_the_end(tmp_path: Path):
     path = KINDS['bare-mcap-storage'](tmp_path / 'drive', big_drive())
     flip(path, zstd_frames(path.read_bytes())[-1])
-    source = BagSource(path, **TOPICS, allow_damage=True)
+    source = open_bag(path, **TOPICS, allow_missing=True)
     assert 'to the end: ' in source.problems[0][1]
     assert len(source) >= N_FRAMES - 3
 
@@ -152,14 +152,14 @@ def test_nothing_left(tmp_path: Path):
     path = KINDS['bare-mcap-storage'](tmp_path / 'drive', big_drive(1))
     flip(path, zstd_frames(path.read_bytes())[0])
     with pytest.raises(RecordingError, match=r'no image with depth: .*is damaged: after 0 of 2'):
-        BagSource(path, **TOPICS, allow_damage=True)
+        open_bag(path, **TOPICS, allow_missing=True)
 
 
 def test_fewer_messages_than_stated(tmp_path: Path):
     path = KINDS['sqlite3-none'](tmp_path / 'drive', lidar_drive(3))
     metadata = path / 'metadata.yaml'
     metadata.write_text(metadata.read_text().replace('message_count: 3', 'message_count: 5'))
-    source = BagSource(path, allow_damage=True)
+    source = open_bag(path, allow_missing=True)
     assert len(source) == 3
     ((what, why),) = source.problems
     assert what == 'drive'
@@ -174,7 +174,7 @@ def test_a_recording_that_was_cut_off_names_the_repair(tmp_path: Path, kind: str
     data = path.read_bytes()
     path.write_bytes(data[:int(share * len(data))])
     with pytest.raises(RecordingError, match=rf'{path.name}.*(rosbag reindex|mcap recover)'):
-        BagSource(path, **TOPICS, allow_damage=True)
+        open_bag(path, **TOPICS, allow_missing=True)
 
 
 def test_a_missing_index(tmp_path: Path):
@@ -185,15 +185,15 @@ def test_a_missing_index(tmp_path: Path):
     data[place:place + 8] = bytes(8)
     path.write_bytes(data)
     with pytest.raises(RecordingError, match=r'drive\.bag.*not indexed.*rosbag reindex'):
-        BagSource(path, allow_damage=True)
+        open_bag(path, allow_missing=True)
 
 
 def test_missing_metadata_names_the_files(tmp_path: Path):
     path = KINDS['mcap-none'](tmp_path / 'drive', lidar_drive())
     (path / 'metadata.yaml').unlink()
     with pytest.raises(RecordingError, match=r"no metadata\.yaml; name .*\['drive\.mcap'\]"):
-        BagSource(path, allow_damage=True)
-    assert len(BagSource(path / 'drive.mcap')) == 3
+        open_bag(path, allow_missing=True)
+    assert len(open_bag(path / 'drive.mcap')) == 3
 
 
 class TestMessagesThatSayNothing:
@@ -207,11 +207,11 @@ class TestMessagesThatSayNothing:
     def test_they_are_named_and_the_others_used(self, tmp_path: Path, like: RecordedMessage):
         broken = RecordedMessage(like.topic, like.msgtype, like.cdr[:14], START_NS + STEP_NS + 1)
         path = self.bag(tmp_path, broken)
-        source = BagSource(path, allow_damage=True)
+        source = open_bag(path, allow_missing=True)
         assert len(source) == 3
         assert [what for what, _ in source.problems] == [f'drive {like.topic}']
         with pytest.raises(RecordingError, match=r'header|decode'):
-            BagSource(path)
+            open_bag(path)
 
     def test_an_image_without_its_pixels_is_found_when_it_is_read(self, tmp_path: Path):
         message: Any = image(3)
@@ -219,7 +219,7 @@ class TestMessagesThatSayNothing:
                                  message.bag_time_ns)
         depth = [m for m in lidar_drive(4) if m.topic == '/points'][-1]
         path = KINDS['mcap-none'](tmp_path / 'drive', [*lidar_drive(), broken, depth])
-        source = BagSource(path, allow_damage=True)
+        source = open_bag(path, allow_missing=True)
         assert (len(source), source.problems) == (4, [])
         with pytest.raises(DataError, match=r'drive /cam/image at .*cannot decode'):
             source[3]
@@ -230,7 +230,7 @@ class TestDamagedTables:
         """What an image looks like is known without it."""
         path = KINDS['bare-mcap-none'](tmp_path / 'drive', lidar_drive())
         path.write_bytes(path.read_bytes().replace(b'uint32 height', b'uint32 hxight'))
-        source = BagSource(path, allow_damage=True)
+        source = open_bag(path, allow_missing=True)
         assert source[2].target_m[5, 5] == 10
 
     def damaged(self, tmp_path: Path, change: str) -> Path:
@@ -251,7 +251,7 @@ class TestDamagedTables:
     def test_a_message_that_is_no_bytes(self, tmp_path: Path):
         """An image of the second frame."""
         change = "UPDATE messages SET data = 'text' WHERE id = 6"
-        source = BagSource(self.damaged(tmp_path, change), allow_damage=True)
+        source = open_bag(self.damaged(tmp_path, change), allow_missing=True)
         assert (len(source), source.n_missed) == (2, 0)
         assert 'should be bytes with a time, is str at 16000' in source.problems[0][1]
 
@@ -265,8 +265,8 @@ def test_numbered_depth_maps_end_where_an_image_may_be_missing(tmp_path: Path):
     for number in range(N_FRAMES):
         stored = np.full((300, 400), 256 * (number + 1), np.uint16)
         cv2.imwrite(str(tmp_path / 'gt' / f'{number}.png'), stored)
-    source = BagSource(
-        path, image_topic='/cam/image', gt_dir=tmp_path / 'gt', allow_damage=True
+    source = open_bag(
+        path, image_topic='/cam/image', gt_dir=tmp_path / 'gt', allow_missing=True
     )
     assert 3 < len(source) < N_FRAMES - 3
     for index in range(len(source)):
@@ -292,7 +292,7 @@ def test_law_frames_or_errors_of_this_package(kind: str, data: st.DataObject, tm
     for _ in range(data.draw(st.integers(1, 4))):
         flip(victim, data.draw(st.integers(0, path.stat().st_size - 1)), 1)
     with suppress(DataError):
-        source = BagSource(victim, allow_damage=True)
+        source = open_bag(victim, allow_missing=True)
         for index in range(len(source)):
             with suppress(DataError):
                 source[index]

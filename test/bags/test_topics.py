@@ -15,10 +15,10 @@ from clip_depth_ros.bags.topics import PRESETS, topic_preset, with_preset
 from clip_depth_ros.bags.writer import write_recording
 from clip_depth_ros.errors import ConfigError, TopicError
 from clip_depth_ros.sources.as_messages import drive_messages
-from clip_depth_ros.sources.kinds.bag import BagSource
 from clip_depth_ros.types import RecordedMessage
 from clip_depth_ros.world.drive import Drive
 import numpy as np
+from open_sources import open_bag
 import pytest
 
 NOTHING = dict.fromkeys(
@@ -59,7 +59,7 @@ def synthetic(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.mark.parametrize('asked', ['auto', 'by name'])
 def test_a_recording_of_each_converter(tmp_path: Path, name: str, asked: str):
     preset = 'auto' if asked == 'auto' else name
-    source = BagSource(write_ros1(tmp_path / 'kitti', renamed(name)), preset=preset)
+    source = open_bag(write_ros1(tmp_path / 'kitti', renamed(name)), topic_preset=preset)
     assert source.topics.image == PRESETS[name]['image_topic']
     assert source.topics.camera_info == PRESETS[name]['camera_info_topic']
     assert (source.topics.depth, source.topics.is_lidar) == (PRESETS[name]['lidar_topic'], True)
@@ -73,26 +73,27 @@ def test_a_recording_of_each_converter(tmp_path: Path, name: str, asked: str):
 def test_without_tf_the_extrinsics_are_given(tmp_path: Path):
     """kitti_to_ros2bag writes none."""
     messages = [m for m in renamed('kitti_to_ros2bag') if m.topic != '/tf_static']
-    source = BagSource(
-        write_ros2(tmp_path / 'kitti', messages), preset='auto', T_camera_lidar=T_CAMERA_LIDAR
+    source = open_bag(
+        write_ros2(tmp_path / 'kitti', messages), topic_preset='auto',
+        T_camera_lidar=T_CAMERA_LIDAR,
     )
     assert np.argwhere(source[0].target_m).tolist() == [[5, 5], [5, 15]]
 
 
 def test_our_synthetic_recordings_have_exact_depth_and_classes(synthetic: Path):
-    source = BagSource(synthetic, preset='auto')
+    source = open_bag(synthetic, topic_preset='auto')
     assert (source.topics.depth, source.topics.is_lidar) == (topics.TRUE_DEPTH, False)
     assert (source.topics.class_ids, source.gt_kind) == (topics.TRUE_CLASS_IDS, 'exact')
 
 
 class TestNamedTopicsWin:
     def test_another_depth(self, synthetic: Path):
-        source = BagSource(synthetic, preset='auto', lidar_topic=topics.CLOUD)
+        source = open_bag(synthetic, topic_preset='auto', lidar_topic=topics.CLOUD)
         assert (source.topics.depth, source.gt_kind) == (topics.CLOUD, 'raw-lidar')
 
     def test_another_camera_has_its_own_camera_info(self, tmp_path: Path):
         path = write_ros2(tmp_path / 'kitti', renamed('kitti2bag'))
-        source = BagSource(path, preset='auto', image_topic='/right/cam/image')
+        source = open_bag(path, topic_preset='auto', image_topic='/right/cam/image')
         assert source.topics.camera_info == '/right/cam/camera_info'
         assert source.topics.depth == '/kitti/velo/pointcloud'
 
@@ -126,9 +127,10 @@ class TestWhatIsMissing:
             tmp_path / 'kitti', [m for m in renamed('kitti2bag') if m.topic != missing]
         )
         with pytest.raises(TopicError, match=rf"no topic '{missing}' in .*'/right/cam/image'"):
-            BagSource(path, preset='kitti2bag')
+            open_bag(path, topic_preset='kitti2bag')
 
     def test_an_unknown_preset(self, tmp_path: Path):
         path = write_ros2(tmp_path / 'bag', [static(np.eye(4), 'a', 'b')])
-        with pytest.raises(ConfigError, match=r"auto, none or one of \['ours'.*got 'kiti'"):
-            BagSource(path, preset='kiti')
+        wanted = r"auto, none or one of \['ours'.*got 'kiti'"
+        with BagReader(path) as bag, pytest.raises(ConfigError, match=wanted):
+            with_preset(bag, 'kiti', NOTHING)

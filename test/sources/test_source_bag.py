@@ -43,18 +43,19 @@ from clip_depth_ros.settings.source import SourceSettings
 from clip_depth_ros.sources.as_messages import drive_messages, kitti_messages
 from clip_depth_ros.sources.files import read_rgb
 from clip_depth_ros.sources.frames import open_for_evaluation
-from clip_depth_ros.sources.kinds.bag import BagSource
 from clip_depth_ros.sources.kitti_files import (
     find_kitti_frames,
     KittiCalibration,
     read_kitti_scan,
 )
+from clip_depth_ros.sources.registry import Source
 from clip_depth_ros.sources.samples import check_source
 from clip_depth_ros.types import Intrinsics, RecordedMessage
 from clip_depth_ros.world.drive import CLASS_NAMES, Drive
 import cv2
 from hypothesis import given, strategies as st
 import numpy as np
+from open_sources import open_bag
 import pytest
 
 ALL_KINDS = {**KINDS, **UNUSUAL_KINDS}
@@ -64,7 +65,7 @@ class TestDepthImages:
     @pytest.mark.parametrize('encoding', ['32FC1', '16UC1'])
     def test_metres_come_out(self, tmp_path: Path, encoding: str):
         path = write_ros2(tmp_path / 'bag', depth_drive(encoding))
-        source = BagSource(path, depth_topic='/cam/depth')
+        source = open_bag(path, depth_topic='/cam/depth')
         assert len(source) == 3
         for index in range(3):
             sample = source[index]
@@ -77,24 +78,24 @@ class TestDepthImages:
 
     def test_intrinsics_come_along_where_they_are_known(self, tmp_path: Path):
         path = write_ros2(tmp_path / 'bag', [*depth_drive(), info(0)])
-        assert BagSource(path, depth_topic='/cam/depth')[0].intrinsics == CAMERA
+        assert open_bag(path, depth_topic='/cam/depth')[0].intrinsics == CAMERA
 
     def test_another_size_is_an_error_that_names_the_frame(self, tmp_path: Path):
         small = image(0, np.ones((6, 10), np.float32), '32FC1', '/cam/depth')
         path = write_ros2(tmp_path / 'bag', [image(0), small])
         with pytest.raises(DataError, match=r'bag /cam/image at 1600000000\.123456789 s.*20x12'):
-            BagSource(path, depth_topic='/cam/depth')[0]
+            open_bag(path, depth_topic='/cam/depth')[0]
 
     def test_depth_in_another_encoding_is_an_error(self, tmp_path: Path):
         grey = image(0, RGB[..., 0], 'mono8', '/cam/depth')
         path = write_ros2(tmp_path / 'bag', [image(0), grey])
-        source = BagSource(path, image_topic='/cam/image', depth_topic='/cam/depth')
+        source = open_bag(path, image_topic='/cam/image', depth_topic='/cam/depth')
         with pytest.raises(DataError, match="depth encoding must be '32FC1' or '16UC1'"):
             source[0]
 
     def test_millimetres_as_floats_are_caught(self, tmp_path: Path):
         deep = image(0, np.full((12, 20), 5000, np.float32), '32FC1', '/cam/depth')
-        source = BagSource(
+        source = open_bag(
             write_ros2(tmp_path / 'bag', [image(0), deep]), depth_topic='/cam/depth'
         )
         with pytest.raises(DataError, match=r'is 5000 m, .*its unit is not metres'):
@@ -104,7 +105,7 @@ class TestDepthImages:
 class TestLidar:
     def test_points_land_where_the_camera_sees_them(self, tmp_path: Path):
         """By hand: u = 10 - 100 * 0.5 / 10 = 5, v = 5 + 100 * (0.3 - 0.3) / 10 = 5."""
-        source = BagSource(write_ros2(tmp_path / 'bag', lidar_drive()))
+        source = open_bag(write_ros2(tmp_path / 'bag', lidar_drive()))
         sample = source[1]
         np.testing.assert_array_equal(sample.rgb, RGB + 1)
         assert np.argwhere(sample.target_m).tolist() == [[5, 5], [5, 15]]
@@ -114,7 +115,7 @@ class TestLidar:
 
     @pytest.mark.parametrize('kind', ALL_KINDS)
     def test_any_kind_of_recording_gives_the_same_samples(self, tmp_path: Path, kind: str):
-        source = BagSource(ALL_KINDS[kind](tmp_path / 'bag', lidar_drive(4)))
+        source = open_bag(ALL_KINDS[kind](tmp_path / 'bag', lidar_drive(4)))
         assert (len(source), source.n_missed, source.problems) == (4, 0, [])
         for index in (3, 0, 2, 1):
             sample = source[index]
@@ -126,7 +127,7 @@ class TestLidar:
 
     @pytest.mark.parametrize('kind', ['ros1', 'sqlite3-none', 'mcap-storage', 'old-sqlite3'])
     def test_frames_in_any_order_and_after_closing(self, tmp_path: Path, kind: str):
-        source = BagSource(KINDS[kind](tmp_path / 'bag', lidar_drive()))
+        source = open_bag(KINDS[kind](tmp_path / 'bag', lidar_drive()))
         for index in (2, 0, 1, 0):  # in any order, again and again
             np.testing.assert_array_equal(source[index].rgb, RGB + index)
         source.close()
@@ -144,13 +145,13 @@ class TestLidar:
             static(T_base_lidar, 'base', 'lidar'),
             *lidar_drive()[1:],
         ]
-        sample = BagSource(write_ros2(tmp_path / 'bag', messages))[0]
+        sample = open_bag(write_ros2(tmp_path / 'bag', messages))[0]
         assert np.argwhere(sample.target_m).tolist() == [[5, 5], [5, 15]]
 
     def test_a_matrix_given_wins(self, tmp_path: Path):
         wrong = static(np.eye(4), 'lidar', 'camera')
         path = write_ros2(tmp_path / 'bag', [wrong, *lidar_drive()[1:]])
-        sample = BagSource(path, T_camera_lidar=T_CAMERA_LIDAR)[0]
+        sample = open_bag(path, T_camera_lidar=T_CAMERA_LIDAR)[0]
         assert np.argwhere(sample.target_m).tolist() == [[5, 5], [5, 15]]
 
     def test_each_frame_has_the_calibration_of_its_time(self, tmp_path: Path):
@@ -160,14 +161,14 @@ class TestLidar:
         T_lidar_camera = np.linalg.inv(lower)
         later = static(T_lidar_camera, 'lidar', 'camera', START_NS + STEP_NS)
         first, second = lidar_drive(2)[:4], lidar_drive(2)[4:]
-        source = BagSource(write_ros2(tmp_path / 'bag', [*first, later, *second]))
+        source = open_bag(write_ros2(tmp_path / 'bag', [*first, later, *second]))
         assert [int(np.argwhere(source[i].target_m)[-1, 0]) for i in (0, 1)] == [5, 6]
 
     def test_each_frame_has_its_own_intrinsics(self, tmp_path: Path):
         wide = Intrinsics(50.0, 100.0, 10.0, 5.0, 20, 12)
         messages = lidar_drive(2)
         messages[4] = info(1, wide)
-        source = BagSource(write_ros2(tmp_path / 'bag', messages))
+        source = open_bag(write_ros2(tmp_path / 'bag', messages))
         assert [source[0].intrinsics, source[1].intrinsics] == [CAMERA, wide]
 
     def test_a_chain_that_is_complete_only_after_the_first_frames(self, tmp_path: Path):
@@ -180,7 +181,7 @@ class TestLidar:
             static(T_base_camera, 'base', 'camera', START_NS + STEP_NS // 2),
             *frames[3:],
         ]
-        source = BagSource(write_ros2(tmp_path / 'bag', messages))
+        source = open_bag(write_ros2(tmp_path / 'bag', messages))
         for index in range(3):
             assert np.argwhere(source[index].target_m).tolist() == [[5, 5], [5, 15]]
 
@@ -188,21 +189,21 @@ class TestLidar:
         messages = [static(np.eye(4), 'map', 'camera'), *lidar_drive()[1:]]
         wanted = r"/bag': no static .* from 'lidar' to 'camera'.*\['camera', 'map"
         with pytest.raises(CalibrationError, match=wanted):
-            BagSource(write_ros2(tmp_path / 'bag', messages))
+            open_bag(write_ros2(tmp_path / 'bag', messages))
 
     def test_no_transform_at_all_is_an_error(self, tmp_path: Path):
         with pytest.raises(CalibrationError, match=r'has no /tf_static.*give the 4 x 4'):
-            BagSource(write_ros2(tmp_path / 'bag', lidar_drive()[1:]))
+            open_bag(write_ros2(tmp_path / 'bag', lidar_drive()[1:]))
 
     def test_no_camera_info_is_an_error(self, tmp_path: Path):
         messages = [m for m in lidar_drive() if m.topic != '/cam/camera_info']
         with pytest.raises(CalibrationError, match="no camera_info for '/cam/image'"):
-            BagSource(write_ros2(tmp_path / 'bag', messages))
+            open_bag(write_ros2(tmp_path / 'bag', messages))
 
     def test_k_with_distortion_is_refused(self, tmp_path: Path):
         bent = info(0, p=np.zeros(12), d=np.array([-0.3, 0.1, 0, 0, 0]))
         messages = [lidar_drive()[0], bent, image(0), cloud(0)]
-        source = BagSource(write_ros2(tmp_path / 'bag', messages))
+        source = open_bag(write_ros2(tmp_path / 'bag', messages))
         with pytest.raises(DataError, match='rectify the images'):
             source[0]
 
@@ -212,7 +213,7 @@ class TestMatching:
         messages = [lidar_drive()[0], info(0), *(image(i) for i in range(4))]
         messages += [cloud(0, 0.01), cloud(1, 0.03), cloud(3, -0.005)]
         path = write_ros2(tmp_path / 'bag', sorted(messages, key=lambda m: m.bag_time_ns))
-        source = BagSource(path, tolerance_s=0.02)
+        source = open_bag(path, sync_tolerance_s=0.02)
         assert (len(source), source.n_matched, source.n_missed) == (2, 2, 2)
         assert source.describe()['images_without_depth'] == '2'
 
@@ -223,12 +224,12 @@ class TestMatching:
             for m in lidar_drive()
         ]
         path = write_ros2(tmp_path / 'bag', sorted(late, key=lambda m: m.bag_time_ns))
-        assert len(BagSource(path, tolerance_s=0.001)) == 3
+        assert len(open_bag(path, sync_tolerance_s=0.001)) == 3
 
     def test_nothing_near_enough_says_how_far(self, tmp_path: Path):
         messages = [lidar_drive()[0], info(0), image(0), cloud(0, 2.0)]
         with pytest.raises(RecordingError, match=r'sync_tolerance_s=0\.05 .*are 2\.000 s apart'):
-            BagSource(write_ros2(tmp_path / 'bag', messages))
+            open_bag(write_ros2(tmp_path / 'bag', messages))
 
     def test_every_nth(self, tmp_path: Path):
         path = write_ros2(tmp_path / 'bag', lidar_drive(5))
@@ -243,7 +244,7 @@ class TestMatching:
             RecordedMessage(m.topic, m.msgtype, m.cdr, m.bag_time_ns + 10**10)
             for m in lidar_drive(2)
         ]
-        source = BagSource(write_ros2(tmp_path / 'bag', [*lidar_drive(2), *again]))
+        source = open_bag(write_ros2(tmp_path / 'bag', [*lidar_drive(2), *again]))
         assert len(source) == 4
         np.testing.assert_array_equal(source[3].rgb, RGB + 1)
 
@@ -273,7 +274,7 @@ class TestRepeatedStamps:
 
     def test_without_stamps_the_receive_times_decide(self, tmp_path: Path):
         path = write_ros2(tmp_path / 'bag', [without_stamp(m) for m in depth_drive()])
-        source = BagSource(path, depth_topic='/cam/depth', one_to_one=True)
+        source = open_bag(path, depth_topic='/cam/depth', one_to_one=True)
         assert [source[i].target_m[1, 1] for i in range(3)] == [2, 3, 4]
         assert source[1].received_ns == START_NS + STEP_NS
         assert source.describe()['repeated_stamps'] == '3'
@@ -285,7 +286,7 @@ class TestRepeatedStamps:
             for m in (image(0), image(0, np.full((12, 20), 9, np.float32), '32FC1', '/cam/depth'))
         ]
         path = write_ros2(tmp_path / 'bag', [*depth_drive(), *again])
-        source = BagSource(path, depth_topic='/cam/depth')
+        source = open_bag(path, depth_topic='/cam/depth')
         assert [source[i].target_m[1, 1] for i in range(4)] == [2, 3, 4, 9]
         assert source.describe()['repeated_stamps'] == '2'
 
@@ -294,7 +295,7 @@ class TestRepeatedStamps:
         classes = [image(i, ids + i, 'mono8', '/cam/classes') for i in range(3)]
         messages = sorted([*depth_drive(), *classes], key=lambda m: m.bag_time_ns)
         path = write_ros2(tmp_path / 'bag', [without_stamp(m) for m in messages])
-        source = BagSource(path, depth_topic='/cam/depth', class_topic='/cam/classes')
+        source = open_bag(path, depth_topic='/cam/depth', class_topic='/cam/classes')
         found = [source[i].classes for i in range(3)]
         assert [each and each.ids[0, 0] for each in found] == [0, 1, 2]
 
@@ -304,12 +305,12 @@ class TestRepeatedStamps:
         for number in range(3):
             stored = np.full((12, 20), 256 * (1 + number), np.uint16)
             cv2.imwrite(str(tmp_path / f'gt/{number}.png'), stored)
-        source = BagSource(path, gt_dir=tmp_path / 'gt')
+        source = open_bag(path, gt_dir=tmp_path / 'gt')
         assert [source[i].target_m[0, 0] for i in range(3)] == [1, 2, 3]
 
     def test_nothing_is_said_where_each_has_its_own(self, tmp_path: Path):
         """Nor of how far apart stamps are: caches of training are found by their description."""
-        source = BagSource(write_ros2(tmp_path / 'bag', lidar_drive()))
+        source = open_bag(write_ros2(tmp_path / 'bag', lidar_drive()))
         assert not {'repeated_stamps', 'stamp_gap_max_s'} & source.describe().keys()
 
 
@@ -323,40 +324,40 @@ class TestOneToOne:
         return write_ros2(tmp_path / 'bag', sorted(messages, key=lambda m: m.bag_time_ns))
 
     def test_a_depth_serves_its_nearest_image(self, tmp_path: Path):
-        source = BagSource(self.bag(tmp_path), tolerance_s=0.2, one_to_one=True)
+        source = open_bag(self.bag(tmp_path), sync_tolerance_s=0.2, one_to_one=True)
         assert (len(source), source.n_matched, source.n_missed) == (1, 1, 2)
         assert source[0].stamp_ns == START_NS + STEP_NS
         assert source.describe()['stamp_gap_max_s'] == '0.03'
 
     def test_in_training_several(self, tmp_path: Path):
-        assert len(BagSource(self.bag(tmp_path), tolerance_s=0.2)) == 3
+        assert len(open_bag(self.bag(tmp_path), sync_tolerance_s=0.2)) == 3
 
 
 class TestTopics:
     def test_an_unknown_topic_is_named(self, tmp_path: Path):
         path = write_ros2(tmp_path / 'bag', lidar_drive())
         with pytest.raises(TopicError, match=r"no topic '/nothing' in .*'/cam/image'"):
-            BagSource(path, image_topic='/nothing')
+            open_bag(path, image_topic='/nothing')
 
     def test_a_topic_of_another_type_is_refused(self, tmp_path: Path):
         path = write_ros2(tmp_path / 'bag', lidar_drive())
         with pytest.raises(TopicError, match=r"'/points' .*should be sensor_msgs/msg/Image, is"):
-            BagSource(path, depth_topic='/points')
+            open_bag(path, depth_topic='/points')
 
     def test_two_cameras_must_be_named(self, tmp_path: Path):
         messages = [*lidar_drive(), image(0, topic='/right/image')]
         path = write_ros2(tmp_path / 'bag', messages)
         with pytest.raises(TopicError, match=r'2 topics that could be the camera.*image_topic'):
-            BagSource(path)
-        assert len(BagSource(path, image_topic='/cam/image')) == 3
+            open_bag(path)
+        assert len(open_bag(path, image_topic='/cam/image')) == 3
 
     def test_neither_lidar_nor_depth(self, tmp_path: Path):
         path = write_ros2(tmp_path / 'bag', [image(0)])
         with pytest.raises(TopicError, match=r'0 topics that could be depth \(and no LiDAR\).*'):
-            BagSource(path)
+            open_bag(path)
 
     def test_without_a_lidar_the_only_depth_images_are_used(self, tmp_path: Path):
-        source = BagSource(write_ros2(tmp_path / 'bag', depth_drive()))
+        source = open_bag(write_ros2(tmp_path / 'bag', depth_drive()))
         assert (source.topics.depth, source.topics.is_lidar) == ('/cam/depth', False)
 
     def test_two_lidars_must_be_named(self, tmp_path: Path):
@@ -364,24 +365,24 @@ class TestTopics:
         rear = RecordedMessage('/rear', other.msgtype, other.cdr, other.bag_time_ns)
         path = write_ros2(tmp_path / 'bag', [*lidar_drive(), rear])
         with pytest.raises(TopicError, match=r'2 topics that could be the LiDAR.*lidar_topic'):
-            BagSource(path)
-        assert len(BagSource(path, lidar_topic='/points')) == 3
+            open_bag(path)
+        assert len(open_bag(path, lidar_topic='/points')) == 3
 
     def test_one_topic_cannot_be_both(self, tmp_path: Path):
         path = write_ros2(tmp_path / 'bag', depth_drive())
         with pytest.raises(TopicError, match="'/cam/image' cannot be both"):
-            BagSource(path, image_topic='/cam/image', depth_topic='/cam/image')
+            open_bag(path, image_topic='/cam/image', depth_topic='/cam/image')
 
     @pytest.mark.parametrize('wrong', [
-        {'tolerance_s': -1.0}, {'tolerance_s': float('nan')},
+        {'sync_tolerance_s': -1.0}, {'sync_tolerance_s': float('nan')},
     ])
     def test_numbers_out_of_range(self, tmp_path: Path, wrong: dict[str, Any]):
-        with pytest.raises(ConfigError, match='needs tolerance_s >= 0, got'):
-            BagSource(tmp_path / 'any.mcap', **wrong)
+        with pytest.raises(ConfigError, match=r'sync_tolerance_s.*got (-1|nan)'):
+            open_bag(tmp_path / 'any.mcap', **wrong)
 
     def test_a_missing_recording_is_named(self, tmp_path: Path):
         with pytest.raises(RecordingError, match='nowhere'):
-            BagSource(tmp_path / 'nowhere.mcap')
+            open_bag(tmp_path / 'nowhere.mcap')
 
 
 class TestDepthFilesBeside:
@@ -400,7 +401,7 @@ class TestDepthFilesBeside:
 
     def test_the_number_of_the_image_names_its_file(self, tmp_path: Path):
         gt_dir = self.write(tmp_path / 'gt', [1, 3])
-        source = BagSource(self.bag(tmp_path), gt_dir=gt_dir)
+        source = open_bag(self.bag(tmp_path), gt_dir=gt_dir)
         assert (source.gt_kind, source.n_matched, source.n_missed) == ('annotated', 2, 2)
         for index, number in enumerate([1, 3]):
             sample = source[index]
@@ -410,14 +411,14 @@ class TestDepthFilesBeside:
 
     def test_counted_from_the_first_one(self, tmp_path: Path):
         gt_dir = self.write(tmp_path / 'gt', [5, 6])
-        source = BagSource(self.bag(tmp_path), gt_dir=gt_dir, gt_first=5)
+        source = open_bag(self.bag(tmp_path), gt_dir=gt_dir, gt_first=5)
         assert [source[i].target_m[1, 0] for i in range(2)] == [15.25, 16.25]
         np.testing.assert_array_equal(source[1].rgb, RGB + 1)
         assert source.describe()['gt_dir'].endswith('gt from 5')
 
     def test_below_the_folder_of_a_drive(self, tmp_path: Path):
         self.write(tmp_path / 'drive/proj_depth/groundtruth/image_02', [2])
-        source = BagSource(self.bag(tmp_path), gt_dir=tmp_path / 'drive')
+        source = open_bag(self.bag(tmp_path), gt_dir=tmp_path / 'drive')
         assert len(source) == 1
 
     def test_by_capture_time_and_once_for_each_stamp(self, tmp_path: Path):
@@ -428,7 +429,7 @@ class TestDepthFilesBeside:
             for n, m in enumerate(received)
         ]
         gt_dir = self.write(tmp_path / 'gt', [0, 1])
-        source = BagSource(write_ros2(tmp_path / 'bag', messages), gt_dir=gt_dir)
+        source = open_bag(write_ros2(tmp_path / 'bag', messages), gt_dir=gt_dir)
         assert [source[i].target_m[1, 0] for i in range(3)] == [11.25, 10.25, 11.25]
         assert len(set(source.names)) == 3
         assert source[2].name == source.names[2]
@@ -437,15 +438,15 @@ class TestDepthFilesBeside:
     def test_none_of_these_numbers(self, tmp_path: Path):
         gt_dir = self.write(tmp_path / 'gt', [7, 9])
         with pytest.raises(RecordingError, match=r'images 0 to 3, depth maps 7 to 9 .*gt_first'):
-            BagSource(self.bag(tmp_path), gt_dir=gt_dir)
+            open_bag(self.bag(tmp_path), gt_dir=gt_dir)
 
     def test_no_such_folder(self, tmp_path: Path):
         with pytest.raises(RecordingError, match='should hold annotated depth as <number>'):
-            BagSource(self.bag(tmp_path), gt_dir=tmp_path / 'nowhere')
+            open_bag(self.bag(tmp_path), gt_dir=tmp_path / 'nowhere')
 
     def test_not_beside_another_depth(self, tmp_path: Path):
         with pytest.raises(ConfigError, match=r"'gt' and '/cam/depth': name one"):
-            BagSource(self.bag(tmp_path), gt_dir=Path('gt'), depth_topic='/cam/depth')
+            open_bag(self.bag(tmp_path), gt_dir=Path('gt'), depth_topic='/cam/depth')
 
     @pytest.mark.samples
     def test_real_annotated_depth_is_value_by_256(self, tmp_path: Path, samples: Path):
@@ -459,7 +460,7 @@ class TestDepthFilesBeside:
         for place, number in enumerate((5, 50, 100)):
             stored = (folder / 'depth' / f'{number:010}.png').read_bytes()
             (tmp_path / 'gt' / f'{place:010}.png').write_bytes(stored)
-        for place, sample in enumerate(BagSource(path, gt_dir=tmp_path / 'gt')):
+        for place, sample in enumerate(open_bag(path, gt_dir=tmp_path / 'gt')):
             file = tmp_path / 'gt' / f'{place:010}.png'
             stored16 = cv2.imread(str(file), cv2.IMREAD_UNCHANGED)
             np.testing.assert_array_equal(sample.target_m, stored16 / np.float32(256))
@@ -473,14 +474,14 @@ class TestCalibrationBeside:
     def test_without_camera_info_and_tf(self, tmp_path: Path):
         messages = [m for m in lidar_drive() if m.topic in ('/cam/image', '/points')]
         path = write_ros2(tmp_path / 'bag', messages)
-        sample = BagSource(path, calibration=self.CALIBRATION)[0]
+        sample = open_bag(path, calibration=self.CALIBRATION)[0]
         assert sample.intrinsics == CAMERA
         assert np.argwhere(sample.target_m).tolist() == [[5, 5], [5, 15]]
 
     def test_it_wins_over_wrong_ones(self, tmp_path: Path):
         wrong = [static(np.eye(4), 'lidar', 'camera'), info(0, CAMERA.flipped())]
         path = write_ros2(tmp_path / 'bag', [*wrong, image(0), cloud(0)])
-        source = BagSource(path, calibration=self.CALIBRATION)
+        source = open_bag(path, calibration=self.CALIBRATION)
         assert source[0].intrinsics == CAMERA
         assert np.argwhere(source[0].target_m).tolist() == [[5, 5], [5, 15]]
         assert 'T_cam2_velo' in source.describe()['calibration']
@@ -490,7 +491,7 @@ class TestCalibrationBeside:
         """To the pixel, as no rotation goes through a quaternion."""
         frame = find_kitti_frames(samples / 'kitti_object')[0]
         write_recording(kitti_messages([frame]), tmp_path / 'kitti.mcap')
-        sample = BagSource(tmp_path / 'kitti.mcap', calibration=frame.calibration)[0]
+        sample = open_bag(tmp_path / 'kitti.mcap', calibration=frame.calibration)[0]
         height, width = sample.rgb.shape[:2]
         intrinsics, T = frame.calibration.intrinsics(width, height), frame.calibration.T_cam2_velo
         assert frame.scan_path is not None
@@ -502,7 +503,7 @@ class TestCalibrationBeside:
         path = write_ros2(tmp_path / 'bag', lidar_drive())
         lower = T_CAMERA_LIDAR.copy()
         lower[1, 3] += 0.1  # one pixel at 10 m
-        source = BagSource(path, calibration=self.CALIBRATION, T_camera_lidar=lower)
+        source = open_bag(path, calibration=self.CALIBRATION, T_camera_lidar=lower)
         assert np.argwhere(source[0].target_m)[-1, 0] == 6
 
 
@@ -512,8 +513,8 @@ class TestLidarPoints:
         path = write_ros2(tmp_path / 'bag', lidar_drive())
         T = T_CAMERA_LIDAR.copy()
         T[2, 3] = 2.0  # so that z is 2 m more than the LiDAR's x
-        source = BagSource(path, T_camera_lidar=T, lidar_value='forward', lidar_pixel='minus-one')
-        usual = BagSource(path, T_camera_lidar=T)
+        source = open_bag(path, T_camera_lidar=T, lidar_value='forward', lidar_pixel='minus-one')
+        usual = open_bag(path, T_camera_lidar=T)
         rows, columns = np.nonzero(usual[0].target_m)
         np.testing.assert_array_equal(
             source[0].target_m[rows - 1, columns - 1], usual[0].target_m[rows, columns] - 2
@@ -529,7 +530,7 @@ class TestClassImages:
     def test_they_are_paired_as_depth_is(self, tmp_path: Path):
         classes = [image(i, self.IDS + i, 'mono8', '/cam/classes') for i in (0, 2)]
         path = write_ros2(tmp_path / 'bag', [*lidar_drive(), *classes])
-        source = BagSource(path, class_topic='/cam/classes')
+        source = open_bag(path, class_topic='/cam/classes')
         found = [source[i].classes for i in range(3)]
         assert found[1] is None
         for index in (0, 2):
@@ -544,7 +545,7 @@ class TestClassImages:
         classes = image(0, self.IDS, 'mono8', '/cam/classes')
         others = [m for m in lidar_drive() if m.topic != '/cam/image']
         path = write_ros2(tmp_path / 'bag', [*others, *grey, classes])
-        assert BagSource(path, class_topic='/cam/classes').topics.image == '/cam/image'
+        assert open_bag(path, class_topic='/cam/classes').topics.image == '/cam/image'
 
     @pytest.mark.parametrize(('pixels', 'encoding', 'wanted'), [
         (IDS[:6, :10].copy(), 'mono8', 'has 20x12 pixels, its class ids 10x6'),
@@ -554,7 +555,7 @@ class TestClassImages:
         classes = image(0, pixels, encoding, '/cam/classes')
         path = write_ros2(tmp_path / 'bag', [*lidar_drive(), classes])
         with pytest.raises(DataError, match=wanted):
-            BagSource(path, class_topic='/cam/classes')[0]
+            open_bag(path, class_topic='/cam/classes')[0]
 
 
 class TestWithoutCameraImages:
@@ -566,15 +567,15 @@ class TestWithoutCameraImages:
         return write_ros2(tmp_path / 'bag', [*true, *rival])
 
     def test_depth_stands_for_them_in_colours(self, tmp_path: Path):
-        source = BagSource(self.bag(tmp_path), depth_topic='/gt', image_may_be_depth=True)
+        source = open_bag(self.bag(tmp_path), depth_topic='/gt', images_needed=False)
         sample = source[1]
         wanted = colorize(sample.target_m, near_m=0, far_m=80, color_map='turbo')
         np.testing.assert_array_equal(sample.rgb, wanted)
         assert (sample.target_m == 6).all()
 
     def test_named_as_the_image(self, tmp_path: Path):
-        source = BagSource(
-            self.bag(tmp_path), image_topic='/gt', depth_topic='/gt', image_may_be_depth=True
+        source = open_bag(
+            self.bag(tmp_path), image_topic='/gt', depth_topic='/gt', images_needed=False
         )
         assert source[0].rgb.shape == (12, 20, 3)
 
@@ -584,23 +585,23 @@ class TestWithoutCameraImages:
         rival = image(0, np.full((12, 20), 4.0, np.float32), '32FC1', '/cam/depth')
         path = write_ros2(tmp_path / 'bag', [*others, rival])
         with pytest.raises(TopicError, match='0 topics that could be the camera'):
-            BagSource(path)
-        assert BagSource(path, image_may_be_depth=True)[0].rgb.shape == (12, 20, 3)
+            open_bag(path)
+        assert open_bag(path, images_needed=False)[0].rgb.shape == (12, 20, 3)
 
     def test_what_is_scored_is_not_taken_for_the_camera(self, tmp_path: Path):
         """Even if it is no depth, which is said when it is looked at."""
         pictures = [image(i, topic='/rival/view') for i in range(3)]
         path = write_ros2(tmp_path / 'bag', [*depth_drive(), *pictures])
         with pytest.raises(TopicError, match='2 topics that could be the camera'):
-            BagSource(path, depth_topic='/cam/depth')
-        source = BagSource(path, depth_topic='/cam/depth', pred_topics=['/rival/view'])
+            open_bag(path, depth_topic='/cam/depth')
+        source = open_bag(path, depth_topic='/cam/depth', pred_topics=['/rival/view'])
         assert source.topics.image == '/cam/image'
-        only = BagSource(path, image_topic='/rival/view', pred_topics=['/rival/view'])
+        only = open_bag(path, image_topic='/rival/view', pred_topics=['/rival/view'])
         assert only.topics.image == '/rival/view'
 
     def test_training_refuses_them(self, tmp_path: Path):
         with pytest.raises(TopicError, match='0 topics that could be the camera'):
-            BagSource(self.bag(tmp_path), depth_topic='/gt')
+            open_bag(self.bag(tmp_path), depth_topic='/gt')
 
 
 class TestDamage:
@@ -609,7 +610,7 @@ class TestDamage:
         broken: Any = image_message(RGB, 'rgb8', stamp_ns=START_NS, frame_id='camera')
         broken.data = broken.data[:50]
         messages[2] = recorded('/cam/image', broken, START_NS)
-        source = BagSource(write_ros2(tmp_path / 'bag', messages))
+        source = open_bag(write_ros2(tmp_path / 'bag', messages))
         with pytest.raises(DataError, match=r'/cam/image at 1600000000\.123.*truncated'):
             source[0]
         assert source[1].target_m.any()
@@ -620,7 +621,7 @@ class TestDamage:
             place_of(cut)
 
 
-def read_in_worker(source: BagSource, answers: Any) -> None:
+def read_in_worker(source: Source, answers: Any) -> None:
     """Read all frames in another process."""
     answers.put([int(source[index].rgb.astype(int).sum()) for index in (2, 0, 1)])
 
@@ -629,7 +630,7 @@ def read_in_worker(source: BagSource, answers: Any) -> None:
 @pytest.mark.filterwarnings('ignore:.*multi-threaded.*:DeprecationWarning')
 def test_workers_read_for_themselves(tmp_path: Path, method: str):
     """Open in the parent, and then read in children."""
-    source = BagSource(write_ros2(tmp_path / 'bag', lidar_drive()))
+    source = open_bag(write_ros2(tmp_path / 'bag', lidar_drive()))
     wanted = [int(source[i].rgb.astype(int).sum()) for i in range(3)]
     context: Any = multiprocessing.get_context(method)
     answers = context.Queue()
@@ -641,7 +642,7 @@ def test_workers_read_for_themselves(tmp_path: Path, method: str):
 
 
 def test_it_can_be_pickled(tmp_path: Path):
-    source = BagSource(write_ros2(tmp_path / 'bag', lidar_drive()))
+    source = open_bag(write_ros2(tmp_path / 'bag', lidar_drive()))
     first = source[0]
     again = pickle.loads(pickle.dumps(source))
     np.testing.assert_array_equal(again[0].target_m, first.target_m)
@@ -652,7 +653,7 @@ class TestOurOwnRecordings:
     def test_synthetic_depth_is_exact(self, tmp_path: Path):
         path = tmp_path / 'synth.mcap'
         write_recording(drive_messages(Drive(4, width=64, height=32).frames(3)), path)
-        source = BagSource(path, depth_topic=topics.TRUE_DEPTH)
+        source = open_bag(path, depth_topic=topics.TRUE_DEPTH)
         assert source.topics.image == topics.IMAGE  # not depth, not class ids
         frame = Drive(4, width=64, height=32).frame(2)
         sample = source[2]
@@ -665,13 +666,13 @@ class TestOurOwnRecordings:
     def test_a_frame_with_classes_can_be_sent_to_another_process(self, tmp_path: Path):
         path = tmp_path / 'synth.mcap'
         write_recording(drive_messages(Drive(4, width=64, height=32).frames(1)), path)
-        sample = BagSource(path, preset='auto')[0]
+        sample = open_bag(path, topic_preset='auto')[0]
         assert pickle.loads(pickle.dumps(sample)).classes.names == CLASS_NAMES
 
     def test_synthetic_classes_and_poses_are_exact(self, tmp_path: Path):
         path = tmp_path / 'synth.mcap'
         write_recording(drive_messages(Drive(4, width=64, height=32).frames(3)), path)
-        source = BagSource(path, preset='auto')
+        source = open_bag(path, topic_preset='auto')
         for index in range(3):
             frame, sample = Drive(4, width=64, height=32).frame(index), source[index]
             assert sample.classes is not None
@@ -685,12 +686,12 @@ class TestOurOwnRecordings:
         path = tmp_path / 'synth.mcap'
         write_recording(drive_messages(Drive(4, width=64, height=32).frames(1)), path)
         with pytest.raises(CalibrationError, match=r"synth\.mcap': fixed_frame 'map' is not on"):
-            BagSource(path, fixed_frame='map')
+            open_bag(path, fixed_frame='map')
 
     def test_synthetic_lidar(self, tmp_path: Path):
         path = tmp_path / 'synth.mcap'
         write_recording(drive_messages(Drive(4, width=64, height=32).frames(2)), path)
-        source = BagSource(path)
+        source = open_bag(path)
         frame = Drive(4, width=64, height=32).frame(1)
         projection = projection_matrix(frame.intrinsics, frame.T_cam_lidar)
         wanted = sparse_depth(frame.lidar_points, projection, Size(32, 64))
@@ -701,7 +702,7 @@ class TestOurOwnRecordings:
         frames = find_kitti_frames(samples / 'kitti_object')
         path = tmp_path / 'kitti.mcap'
         write_recording(kitti_messages(frames), path)
-        source = BagSource(path)
+        source = open_bag(path)
         assert (len(source), source.n_missed) == (4, 0)
         for frame, sample in zip(frames, (source[i] for i in range(4)), strict=True):
             rgb = read_rgb(frame.image_path)

@@ -11,10 +11,10 @@ from clip_depth_ros.settings.source import SourceSettings
 from clip_depth_ros.settings.training import TrainSettings
 from clip_depth_ros.sources.frames import open_for_evaluation
 from clip_depth_ros.sources.held_out import open_for_training
-from clip_depth_ros.sources.kinds.diode import open_diode
 from clip_depth_ros.sources.registry import kind_of
 import cv2
 import numpy as np
+from open_sources import open_kind
 import pytest
 
 SCAN = 'val/indoors/scene_00019/scan_00183'
@@ -40,7 +40,7 @@ def diode(tmp_path: Path) -> Path:
 @pytest.mark.parametrize('place', ['', 'val', SCAN])
 def test_it_is_recognised_at_every_level(diode: Path, place: str) -> None:
     assert kind_of(str(diode / place)) == 'diode'
-    assert len(open_diode(diode / place)) == 2
+    assert len(open_kind('diode', diode / place)) == 2
 
 
 def test_depth_counts_where_the_mask_says_so(diode: Path) -> None:
@@ -73,7 +73,7 @@ def test_settings_of_other_kinds_are_refused(diode: Path) -> None:
 
 def test_a_folder_without_frames_is_refused(tmp_path: Path) -> None:
     with pytest.raises(RecordingError, match=r'looked for NAME\.png'):
-        open_diode(tmp_path)
+        open_kind('diode', tmp_path)
 
 
 @pytest.mark.parametrize('array', [
@@ -82,10 +82,10 @@ def test_a_folder_without_frames_is_refused(tmp_path: Path) -> None:
 def test_depth_of_another_kind_is_refused(diode: Path, array: np.ndarray) -> None:
     np.save(diode / SCAN / f'{NAME.format(0)}_depth.npy', array)
     with pytest.raises(ImageError, match=r'_depth\.npy'):
-        open_diode(diode)[0]
+        open_kind('diode', diode)[0]
 
 
 def test_a_damaged_array_is_named(diode: Path) -> None:
     (diode / SCAN / f'{NAME.format(0)}_depth_mask.npy').write_bytes(b'no array')
     with pytest.raises(ImageError, match=r'_depth_mask\.npy.*copy it again'):
-        open_diode(diode)[0]
+        open_kind('diode', diode)[0]

@@ -11,13 +11,13 @@ from typing import Any
 
 from clip_depth_ros.errors import CalibrationError, DataError, ImageError, RecordingError
 from clip_depth_ros.sources.files import FolderSource
-from clip_depth_ros.sources.kinds.kitti import open_kitti
 from clip_depth_ros.sources.samples import check_source
 from clip_depth_ros.types import Intrinsics
 import cv2
 from hypothesis import example, given, strategies as st
 import numpy as np
 from numpy.typing import NDArray
+from open_sources import open_kitti
 import pytest
 
 DATE = '2011_09_26'
@@ -59,7 +59,7 @@ def opened(root: Path, *lines: str, depth: str = 'depth') -> FolderSource:
     """Open a source of these lines."""
     split = root / 'split.txt'
     split.write_text('\n'.join(lines) + '\n')
-    return open_kitti(root / 'raw', split, depth_dir=root / depth)
+    return open_kitti(root / 'raw', split, gt_dir=root / depth)
 
 
 def bts(number: int, rest: str = '') -> str:
@@ -122,7 +122,7 @@ class TestFrames:
 
     def test_lists_made_on_windows(self, kitti: Path) -> None:
         (kitti / 'split.txt').write_bytes(f'{bts(5)}\r\n{bts(6)}\r\n'.encode())
-        source = open_kitti(kitti / 'raw', kitti / 'split.txt', depth_dir=kitti / 'depth')
+        source = open_kitti(kitti / 'raw', kitti / 'split.txt', gt_dir=kitti / 'depth')
         assert len(source) == 2
 
 
@@ -265,7 +265,7 @@ class TestRefusals:
         folder = tmp_path_factory.getbasetemp()
         (folder / 'any.txt').write_text(f'{line}\n', encoding='utf-8', errors='ignore')
         with pytest.raises(RecordingError):
-            open_kitti(Path(), folder / 'any.txt', depth_dir=folder)
+            open_kitti(Path(), folder / 'any.txt', gt_dir=folder)
 
     @pytest.mark.parametrize('line', [
         f'{"x" * 300} y.png', f'{"x/" * 3000} y.png', f'{"x" * 300} 5 l', f'x {"9" * 300} l',
@@ -371,7 +371,7 @@ class TestAllowedToMiss:
         """Open a source that may miss files."""
         (root / 'split.txt').write_text('\n'.join(lines))
         return open_kitti(
-            root / 'raw', root / 'split.txt', depth_dir=root / 'depth', allow_missing=True
+            root / 'raw', root / 'split.txt', gt_dir=root / 'depth', allow_missing=True
         )
 
     def test_missing_files_are_problems(self, kitti: Path) -> None:

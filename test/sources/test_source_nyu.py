@@ -12,13 +12,13 @@ import sys
 from typing import Any
 
 from clip_depth_ros.errors import ImageError, MissingDependencyError, RecordingError
-from clip_depth_ros.sources.kinds.nyu import NyuLabelledSource, open_nyu
 from clip_depth_ros.sources.samples import check_source
 from clip_depth_ros.types import Intrinsics
 import cv2
 import h5py
 import numpy as np
 from numpy.typing import NDArray
+from open_sources import open_nyu
 import pytest
 
 KINECT = Intrinsics(518.85790, 519.46961, 325.58245, 253.73617, 640, 480)
@@ -118,7 +118,7 @@ class TestLabelledFile:
 
     def test_no_file_is_open_before_it_is_needed(self, mat: Path) -> None:
         """Workers are forked after the source was opened; HDF5 must not be shared by them."""
-        source = NyuLabelledSource(mat)
+        source = open_nyu(mat)
         assert source._file._opened is None
         source[0]
         sent = pickle.dumps(source)
@@ -129,7 +129,7 @@ class TestLabelledFile:
     @pytest.mark.skipif(not hasattr(os, 'fork'), reason='this system does not fork')
     def test_a_forked_process_reads_for_itself(self, mat: Path) -> None:
         """The parent has read a frame; its child must not use what it has open, nor close it."""
-        source = NyuLabelledSource(mat)
+        source = open_nyu(mat)
         expected = [source[index].rgb for index in range(3)]
         context = multiprocessing.get_context('fork')
         with context.Pool(2) as pool:
@@ -139,7 +139,7 @@ class TestLabelledFile:
             np.testing.assert_array_equal(source[index].rgb, expected[index])
 
     def test_it_can_be_closed_and_goes_on(self, mat: Path) -> None:
-        source = NyuLabelledSource(mat)
+        source = open_nyu(mat)
         before = source[0].rgb
         source.close()
         np.testing.assert_array_equal(source[0].rgb, before)
@@ -166,7 +166,7 @@ class TestOfficialSplits:
     def test_its_test_frames_are_used(self, mat: Path, tmp_path: Path) -> None:
         train, test = np.array([[2]], np.uint16), np.array([[1], [3]], np.uint16)
         split = self.write(tmp_path, trainNdxs=train, testNdxs=test)
-        source = NyuLabelledSource(mat, split)
+        source = open_nyu(mat, split)
         assert source.names == [f'{MAT} frame 1', f'{MAT} frame 3']
         assert [source[index].name for index in range(2)] == source.names
         assert 'list_sha256' in source.describe()

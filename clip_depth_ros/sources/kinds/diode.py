@@ -52,15 +52,11 @@ class DiodeFrame(FolderFrame):
         return np.where(valid > 0, depth_m, 0).astype(np.float32)
 
 
-def open_diode(root: Path) -> FolderSource:
+def open_diode(root: Path, settings: SourceSettings, rules: FrameRules) -> FolderSource:
     """
     Open the images of a folder that have depth and a mask, in it or up to four levels below.
 
-    Raises
-    ------
-    RecordingError
-        If there is none.
-
+    RecordingError if there is none.
     """
     masks = sorted(_masks(root))
     frames = [
@@ -77,23 +73,17 @@ def open_diode(root: Path) -> FolderSource:
             f'NAME{_MASK} in it and up to four levels below'
         )
     n_without = len(masks) - len(frames)
-    facts = {
-        'source': 'diode', 'data_dir': str(root), 'left_out_without_depth': str(n_without)
-    }
     return FolderSource(
-        f'DIODE ({root.resolve().name})', frames, facts, matching=Matching(len(masks), n_without)
+        'diode', f'DIODE ({root.resolve().name})', root, frames,
+        {'left_out_without_depth': str(n_without)}, matching=Matching(len(masks), n_without),
     )
-
-
-def _open(source: str, settings: SourceSettings, rules: FrameRules) -> FolderSource:
-    return open_diode(Path(source).expanduser())
 
 
 KIND: Final = Kind(
     looks_like=f'NAME.png beside NAME{_DEPTH} and NAME{_MASK}',
     recognises=lambda path: any(True for _ in _masks(path)),
     uses=(),
-    opened=_open,
+    opened=open_diode,
     searches=True,
 )
 

@@ -18,15 +18,13 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final, Literal
+from typing import Any, Final
 
 from clip_depth_ros.bags.places import Matching
-from clip_depth_ros.core.projection import LidarPixel, LidarValue
 from clip_depth_ros.errors import ConfigError, RecordingError
 from clip_depth_ros.settings.source import SourceSettings
 from clip_depth_ros.sources.files import (
     check_none_missing,
-    describe_split,
     first_file,
     FolderFrame,
     FolderSource,
@@ -35,7 +33,7 @@ from clip_depth_ros.sources.files import (
     read_split,
     SplitLine,
 )
-from clip_depth_ros.sources.kinds.kitti_object import open_scans, ScanFrame
+from clip_depth_ros.sources.kinds.kitti_object import open_kitti_lidar, ScanFrame
 from clip_depth_ros.sources.kitti_files import (
     files_beside,
     KittiCalibration,
@@ -49,148 +47,91 @@ from clip_depth_ros.sources.kitti_files import (
 )
 from clip_depth_ros.sources.registry import FrameRules, Kind, path_or_none
 
-KittiGt = Literal['annotated', 'raw-lidar']
-
 _STAMPS: Final = 'timestamps.txt'
 _NO_DEPTH: Final = 'none'
 
 
-def open_kitti(
-    data_dir: Path,
-    split_path: Path,
-    *,
-    depth_dir: Path | None = None,
-    gt: KittiGt = 'annotated',
-    lidar_value: LidarValue = 'z',
-    lidar_pixel: LidarPixel = 'nearest',
-    allow_missing: bool = False,
-) -> FolderSource:
+def open_kitti(data_dir: Path, settings: SourceSettings, rules: FrameRules) -> FolderSource:
     """
-    Open the frames of a split file that have ground truth.
+    Open the frames of a split file that have ground truth; without one, all with LiDAR.
 
-    Parameters
-    ----------
-    data_dir : Path
-        Root of the raw recordings.
-    split_path : Path
-        The split file.
-    depth_dir : Path, optional
-        Root of the annotated depth maps; by default ``data_dir``.
-    gt : {'annotated', 'raw-lidar'}
-        The improved depth of the depth benchmark, or the Velodyne scan of the frame, projected.
-    lidar_value, lidar_pixel
-        As in :func:`sparse_depth`.
-    allow_missing : bool
-        Leave out listed files that are not there, as ``problems``, rather than raise.
-
-    Returns
-    -------
-    FolderSource
-        Its ``matching`` counts the lines without depth: ``None`` in BTS's lists; in monodepth2's,
-        frames without a depth map (the first and last of each drive have none).
+    Intrinsics come from the date's calibration files where they are there (with LiDAR they must
+    be); a focal length in the list is not used, as it says nothing of the principal point. Stamps
+    come from ``timestamps.txt`` beside the images where it is there. ``matching`` counts the lines
+    without depth: ``None`` in BTS's lists; in monodepth2's, frames without a depth map (the first
+    and last of each drive have none).
 
     Raises
     ------
+    ConfigError
+        If there is annotated depth but no split file.
     RecordingError
         If the split file cannot be read, a line is of neither kind or leads out of the data set,
         an image or its ground truth is missing, no frame has any, or times are damaged.
     CalibrationError
         If a calibration file is damaged.
 
-    Notes
-    -----
-    Intrinsics come from the date's calibration files where they are there (with LiDAR they must
-    be); a focal length in the list is not used, as it says nothing of the principal point. Stamps
-    come from ``timestamps.txt`` beside the images where it is there.
-
     """
-    depth_dir = depth_dir or data_dir
-    lines = read_split(split_path)
-    named = [
-        _annotated_files(line, data_dir, depth_dir) if gt == 'annotated'
-        else _lidar_files(line, data_dir)
-        for line in lines
-    ]
-    found, missing = _found(named, 'depth maps' if gt == 'annotated' else 'LiDAR scans')
-    is_any_there = sum(map(len, missing.values())) < len(named)
-    for what, paths in missing.items() if not (allow_missing and is_any_there) else ():
-        check_none_missing(paths, len(named), what)
-    problems = _as_problems(missing)
-    if not found:
-        raise RecordingError(
-            f'none of the {len(lines)} frames of {str(split_path)!r} has a depth map below '
-            f'{str(depth_dir)!r}: set gt_dir to the folder of the annotated depth'
-        )
-    n_without = len(lines) - len(found) - len(problems)
-    gt_facts: dict[str, str] = {'depth_dir': str(depth_dir)} if gt == 'annotated' else {
-        'gt': gt, 'lidar_value': lidar_value, 'lidar_pixel': lidar_pixel
-    }
-    facts = {
-        'source': 'kitti',
-        'data_dir': str(data_dir),
-        **gt_facts,
-        **describe_split(split_path),
-        'left_out_without_depth': str(n_without),
-        **({'left_out_missing': str(len(problems))} if problems else {}),
-    }
-    lidar = {'lidar_value': lidar_value, 'lidar_pixel': lidar_pixel}
-    return FolderSource(
-        f'KITTI ({split_path.name})',
-        _frames(found, None if gt == 'annotated' else lidar),
-        facts,
-        lists=[split_path],
-        gt_kind=gt,
-        matching=Matching(len(found) + n_without, n_without),
-        problems=problems,
-    )
-
-
-def _open(source: str, settings: SourceSettings, rules: FrameRules) -> FolderSource:
-    split_path, gt_dir = path_or_none(settings.split), path_or_none(settings.gt_dir)
-    if split_path is None and gt_dir is not None:
+    split, gt_dir = path_or_none(settings.split), path_or_none(settings.gt_dir)
+    if split is None and gt_dir is not None:
         raise ConfigError(
             "KITTI's annotated depth (gt_dir) needs split: a file with lines 'image depth "
             "[focal]' (as BTS has them) or 'date/drive frame side' (monodepth2)"
         )
-    if split_path is None:
-        return open_scans(source, settings, rules)
-    return open_kitti(
-        Path(source).expanduser(),
-        split_path,
-        depth_dir=gt_dir,
-        gt='annotated' if gt_dir or rules.annotated_below else 'raw-lidar',
-        lidar_value=rules.lidar_value,
-        lidar_pixel=rules.lidar_pixel,
-        allow_missing=rules.allow_missing,
+    if split is None:
+        return open_kitti_lidar(data_dir, settings, rules)
+    is_annotated = gt_dir is not None or rules.annotated_below
+    depth_dir = gt_dir or data_dir
+    lines = read_split(split)
+    named = [
+        _annotated_files(line, data_dir, depth_dir) if is_annotated
+        else _lidar_files(line, data_dir)
+        for line in lines
+    ]
+    found, missing = _found(named, 'depth maps' if is_annotated else 'LiDAR scans')
+    problems = [
+        (where, f'{what.removesuffix("s")} {str(path)!r} is not there')
+        for what, paths in missing.items()
+        for where, path in paths.items()
+    ]
+    for what, paths in missing.items():
+        if not rules.allow_missing or len(problems) == len(lines):
+            check_none_missing(paths, len(lines), what)
+    if not found:
+        raise RecordingError(
+            f'none of the {len(lines)} frames of {str(split)!r} has a depth map below '
+            f'{str(depth_dir)!r}: set gt_dir to the folder of the annotated depth'
+        )
+    n_without = len(lines) - len(found) - len(problems)
+    lidar = {'lidar_value': rules.lidar_value, 'lidar_pixel': rules.lidar_pixel}
+    facts = {
+        **({'depth_dir': str(depth_dir)} if is_annotated else {'gt': 'raw-lidar', **lidar}),
+        'left_out_without_depth': str(n_without),
+        **({'left_out_missing': str(len(problems))} if problems else {}),
+    }
+    return FolderSource(
+        'kitti', f'KITTI ({split.name})', data_dir,
+        _frames(found, None if is_annotated else lidar), facts, split=split,
+        gt_kind='annotated' if is_annotated else 'raw-lidar',
+        matching=Matching(len(found) + n_without, n_without), problems=problems,
     )
 
 
 KIND: Final = Kind(
     looks_like='raw drives, with gt_dir and split, or with their LiDAR', recognises=raw_drives,
-    uses={'gt_dir', 'split'}, opened=_open,
+    uses={'gt_dir', 'split'}, opened=open_kitti,
 )
 
 
 @dataclass(frozen=True, slots=True)
 class _Files:
     """
-    What one line names.
+    What one line names: where its image and its ground truth may be, in the order of trying.
 
-    Attributes
-    ----------
-    line : SplitLine
-        The line.
-    name : str
-        How messages and reports call the frame.
-    images, gts : tuple of Path
-        Where image and ground truth may be, to be tried in this order; ``gts`` is empty where the
-        line says that there is none.
-    may_lack_gt : bool
-        Whether it is usual that there is no ground truth for such a line.
-
+    There are no ``gts`` where the line says so; ``may_lack_gt``: it is usual that there are none.
     """
 
-    line: SplitLine
+    where: str
     name: str
     images: tuple[Path, ...]
     gts: tuple[Path, ...]
@@ -210,9 +151,9 @@ def _found(named: Iterable[_Files], gts: str) -> tuple[_Found, dict[str, dict[st
         if image is not None and gt is not None:
             found.append((files.name, image, gt))
         elif image is None:
-            missing['images'][files.line.where] = files.images[0]
+            missing['images'][files.where] = files.images[0]
         elif not files.may_lack_gt:
-            missing[gts][files.line.where] = files.gts[0]
+            missing[gts][files.where] = files.gts[0]
     return found, missing
 
 
@@ -246,15 +187,6 @@ def _frames(found: _Found, lidar: Mapping[str, Any] | None) -> list[FolderFrame]
     return frames
 
 
-def _as_problems(missing: Mapping[str, Mapping[str, Path]]) -> list[tuple[str, str]]:
-    """Return the line, and what it names that is not there."""
-    return [
-        (where, f'{kind.removesuffix("s")} {str(path)!r} is not there')
-        for kind, paths in missing.items()
-        for where, path in paths.items()
-    ]
-
-
 def _stamps(images: Iterable[Path]) -> dict[Path, int]:
     """Return when each image was taken, of those beside whose folder it is written."""
     cameras: dict[Path, list[Path]] = {}
@@ -279,15 +211,7 @@ def _calibration(date_dir: Path, camera: int, *, is_needed: bool) -> KittiCalibr
 
 
 def _annotated_files(line: SplitLine, data_dir: Path, depth_dir: Path) -> _Files:
-    """
-    Return image and annotated depth of a line.
-
-    Raises
-    ------
-    RecordingError
-        If the line is of neither kind or leads out of the data set.
-
-    """
+    """Return image and annotated depth of a line."""
     # KITTI's archives unpack into train/ and val/.
     depth_roots = (depth_dir, depth_dir / 'train', depth_dir / 'val')
     words = line.words
@@ -302,20 +226,11 @@ def _annotated_files(line: SplitLine, data_dir: Path, depth_dir: Path) -> _Files
     else:
         gts = [path_below(root, word, line) for word in words[1:2] for root in depth_roots]
         may_lack_gt = False
-    return _Files(line, _name(words), _images(line, data_dir), tuple(gts), may_lack_gt)
+    return _Files(line.where, _name(words), _images(line, data_dir), tuple(gts), may_lack_gt)
 
 
 def _lidar_files(line: SplitLine, data_dir: Path) -> _Files:
-    """
-    Return image and LiDAR scan of a line; its depth map, if it names one, is not asked for.
-
-    Raises
-    ------
-    RecordingError
-        If the line is of neither kind or leads out of the data set, or the image does not stand
-        where it would in the raw data.
-
-    """
+    """Return image and LiDAR scan of a line; its depth map, if it names one, is not asked for."""
     images = _images(line, data_dir)
     place = raw_place(images[0])
     if place is None:
@@ -325,7 +240,7 @@ def _lidar_files(line: SplitLine, data_dir: Path) -> _Files:
             'folder of the annotated depth (gt_dir)'
         )
     scan = place.date_dir / place.drive / 'velodyne_points/data' / f'{place.number}.bin'
-    return _Files(line, _name(line.words), images, (scan,), may_lack_gt=False)
+    return _Files(line.where, _name(line.words), images, (scan,), may_lack_gt=False)
 
 
 def _images(line: SplitLine, data_dir: Path) -> tuple[Path, ...]:

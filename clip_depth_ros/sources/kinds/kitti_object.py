@@ -25,7 +25,6 @@ from clip_depth_ros.core.projection import (
 from clip_depth_ros.errors import RecordingError
 from clip_depth_ros.settings.source import SourceSettings
 from clip_depth_ros.sources.files import (
-    describe_split,
     FolderFrame,
     FolderSource,
     read_split,
@@ -45,17 +44,7 @@ from clip_depth_ros.types import Depth
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ScanFrame(FolderFrame):
-    """
-    An image and a Velodyne scan, ``gt``, whose points are projected into it.
-
-    Attributes
-    ----------
-    calibration : KittiCalibration
-        Of the camera and the LiDAR.
-    lidar_value, lidar_pixel
-        As in :func:`sparse_depth`.
-
-    """
+    """An image and a Velodyne scan, ``gt``; see :func:`sparse_depth` for its points."""
 
     calibration: KittiCalibration
     lidar_value: LidarValue = 'z'
@@ -73,26 +62,14 @@ class ScanFrame(FolderFrame):
         )
 
 
-def open_kitti_lidar(
-    root: Path,
-    *,
-    split_path: Path | None = None,
-    lidar_value: LidarValue = 'z',
-    lidar_pixel: LidarPixel = 'nearest',
-) -> FolderSource:
+def open_kitti_lidar(root: Path, settings: SourceSettings, rules: FrameRules) -> FolderSource:
     """
     Open the frames of a KITTI folder that have a Velodyne scan.
 
-    Parameters
-    ----------
-    root : Path
-        Raw: a drive, a date or the root of dates. Object: the root, or one of its splits.
-    split_path : Path, optional
-        Which frames, in which order: lines with the name of a frame, ``training/000114`` or
-        ``2011_09_26_drive_0002_sync/0000000005``, or its last part alone, as in the object data's
-        ImageSets. By default all.
-    lidar_value, lidar_pixel
-        What a point stands for and where it falls, as in :func:`sparse_depth`.
+    Raw: a drive, a date or the root of dates. Object: the root, or one of its splits; such frames
+    are moments on their own, with neither stamp nor recording. Lines of a split file are names of
+    frames, ``training/000114`` or ``2011_09_26_drive_0002_sync/0000000005``, or their last part
+    alone, as in the object data's ImageSets.
 
     Raises
     ------
@@ -102,13 +79,10 @@ def open_kitti_lidar(
     CalibrationError
         If a calibration file is damaged.
 
-    Notes
-    -----
-    Object frames are moments on their own: they have neither stamp nor recording.
-
     """
+    split = path_or_none(settings.split)
     found = find_kitti_frames(root)
-    chosen = _listed(found, split_path) if split_path else found
+    chosen = _listed(found, split) if split else found
     frames = [
         ScanFrame(
             name=frame.name,
@@ -119,8 +93,8 @@ def open_kitti_lidar(
             stamp_ns=frame.stamp_ns if frame.drive else None,
             recording=frame.drive,
             calibration=frame.calibration,
-            lidar_value=lidar_value,
-            lidar_pixel=lidar_pixel,
+            lidar_value=rules.lidar_value,
+            lidar_pixel=rules.lidar_pixel,
         )
         for frame in chosen
         if frame.scan_path is not None
@@ -133,32 +107,20 @@ def open_kitti_lidar(
         )
     n_without = len(chosen) - len(frames)
     facts = {
-        'source': 'kitti',
-        'data_dir': str(root),
         'gt': 'raw-lidar',
-        'lidar_value': lidar_value,
-        'lidar_pixel': lidar_pixel,
-        **describe_split(split_path),
+        'lidar_value': rules.lidar_value,
+        'lidar_pixel': rules.lidar_pixel,
         'left_out_without_scan': str(n_without),
     }
     return FolderSource(
-        f'KITTI ({(split_path or root.resolve()).name})', frames, facts,
-        lists=[split_path] if split_path else [], gt_kind='raw-lidar',
-        matching=Matching(len(chosen), n_without),
-    )
-
-
-def open_scans(source: str, settings: SourceSettings, rules: FrameRules) -> FolderSource:
-    """Open a KITTI folder with what its LiDAR saw."""
-    return open_kitti_lidar(
-        Path(source).expanduser(), split_path=path_or_none(settings.split),
-        lidar_value=rules.lidar_value, lidar_pixel=rules.lidar_pixel,
+        'kitti', f'KITTI ({(split or root.resolve()).name})', root, frames, facts,
+        split=split, gt_kind='raw-lidar', matching=Matching(len(chosen), n_without),
     )
 
 
 KIND: Final = Kind(
     looks_like='image_2/ beside velodyne/', recognises=object_splits, uses={'split'},
-    opened=open_scans,
+    opened=open_kitti_lidar,
 )
 
 
@@ -166,13 +128,13 @@ def _beside(image: Path) -> list[Path]:
     return files_beside(image) or [image.parent.parent / 'calib' / f'{image.stem}.txt']
 
 
-def _listed(frames: list[KittiFrame], split_path: Path) -> list[KittiFrame]:
+def _listed(frames: list[KittiFrame], split: Path) -> list[KittiFrame]:
     """Return the frames that a list names, by whole name or by its last part."""
     by_name: dict[str, list[KittiFrame]] = defaultdict(list)
     for frame in frames:
         for name in {frame.name, frame.name.rpartition('/')[2]}:
             by_name[name].append(frame)
-    return [_frame(by_name, line) for line in read_split(split_path)]
+    return [_frame(by_name, line) for line in read_split(split)]
 
 
 def _frame(by_name: Mapping[str, list[KittiFrame]], line: SplitLine) -> KittiFrame:

@@ -21,7 +21,6 @@ from typing import Final
 from clip_depth_ros.errors import CalibrationError, RecordingError
 from clip_depth_ros.settings.source import SourceSettings
 from clip_depth_ros.sources.files import (
-    describe_split,
     FolderFrame,
     FolderSource,
     KITTI_PER_METRE,
@@ -49,33 +48,22 @@ def selection_dir(root: Path) -> Path | None:
     )
 
 
-def open_kitti_selection(root: Path, *, split_path: Path | None = None) -> FolderSource:
+def open_kitti_selection(
+    root: Path, settings: SourceSettings, rules: FrameRules
+) -> FolderSource:
     """
-    Open the frames of ``val_selection_cropped``.
+    Open the frames of ``val_selection_cropped``, or those images that the split file names.
 
-    Parameters
-    ----------
-    root : Path
-        ``val_selection_cropped``, ``depth_selection`` or the folder that is in.
-    split_path : Path, optional
-        Which frames, in which order: lines with the name of an image. By default all.
-
-    Returns
-    -------
-    FolderSource
-        Its problems are images without depth map, and depth maps without image: part of the data
-        is missing.
+    The frames were picked from many drives: they have neither stamps nor neighbours. Problems are
+    images without depth map, and depth maps without image: part of the data is missing.
 
     Raises
     ------
     RecordingError
         If this is another folder, no image has depth, or an image that is listed is not there.
 
-    Notes
-    -----
-    The frames were picked from many drives: they have neither stamps nor neighbours.
-
     """
+    split = path_or_none(settings.split)
     folder = selection_dir(root)
     if folder is None:
         raise RecordingError(
@@ -83,8 +71,8 @@ def open_kitti_selection(root: Path, *, split_path: Path | None = None) -> Folde
             f'groundtruth_depth/ in it, and in {" and ".join(_PLACES[1:])} below'
         )
     images = sorted((folder / 'image').glob('*.png'))
-    if split_path:
-        images = [_listed(folder / 'image', line) for line in read_split(split_path)]
+    if split:
+        images = [_listed(folder / 'image', line) for line in read_split(split)]
     frames = [
         FolderFrame(
             name=f'image/{image.name}', image=image, gt=gt, per_metre=KITTI_PER_METRE,
@@ -100,27 +88,17 @@ def open_kitti_selection(root: Path, *, split_path: Path | None = None) -> Folde
             f'none of the {len(images)} images in {str(folder / "image")!r} has a depth map '
             f'in {str(folder / "groundtruth_depth")!r}: complete the data set'
         )
-    problems = _unpaired(folder, images, is_whole=split_path is None)
-    facts = {
-        'source': 'kitti-selection',
-        'data_dir': str(root),
-        **describe_split(split_path),
-        'left_out_missing': str(len(problems)),
-    }
+    problems = _unpaired(folder, images, is_whole=split is None)
     return FolderSource(
-        "KITTI's val_selection_cropped", frames, facts, gt_kind='annotated', problems=problems,
-        lists=[split_path] if split_path else [],
+        'kitti-selection', "KITTI's val_selection_cropped", root, frames,
+        {'left_out_missing': str(len(problems))},
+        split=split, gt_kind='annotated', problems=problems,
     )
-
-
-def _open(source: str, settings: SourceSettings, rules: FrameRules) -> FolderSource:
-    split_path = path_or_none(settings.split)
-    return open_kitti_selection(Path(source).expanduser(), split_path=split_path)
 
 
 KIND: Final = Kind(
     looks_like='image/ beside groundtruth_depth/', recognises=selection_dir, uses={'split'},
-    opened=_open, protocol='kitti-benchmark',
+    opened=open_kitti_selection, protocol='kitti-benchmark',
 )
 
 

@@ -33,7 +33,7 @@ from clip_depth_ros.sources.files import (
     sample_of,
     SplitLine,
 )
-from clip_depth_ros.sources.registry import FrameRules, Kind, path_or_none
+from clip_depth_ros.sources.registry import FrameRules, Kind, path_or_none, Source
 from clip_depth_ros.sources.samples import DepthSample
 from clip_depth_ros.types import Intrinsics
 import numpy as np
@@ -44,27 +44,15 @@ _KINECT: Final = Intrinsics(518.85790, 519.46961, 325.58245, 253.73617, 640, 480
 _IMAGE_SUFFIXES: Final = ('.jpg', '.jpeg', '.png', '.ppm')
 
 
-def open_nyu(
-    path: Path,
-    split_path: Path | None = None,
-    *,
-    allow_missing: bool = False,
-    as_measured: bool = False,
-) -> NyuLabelledSource | FolderSource:
+def open_nyu(path: Path, settings: SourceSettings, rules: FrameRules) -> Source:
     """
-    Open the labelled file, or a folder.
+    Open ``nyu_depth_v2_labeled.mat``, or a folder of images and depth maps.
 
-    Parameters
-    ----------
-    path : Path
-        ``nyu_depth_v2_labeled.mat``, or a folder of images and depth maps.
-    split_path : Path, optional
-        Which frames; by default all. For the file, the official ``splits.mat`` (its test frames),
-        or lines with the number of a frame, from 1; for a folder, lines ``image depth [focal]``.
-    allow_missing : bool
-        Leave out listed files of a folder that are not there, as ``problems``, rather than raise.
-    as_measured : bool
-        Of the file, take ``rawDepths`` if it has them, rather than the filled ``depths``.
+    Which frames of the file a split names is said by the official ``splits.mat`` (its test
+    frames), or by lines with the number of a frame, from 1; of a folder, by lines ``image depth
+    [focal]``. In a folder without split file, images and depth maps of equal number belong
+    together: those of ``rgb/`` and ``depth/`` if there are such folders, else ``rgb_N`` and
+    ``sync_depth_N`` of every folder below.
 
     Raises
     ------
@@ -73,17 +61,12 @@ def open_nyu(
     MissingDependencyError
         For a splits.mat, if scipy is not installed.
 
-    Notes
-    -----
-    In a folder without split file, images and depth maps of equal number belong together: those
-    of ``rgb/`` and ``depth/`` if there are such folders, else ``rgb_N`` and ``sync_depth_N`` of
-    every folder below.
-
     """
+    split = path_or_none(settings.split)
     if not path.is_dir():
-        return NyuLabelledSource(path, split_path, as_measured=as_measured)
-    if split_path:
-        pairs, n_without, problems = _listed_pairs(path, split_path, allow_missing)
+        return NyuLabelledSource(path, split, as_measured=rules.as_measured)
+    if split:
+        pairs, n_without, problems = _listed_pairs(path, split, rules.allow_missing)
     else:
         (pairs, n_without), problems = _found_pairs(path), []
     frames = [
@@ -92,25 +75,10 @@ def open_nyu(
         )
         for image, depth in pairs
     ]
-    facts = {
-        'source': 'nyu',
-        'data_dir': str(path),
-        **describe_split(split_path),
-        'left_out_without_depth': str(n_without),
-    }
     return FolderSource(
-        f'NYU ({(split_path or path).name})', frames, facts,
-        lists=[split_path] if split_path else [],
-        matching=Matching(len(frames) + n_without, n_without), problems=problems,
-    )
-
-
-def _open(
-    source: str, settings: SourceSettings, rules: FrameRules
-) -> NyuLabelledSource | FolderSource:
-    return open_nyu(
-        Path(source).expanduser(), path_or_none(settings.split),
-        allow_missing=rules.allow_missing, as_measured=rules.as_measured,
+        'nyu', f'NYU ({(split or path).name})', path, frames,
+        {'left_out_without_depth': str(n_without)},
+        split=split, matching=Matching(len(frames) + n_without, n_without), problems=problems,
     )
 
 
@@ -133,13 +101,13 @@ def _is_nyu(path: Path) -> bool:
 
 KIND: Final = Kind(
     looks_like='the labelled .mat, or rgb_N beside sync_depth_N', recognises=_is_nyu,
-    uses={'split'}, opened=_open, protocol='nyu-eigen', searches=True,
+    uses={'split'}, opened=open_nyu, protocol='nyu-eigen', searches=True,
 )
 
 
-class NyuLabelledSource:
+class NyuLabelledSource(Source):
     """
-    Frames of the labelled file; see :func:`open_nyu`.
+    Frames of the labelled file, in depth as measured (``rawDepths``) if wanted and there.
 
     Raises
     ------
@@ -148,28 +116,21 @@ class NyuLabelledSource:
 
     """
 
-    def __init__(
-        self, path: Path, split_path: Path | None = None, *, as_measured: bool = False
-    ) -> None:
+    def __init__(self, path: Path, split: Path | None, *, as_measured: bool) -> None:
         self.name = f'NYU ({path.name})'
-        self.gt_kind: Final = 'depth-images'
-        self.problems: Final[list[tuple[str, str]]] = []  # it has all of its frames
-        self._path, self._split_path = path, split_path
+        self._path, self._split = path, split
         self._file: PerProcess[Any] = PerProcess(partial(_open_hdf5, path))
         file = self._file.get()
         n_frames = len(file['images'])
         self._depths = 'rawDepths' if as_measured and 'rawDepths' in file else 'depths'
-        self._picks = _numbers_of(split_path, n_frames) if split_path else range(n_frames)
+        self._picks = _numbers_of(split, n_frames) if split else range(n_frames)
         self._file.close()
-        self.matching: Final = Matching(len(self._picks))
-
-    def __len__(self) -> int:
-        return len(self._picks)
+        self.names = [f'{path.name} frame {pick + 1}' for pick in self._picks]
+        self.matching = Matching(len(self._picks))
 
     def __getitem__(self, index: int) -> DepthSample:
         """Return a frame."""
-        pick = self._picks[index]
-        name = self._name(pick)
+        pick, name = self._picks[index], self.names[index]
         file = self._file.get()
         try:
             image, depth_m = file['images'][pick], file[self._depths][pick]
@@ -184,28 +145,20 @@ class NyuLabelledSource:
 
     @property
     def files(self) -> list[Path]:
-        """Return the files that the frames are read from."""
-        return [self._path, *([self._split_path] if self._split_path else [])]
-
-    @property
-    def names(self) -> list[str]:
-        """Return the names of all frames."""
-        return [self._name(pick) for pick in self._picks]
+        """Return the labelled file, and the split file."""
+        return [self._path, *([self._split] if self._split else [])]
 
     def describe(self) -> Mapping[str, str]:
         """Return what decides the frames."""
         depths = {} if self._depths == 'depths' else {'depths': self._depths}
         return {
             'source': 'nyu', 'file': str(self._path), **depths,
-            **describe_split(self._split_path), 'frames': str(len(self)),
+            **describe_split(self._split), 'frames': str(len(self)),
         }
 
     def close(self) -> None:
         """Close the file; it is opened again when a frame is asked for."""
         self._file.close()
-
-    def _name(self, pick: int) -> str:
-        return f'{self._path.name} frame {pick + 1}'
 
 
 def _intrinsics_of(width: int, height: int) -> Intrinsics | None:

@@ -28,42 +28,39 @@ Stars = tuple[str, ...]
 _LAST_NUMBER: Final = re.compile(r'(\d+)\D*$')
 
 
-def open_pattern(
-    root: Path,
-    images: str,
-    gt_images: str,
-    gt_per_metre: float = 256.0,
-    intrinsics: tuple[float, ...] = (),
-) -> FolderSource:
+def open_pattern(root: Path, settings: SourceSettings, rules: FrameRules) -> FolderSource:
     """
     Open the images of a folder that have a depth map.
 
-    Parameters
-    ----------
-    root : Path
-        The folder.
-    images, gt_images : str
-        Paths below it with as many stars: ``rgb/*.png`` and ``depth/*.png``. What these stand for
-        says which belong together; see :func:`pairs_of`.
-    gt_per_metre : float
-        What a depth map stores for each metre, if it is a 16-bit PNG; ``.npy`` has metres.
-    intrinsics : sequence of 4 float, optional
-        fx, fy, cx, cy of all images, pixels.
+    ``images`` and ``gt_images`` are paths below the folder with as many stars: ``rgb/*.png`` and
+    ``depth/*.png``. What these stand for says which belong together; see :func:`pairs_of`.
 
     Raises
     ------
     ConfigError
-        If a pattern is none or leads out of the folder, the stars differ in number, or the other
-        settings are out of their range.
+        If a pattern is missing, is none or leads out of the folder, the stars differ in number, or
+        the other settings are out of their range.
     RecordingError
         If no image has a depth map, or several.
 
     """
-    _check(images, gt_images, gt_per_metre, intrinsics)
+    images, gt_images, intrinsics = settings.images, settings.gt_images, settings.intrinsics
+    if not (images and gt_images):
+        raise ConfigError(
+            'kind pattern needs images and gt_images, such as rgb/*.png and depth/*.png, got '
+            f'{images!r} and {gt_images!r}'
+        )
     found, gts = matching_files(root, images), matching_files(root, gt_images)
+    if images.count('*') != gt_images.count('*'):
+        raise ConfigError(
+            f'images and gt_images should have as many *, got {images!r} and {gt_images!r}'
+        )
+    if intrinsics and len(intrinsics) != 4:
+        raise ConfigError(f'intrinsics should be fx fy cx cy, got {[*intrinsics]}')
     frames = [
         FolderFrame(
-            name=image.relative_to(root).as_posix(), image=image, gt=gt, per_metre=gt_per_metre,
+            name=image.relative_to(root).as_posix(), image=image, gt=gt,
+            per_metre=settings.gt_per_metre,
             camera=partial(_camera, intrinsics) if intrinsics else None,
         )
         for image, gt in pairs_of(found, gts).items()
@@ -76,36 +73,22 @@ def open_pattern(
         )
     n_without = len(found) - len(frames)
     facts = {
-        'source': 'pattern',
-        'data_dir': str(root),
         'images': images,
         'gt_images': gt_images,
-        'gt_per_metre': f'{gt_per_metre:g}',
+        'gt_per_metre': f'{settings.gt_per_metre:g}',
         **({'intrinsics': ' '.join(map(str, intrinsics))} if intrinsics else {}),
         'left_out_without_depth': str(n_without),
     }
     return FolderSource(
-        f'the folder {root.resolve().name}', frames, facts,
+        'pattern', f'the folder {root.resolve().name}', root, frames, facts,
         matching=Matching(len(found), n_without),
-    )
-
-
-def _open(source: str, settings: SourceSettings, rules: FrameRules) -> FolderSource:
-    if not (settings.images and settings.gt_images):
-        raise ConfigError(
-            'kind pattern needs images and gt_images, such as rgb/*.png and depth/*.png, got '
-            f'{settings.images!r} and {settings.gt_images!r}'
-        )
-    return open_pattern(
-        Path(source).expanduser(), settings.images, settings.gt_images, settings.gt_per_metre,
-        settings.intrinsics,
     )
 
 
 KIND: Final = Kind(
     recognises=lambda path: False,  # it may be anything: it has to be named
     uses={'images', 'gt_images', 'gt_per_metre', 'intrinsics', 'gt_kind'},
-    opened=_open,
+    opened=open_pattern,
 )
 
 
@@ -114,31 +97,8 @@ def _camera(numbers: Sequence[float], width: int, height: int) -> Intrinsics:
     return Intrinsics(fx, fy, cx, cy, width, height)
 
 
-def _check(
-    images: str, gt_images: str, gt_per_metre: float, intrinsics: Sequence[float]
-) -> None:
-    check_pattern(images)
-    check_pattern(gt_images)
-    if images.count('*') != gt_images.count('*'):
-        raise ConfigError(
-            f'images and gt_images should have as many *, got {images!r} and {gt_images!r}'
-        )
-    if not gt_per_metre > 0:
-        raise ConfigError(f'gt_per_metre must be above 0, got {gt_per_metre}')
-    if intrinsics and len(intrinsics) != 4:
-        raise ConfigError(f'intrinsics should be fx fy cx cy, got {[*intrinsics]}')
-
-
-def check_pattern(pattern: str) -> None:
-    """
-    Refuse what is no pattern of files below a folder.
-
-    Raises
-    ------
-    ConfigError
-        If there is no * in it, or **, or it leads out of the folder.
-
-    """
+def _check_pattern(pattern: str) -> None:
+    """Refuse what has no * in it, or **, or leads out of the folder."""
     parts = PurePosixPath(pattern).parts
     leads_out = '..' in parts or pattern.startswith('/') or '\\' in pattern or '\0' in pattern
     if '*' not in pattern or '**' in pattern or leads_out:
@@ -150,17 +110,17 @@ def check_pattern(pattern: str) -> None:
 
 def matching_files(root: Path, pattern: str) -> dict[Path, Stars]:
     """
-    Give the files that fit a pattern, and what its stars stand for; numbers in their order.
+    Return the files that fit a pattern, and what its stars stand for; numbers in their order.
 
-    Hidden files do not count.
+    Hidden files do not count. ConfigError if it is no pattern of files below a folder.
     """
-    check_pattern(pattern)
+    _check_pattern(pattern)
     found = dict(_matching(root, PurePosixPath(pattern).parts, ()))
     return dict(sorted(found.items(), key=lambda item: natural(str(item[0]))))
 
 
 def natural(text: str) -> list[tuple[int, str]]:
-    """Give what sorts text as people do: frame 2 before frame 10."""
+    """Return what sorts text as people do: frame 2 before frame 10."""
     return [
         (int(part), part) if part.isdecimal() else (-1, part)
         for part in re.split(r'(\d+)', text)
@@ -171,16 +131,11 @@ def pairs_of(
     images: Mapping[Path, Stars], others: Mapping[Path, Stars]
 ) -> dict[Path, Path]:
     """
-    Give the file that belongs to each image that has one: their stars stand for the same.
+    Return the file that belongs to each image that has one: their stars stand for the same.
 
     Where that is so for no image at all, the last number in the last star decides instead, and the
     other stars must stand for the same: rgb_00050 and sync_depth_00050 belong together.
-
-    Raises
-    ------
-    RecordingError
-        If several files could belong to an image.
-
+    RecordingError if several files could belong to an image.
     """
     by_stars = {stars: path for path, stars in others.items()}
     same = {path: by_stars[stars] for path, stars in images.items() if stars in by_stars}
@@ -215,7 +170,7 @@ def _numbered(stars: Stars) -> tuple[Stars, int] | None:
 def _matching(
     folder: Path, parts: Sequence[str], stars: Stars
 ) -> Iterator[tuple[Path, Stars]]:
-    """Give the files below a folder that the parts of a pattern lead to."""
+    """Return the files below a folder that the parts of a pattern lead to."""
     part, *rest = parts
     for name, found in _names(folder, part):
         path = folder / name
@@ -226,7 +181,7 @@ def _matching(
 
 
 def _names(folder: Path, part: str) -> Iterator[tuple[str, Stars]]:
-    """Give the names in a folder that fit one part of a pattern."""
+    """Return the names in a folder that fit one part of a pattern."""
     if '*' not in part:
         yield part, ()
         return

@@ -11,7 +11,7 @@ from typing import Any, Final
 
 from clip_depth_ros.errors import ConfigError
 from clip_depth_ros.settings.source import SourceSettings
-from clip_depth_ros.sources.registry import FrameRules, Kind
+from clip_depth_ros.sources.registry import FrameRules, Kind, Source
 from clip_depth_ros.sources.samples import Classes, DepthSample
 from clip_depth_ros.types import Depth, Rgb
 from clip_depth_ros.world.drive import CLASS_NAMES, Drive
@@ -29,7 +29,7 @@ _SEEDS: Final = re.compile(r'(\d{1,9})(?:-(\d{1,9}))?')
 _WITHOUT_END: Final = re.compile(r'(\d{1,9})-')
 
 
-class WorldSource:
+class WorldSource(Source):
     """
     Samples of synthetic streets.
 
@@ -51,28 +51,12 @@ class WorldSource:
         rendered: Path | None = None,
         sky_depth_m: float = 0.0,
     ) -> None:
-        self.name = 'the synthetic drive'
-        self.gt_kind: Final = 'exact'
-        self.matching: Final = None
-        self.problems: Final[list[tuple[str, str]]] = []
-        self.streets = streets
-        self.sky_depth_m = sky_depth_m
+        self.name, self.gt_kind = 'the synthetic drive', 'exact'
+        self.names = [_name(*streets.frame_of(index)) for index in range(len(streets))]
+        self.streets, self.sky_depth_m = streets, sky_depth_m
         self._rendered = rendered
         self._frames: Frames | None = None
         self._street: tuple[int, Drive] | None = None
-
-    def __len__(self) -> int:
-        return len(self.streets)
-
-    @property
-    def files(self) -> list[Path]:
-        """Return none: frames are rendered."""
-        return []
-
-    @property
-    def names(self) -> list[str]:
-        """Return the names of all frames."""
-        return [_name(*self.streets.frame_of(index)) for index in range(len(self))]
 
     def __getitem__(self, index: int) -> DepthSample:
         """Return a frame."""
@@ -95,9 +79,6 @@ class WorldSource:
             classes=Classes(np.array(class_ids), CLASS_NAMES),
             T_world_camera=drive.pose(number),
         )
-
-    def close(self) -> None:
-        """Do nothing: what is mapped into memory needs no closing."""
 
     def __getstate__(self) -> dict[str, Any]:
         """Leave open files and streets behind: each process opens its own."""
@@ -132,11 +113,7 @@ def seeds_of(source: str) -> range:
     """
     Read a seed or a range of them: 1000000 or 1000000-1000009, both ends included.
 
-    Raises
-    ------
-    ConfigError
-        If it is neither, or the range runs backwards.
-
+    ConfigError if it is neither, or the range runs backwards.
     """
     match = _SEEDS.fullmatch(source)
     first, last = (int(match[1]), int(match[2] or match[1])) if match else (0, -1)
@@ -154,8 +131,8 @@ def with_end(source: str, n_streets: int) -> str:
     return f'{match[1]}-{int(match[1]) + n_streets - 1}' if match else source
 
 
-def _open(source: str, settings: SourceSettings, rules: FrameRules) -> WorldSource:
-    seeds = seeds_of(source)
+def _open(path: Path, settings: SourceSettings, rules: FrameRules) -> WorldSource:
+    seeds = seeds_of(str(path))
     width, height = settings.width_px, settings.height_px
     Drive(seeds.start, width=width, height=height)  # refuses sizes that it cannot render
     streets = Streets(

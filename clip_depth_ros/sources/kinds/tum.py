@@ -25,7 +25,7 @@ from typing import Final
 from clip_depth_ros.bags.places import Matching
 from clip_depth_ros.core.stamps import ByStamp, gap_max_s, n_repeated, once_each
 from clip_depth_ros.core.transforms import check_rigid, Matrix4, matrix_from
-from clip_depth_ros.errors import CalibrationError, ConfigError, RecordingError
+from clip_depth_ros.errors import CalibrationError, RecordingError
 from clip_depth_ros.settings.source import SourceSettings
 from clip_depth_ros.sources.files import (
     FolderFrame,
@@ -37,8 +37,8 @@ from clip_depth_ros.sources.files import (
 from clip_depth_ros.sources.registry import FrameRules, Kind
 from clip_depth_ros.types import Intrinsics
 
-TUM_PER_METRE: Final = 5000
-TUM_TOLERANCE_S: Final = 0.02
+_PER_METRE: Final = 5000
+_TOLERANCE_S: Final = 0.02
 """Largest difference of stamps in the data set's own tool, associate.py."""
 
 _LISTS: Final = ('rgb.txt', 'depth.txt', 'groundtruth.txt')
@@ -68,16 +68,14 @@ class _Stamped:
         return self.line.words[1:]
 
 
-def open_tum(root: Path, *, tolerance_s: float = TUM_TOLERANCE_S) -> FolderSource:
+def open_tum(root: Path, settings: SourceSettings, rules: FrameRules) -> FolderSource:
     """
     Open the images of a folder for which there is depth at the same time.
 
-    Parameters
-    ----------
-    root : Path
-        Holds ``rgb.txt`` and ``depth.txt``.
-    tolerance_s : float
-        Largest difference of the stamps of an image and its depth, and of its pose.
+    An image is left out if no depth is near enough in time, or that is nearer to another image.
+    Poses come from ``groundtruth.txt`` where it is there: the nearest within the tolerance.
+    Intrinsics are the published ones where the folder's name says freiburg1 to 3, and apply to
+    images of 640 x 480; the lens distortion of freiburg1 and 2 stays in their images.
 
     Raises
     ------
@@ -86,19 +84,11 @@ def open_tum(root: Path, *, tolerance_s: float = TUM_TOLERANCE_S) -> FolderSourc
         image has depth.
     CalibrationError
         If a pose has no rotation.
-    ConfigError
-        If the tolerance is negative.
-
-    Notes
-    -----
-    An image is left out if no depth is near enough in time, or that is nearer to another image.
-    Poses come from ``groundtruth.txt`` where it is there: the nearest within the tolerance.
-    Intrinsics are the published ones where the folder's name says freiburg1 to 3, and apply to
-    images of 640 x 480; the lens distortion of freiburg1 and 2 stays in their images.
 
     """
-    if not tolerance_s >= 0:
-        raise ConfigError(f'a tolerance must be 0 s or more, got {tolerance_s}')
+    # The usual tolerance is for recordings at 10 Hz; a tolerance that is named is meant.
+    is_named = 'sync_tolerance_s' in settings.model_fields_set
+    tolerance_s = settings.sync_tolerance_s if is_named else _TOLERANCE_S
     images = _read_list(root / 'rgb.txt')
     found = _with_depth(root, images, round(tolerance_s * 1e9))
     pairs = once_each(found)
@@ -117,24 +107,15 @@ def open_tum(root: Path, *, tolerance_s: float = TUM_TOLERANCE_S) -> FolderSourc
         stamp_gap_max_s=gap_max_s(pairs),
     )
     facts = {
-        'source': 'tum',
-        'data_dir': str(root),
         'tolerance_s': f'{tolerance_s:g}',
         'images_without_depth': str(len(images) - len(pairs)),
         'frames_with_pose': str(sum(frame.T_world_camera is not None for frame in frames)),
         **matching.describe(),
     }
     return FolderSource(
-        f'TUM ({root.resolve().name})', frames, facts,
+        'tum', f'TUM ({root.resolve().name})', root, frames, facts,
         lists=[root / name for name in _LISTS], matching=matching,
     )
-
-
-def _open(source: str, settings: SourceSettings, rules: FrameRules) -> FolderSource:
-    # The usual tolerance is for recordings at 10 Hz; a tolerance that is named is meant.
-    is_named = 'sync_tolerance_s' in settings.model_fields_set
-    tolerance_s = settings.sync_tolerance_s if is_named else TUM_TOLERANCE_S
-    return open_tum(Path(source).expanduser(), tolerance_s=tolerance_s)
 
 
 def _is_tum(folder: Path) -> bool:
@@ -143,7 +124,7 @@ def _is_tum(folder: Path) -> bool:
 
 KIND: Final = Kind(
     looks_like='rgb.txt and depth.txt', recognises=_is_tum, uses={'sync_tolerance_s'},
-    opened=_open,
+    opened=open_tum,
 )
 
 
@@ -170,7 +151,7 @@ def _frames(
             name=path.relative_to(root).as_posix(),
             image=path,
             gt=path_below(root, depth.words[0], depth.line),
-            per_metre=TUM_PER_METRE,
+            per_metre=_PER_METRE,
             camera=partial(_published, folder),
             stamp_ns=image.stamp_ns,
             recording=folder,
