@@ -4,6 +4,9 @@
 
 from __future__ import annotations
 
+from collections import Counter
+from collections.abc import Collection
+from graphlib import CycleError, TopologicalSorter
 from pathlib import Path
 import subprocess
 import sys
@@ -80,6 +83,8 @@ FORBIDDEN: dict[str, set[str]] = {
 }
 """Foreign modules that a layer must not import, not even inside a function."""
 
+AT_MOST_IN_A_FOLDER = 17
+
 LAUNCH_MAY_IMPORT = {'ament_index_python', 'launch', 'launch_ros', 'os', 'pathlib'}
 
 FILES = python_files(PACKAGE_DIR)
@@ -118,6 +123,26 @@ def test_imports_point_down(room: str):
         if room_of(imported.file) == room and (own := _own_room(imported)) and own not in allowed
     ]
     assert wrong == []
+
+
+def test_files_do_not_import_each_other_in_circles():
+    """Also not through a third, nor inside functions: what needs each other is one file."""
+    graph = {_module_of(file): set() for file in FILES}
+    for imported in IMPORTS:
+        if imported.file == PACKAGE_DIR / '__init__.py':
+            continue  # the public face looks everywhere, when asked; nobody needs more of it
+        if (target := _own_file(imported, graph)) and target != _module_of(imported.file):
+            graph[_module_of(imported.file)].add(target)
+    assert len(graph[f'{PACKAGE}.cli.main']) > 0, 'this test sees no imports'
+    try:
+        TopologicalSorter(graph).prepare()
+    except CycleError as error:
+        pytest.fail(f'a circle of imports: {" -> ".join(error.args[1])}')
+
+
+def test_folders_stay_small_enough_to_look_through():
+    counts = Counter(file.parent.relative_to(PACKAGE_DIR) for file in FILES)
+    assert {str(folder): n for folder, n in counts.items() if n > AT_MOST_IN_A_FOLDER} == {}
 
 
 @pytest.mark.parametrize('room', sorted(set(MAY_IMPORT) - {'ros', 'ros/node'}))
@@ -212,6 +237,20 @@ def _commands() -> set[str]:
 def _is_free(imported: Import, allowed: set[str]) -> bool:
     """Return whether an import of the root is of the standard library, or for mypy alone."""
     return _top(imported) == PACKAGE or imported.module in {*allowed, 'typing.TYPE_CHECKING'}
+
+
+def _module_of(file: Path) -> str:
+    """Return the dotted name of a file of the package."""
+    parts = file.relative_to(ROOT).with_suffix('').parts
+    return '.'.join(parts[:-1] if parts[-1] == '__init__' else parts)
+
+
+def _own_file(imported: Import, modules: Collection[str]) -> str:
+    """Return the module of this package that is imported, or imported from; or nothing."""
+    name = imported.module
+    return name if name in modules else next(
+        (parent for parent in [name.rpartition('.')[0]] if parent in modules), ''
+    )
 
 
 def _top(imported: Import) -> str:
