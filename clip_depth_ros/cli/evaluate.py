@@ -13,13 +13,10 @@ evaluate ...
 from __future__ import annotations
 
 import argparse
-from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Final
 
 from clip_depth_ros.cli.flags import add_setting_flags
-from clip_depth_ros.core.files import check_free, make_folder
-from clip_depth_ros.errors import OutputError
 from clip_depth_ros.settings.evaluation import EvaluateSettings
 from clip_depth_ros.sources.registry import kind_names
 
@@ -88,41 +85,13 @@ def run(args: argparse.Namespace) -> int:
     """Evaluate, write, print the table."""
     from clip_depth_ros.cli.evaluate_run import run_evaluation
 
-    return run_evaluation(args)
+    return run_evaluation(args, _output_files(args))
 
 
-Outputs = Mapping[str, list[Path]]
-"""The files of each kind: that of the output folder first, then its copies."""
-
-
-def output_files(args: argparse.Namespace) -> Outputs:
-    """Return the files that are to be written."""
+def _output_files(args: argparse.Namespace) -> dict[str, list[Path]]:
+    """Return the files to write, by kind: that of the output folder first, then its copies."""
     copies = {kind: getattr(args, kind) for kind in FILES}
     return {
         kind: [args.out / name, *([copies[kind]] if copies[kind] else [])]
         for kind, name in FILES.items()
     }
-
-
-def check_outputs(outputs: Outputs, *, force: bool, is_unfinished: bool) -> None:
-    """
-    Refuse, with OutputError, what would overwrite something or could not be written after all.
-
-    An output folder that is unfinished is that of an evaluation that was interrupted: what it has
-    written there already is written again. Copies elsewhere could be anybody's. Folders are made.
-    """
-    files = [path.resolve() for paths in outputs.values() for path in paths]
-    if len({*files}) < len(files):
-        raise OutputError(f'each output needs a file of its own, got {[*map(str, files)]}')
-    own = {paths[0].resolve() for paths in outputs.values()} if is_unfinished else set()
-    check_free((file for file in files if file not in own), force=force)
-    for folder in {file.parent for file in files}:
-        make_folder(folder)
-
-
-def check_not_evaluated(outputs: Outputs, files: Iterable[Path]) -> None:
-    """Refuse, with OutputError, to replace what is evaluated, whatever is asked for."""
-    inputs = {path.resolve() for path in files}
-    for path in (path for paths in outputs.values() for path in paths):
-        if path.resolve() in inputs:
-            raise OutputError(f'{str(path)!r} is what is evaluated: name another place')

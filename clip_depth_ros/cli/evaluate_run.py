@@ -5,7 +5,7 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, ExitStack
 from dataclasses import dataclass
 from functools import partial
@@ -15,10 +15,9 @@ import shutil
 import sys
 from typing import Any, Final, NoReturn
 
-from clip_depth_ros.cli.evaluate import check_not_evaluated, check_outputs, FILES, output_files
 from clip_depth_ros.cli.flags import given_settings
-from clip_depth_ros.core.files import atomic_path, atomic_write_bytes
-from clip_depth_ros.errors import ConfigError, WeightsError
+from clip_depth_ros.core.files import atomic_path, atomic_write_bytes, check_free, make_folder
+from clip_depth_ros.errors import ConfigError, OutputError, WeightsError
 from clip_depth_ros.evaluation.report.frames import color_range_m, read_frames_again
 from clip_depth_ros.evaluation.report.page import write_report
 from clip_depth_ros.evaluation.results.result import frames_csv, Result, write_result
@@ -52,6 +51,10 @@ from tqdm import tqdm
 _LOOK_AT_IMAGES: Final = {'ours', 'clip2depth', 'depthclip'}
 
 
+Outputs = Mapping[str, Sequence[Path]]
+"""The files of each kind: that of the output folder first, then its copies."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Evaluated:
     """What is evaluated, and by which protocol."""
@@ -62,9 +65,9 @@ class _Evaluated:
     protocol: EvaluationProtocol
 
 
-def run_evaluation(args: argparse.Namespace) -> int:
+def run_evaluation(args: argparse.Namespace, outputs: Outputs) -> int:
     """
-    Evaluate, write the results, print the table.
+    Evaluate, write the results to ``outputs``, print the table.
 
     Returns
     -------
@@ -72,16 +75,16 @@ def run_evaluation(args: argparse.Namespace) -> int:
         0 if all frames and answers were used, or ``--allow-missing`` is given; else 1.
 
     """
-    outputs, shard = output_files(args), shard_from(os.environ)
+    shard = shard_from(os.environ)
     with ExitStack() as closing:
         closing.enter_context(_saying_how_to_go_on())
         closing.enter_context(run_lock(args.out, shard.rank))
         if shard.is_first:
-            check_outputs(outputs, force=args.force, is_unfinished=has_journal(args.out))
+            _check_outputs(outputs, force=args.force, is_unfinished=has_journal(args.out))
         elif outputs['json'][0].exists() and not args.force:
             return 0  # the others were so fast that all is done
         evaluated = _open_evaluated(args)
-        check_not_evaluated(outputs, evaluated.frames.files)
+        _check_not_evaluated(outputs, evaluated.frames.files)
         closing.callback(evaluated.frames.close)
         evaluation = _evaluation(evaluated, _open_answers(evaluated, closing))
         identity = {
@@ -100,8 +103,32 @@ def run_evaluation(args: argparse.Namespace) -> int:
         _write_outputs(result, evaluated, evaluation.answers, outputs)
         forget_journal(args.out)
     print(summary_text(result))
-    print(f'report: {args.out / FILES["html"]}')
+    print(f'report: {outputs["html"][0]}')
     return _exit_code(result, allow_missing=args.allow_missing)
+
+
+def _check_outputs(outputs: Outputs, *, force: bool, is_unfinished: bool) -> None:
+    """
+    Refuse, with OutputError, what would overwrite something or could not be written after all.
+
+    An output folder that is unfinished is that of an evaluation that was interrupted: what it has
+    written there already is written again. Copies elsewhere could be anybody's. Folders are made.
+    """
+    files = [path.resolve() for paths in outputs.values() for path in paths]
+    if len({*files}) < len(files):
+        raise OutputError(f'each output needs a file of its own, got {[*map(str, files)]}')
+    own = {paths[0].resolve() for paths in outputs.values()} if is_unfinished else set()
+    check_free((file for file in files if file not in own), force=force)
+    for folder in {file.parent for file in files}:
+        make_folder(folder)
+
+
+def _check_not_evaluated(outputs: Outputs, files: Iterable[Path]) -> None:
+    """Refuse, with OutputError, to replace what is evaluated, whatever is asked for."""
+    inputs = {path.resolve() for path in files}
+    for path in (path for paths in outputs.values() for path in paths):
+        if path.resolve() in inputs:
+            raise OutputError(f'{str(path)!r} is what is evaluated: name another place')
 
 
 def _evaluation(evaluated: _Evaluated, answers: Mapping[str, Answers]) -> Evaluation:
@@ -174,7 +201,7 @@ def _write_outputs(
     result: Result,
     evaluated: _Evaluated,
     answers: Mapping[str, Answers],
-    outputs: Mapping[str, Sequence[Path]],
+    outputs: Outputs,
 ) -> None:
     """Write every file, and its copies."""
     write_result(result, outputs['json'][0])

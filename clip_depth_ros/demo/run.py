@@ -4,7 +4,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 import contextlib
 import dataclasses
 import os
@@ -13,6 +13,7 @@ import signal
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 from typing import Any, Final
 
@@ -32,8 +33,29 @@ _START_TIMEOUT_S: Final = 180.0
 _ANSWER_TIMEOUT_S: Final = 60.0
 _END_TIMEOUT_S: Final = 30.0
 _MARGIN: Final = 1.2
+_ENDING: Final = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 _TAIL_LINES: Final = 15
 _MAX_DOMAIN: Final = 232
+
+
+@contextlib.contextmanager
+def _signals_kept() -> Iterator[list[int]]:
+    """
+    Keep signals that end this process for later, in a list.
+
+    One that interrupts the start of a child would leave it running, unknown to anybody.
+    """
+    kept: list[int] = []
+    if threading.current_thread() is not threading.main_thread():
+        yield kept  # signals are handled in the main thread alone
+        return
+    handled = [n for n in _ENDING if signal.getsignal(n) not in (signal.SIG_IGN, signal.SIG_DFL)]
+    previous = {n: signal.signal(n, lambda number, _: kept.append(number)) for n in handled}
+    try:
+        yield kept
+    finally:
+        for number, handler in previous.items():
+            signal.signal(number, handler)
 
 
 class LoggedProcess:
@@ -49,7 +71,7 @@ class LoggedProcess:
     ) -> None:
         self.name = name
         self._log_path = log_path
-        with log_path.open('wb') as log:
+        with _signals_kept() as kept, log_path.open('wb') as log:
             # A session of its own: Ctrl-C reaches the parent alone, which ends its children.
             self._process = subprocess.Popen(
                 [sys.executable, '-m', *command],
@@ -59,6 +81,12 @@ class LoggedProcess:
                 env=dict(environ),
                 start_new_session=True,
             )
+        try:
+            for number in kept:
+                signal.raise_signal(number)
+        except BaseException:
+            self.end()
+            raise
 
     def __enter__(self) -> LoggedProcess:
         return self
