@@ -68,7 +68,7 @@ class Intrinsics:
             )
 
     def scaled_to(self, width: int, height: int) -> Intrinsics:
-        """Give the intrinsics of the same picture resampled to ``width`` x ``height``."""
+        """Return the intrinsics of the same picture resampled to ``width`` x ``height``."""
         sx, sy = width / self.width, height / self.height
         return Intrinsics(
             fx=self.fx * sx,
@@ -80,17 +80,17 @@ class Intrinsics:
         )
 
     def cropped(self, x: int, y: int, width: int, height: int) -> Intrinsics:
-        """Give the intrinsics of the window whose top left pixel is (x, y)."""
+        """Return the intrinsics of the window whose top left pixel is (x, y)."""
         return Intrinsics(self.fx, self.fy, self.cx - x, self.cy - y, width, height)
 
     def flipped(self) -> Intrinsics:
-        """Give the intrinsics of the left-right flipped picture."""
+        """Return the intrinsics of the left-right flipped picture."""
         return Intrinsics(
             self.fx, self.fy, self.width - 1 - self.cx, self.cy, self.width, self.height
         )
 
     def matrix(self) -> NDArray[np.float64]:
-        """Give K, float64 (3, 3)."""
+        """Return K, float64 (3, 3)."""
         return np.array([[self.fx, 0, self.cx], [0, self.fy, self.cy], [0, 0, 1]], np.float64)
 
 
@@ -127,11 +127,11 @@ class DepthPredictor(Protocol):
     """
 
     def predict(self, rgb: Rgb) -> DepthMap:
-        """Give the depth of one image, uint8 (H, W, 3) RGB."""
+        """Return the depth of one image, uint8 (H, W, 3) RGB."""
         ...
 
     def predict_batch(self, rgbs: Sequence[Rgb]) -> list[DepthMap]:
-        """Give the depth of several images, in their order."""
+        """Return the depth of several images, in their order."""
         ...
 
     def reset(self) -> None:
@@ -139,7 +139,7 @@ class DepthPredictor(Protocol):
         ...
 
     def describe(self) -> Mapping[str, str]:
-        """Give what an operator or a report should know: method, backbone, weights, device."""
+        """Return what an operator or a report should know: method, backbone, weights, device."""
         ...
 
     def close(self) -> None:

@@ -13,6 +13,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any, Final, NamedTuple
 
+from clip_depth_ros.core.image_plan import Size
 from clip_depth_ros.errors import ImageError
 from clip_depth_ros.types import Rgb
 import cv2
@@ -229,3 +230,10 @@ def _decompressed(message: Any) -> Rgb:
             'decode: it is truncated or of a format that OpenCV cannot read'
         )
     return np.asarray(cv2.cvtColor(bgr, cv2.COLOR_BGR2RGB), np.uint8)
+
+
+def resize_rgb(image: NDArray[Any], size: Size) -> NDArray[Any]:
+    """Resample an image; averaging when it shrinks, so that fine structure does not alias."""
+    shrinks = size.height * size.width < image.shape[0] * image.shape[1]
+    interpolation = cv2.INTER_AREA if shrinks else cv2.INTER_LINEAR
+    return cv2.resize(image, (size.width, size.height), interpolation=interpolation)

@@ -13,17 +13,16 @@ from __future__ import annotations
 import abc
 from collections.abc import Mapping, Sequence
 import dataclasses
-from typing import Any, Final
+from typing import Final
 
 from clip_depth_ros.core.depth_images import mark_range
 from clip_depth_ros.core.image_plan import plan_patches, Size
-from clip_depth_ros.core.images import check_rgb
+from clip_depth_ros.core.images import check_rgb, resize_rgb
 from clip_depth_ros.errors import ClipDepthError
 from clip_depth_ros.model.backbone import Backbone, build_backbone
 from clip_depth_ros.model.devices import explain_out_of_memory, this_machine
 from clip_depth_ros.settings.predictor import PredictorSettings
 from clip_depth_ros.types import DepthMap, DepthPredictor, Rgb
-import cv2
 import numpy as np
 from numpy.typing import NDArray
 import torch
@@ -205,10 +204,3 @@ def new_backbone(settings: PredictorSettings) -> Backbone:
     """Build the frozen CLIP of the settings on this machine; raises as ``build_backbone`` does."""
     device, precision = this_machine(settings.device, settings.precision)
     return build_backbone(settings, device, precision)
-
-
-def resize_rgb(image: NDArray[Any], size: Size) -> NDArray[Any]:
-    """Resample an image; averaging when it shrinks, so that fine structure does not alias."""
-    shrinks = size.height * size.width < image.shape[0] * image.shape[1]
-    interpolation = cv2.INTER_AREA if shrinks else cv2.INTER_LINEAR
-    return cv2.resize(image, (size.width, size.height), interpolation=interpolation)

@@ -7,6 +7,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from clip_depth_ros.core.image_plan import plan_centre_crop, Size
+from clip_depth_ros.core.images import resize_rgb
 from clip_depth_ros.core.patches import bin_confidence, expected_depth, upsample
 from clip_depth_ros.model.backbone import Backbone
 from clip_depth_ros.model.depthclip import bin_probabilities, check_official, resolve_features
@@ -17,7 +18,6 @@ from clip_depth_ros.model.towers import ResnetTower
 from clip_depth_ros.predictor.base import (
     ClipPredictor,
     new_backbone,
-    resize_rgb,
     shared_backbone,
 )
 from clip_depth_ros.settings.predictor import PredictorSettings

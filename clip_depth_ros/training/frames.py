@@ -17,6 +17,7 @@ import multiprocessing
 from typing import NamedTuple
 
 from clip_depth_ros.core.image_plan import Size
+from clip_depth_ros.core.images import resize_rgb
 from clip_depth_ros.errors import DataError
 from clip_depth_ros.settings.training import TrainSettings
 from clip_depth_ros.sources.samples import DepthSample, SampleSource
@@ -222,12 +223,8 @@ def _use_one_thread(worker: int) -> None:
 
 
 def fit_image(rgb: Rgb, size: Size) -> Rgb:
-    """Return an image at a size: averaged over areas when it shrinks, else bilinear."""
-    if rgb.shape[:2] == size:
-        return np.ascontiguousarray(rgb)
-    shrinks = size.height * size.width < rgb.shape[0] * rgb.shape[1]
-    kind = cv2.INTER_AREA if shrinks else cv2.INTER_LINEAR
-    return np.asarray(cv2.resize(rgb, (size.width, size.height), interpolation=kind), np.uint8)
+    """Return an image at a size, resampled as it is for prediction."""
+    return np.ascontiguousarray(rgb if rgb.shape[:2] == size else resize_rgb(rgb, size))
 
 
 def fit_target(target_m: Depth, size: Size) -> Depth:

@@ -107,7 +107,7 @@ def fit_prior(
 
 def shuffled(answers: Sequence[Item]) -> list[Item]:
     """
-    Give each frame the answer for another one: what is left was not seen in the image.
+    Hand each frame the answer for another one: what is left was not seen in the image.
 
     Frames are moved on by half of all: none keeps its own and, where the frames of a recording
     follow each other, none gets that of a neighbour. One frame alone keeps its own.
