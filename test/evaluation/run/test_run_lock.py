@@ -51,7 +51,7 @@ def test_one_run_after_the_other_is_fine_and_nothing_stays(tmp_path):
 def test_a_lock_ends_with_its_process_however_that_ends(tmp_path):
     process = subprocess.Popen(
         [sys.executable, '-c', HOLDS, str(tmp_path)], stdout=subprocess.PIPE, text=True,
-        cwd=Path(__file__).parents[2],
+        cwd=Path(__file__).parents[3],
     )
     with process:
         assert process.stdout.readline() == 'held\n'

@@ -280,7 +280,7 @@ def wait_for_end_of(group: int) -> None:
 def test_killed_again_and_again_it_finishes_with_the_same_numbers(tmp_path):
     whole, dice = evaluate(tmp_path / 'whole', Film(60)), random.Random(0)
     command = [
-        sys.executable, str(Path(__file__).parents[1] / 'evaluation_run.py'),
+        sys.executable, str(Path(__file__).parents[2] / 'evaluation_run.py'),
         str(tmp_path / 'killed'), '60',
     ]
     journal = tmp_path / 'killed' / 'journal' / '0-of-1.jsonl'
