@@ -19,11 +19,8 @@ class SourceSettings(Settings):
 
     kind: str = setting(
         'auto',
-        'Kind of the data. auto looks at it: recordings, KITTI raw with annotated depth or with '
-        "LiDAR, its depth benchmark's val_selection_cropped, its object folders, NYU Depth v2 "
-        '(labelled .mat or PNG folders), TUM-style RGB-D folders; pattern: any folder, see '
-        'images; synthetic: rendered streets, named by their seeds (1000000 or '
-        '1000000-1000099).',
+        'Kind of the data; auto looks at it. pattern: any folder of images with depth maps, see '
+        'images; synthetic: rendered streets, named by their seeds (1000000 or 1000000-1000099).',
     )
 
     # Recordings.
