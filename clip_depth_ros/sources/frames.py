@@ -213,7 +213,10 @@ class SourceFrames:
         first = self._sources[0].name
         self.name = f'{first} and {len(opened) - 1} more' if len(opened) > 1 else first
         self.problems = [*problems, *(p for source in self._sources for p in source.problems)]
-        self.notes = notes_on([each.matching for each in self._sources if each.matching])
+        self.notes = [
+            *notes_on([each.matching for each in self._sources if each.matching]),
+            *dict.fromkeys(note for each in self._sources for note in each.notes),
+        ]
         paths = {name: Path(name).expanduser() for name in opened} if kind == 'bag' else {}
         self.recordings = {
             _called(labels[name], path.name): path for name, path in paths.items()

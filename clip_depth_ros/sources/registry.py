@@ -92,6 +92,8 @@ class Source(ABC):
         Where depth comes from: annotated, raw-lidar, depth-images or exact.
     problems : sequence of (str, str)
         What cannot be used, and why.
+    notes : sequence of str
+        Sentences that should stand beside the numbers, known without reading the frames.
     matching : Matching, optional
         What became of the images, where some may be without depth.
 
@@ -101,6 +103,7 @@ class Source(ABC):
     names: Sequence[str]
     gt_kind: str = 'depth-images'
     problems: Sequence[tuple[str, str]] = ()
+    notes: Sequence[str] = ()
     matching: Matching | None = None
 
     @property

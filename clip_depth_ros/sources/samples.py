@@ -6,7 +6,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 import hashlib
 from typing import Final, Protocol
 
@@ -66,6 +66,9 @@ class DepthSample:
         Takes points of the camera's optical frame to a frame that does not move, where known.
     received_ns : int, optional
         When it was received, nanoseconds, where that was recorded.
+    notes : mapping of str to int
+        What was assumed or left out while it was read, and stands beside the numbers: a sentence,
+        with how many things it counts, 0 if it counts none. The counts of all frames are summed.
 
     """
 
@@ -78,6 +81,7 @@ class DepthSample:
     classes: Classes | None = None
     T_world_camera: NDArray[np.float64] | None = None
     received_ns: int | None = None
+    notes: Mapping[str, int] = field(default_factory=dict)
 
 
 class SampleSource(Protocol):

@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 from array import array
+from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import groupby
 import math
@@ -52,14 +53,16 @@ def collect(
     """
     table = _Table(answers)
     problems = [Problem(what, why) for what, why in source_problems]
+    notes = _Notes()
     for record in records:
         table.add(record)
+        notes.add(record)
         problems += record.problems
     over_all = protocol.aggregation == 'pixel'
     return Result(
         title=title,
         protocol={name: str(value) for name, value in protocol.model_dump(mode='json').items()},
-        source=source,
+        source=notes.beside(source),
         settings=settings,
         versions=versions,
         n_frames=n_frames,
@@ -70,6 +73,35 @@ def collect(
         },
         frames=table.frames(),
     )
+
+
+class _Notes:
+    """What was noted while frames were read, each sentence once."""
+
+    def __init__(self) -> None:
+        self._n_read = 0
+        self._counts: Counter[str] = Counter()
+        self._n_frames: Counter[str] = Counter()
+
+    def add(self, record: FrameRecord) -> None:
+        """Add the notes of a frame."""
+        self._n_read += bool(record.scores or record.notes)
+        self._counts.update(record.notes)
+        self._n_frames.update(record.notes.keys())
+
+    def beside(self, source: Mapping[str, str]) -> Mapping[str, str]:
+        """Return what is said of the source with these notes behind its own."""
+        lines = [*self._lines()]
+        if not lines:
+            return source
+        return {**source, 'notes': '; '.join([*filter(None, [source.get('notes')]), *lines])}
+
+    def _lines(self) -> Iterator[str]:
+        """Yield each note, with what it counts in all and in how many frames it holds."""
+        for text, n_frames in self._n_frames.items():
+            count = f': {self._counts[text]}' if self._counts[text] else ''
+            some = f' (in {n_frames} of {self._n_read} frames)' if n_frames < self._n_read else ''
+            yield text + count + some
 
 
 class _Scores:

@@ -66,6 +66,7 @@ class FrameRecord:
     stamp_ns: int | None = None
     scores: Mapping[str, FrameScore] = field(default_factory=dict)
     problems: Sequence[Problem] = ()
+    notes: Mapping[str, int] = field(default_factory=dict)
 
 
 def record_of(
@@ -99,7 +100,7 @@ def record_of(
         scores[predictor] = FrameScore({**score.values, **more}, score.sums)
     return FrameRecord(
         frame.index, sample.name, sample.recording, sample.stamp_ns, scores,
-        _problems(sample.name, failures, len(frame.answers)),
+        _problems(sample.name, failures, len(frame.answers)), sample.notes,
     )
 
 

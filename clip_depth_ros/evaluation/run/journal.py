@@ -32,7 +32,7 @@ from clip_depth_ros.evaluation.run.frames import FrameRecord
 from clip_depth_ros.evaluation.run.team import ALL, Shard
 from clip_depth_ros.evaluation.score.score import FrameScore
 
-FORMAT: Final = 'clip_depth_ros evaluation journal 1'
+FORMAT: Final = 'clip_depth_ros evaluation journal 2'
 
 _SYNC_S: Final = 1.0
 """How often what was written is brought to the disk itself."""
@@ -183,6 +183,7 @@ def to_line(record: FrameRecord) -> bytes:
             for predictor, score in record.scores.items()
         },
         'problems': [[problem.what, problem.why] for problem in record.problems],
+        'notes': record.notes,
     })
 
 
@@ -202,6 +203,7 @@ def from_line(line: bytes) -> FrameRecord:
             for predictor, score in frame['scores'].items()
         },
         problems=[Problem(what, why) for what, why in frame['problems']],
+        notes=frame['notes'],
     )
 
 

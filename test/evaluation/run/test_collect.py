@@ -5,7 +5,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
 import math
 
 from clip_depth_ros.core.metrics import metrics_of, MetricSums, PixelErrors
@@ -86,6 +86,19 @@ def test_problems_of_the_source_and_of_frames_are_all_there():
     black = record(0, Problem('frame 0', 'is black'), ours={'a': 1.0})
     result = collected(black, source_problems=[('b.bag', 'is cut off')])
     assert result.problems == [Problem('b.bag', 'is cut off'), Problem('frame 0', 'is black')]
+
+
+def test_notes_of_frames_stand_once_with_what_they_count_and_where():
+    noted = [
+        replace(record(0, ours={'a': 1.0}), notes={'points left out': 3, 'K was assumed': 0}),
+        replace(record(1, ours={'a': 1.0}), notes={'points left out': 4}),
+    ]
+    source = collected(*noted, source={'notes': 'first; second'}).source
+    assert source['notes'].split('; ') == [
+        'first', 'second', 'points left out: 7', 'K was assumed (in 1 of 2 frames)'
+    ]
+    assert collected(*noted).source['notes'].startswith('points left out: 7; ')
+    assert 'notes' not in collected(record(0, ours={'a': 1.0})).source
 
 
 def test_without_any_score_nothing_is_estimated():

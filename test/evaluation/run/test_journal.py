@@ -49,7 +49,7 @@ def written(out_dir: Path) -> list[int]:
 def test_a_frame_reads_back_as_the_same(name, value, vector, stamp_ns):
     frame = FrameRecord(
         3, name, 'drive', stamp_ns, {'ours': FrameScore({name: value}, {'n': tuple(vector)})},
-        [Problem(name, 'because')],
+        [Problem(name, 'because')], {name: 7},
     )
     assert from_line(to_line(frame)) == frame
 
