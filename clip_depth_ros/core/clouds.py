@@ -122,16 +122,36 @@ def points_of(cloud: Any) -> NDArray[np.float64]:
             f'x, y, z of a cloud should be within points of {cloud.point_step} bytes, are at '
             f'{offsets}: the message is damaged'
         ) from error
-    row_bytes = cloud.width * cloud.point_step
-    raw = np.frombuffer(cloud.data, np.uint8)
-    if cloud.row_step < row_bytes or raw.size < cloud.height * cloud.row_step:
-        raise DataError(
-            f'a cloud of {cloud.width}x{cloud.height} points of {cloud.point_step} bytes needs '
-            f'{cloud.height * row_bytes} bytes, has {raw.size}: the message is truncated'
-        )
-    rows = raw[:cloud.height * cloud.row_step].reshape(cloud.height, cloud.row_step)
-    points = np.ascontiguousarray(rows[:, :row_bytes]).reshape(-1).view(point)
+    rows = _rows_of(cloud)
+    points = np.ascontiguousarray(rows).reshape(-1).view(point)
     return np.stack([points[name].astype(np.float64) for name in 'xyz'], axis=1)
+
+
+def _rows_of(cloud: Any) -> NDArray[np.uint8]:
+    """
+    Return the rows of a cloud without what is behind them, uint8 (height, row).
+
+    ``row_step`` counts only where the length of the data leaves it open: drivers leave it 0, or
+    state that of another cloud.
+    """
+    height, row_bytes, row_step = cloud.height, cloud.width * cloud.point_step, cloud.row_step
+    raw = np.frombuffer(cloud.data, np.uint8)
+    if height == 1 or raw.size == height * row_bytes:
+        row_step = row_bytes
+    if raw.size < height * row_bytes:
+        raise DataError(
+            f'a cloud of {cloud.width}x{height} points of {cloud.point_step} bytes needs '
+            f'{height * row_bytes} bytes, has {raw.size}: the message is truncated'
+        )
+    if row_step < row_bytes or raw.size < (height - 1) * row_step + row_bytes:
+        raise DataError(
+            f'a cloud of {cloud.width}x{height} points of {cloud.point_step} bytes has rows of '
+            f'{row_bytes} bytes, its row_step is {row_step} and its data {raw.size} bytes: these '
+            'do not fit each other; correct row_step where the cloud is published'
+        )
+    return np.lib.stride_tricks.as_strided(
+        raw, (height, row_bytes), (row_step, 1), writeable=False
+    )
 
 
 def ply_bytes(xyz_m: NDArray[np.float32], rgb: NDArray[np.uint8]) -> bytes:

@@ -17,7 +17,7 @@ import numpy as np
 import pytest
 
 CAMERA = Intrinsics(fx=100.0, fy=120.0, cx=3.5, cy=2.0, width=8, height=5)
-LIDAR_POINTS = np.ones((2, 4), np.float32)
+LIDAR_POINTS = np.arange(16, dtype=np.float32).reshape(4, 4)
 DEPTH = np.full((5, 8), 4.0, np.float32)
 
 
@@ -121,6 +121,46 @@ class TestCloudMessages:
         small.data = small.data[:150]
         with pytest.raises(DataError, match='truncated'):
             points_of(small)
+
+    @pytest.mark.parametrize('row_step', [0, 1, 7, 24, 48, 96, 2**32 - 1])
+    @pytest.mark.parametrize('height', [1, 2, 4])
+    def test_data_of_the_right_length_says_how_it_lies(self, row_step: int, height: int):
+        """Velodyne's driver leaves row_step 0, others double it or state that of one scan."""
+        cloud: Any = cloud_message(LIDAR_POINTS, stamp_ns=0, frame_id='l')
+        cloud.height, cloud.width, cloud.row_step = height, 4 // height, row_step
+        np.testing.assert_array_equal(points_of(cloud), LIDAR_POINTS[:, :3])
+
+    def test_of_a_single_row_nothing_behind_it_is_read(self):
+        cloud: Any = cloud_message(LIDAR_POINTS, stamp_ns=0, frame_id='l')
+        cloud.row_step, cloud.data = 0, np.append(cloud.data, np.zeros(5, np.uint8))
+        np.testing.assert_array_equal(points_of(cloud), LIDAR_POINTS[:, :3])
+
+    def test_the_last_row_needs_no_padding(self):
+        cloud: Any = cloud_message(LIDAR_POINTS, stamp_ns=0, frame_id='l')
+        rows = np.pad(cloud.data.reshape(2, -1), [(0, 0), (0, 6)])
+        cloud.height, cloud.width, cloud.row_step = 2, 2, rows.shape[1]
+        cloud.data = rows.reshape(-1)[:-6]
+        np.testing.assert_array_equal(points_of(cloud), LIDAR_POINTS[:, :3])
+
+    @pytest.mark.parametrize('row_step', [0, 31, 40])
+    def test_rows_that_fit_neither_way_are_refused(self, row_step: int):
+        """Where data is longer than the points, only row_step could say where rows start."""
+        cloud: Any = cloud_message(LIDAR_POINTS, stamp_ns=0, frame_id='l')
+        cloud.height, cloud.width, cloud.row_step = 2, 2, row_step
+        cloud.data = np.append(cloud.data, np.zeros(5, np.uint8))
+        with pytest.raises(DataError, match=rf'rows of 32 .* row_step is {row_step} .* 69'):
+            points_of(cloud)
+
+    @pytest.mark.parametrize('row_step', [0, 64, 2**32 - 1])
+    def test_a_cloud_that_ends_early_is_truncated_whatever_else_it_says(self, row_step: int):
+        cloud: Any = cloud_message(LIDAR_POINTS, stamp_ns=0, frame_id='l')
+        cloud.row_step, cloud.data = row_step, cloud.data[:-1]
+        with pytest.raises(DataError, match='needs 64 bytes, has 63: the message is truncated'):
+            points_of(cloud)
+
+    def test_an_empty_cloud_has_no_points(self):
+        cloud: Any = cloud_message(LIDAR_POINTS[:0], stamp_ns=0, frame_id='l')
+        assert points_of(cloud).shape == (0, 3)
 
     @pytest.mark.parametrize('point_step', [8, 2**32 - 1])
     def test_points_that_do_not_hold_their_coordinates(self, point_step: int):
