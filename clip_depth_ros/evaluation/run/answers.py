@@ -11,7 +11,7 @@ from typing import Any, Final, Literal, Protocol, runtime_checkable
 from clip_depth_ros.core.crops import KB_SIZE, WINDOWS
 from clip_depth_ros.core.image_plan import Size, Window
 from clip_depth_ros.errors import ConfigError, DataError, ImageError
-from clip_depth_ros.evaluation.score.prepare import resized
+from clip_depth_ros.evaluation.score.prepare import check_shape, resized
 from clip_depth_ros.evaluation.score.protocols import EvaluationProtocol
 from clip_depth_ros.sources.frames import SourceFrames
 from clip_depth_ros.sources.predicted import PredictedFiles, RecordedDepth
@@ -148,11 +148,11 @@ class RecordedAnswers:
         window = input_window(size, self._protocol)
         if window is not None and own == (window.height, window.width):
             return _put_back(answer, window, size)
-        if window is None and own == KB_SIZE != size:
+        if window is None and _is_kb(own) and not _is_kb(size):
             raise ImageError(
                 f'{sample.name}: depth should be for the whole image, {size.width}x{size.height}, '
-                f"and has the size of KITTI's benchmark crop, {own.width}x{own.height}: if it was "
-                'predicted for that, add --override input_crop=kb'
+                f"and has the shape of KITTI's benchmark crop, {own.width}x{own.height}: if it "
+                'was predicted for that, bring it to 1216x352 and add --override input_crop=kb'
             )
         return answer
 
@@ -260,8 +260,14 @@ def _cut(rgb: Rgb, window: Window | None) -> Rgb:
     return np.ascontiguousarray(rgb[y:y + height, x:x + width])
 
 
+def _is_kb(size: Size) -> bool:
+    """Return whether this is the shape of KITTI's benchmark crop, at any scale."""
+    return size.width * KB_SIZE.height == size.height * KB_SIZE.width
+
+
 def _put_back(answer: DepthMap, window: Window, size: Size) -> DepthMap:
     """Return an answer for a window as one for the whole image, unknown elsewhere."""
+    check_shape(Size(*answer.depth_m.shape), Size(window.height, window.width))
 
     def whole(values: Depth) -> Depth:
         canvas = np.full(size, np.nan, np.float32)

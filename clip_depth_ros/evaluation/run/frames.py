@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Final, NamedTuple
 
@@ -125,7 +126,9 @@ def _flicker(
     answer = previous.answers.get(predictor)
     if not isinstance(answer, DepthMap) or not scoring.follows(previous.sample, current[0]):
         return {}
-    return scoring.flicker((previous.sample, answer), current, protocol)
+    with suppress(DataError):  # of the frame before, which is named there
+        return scoring.flicker((previous.sample, answer), current, protocol)
+    return {}
 
 
 def _problems(name: str, failures: Mapping[str, str], n_predictors: int) -> list[Problem]:

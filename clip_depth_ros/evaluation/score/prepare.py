@@ -10,13 +10,13 @@ truth that lies in the range counts; then the answer is aligned, and clamped las
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal
+from typing import Final, Literal
 
 from clip_depth_ros.core.alignment import fit_alignment
 from clip_depth_ros.core.crops import WINDOWS
 from clip_depth_ros.core.image_plan import Size, Window
 from clip_depth_ros.core.metrics import clamp_depth, valid_pixels
-from clip_depth_ros.errors import DataError
+from clip_depth_ros.errors import DataError, ImageError
 from clip_depth_ros.evaluation.score.protocols import EvaluationProtocol
 from clip_depth_ros.sources.samples import DepthSample
 from clip_depth_ros.types import Depth, DepthMap
@@ -25,6 +25,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 Mask = NDArray[np.bool_]
+
+_ASPECT_TOLERANCE: Final = 1.05
+"""How much the ratio of an answer's sides may differ from that of its image."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -101,12 +104,40 @@ def evaluated_window(size: Size, protocol: EvaluationProtocol) -> Window:
 
 
 def at_size(answer: DepthMap, size: Size, protocol: EvaluationProtocol) -> Depth:
-    """Return an answer at a size, float32, metres; NaN where there is none (0 and below, too)."""
+    """
+    Return an answer at a size, float32, metres; NaN where there is none (0 and below, too).
+
+    ImageError if its shape is not that of an image of this size; see :func:`check_shape`.
+    """
     depth_m = answer.depth_m
+    check_shape(Size(*depth_m.shape), size)
     no_depth = (depth_m <= 0) & ~np.isneginf(depth_m)
     if no_depth.any():
         depth_m = np.where(no_depth, np.float32(np.nan), depth_m)
     return resized(depth_m, size, protocol.resize)
+
+
+def check_shape(own: Size, whole: Size) -> None:
+    """
+    Refuse an answer that cannot be for the whole of an image: it would be stretched over it.
+
+    It may be of any scale. Our choice: the ratio of its sides may differ by 5 % from that of the
+    image, as networks round their input to whole patches or fixed sizes (monodepth2's 1024x320 for
+    KITTI: 3.5 %), or by what less than one pixel of the answer at each side makes (grids of
+    patches). ImageError names both sizes.
+    """
+    ratios = own.width * whole.height, own.height * whole.width
+    is_alike = max(ratios) <= _ASPECT_TOLERANCE * min(ratios)
+    is_rounded = (
+        (own.width - 1) * whole.height < (own.height + 1) * whole.width
+        and (own.height - 1) * whole.width < (own.width + 1) * whole.height
+    )
+    if not (is_alike or is_rounded):
+        raise ImageError(
+            f'an answer should have the shape of its image, {whole.text}, at any scale, and has '
+            f'{own.text}: it is for a part of the image, or for one that was squeezed; bring the '
+            'depth back to where it belongs in the whole image before it is evaluated'
+        )
 
 
 def prepare(answer: DepthMap, sample: DepthSample, protocol: EvaluationProtocol) -> Prepared:
@@ -116,8 +147,8 @@ def prepare(answer: DepthMap, sample: DepthSample, protocol: EvaluationProtocol)
     Parameters
     ----------
     answer : DepthMap
-        Of any size, for the whole image. NaN, 0 and below: no answer; +Inf (beyond range) and
-        -Inf (too near) are answers (REP 117).
+        Of any scale, for the whole image; see :func:`check_shape`. NaN, 0 and below: no answer;
+        +Inf (beyond range) and -Inf (too near) are answers (REP 117).
     sample : DepthSample
         The frame with its truth.
     protocol : EvaluationProtocol
@@ -126,7 +157,8 @@ def prepare(answer: DepthMap, sample: DepthSample, protocol: EvaluationProtocol)
     Raises
     ------
     DataError
-        If no truth counts, or nothing is answered where it does; if a crop does not fit.
+        If no truth counts, or nothing is answered where it does; if a crop does not fit, or the
+        answer is of another shape.
 
     """
     gt = sample.target_m

@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 
 from clip_depth_ros.errors import DataError, ImageError
 from clip_depth_ros.evaluation.run.answers import ImageAnswers, RecordedAnswers
+from clip_depth_ros.evaluation.run.evaluate import evaluate
 from clip_depth_ros.evaluation.score.protocols import EvaluationProtocol
 from clip_depth_ros.predictor.constant import ConstantPredictor
 from clip_depth_ros.sources.samples import DepthSample
@@ -123,8 +124,10 @@ def test_what_is_recorded_is_looked_up_frame_by_frame():
 class OfTheCrop(OneFrame):
     """Has what was predicted for KITTI's benchmark crop."""
 
+    shape = (352, 1216)
+
     def depth_of(self, sample: DepthSample) -> DepthMap:
-        return DepthMap(np.full((352, 1216), 7, np.float32))
+        return DepthMap(np.full(self.shape, 7, np.float32))
 
 
 def test_what_was_predicted_for_the_crop_is_put_back_where_it_was():
@@ -135,8 +138,68 @@ def test_what_was_predicted_for_the_crop_is_put_back_where_it_was():
     assert np.isnan(answer.depth_m[:23]).all()
 
 
-def test_what_was_predicted_for_the_crop_is_not_stretched_over_the_image():
-    [answer] = RecordedAnswers(OfTheCrop(), EvaluationProtocol()).answer([sample()])
+@pytest.mark.parametrize('shape', [(352, 1216), (176, 608), (88, 304)])
+def test_what_was_predicted_for_the_crop_is_not_stretched_over_the_image(shape):
+    """Its ratio is within what rounding makes, so that it has to be known by itself."""
+    lookup = OfTheCrop()
+    lookup.shape = shape
+    [answer] = RecordedAnswers(lookup, EvaluationProtocol()).answer([sample()])
 
     assert isinstance(answer, ImageError)
     assert 'add --override input_crop=kb' in str(answer)
+
+
+@pytest.mark.parametrize('shape', [(352, 1216), (176, 608)])
+def test_an_image_of_the_shape_of_the_crop_is_no_crop(shape):
+    lookup = OfTheCrop()
+    lookup.shape = shape
+    [answer] = RecordedAnswers(lookup, EvaluationProtocol()).answer([sample(176, 608)])
+
+    assert answer.depth_m.shape == shape
+
+
+class SquarePredictor(ConstantPredictor):
+    """Answers a square, whatever it is shown."""
+
+    def predict_batch(self, rgbs: Sequence[Rgb]) -> list[DepthMap]:
+        return [DepthMap(np.ones((352, 352), np.float32)) for _ in rgbs]
+
+
+def test_an_answer_for_a_crop_is_not_stretched_over_that_either():
+    [answer] = ImageAnswers(SquarePredictor(1.0), EvaluationProtocol(input_crop='kb')).answer(
+        [sample()]
+    )
+
+    assert 'the shape of its image, 1216x352, at any scale, and has 352x352' in str(answer)
+
+
+@pytest.mark.parametrize('answers', [
+    SquarePredictor(1.0),
+    RecordedAnswers(OneFrame(), EvaluationProtocol()),
+])
+def test_whoever_answers_in_another_shape_has_no_score(answers, monkeypatch):
+    """The other answer keeps its own; the frame stays, uncovered."""
+    monkeypatch.setattr(
+        OneFrame, 'depth_of', lambda self, sample: DepthMap(sample.target_m[:, :400])
+    )
+    result = evaluate(TwoFrames(), {'odd': answers, 'even': ConstantPredictor(1.0)}, 'plain')
+
+    assert [problem.what for problem in result.problems] == ['a, odd', 'b, odd']
+    assert 'at any scale, and has' in result.problems[0].why
+    assert result.predictors['odd'].estimates['coverage'].mean == 0
+    assert result.predictors['even'].estimates['none/abs_rel'].mean == 0
+
+
+class TwoFrames:
+    """Two frames of 1 m."""
+
+    name = 'two frames'
+
+    def __len__(self) -> int:
+        return 2
+
+    def __getitem__(self, index: int) -> DepthSample:
+        return sample(name='ab'[index])
+
+    def describe(self) -> Mapping[str, str]:
+        return {}
