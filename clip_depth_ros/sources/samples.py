@@ -8,6 +8,7 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 import hashlib
+import re
 from typing import Final, Protocol
 
 from clip_depth_ros.errors import DataError
@@ -20,6 +21,11 @@ _CHECKED: Final = 16
 
 _PLAUSIBLE_M: Final = (0.05, 500.0)
 """The median depth of a source lies in between, or its unit is not metres."""
+
+_REASONS: Final = 5
+"""So many are told of those why no frame can be used."""
+
+_NUMBER: Final = re.compile(r'\d+')
 
 _LONGEST_PART: Final = 200
 """Characters of the text that says which part of a source a subset is."""
@@ -174,6 +180,21 @@ def numbered(names: Sequence[str]) -> list[str]:
     return each
 
 
+def reasons_text(reasons: Sequence[str]) -> str:
+    """
+    Return why frames were of no use, most frequent first: each reason with how often it was.
+
+    Those that differ in numbers alone (of frames, stamps, files) are one; its first one is told.
+    """
+    first: dict[str, str] = {}
+    counts = Counter(_NUMBER.sub('#', reason) for reason in reasons)
+    for reason in reasons:
+        first.setdefault(_NUMBER.sub('#', reason), reason)
+    told = [f'{count} x {first[kind]}' for kind, count in counts.most_common(_REASONS)]
+    more = len(counts) - len(told)
+    return '; '.join([*told, *([f'and {more} other reasons'] if more else [])])
+
+
 def _ranges(indices: Sequence[int]) -> str:
     """Return numbers as text, neighbours together: 0-7 9; too many of them as their hash."""
     text = ''
@@ -204,11 +225,12 @@ def check_source(source: SampleSource) -> None:
     if not len(source):
         raise DataError(f'{source.name} has no frames: check its list, folder or topics')
     indices = np.unique(np.linspace(0, len(source) - 1, _CHECKED).astype(int)).tolist()
-    medians = _medians_m(source, indices)
+    medians, problems = _medians_m(source, indices)
     if not medians:
+        unread = f' ({reasons_text(problems)})' if problems else ''
         raise DataError(
             f'none of the frames of {source.name} that were looked at has any depth: check that '
-            'images and depth belong together'
+            f'images and depth belong together{unread}'
         )
     typical, (least, most) = float(np.median(medians)), _PLAUSIBLE_M
     if not least <= typical <= most:
@@ -218,8 +240,10 @@ def check_source(source: SampleSource) -> None:
         )
 
 
-def _medians_m(source: SampleSource, indices: Sequence[int]) -> list[float]:
-    """Return the median depth of frames that have any."""
+def _medians_m(
+    source: SampleSource, indices: Sequence[int]
+) -> tuple[list[float], list[str]]:
+    """Return the median depth of frames that have any, and why others cannot be read."""
     medians, problems = [], []
     for index in indices:
         try:
@@ -232,7 +256,7 @@ def _medians_m(source: SampleSource, indices: Sequence[int]) -> list[float]:
             medians.append(float(np.median(known)))
     if len(problems) == len(indices):
         raise DataError(
-            f'none of {len(problems)} frames of {source.name} could be read; the first: '
-            f'{problems[0]}'
+            f'none of {len(problems)} frames of {source.name} could be read: '
+            f'{reasons_text(problems)}'
         )
-    return medians
+    return medians, problems

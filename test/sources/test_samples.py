@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 import pickle
 
 from clip_depth_ros.errors import DataError
-from clip_depth_ros.sources.samples import check_source, DepthSample, Subset
+from clip_depth_ros.sources.samples import check_source, DepthSample, reasons_text, Subset
 from hypothesis import given, strategies as st
 import numpy as np
 import pytest
@@ -122,7 +122,7 @@ class TestCheck:
         with pytest.raises(DataError) as error:
             check_source(Numbers(lambda index: None, 3))
         assert str(error.value) == (
-            'none of 3 frames of the numbers could be read; the first: frame 0 is truncated'
+            'none of 3 frames of the numbers could be read: 3 x frame 0 is truncated'
         )
 
     @pytest.mark.parametrize('depth_m', [0.0, np.nan, np.inf, -3.0])
@@ -133,6 +133,10 @@ class TestCheck:
             'none of the frames of the numbers that were looked at has any depth: check that '
             'images and depth belong together'
         )
+
+    def test_frames_that_cannot_be_read_are_named_beside_those_without_depth(self):
+        with pytest.raises(DataError, match=r'belong together \(2 x frame 0 is truncated\)$'):
+            check_source(Numbers(lambda index: None if index < 2 else 0.0, 3))
 
     @pytest.mark.parametrize('depth_m', [0.05, 2.5, 30.0, 500.0])
     def test_plausible_depths(self, depth_m):
@@ -147,3 +151,14 @@ class TestCheck:
             f'the median depth of the numbers is {given} m, outside of 0.05 to 500: its unit is '
             'not metres (millimetres want / 1000, KITTI PNGs / 256)'
         )
+
+
+class TestReasons:
+    def test_those_that_differ_in_numbers_alone_are_one(self):
+        """Frames, stamps and files have numbers; what is wrong with them is the same."""
+        reasons = ['b 7: cut off', 'a 1: needs 3 bytes, has 2', 'b 8: cut off', 'b 19: cut off']
+        assert reasons_text(reasons) == '3 x b 7: cut off; 1 x a 1: needs 3 bytes, has 2'
+
+    def test_the_rarest_of_many_are_counted(self):
+        reasons = [letter for place, letter in enumerate('abcdefg', 1) for _ in range(place)]
+        assert reasons_text(reasons) == '7 x g; 6 x f; 5 x e; 4 x d; 3 x c; and 2 other reasons'

@@ -181,7 +181,8 @@ def fit_constant(source: SampleSource, protocol: EvaluationProtocol, n_workers: 
     """
     Return the constant with the least mean abs_rel over these very frames, metres.
 
-    Frames that cannot be read have no say; DataError if no frame has any depth that counts.
+    Frames that cannot be read have no say; DataError, saying why, if no frame has any depth that
+    counts.
     """
     return baselines.fit_constant(_truths(source, n_workers), protocol)
 
@@ -196,9 +197,9 @@ def fit_prior(source: SampleSource, protocol: EvaluationProtocol, n_workers: int
     return PixelPrior(prior_m, f'{source.name}, {len(source)} frames')
 
 
-def _truths(source: SampleSource, n_workers: int) -> Iterator[Depth]:
+def _truths(source: SampleSource, n_workers: int) -> Iterator[Depth | DataError]:
     """
-    Yield the ground truth of each frame that can be read; the evaluation itself names the others.
+    Yield the ground truth of each frame, or why it cannot be read.
 
     Frames are read ahead in threads, each with its own copy of the source: there is no predictor
     yet that threads could disturb (see :mod:`clip_depth_ros.evaluation.run.team`).
@@ -211,8 +212,7 @@ def _truths(source: SampleSource, n_workers: int) -> Iterator[Depth]:
         while reading:
             frame = reading.popleft().result()
             reading.extend(pool.submit(reader.read, index) for index in islice(left, 1))
-            if not isinstance(frame, DataError):
-                yield frame.target_m
+            yield frame if isinstance(frame, DataError) else frame.target_m
     finally:
         pool.shutdown(wait=False, cancel_futures=True)  # Ctrl-C ends at once
 

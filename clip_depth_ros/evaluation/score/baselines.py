@@ -14,8 +14,9 @@ from typing import Final, TypeVar
 from clip_depth_ros.core.image_plan import Size
 from clip_depth_ros.core.patches import upsample
 from clip_depth_ros.errors import DataError
-from clip_depth_ros.evaluation.score.prepare import valid_gt
+from clip_depth_ros.evaluation.score.prepare import no_truth, valid_gt
 from clip_depth_ros.evaluation.score.protocols import EvaluationProtocol
+from clip_depth_ros.sources.samples import reasons_text
 from clip_depth_ros.types import Depth
 import numpy as np
 from numpy.typing import NDArray
@@ -26,34 +27,39 @@ _BIN: Final = 1e-3
 """Width of the bins of ln depth: the best constant is known to 0.1 %."""
 
 
-def fit_constant(truths: Iterable[Depth], protocol: EvaluationProtocol) -> float:
+def fit_constant(truths: Iterable[Depth | DataError], protocol: EvaluationProtocol) -> float:
     """
     Return the constant with the least mean abs_rel over frames, metres.
 
     Parameters
     ----------
-    truths : iterable of float32 (H, W)
-        The very frames that it will be judged on: a bound, not a fair prediction. Frames without
-        truth that counts have no say.
+    truths : iterable of float32 (H, W), or DataError
+        The very frames that it will be judged on, or why they cannot be read: a bound, not a fair
+        prediction. Frames without truth that counts have no say.
     protocol : EvaluationProtocol
         What counts, and whether frames or pixels weigh the same; alignment plays no part.
 
     Raises
     ------
     DataError
-        If no frame has any depth that counts.
+        If no frame has any depth that counts; it says why.
 
     """
-    return best_constant(
-        (gt[counts] for gt, counts in _counted(truths, protocol)),
-        protocol.min_depth_m,
-        protocol.depth_cap_m,
-        over_pixels=protocol.aggregation == 'pixel',
-    )
+    reasons: list[str] = []
+    known = (gt[counts] for gt, counts in _counted(truths, protocol, reasons))
+    limits_m = protocol.min_depth_m, protocol.depth_cap_m
+    try:
+        return best_constant(known, *limits_m, over_pixels=protocol.aggregation == 'pixel')
+    except DataError as error:
+        if not reasons:
+            raise
+        raise DataError(
+            f'none of {len(reasons)} frames has any depth that counts: {reasons_text(reasons)}'
+        ) from error
 
 
 def fit_prior(
-    truths: Iterable[Depth],
+    truths: Iterable[Depth | DataError],
     protocol: EvaluationProtocol,
     name: str,
     *,
@@ -66,8 +72,8 @@ def fit_prior(
 
     Parameters
     ----------
-    truths : iterable of float32 (h, w)
-        Other frames than those that it will be judged on.
+    truths : iterable of float32 (h, w), or DataError
+        Other frames than those that it will be judged on, or why they cannot be read.
     protocol : EvaluationProtocol
         Its range says which depth counts; not its window, since a prior answers everywhere.
     name : str
@@ -82,7 +88,7 @@ def fit_prior(
     Raises
     ------
     DataError
-        If no frame has depth in the range.
+        If no frame has depth in the range; it says why.
 
     Notes
     -----
@@ -92,7 +98,8 @@ def fit_prior(
     """
     everywhere = protocol.model_copy(update={'gt_crop': 'none', 'eval_crop': 'none'})
     sums = np.zeros((2, *size)) if size else None
-    for gt, counts in _counted(truths, everywhere):
+    reasons: list[str] = []
+    for gt, counts in _counted(truths, everywhere, reasons):
         sums = np.zeros((2, *gt.shape)) if sums is None else sums
         add_depth(sums, np.log(np.where(counts, gt, 1)) if geometric else gt, counts)
     total = np.zeros((2, 1, 1)) if sums is None else add_up(sums)
@@ -100,6 +107,7 @@ def fit_prior(
         raise DataError(
             f'{name} has no depth within {protocol.min_depth_m:g} to {protocol.depth_cap_m:g} m '
             'to fit a prior on: name other frames'
+            + (f' ({reasons_text(reasons)})' if reasons else '')
         )
     prior_m = _without_gaps(total)
     return np.exp(prior_m) if geometric else prior_m
@@ -117,14 +125,21 @@ def shuffled(answers: Sequence[Item]) -> list[Item]:
 
 
 def _counted(
-    truths: Iterable[Depth], protocol: EvaluationProtocol
+    truths: Iterable[Depth | DataError], protocol: EvaluationProtocol, reasons: list[str]
 ) -> Iterator[tuple[Depth, NDArray[np.bool_]]]:
-    """Yield truths with what counts of them; those that a crop does not fit are left out."""
+    """Yield truths with what counts of them; add to ``reasons`` why nothing does of the others."""
     for gt in truths:
         try:
-            yield gt, valid_gt(gt, protocol)
-        except DataError:
-            continue  # the evaluation itself names it
+            if isinstance(gt, DataError):
+                raise gt
+            counts = valid_gt(gt, protocol)
+        except DataError as error:  # a crop that does not fit, too
+            reasons.append(str(error))
+            continue
+        if counts.any():
+            yield gt, counts
+        else:
+            reasons.append(no_truth(Size(*gt.shape), protocol))
 
 
 def best_constant(

@@ -92,6 +92,15 @@ def valid_gt(gt: Depth, protocol: EvaluationProtocol) -> Mask:
     return valid
 
 
+def no_truth(size: Size, protocol: EvaluationProtocol) -> str:
+    """Return as text that no truth of a frame of this size counts."""
+    x, y, width, height = evaluated_window(size, protocol)
+    return (
+        f'no ground truth between {protocol.min_depth_m:g} and {protocol.depth_cap_m:g} m in the '
+        f'evaluated window ({width}x{height} at {x}, {y})'
+    )
+
+
 def evaluated_window(size: Size, protocol: EvaluationProtocol) -> Window:
     """
     Return the window of the truth that is evaluated: of what ``gt_crop`` leaves, the eval crop.
@@ -163,13 +172,8 @@ def prepare(answer: DepthMap, sample: DepthSample, protocol: EvaluationProtocol)
     """
     gt = sample.target_m
     valid = valid_gt(gt, protocol)
-    limits_m = (protocol.min_depth_m, protocol.depth_cap_m)
     if not valid.any():
-        window = evaluated_window(Size(*gt.shape), protocol)
-        raise DataError(
-            f'{sample.name}: no ground truth between {limits_m[0]:g} and {limits_m[1]:g} m in the '
-            f'evaluated window ({window.width}x{window.height} at {window.x}, {window.y})'
-        )
+        raise DataError(f'{sample.name}: {no_truth(Size(*gt.shape), protocol)}')
     depth_m = at_size(answer, Size(*gt.shape), protocol)
     answered = valid & ~np.isnan(depth_m)
     if not answered.any():

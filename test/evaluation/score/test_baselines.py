@@ -172,8 +172,24 @@ def test_the_fitted_prior_is_the_mean_of_each_pixel_of_all_frames():
 
 
 def test_a_prior_needs_frames_that_can_be_read():
-    with pytest.raises(DataError, match='ramps 0 has no depth within 1 to 80 m'):
+    with pytest.raises(DataError, match='ramps 0 has no depth within 1 to 80 m') as error:
         fit_prior(Ramps(2, bad=(0, 1)), PLAIN, 1)
+    assert '(2 x frame 0 of ramps 0 is truncated)' in str(error.value)
+
+
+def test_without_any_frame_for_a_constant_each_reason_is_told():
+    """Two frames do not decode, two have nothing in the range, one is too small for the crop."""
+    empty, small = np.full((352, 1216), 300, np.float32), np.ones((300, 300), np.float32)
+    truths = [DataError('frame 1: cut off'), empty, DataError('frame 2: cut off'), empty, small]
+    protocol = PLAIN.model_copy(update={'gt_crop': 'kb'})
+    with pytest.raises(DataError) as error:
+        baselines.fit_constant(truths, protocol)
+    assert str(error.value).startswith(
+        'none of 5 frames has any depth that counts: 2 x frame 1: cut off; 2 x no ground truth '
+        'between 1 and 80 m in the evaluated window (1216x352 at 0, 0); 1 x '
+    )
+    with pytest.raises(DataError, match='2 x frame 0 of ramps 0 is truncated'):
+        fit_constant(Ramps(2, bad=(0, 1)), PLAIN, 1)
 
 
 def test_answers_have_the_size_of_the_image():
