@@ -11,7 +11,7 @@ import time
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:  # each verb loads what it needs, so that --help is fast
-    from clip_depth_ros.bags.reader import BagReader, BagTopic
+    from clip_depth_ros.bags.reader import BagReader
     from clip_depth_ros.types import RecordedMessage
 
 
@@ -197,6 +197,8 @@ def _run_info(args: argparse.Namespace) -> int:
 
 
 def _info_lines(bag: BagReader) -> Iterator[str]:
+    from clip_depth_ros.core.plain_text import printable
+
     yield f'recording  {bag.path}'
     span_ns = bag.time_span_ns
     if span_ns is not None:
@@ -204,15 +206,12 @@ def _info_lines(bag: BagReader) -> Iterator[str]:
         yield f'duration   {(span_ns[1] - span_ns[0]) / 1e9:.3f} s'
     topics = list(bag.topics.values())
     yield f'messages   {sum(topic.count for topic in topics)}'
-    name_width = max((len(topic.name) for topic in topics), default=0)
-    type_width = max((len(_types(topic)) for topic in topics), default=0)
-    for topic in topics:
+    names = [printable(topic.name, in_one_line=True) for topic in topics]
+    types = [printable(', '.join(topic.msgtypes), in_one_line=True) for topic in topics]
+    name_width, type_width = (max(map(len, texts), default=0) for texts in (names, types))
+    for topic, name, msgtype in zip(topics, names, types, strict=True):
         latched = '  latched' if topic.latched else ''
-        yield f'{topic.count:9d}  {topic.name:{name_width}}  {_types(topic):{type_width}}{latched}'
-
-
-def _types(topic: BagTopic) -> str:
-    return ', '.join(topic.msgtypes)
+        yield f'{topic.count:9d}  {name:{name_width}}  {msgtype:{type_width}}{latched}'
 
 
 def _utc(time_ns: int) -> str:

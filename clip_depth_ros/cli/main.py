@@ -12,8 +12,10 @@ import os
 import signal
 import sys
 import threading
+from typing import Any
 
 from clip_depth_ros import __version__
+from clip_depth_ros.core.plain_text import PlainStream
 from clip_depth_ros.errors import ClipDepthError
 from clip_depth_ros.ros.environment import needing_ros
 
@@ -68,6 +70,15 @@ def _ending_by_signal() -> Iterator[None]:
             signal.signal(number, handler)
 
 
+@contextlib.contextmanager
+def _printing_plainly() -> Iterator[None]:
+    """Let nothing that is printed, whatever it came from, steer the terminal."""
+    stdout: Any = PlainStream(sys.stdout)
+    stderr: Any = PlainStream(sys.stderr)
+    with contextlib.redirect_stdout(stdout), contextlib.redirect_stderr(stderr):
+        yield
+
+
 def main(argv: Sequence[str] | None = None) -> int:
     """
     Run ``clip-depth`` and return its exit code.
@@ -75,7 +86,12 @@ def main(argv: Sequence[str] | None = None) -> int:
     0 when all went well, 1 for an error that the message explains, 2 for wrong flags (argparse),
     130 after Ctrl-C. Anything unforeseen keeps its traceback.
     """
-    args = build_parser().parse_args(argv)
+    with _printing_plainly():
+        return _run(build_parser().parse_args(argv))
+
+
+def _run(args: argparse.Namespace) -> int:
+    """Run the sub-command; turn the errors that it may end with into exit codes."""
     try:
         with _ending_by_signal(), needing_ros():
             return int(args.run(args))

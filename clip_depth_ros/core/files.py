@@ -12,7 +12,7 @@ import os
 from pathlib import Path
 import secrets
 import shutil
-from typing import Any, Generic, TypeVar
+from typing import Any, BinaryIO, Generic, TypeVar
 import weakref
 
 from clip_depth_ros.errors import ClipDepthError, OutputError
@@ -46,7 +46,7 @@ def check_free(paths: Iterable[Path], *, force: bool) -> None:
         Naming what is in the way.
 
     """
-    taken = [str(path) for path in paths if path.exists()]
+    taken = [str(path) for path in paths if os.path.lexists(path)]
     if taken and not force:
         raise OutputError(
             f'{", ".join(taken)} {"exists" if len(taken) == 1 else "exist"} already: name another '
@@ -87,6 +87,31 @@ def atomic_write_bytes(path: str | os.PathLike[str], data: bytes) -> None:
     """Write a file as a whole or not at all, as :func:`atomic_path`; OutputError if it cannot."""
     with atomic_path(path) as temporary:
         temporary.write_bytes(data)
+
+
+def new_file(path: Path) -> BinaryIO:
+    """
+    Return a new file, open for writing, in the place of what is there, of a link itself.
+
+    For what grows while others read it, such as a log; :func:`atomic_path` is for all else.
+
+    Raises
+    ------
+    OutputError
+        If the operating system refuses.
+
+    """
+    try:
+        path.unlink(missing_ok=True)
+        return path.open('xb')  # O_EXCL: follows no link that somebody was quick to put there
+    except OSError as error:
+        raise _explained(path, error) from error
+
+
+def file_to_append(path: Path) -> BinaryIO:
+    """Return a file, new if there is none, open for adding to it; OSError if a link is there."""
+    flags = os.O_WRONLY | os.O_APPEND | os.O_CREAT | getattr(os, 'O_NOFOLLOW', 0)
+    return os.fdopen(os.open(path, flags, 0o666), 'ab')
 
 
 def remove_leftovers(folder: Path, name: str = '*') -> None:

@@ -4,16 +4,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 import contextlib
 import dataclasses
 import os
 from pathlib import Path
-import signal
-import subprocess
-import sys
 import tempfile
-import threading
 import time
 from typing import Any, Final
 
@@ -22,6 +18,7 @@ from clip_depth_ros.bags.topics import TF_STATIC
 from clip_depth_ros.bags.writer import BagWriter
 from clip_depth_ros.demo.facts import DemoFacts, gather_facts
 from clip_depth_ros.demo.plan import DemoMethod, DemoPlan, output_topics
+from clip_depth_ros.demo.processes import LoggedProcess, safe_path_environ
 from clip_depth_ros.errors import ClipDepthError, ConfigError
 from clip_depth_ros.ros.environment import use_shipped_dds_profile
 from clip_depth_ros.ros.recorder import RecordingSession
@@ -31,92 +28,8 @@ import yaml
 
 _START_TIMEOUT_S: Final = 180.0
 _ANSWER_TIMEOUT_S: Final = 60.0
-_END_TIMEOUT_S: Final = 30.0
 _MARGIN: Final = 1.2
-_ENDING: Final = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
-_TAIL_LINES: Final = 15
 _MAX_DOMAIN: Final = 232
-
-
-@contextlib.contextmanager
-def _signals_kept() -> Iterator[list[int]]:
-    """
-    Keep signals that end this process for later, in a list.
-
-    One that interrupts the start of a child would leave it running, unknown to anybody.
-    """
-    kept: list[int] = []
-    if threading.current_thread() is not threading.main_thread():
-        yield kept  # signals are handled in the main thread alone
-        return
-    handled = [n for n in _ENDING if signal.getsignal(n) not in (signal.SIG_IGN, signal.SIG_DFL)]
-    previous = {n: signal.signal(n, lambda number, _: kept.append(number)) for n in handled}
-    try:
-        yield kept
-    finally:
-        for number, handler in previous.items():
-            signal.signal(number, handler)
-
-
-class LoggedProcess:
-    """
-    A Python module that runs as a process of its own, until the end of a ``with`` statement.
-
-    ``name`` is for messages, ``command`` the module with its arguments, ``environ`` the whole
-    environment; the file ``log_path`` gets everything that the process prints.
-    """
-
-    def __init__(
-        self, name: str, command: Sequence[str], log_path: Path, environ: Mapping[str, str]
-    ) -> None:
-        self.name = name
-        self._log_path = log_path
-        with _signals_kept() as kept, log_path.open('wb') as log:
-            # A session of its own: Ctrl-C reaches the parent alone, which ends its children.
-            self._process = subprocess.Popen(
-                [sys.executable, '-m', *command],
-                stdin=subprocess.DEVNULL,
-                stdout=log,
-                stderr=subprocess.STDOUT,
-                env=dict(environ),
-                start_new_session=True,
-            )
-        try:
-            for number in kept:
-                signal.raise_signal(number)
-        except BaseException:
-            self.end()
-            raise
-
-    def __enter__(self) -> LoggedProcess:
-        return self
-
-    def __exit__(self, *exc_info: object) -> None:
-        self.end()
-
-    def exit_code(self) -> int | None:
-        """Return the exit code; None while it runs."""
-        return self._process.poll()
-
-    def end(self) -> int:
-        """Ask it to end as Ctrl-C does, insist if it does not, and return the exit code."""
-        for signal_number in (signal.SIGINT, signal.SIGTERM, signal.SIGKILL):
-            if self.exit_code() is not None:
-                break
-            self._process.send_signal(signal_number)
-            with contextlib.suppress(subprocess.TimeoutExpired):
-                self._process.wait(_END_TIMEOUT_S)
-        return self._process.wait()
-
-    def check_alive(self) -> None:
-        """Make sure that it still runs; ClipDepthError with the end of its log if not."""
-        if (code := self.exit_code()) is not None:
-            raise ClipDepthError(f'{self.name} ended early with exit code {code}:\n{self.tail()}')
-
-    def tail(self) -> str:
-        """Return the last lines that it printed."""
-        lines = self._log_path.read_text(encoding='utf-8', errors='replace').splitlines()
-        return '\n'.join(lines[-_TAIL_LINES:])
 
 
 class _Node(LoggedProcess):
@@ -163,7 +76,7 @@ def run_once(plan: DemoPlan) -> DemoFacts:
         If a node does not become active, or a process ends early; with the end of its log.
 
     """
-    environ = _isolated_environ()
+    environ = safe_path_environ(_isolated_environ())
     use_shipped_dds_profile(environ)
     os.environ.update(environ)
     with tempfile.TemporaryDirectory(prefix='clip_depth_demo_') as folder:

@@ -1,22 +1,17 @@
 # Copyright 2026 The clip_depth_ros authors
 # SPDX-License-Identifier: Apache-2.0
-"""
-Topics of a recording in ROS: their message classes, and a publisher for each, on a node apart.
-
-The messages themselves stay serialised.
-"""
+"""Topics of a recording in ROS: a publisher for each, on a node apart; messages stay bytes."""
 
 from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Collection, Iterator, Mapping
 import contextlib
-import importlib
-import re
 import time
 from typing import Any, Final
 
-from clip_depth_ros.errors import MissingDependencyError, TopicError
+from clip_depth_ros.errors import TopicError
+from clip_depth_ros.ros.message_classes import installed_classes
 from clip_depth_ros.types import RecordedMessage
 import rclpy
 from rclpy.context import Context
@@ -31,8 +26,6 @@ _QUEUE_DEPTH: Final = 10
 
 _SETTLE_S: Final = 1.0
 """Discovery is one-sided: a subscriber known here may not know us yet and miss the start."""
-
-_MSGTYPE = re.compile(r'([a-z][a-z0-9_]*)/msg/([A-Za-z][A-Za-z0-9_]*)')
 
 
 class TopicPublishers:
@@ -146,42 +139,3 @@ def reliable_qos(depth: int, *, is_latched: bool) -> QoSProfile:
     """Return a reliable profile, transient local where late subscribers shall get the last."""
     durability = DurabilityPolicy.TRANSIENT_LOCAL if is_latched else DurabilityPolicy.VOLATILE
     return QoSProfile(depth=depth, reliability=ReliabilityPolicy.RELIABLE, durability=durability)
-
-
-def message_class(msgtype: str) -> Any | None:
-    """
-    Return the class of ``sensor_msgs/msg/Image``, None where its package is not installed.
-
-    The name comes from a recording: only what looks like a message type is imported, and only
-    what is one is given.
-    """
-    match = _MSGTYPE.fullmatch(msgtype)
-    if match is None:
-        return None
-    try:
-        module = importlib.import_module(f'{match[1]}.msg')
-    except ImportError:
-        return None
-    found = getattr(module, match[2], None)
-    return found if hasattr(found, 'get_fields_and_field_types') else None
-
-
-def installed_classes(node: Node, topics: Mapping[str, str]) -> dict[str, Any]:
-    """
-    Return the message class by topic, given the types by topic.
-
-    The node warns of what is not installed (``tf2_msgs``, say, is not on PyPI) and left out;
-    MissingDependencyError if nothing is installed.
-    """
-    classes: dict[str, Any] = {}
-    for topic, msgtype in topics.items():
-        if (found := message_class(msgtype)) is not None:
-            classes[topic] = found
-        else:
-            node.get_logger().warning(f'leaving out {topic}: {msgtype} is not installed')
-    if topics and not classes:
-        raise MissingDependencyError(
-            f'no message type of the topics is installed: {sorted(set(topics.values()))}; '
-            'install their ROS packages'
-        )
-    return classes

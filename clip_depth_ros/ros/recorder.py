@@ -11,7 +11,8 @@ import time
 from typing import Any, Final
 
 from clip_depth_ros.errors import TopicError
-from clip_depth_ros.ros.publishers import installed_classes, node_apart, reliable_qos
+from clip_depth_ros.ros.message_classes import installed_classes
+from clip_depth_ros.ros.publishers import node_apart, reliable_qos
 from clip_depth_ros.settings.node import DIAGNOSTICS
 from clip_depth_ros.types import RecordedMessage
 from diagnostic_msgs.msg import DiagnosticArray

@@ -12,7 +12,12 @@ from pathlib import Path
 import shutil
 from typing import Any, Final, Literal, TYPE_CHECKING
 
-from clip_depth_ros.core.files import atomic_write_bytes, make_folder, remove_leftovers
+from clip_depth_ros.core.files import (
+    atomic_write_bytes,
+    file_to_append,
+    make_folder,
+    remove_leftovers,
+)
 from clip_depth_ros.errors import ConfigError, MissingDependencyError, OutputError
 from clip_depth_ros.settings.training import TrainSettings
 from clip_depth_ros.training.checkpoint import Checkpoint, load_checkpoint
@@ -131,7 +136,7 @@ class CsvLog:
     def add(self, row: Mapping[str, Any]) -> None:
         """Write one row; numbers are written so that they read back as the same."""
         try:
-            with self.path.open('ab') as file:
+            with file_to_append(self.path) as file:
                 file.write(self._text([row]))
         except OSError as error:
             raise OutputError(

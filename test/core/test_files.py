@@ -9,7 +9,14 @@ import errno
 import os
 from pathlib import Path
 
-from clip_depth_ros.core.files import atomic_path, atomic_write_bytes, fingerprint
+from clip_depth_ros.core.files import (
+    atomic_path,
+    atomic_write_bytes,
+    check_free,
+    file_to_append,
+    fingerprint,
+    new_file,
+)
 from clip_depth_ros.errors import ImageError, OutputError
 import pytest
 
@@ -136,3 +143,43 @@ def test_names_that_are_no_unicode(tmp_path: Path) -> None:
     """As Linux allows them."""
     names = [os.fsdecode(b'\xff'), os.fsdecode(b'\xfe')]
     assert fingerprint([tmp_path / names[0]]) != fingerprint([tmp_path / names[1]])
+
+
+@pytest.fixture
+def link(tmp_path):
+    """Give a link, where an output is to be, to a file of somebody else."""
+    (tmp_path / 'precious').write_bytes(b'precious')
+    (tmp_path / 'link').symlink_to(tmp_path / 'precious')
+    return tmp_path / 'link'
+
+
+def test_a_link_at_an_output_is_replaced_and_not_followed(link):
+    atomic_write_bytes(link, b'new')
+    assert (link.parent / 'precious').read_bytes() == b'precious'
+    assert link.read_bytes() == b'new'
+
+
+def test_a_log_takes_the_place_of_a_link(link):
+    with new_file(link) as file:
+        file.write(b'new')
+    assert (link.parent / 'precious').read_bytes() == b'precious'
+    assert link.read_bytes() == b'new'
+
+
+def test_nothing_is_added_to_what_a_link_leads_to(link):
+    with pytest.raises(OSError, match='link'):
+        file_to_append(link)
+    with file_to_append(link.parent / 'precious') as file:
+        file.write(b'!')
+    assert link.read_bytes() == b'precious!'
+
+
+def test_a_link_that_leads_nowhere_is_in_the_way_too(tmp_path):
+    (tmp_path / 'link').symlink_to(tmp_path / 'nowhere')
+    with pytest.raises(OutputError, match='exists already'):
+        check_free([tmp_path / 'link'], force=False)
+
+
+def test_a_log_that_cannot_be_written_is_named(tmp_path):
+    with pytest.raises(OutputError, match='cannot write'):
+        new_file(tmp_path / 'no folder' / 'log')

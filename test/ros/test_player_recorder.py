@@ -165,8 +165,8 @@ def play(
     messages: list[RecordedMessage], topics: dict[str, str], **options: Any
 ) -> dict[str, int]:
     """Play with options, waiting for a subscriber of every topic that can be published."""
+    from clip_depth_ros.ros.message_classes import message_class
     from clip_depth_ros.ros.player import play as play_messages, PlayOptions
-    from clip_depth_ros.ros.publishers import message_class
 
     remaps = options.get('remaps', {})
     names = [remaps.get(topic, topic) for topic in topics if message_class(topics[topic])]
@@ -313,7 +313,7 @@ class TestRefusals:
         counts = play(sent, topics, rate=100.0, wait_for=[])
         assert counts == dict.fromkeys(INSTALLED, 4)
         said = capfd.readouterr().err
-        assert 'leaving out /strange: strange_msgs/msg/Strange is not installed' in said
+        assert "leaving out '/strange': 'strange_msgs/msg/Strange' is not installed" in said
 
     @pytest.mark.parametrize(
         'msgtype', ['os/msg/path', 'json/msg/decoder', 'sensor_msgs/Image', 'a.b/msg/c', '']

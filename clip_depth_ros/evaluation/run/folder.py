@@ -16,7 +16,7 @@ from pathlib import Path
 import time
 from typing import Any, BinaryIO
 
-from clip_depth_ros.core.files import make_folder
+from clip_depth_ros.core.files import file_to_append, make_folder
 from clip_depth_ros.errors import ConfigError, OutputError
 from clip_depth_ros.evaluation.results.result import Result
 from clip_depth_ros.evaluation.run.evaluate import Evaluation, OnProgress, scored_frames
@@ -182,7 +182,7 @@ def run_lock(out_dir: str | os.PathLike[str], rank: int) -> Iterator[None]:
 def _locked(path: Path) -> BinaryIO:
     """Open and lock a file, a new one if there is none or it was removed just now."""
     while True:
-        file = path.open('ab')
+        file = file_to_append(path)
         try:
             lock(file, path)
         except FileNotFoundError:
