@@ -13,7 +13,7 @@ import contextlib
 import sys
 
 from clip_depth_ros.errors import MissingDependencyError
-from clip_depth_ros.ros.environment import needing_ros, use_shipped_dds_profile
+from clip_depth_ros.ros.environment import end_process, needing_ros, use_shipped_dds_profile
 
 
 def main() -> int:
@@ -26,7 +26,7 @@ def main() -> int:
     except MissingDependencyError as error:
         print(f'depth_node: error: {error}', file=sys.stderr)
         return 1
-    return run_node()
+    end_process(run_node())
 
 
 if __name__ == '__main__':

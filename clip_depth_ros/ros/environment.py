@@ -11,9 +11,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator, MutableMapping
 import contextlib
+import gc
 import os
 from pathlib import Path
-from typing import Final
+import sys
+from typing import Final, NoReturn
 
 from clip_depth_ros.errors import MissingDependencyError
 from clip_depth_ros.settings.installation import shared_file
@@ -57,6 +59,20 @@ def use_shipped_dds_profile(environ: MutableMapping[str, str] = os.environ) -> P
     for name in PROFILE_VARIABLES if is_fast_dds_2 else PROFILE_VARIABLES[1:]:
         environ[name] = str(profile)
     return profile
+
+
+def end_process(code: int) -> NoReturn:
+    """
+    End this process with an exit code, at once.
+
+    The interpreter's own end takes seconds with PyTorch in it, and pulls the ground from under an
+    abandoned thread that is in native code, such as a network on its way: it may crash.
+    """
+    for stream in (sys.stdout, sys.stderr):
+        with contextlib.suppress(OSError, ValueError):  # nobody reads it any more
+            stream.flush()
+    gc.collect()  # what rclpy still has: shared memory of DDS would outlive this process
+    os._exit(code)
 
 
 @contextlib.contextmanager

@@ -115,6 +115,7 @@ class Health:
     image_error: str  # the newest
     image_error_age_s: float
     image_topic: str  # resolved name
+    is_abandoned: bool = False  # work of before cleanup still runs
     scene: str = ''
     predictor: Mapping[str, str] = field(default_factory=dict)  # what it says of itself
 
@@ -173,10 +174,13 @@ def _values(health: Health) -> dict[str, str]:
         'parameters': 'in force',
         'camera_problem': health.camera_problem,
         'memory_mb': f'{_resident_memory_mb():.0f}',
+        'abandoned': '',
     }
     if health.changes:
         progress = 'not in force' if health.change_error else 'being built'
         values['parameters'] = f'{progress}: {health.changes}'
+    if health.is_abandoned:
+        values['abandoned'] = 'work of before cleanup still runs, and holds its memory'
     for name in ('received', 'processed', 'dropped', 'failed', 'idle', 'discarded'):
         values[f'images_{name}'] = str(counts.get(name, 0))
     values['time_jumps'] = str(counts.get('time_jumps', 0))

@@ -5,15 +5,18 @@ The depth node: camera topic in, metric depth and a point cloud out.
 
 Wiring only. Callbacks run on a single-threaded executor and merely hand over the newest image and
 the newest settings; one worker thread builds, predicts and publishes, so that transitions and
-parameters answer during inference.
+parameters answer during inference. What it has in hand when the node is cleaned up or ended is
+abandoned: nobody waits for it, nothing is published of it, and its memory comes back at its end.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 import contextlib
 import functools
+import math
 import sys
+import textwrap
 import time
 from typing import Any, Final, TypeAlias
 
@@ -49,6 +52,18 @@ from rclpy.parameter import Parameter
 from sensor_msgs.msg import CameraInfo, CompressedImage, Image
 
 DIAGNOSTICS_PERIOD_S: Final = 1.0
+
+_GRACE_S: Final = 0.5
+"""How long a transition waits for what is in hand before it is abandoned."""
+
+_ABANDONED_S: Final = 30.0
+"""How long configuring waits for what was abandoned: memory need not hold two models."""
+
+_LOGGED: Final = ('method', 'device', 'backbone')
+"""What a predictor says of itself in the log; all of it is in diagnostics."""
+
+_STEP_S: Final = 0.1
+"""How often a long wait looks whether the process was asked to end."""
 
 _STATE_AFTER: Final = {
     'configure': 'inactive', 'activate': 'active', 'deactivate': 'inactive',
@@ -99,6 +114,7 @@ class DepthNode(LifecycleNode):
         self._startup_problems = declare_settings(self)
         self._statistics = Statistics()
         self._predicting: PredictorWorker | None = None
+        self._abandoned: PredictorWorker | None = None
         self._outputs: Outputs | None = None
         self._pipeline: Pipeline | None = None
         self._inputs: Inputs | None = None
@@ -128,23 +144,23 @@ class DepthNode(LifecycleNode):
             raise ConfigError(
                 f'{problems}; the default is in force now: set the parameter and configure again'
             )
-        predicting = PredictorWorker(self._build_predictor, read_settings(self), self.get_logger())
+        settings = read_settings(self)
+        self._await_abandoned()
+        predicting = PredictorWorker(self._build_predictor, settings, self.get_logger())
         try:
+            self._wait(predicting.has_begun)
             self._outputs = Outputs(self)
         except BaseException:
-            predicting.close()
+            self._end(predicting)
             raise
         self._predicting = predicting
-        predicting.start()
-        described = ', '.join(f'{key}: {value}' for key, value in predicting.described.items())
-        self.get_logger().info(f'configured; {described}')
+        self.get_logger().info(_configured(predicting.described))
 
     @_transition
     def on_activate(self, state: LifecycleState) -> None:
         """Subscribe to the camera."""
         assert self._predicting
         assert self._outputs
-        self._predicting.start()
         settings = self._predicting.settings
         self._pipeline = Pipeline(self.get_logger(), settings, self._outputs, self._statistics)
         try:
@@ -157,7 +173,7 @@ class DepthNode(LifecycleNode):
 
     @_transition
     def on_deactivate(self, state: LifecycleState) -> None:
-        """Unsubscribe; a frame in hand is finished in the background and thrown away."""
+        """Unsubscribe; of a frame in hand nothing is published."""
         self._stop()
         super().on_deactivate(state)
         self.get_logger().info('inactive; weights stay loaded')
@@ -166,7 +182,8 @@ class DepthNode(LifecycleNode):
     def on_cleanup(self, state: LifecycleState) -> None:
         """Give everything back, memory on the device too."""
         self._release()
-        self.get_logger().info('cleaned up; memory is given back')
+        when = 'comes back when the work in hand ends' if self._abandoned else 'is given back'
+        self.get_logger().info(f'cleaned up; memory {when}')
 
     @_transition
     def on_shutdown(self, state: LifecycleState) -> None:
@@ -185,7 +202,7 @@ class DepthNode(LifecycleNode):
 
     def destroy_node(self) -> None:
         """Stop the worker and free the predictor before the node goes."""
-        with contextlib.suppress(ClipDepthError):
+        with contextlib.suppress(Exception):  # it is in the log
             self._release()
         super().destroy_node()
 
@@ -207,15 +224,49 @@ class DepthNode(LifecycleNode):
 
     def _release(self) -> None:
         self._stop()
-        if self._predicting:
-            self._predicting.join()
         # Let go first: whatever goes wrong in giving back, nobody uses them any more.
         outputs, self._outputs = self._outputs, None
         predicting, self._predicting = self._predicting, None
         if outputs:
             outputs.destroy()
         if predicting:
-            predicting.close()
+            self._end(predicting)
+
+    def _end(self, predicting: PredictorWorker) -> None:
+        """Give a predictor back, or abandon it where it is busy for longer than one may wait."""
+        predicting.stop()
+        if not predicting.has_ended(_GRACE_S):
+            self._abandoned = predicting
+        elif predicting.close_error:
+            raise predicting.close_error
+
+    def _await_abandoned(self) -> None:
+        """Wait for what was abandoned; ClipDepthError if that takes too long."""
+        if self._abandoned is None:
+            return
+        self.get_logger().info('waiting for the work that was in hand before, and its memory')
+        if not self._wait(self._abandoned.has_ended, _ABANDONED_S):
+            raise ClipDepthError(
+                f'what was in hand before is still being computed after {_ABANDONED_S:.0f} s, and '
+                'holds its memory: try again, start this node anew, or use a smaller input or a '
+                'faster device'
+            )
+        self._abandoned = None
+
+    def _wait(self, is_done: Callable[[float], bool], timeout_s: float = math.inf) -> bool:
+        """
+        Return whether it was done in time; ``is_done`` waits for some seconds.
+
+        KeyboardInterrupt when the process is asked to end meanwhile, by whatever signal: rclpy's
+        lifecycle takes every other error for one of the transition.
+        """
+        until_s = time.monotonic() + timeout_s
+        while not is_done(_STEP_S):
+            if not self.context.ok():
+                raise KeyboardInterrupt
+            if time.monotonic() > until_s:
+                return False
+        return True
 
     # ------------------------------------------------------------------ callbacks
 
@@ -278,9 +329,16 @@ class DepthNode(LifecycleNode):
             image_error=pipeline.last_error if pipeline else '',
             image_error_age_s=now_s - pipeline.last_error_s if pipeline else 0.0,
             image_topic=self._inputs.image_topic if self._inputs else 'image',
+            is_abandoned=self._abandoned is not None and not self._abandoned.has_ended(0.0),
             scene=pipeline.scene if pipeline else '',
             predictor=predicting.described if predicting else {},
         )
+
+
+def _configured(described: Mapping[str, str]) -> str:
+    """Return in one line what was configured; a log is read on a robot's terminal."""
+    said = ', '.join(f'{name}: {described[name]}' for name in _LOGGED if name in described)
+    return textwrap.shorten(f'configured; {said}', 135, placeholder=' ...') + f' ({DIAGNOSTICS})'
 
 
 def main(args: Sequence[str] | None = None) -> int:

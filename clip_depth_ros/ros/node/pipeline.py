@@ -61,13 +61,12 @@ class Pipeline:
     ) -> None:
         self._logger = logger
         self._settings = settings
-        self._outputs = outputs
+        self._outputs: Outputs | None = outputs  # None: stopped
         self._statistics = statistics
         self._infos: StampMatcher[Calibration] = StampMatcher(
             mode=settings.sync_mode, tolerance_ns=_nanoseconds(settings.sync_tolerance_s)
         )
         self._publishing = threading.Lock()
-        self._is_stopped = False
         self._must_reset = False
         self._newest_stamp_ns: int | None = None
         self._last_image_s: float | None = None
@@ -85,7 +84,7 @@ class Pipeline:
         self._statistics.note('in', arrival.received_s)
         self._last_image_s = arrival.received_s
         self._watch_time(arrival.stamp_ns)
-        if self._outputs.listened():
+        if self._outputs and self._outputs.listened():
             return True
         self._statistics.count('idle')
         return False
@@ -105,7 +104,8 @@ class Pipeline:
         """Publish nothing from now on; returns when nothing is being published any more."""
         self._infos.close()
         with self._publishing:
-            self._is_stopped = True
+            # Let go: a frame in hand, however slow, must not keep the node from going.
+            self._outputs = None
 
     def last_image_age_s(self, now_s: float) -> float | None:
         """Return the seconds since the newest image; None if none came."""
@@ -131,6 +131,9 @@ class Pipeline:
         try:
             self._process(arrival, settings, predictor)
         except Exception as error:
+            if self._outputs is None:
+                self._statistics.count('discarded')
+                return
             # One bad frame must not end the node; the text goes to the log and to diagnostics.
             self._statistics.count('failed')
             self.last_error, self.last_error_s = reason(error), time.monotonic()
@@ -156,7 +159,7 @@ class Pipeline:
         depth = predictor.predict(rgb)
         self.scene = depth.scene or ''
         result = Result(arrival.message.header, rgb, depth.depth_m)
-        if not self._publish(lambda: self._outputs.publish_depth(result, settings)):
+        if not self._publish(lambda outputs: outputs.publish_depth(result, settings)):
             self._statistics.count('discarded')
             return
         now_s = time.monotonic()
@@ -167,13 +170,18 @@ class Pipeline:
         finally:
             self._statistics.count('processed')
 
-    def _publish(self, publish: Callable[[], None]) -> bool:
+    def _publish(self, publish: Callable[[Outputs], None]) -> bool:
         """Publish unless stopped meanwhile; return whether it was done."""
         with self._publishing:
-            if self._is_stopped:
+            if self._outputs is None:
                 return False
-            publish()
+            publish(self._outputs)
             return True
+
+    def _needs_camera(self) -> bool:
+        """Return whether anybody waits for what needs a camera_info."""
+        with self._publishing:
+            return self._outputs is not None and self._outputs.needs_camera()
 
     def _add_geometry(
         self,
@@ -183,7 +191,7 @@ class Pipeline:
         settings: NodeSettings,
     ) -> None:
         """Find the camera_info and publish what needs it; a warning if there is no usable one."""
-        if not self._outputs.needs_camera():
+        if not self._needs_camera():
             self.camera_problem = ''
             return
         match = early
@@ -198,7 +206,7 @@ class Pipeline:
         try:
             camera = match.item.camera(settings.intrinsics_source, width, height)
             self._publish(
-                lambda: self._outputs.publish_geometry(result, match.item, camera, settings)
+                lambda outputs: outputs.publish_geometry(result, match.item, camera, settings)
             )
         except CalibrationError as error:
             self._note_problem(str(error))

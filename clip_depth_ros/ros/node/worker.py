@@ -1,6 +1,6 @@
 # Copyright 2026 The clip_depth_ros authors
 # SPDX-License-Identifier: Apache-2.0
-"""The worker thread: it builds predictors and predicts, and nobody else touches them meanwhile."""
+"""The worker thread: it builds predictors, predicts and closes them; nobody else touches them."""
 
 from __future__ import annotations
 
@@ -10,7 +10,6 @@ import threading
 import time
 from typing import Any, Final, TypeAlias
 
-from clip_depth_ros.errors import ClipDepthError
 from clip_depth_ros.ros.node.diagnostics import reason
 from clip_depth_ros.settings.node import NodeSettings
 from clip_depth_ros.settings.predictor import PredictorSettings
@@ -24,7 +23,6 @@ Predict: TypeAlias = Callable[[NodeSettings, DepthPredictor], None]
 """Work on one image with the settings and the predictor in force; it must not raise."""
 
 _WARM_UP_IMAGE: Final = np.zeros((96, 128, 3), np.uint8)
-_END_S: Final = 30.0
 _DESCRIBE_PERIOD_S: Final = 1.0
 
 
@@ -33,14 +31,17 @@ class LatestWorker:
     A thread that does the newest job of each kind: falling behind drops, it never queues.
 
     ``work`` is what to do with a job, by kind, the most urgent kind first. One job is done at a
-    time. It must not raise; what it raises ends the thread.
+    time. It must not raise; what it raises ends the thread. ``at_end`` is the last thing that the
+    thread does.
     """
 
-    def __init__(self, **work: Callable[[Any], None]) -> None:
+    def __init__(self, *, at_end: Callable[[], None], **work: Callable[[Any], None]) -> None:
         self._work = work
+        self._at_end = at_end
         self._changed = threading.Condition()
         self._waiting: dict[str, Any] = {}
         self._is_stopping = False
+        # A daemon: a process that is asked to end waits for no job.
         self._thread = threading.Thread(target=self._run, name='depth_worker', daemon=True)
 
     def start(self) -> None:
@@ -69,20 +70,18 @@ class LatestWorker:
 
     def join(self, timeout_s: float) -> bool:
         """Wait for the thread to end; return whether it has."""
-        if self._thread.ident is not None:
-            self._thread.join(timeout_s)
+        self._thread.join(timeout_s)
         return not self._thread.is_alive()
 
-    def is_working(self) -> bool:
-        """Return whether the thread is there to work, and was not asked to end."""
-        return self._thread.is_alive() and not self._is_stopping
-
     def _run(self) -> None:
-        while (taken := self._take()) is not None:
-            kind, job = taken
-            self._work[kind](job)
-            # Not kept while waiting for the next one: it may hold an image.
-            del taken, job
+        try:
+            while (taken := self._take()) is not None:
+                kind, job = taken
+                self._work[kind](job)
+                # Not kept while waiting for the next one: it may hold an image.
+                del taken, job
+        finally:
+            self._at_end()
 
     def _take(self) -> tuple[str, Any] | None:
         with self._changed:
@@ -97,10 +96,9 @@ class PredictorWorker:
     """
     The predictor of a configured node, and the one thread that uses it.
 
-    Building this builds and warms up the first predictor, on the caller's thread, and raises as
-    ``build`` does; from :meth:`start` until :meth:`join` has returned, the worker's thread alone
-    touches predictor and CLIP. The methods are for the executor's thread; the attributes may be
-    read from any.
+    The thread builds and warms up the first predictor, works until it is asked to end, and then
+    closes the predictor: of whatever it has in hand, nobody needs to wait for the end. The methods
+    are for the executor's thread; the attributes may be read from any.
 
     Attributes
     ----------
@@ -112,6 +110,8 @@ class PredictorWorker:
         Why the newest are not in force; empty if they are, or are being built.
     described : mapping
         ``describe()`` of the predictor in force, not more than a second or an image old.
+    close_error : Exception or None
+        What went wrong in giving memory back at the end.
 
     """
 
@@ -120,30 +120,36 @@ class PredictorWorker:
         self._logger = logger
         self.wanted = self.settings = settings
         self.error = ''
-        self._predictor = build(settings, None)
-        try:
-            self._predictor.predict(_WARM_UP_IMAGE)
-            self.described: Mapping[str, str] = self._predictor.describe()
-        except BaseException:
-            self._predictor.close()
-            raise
-        self._described_s = time.monotonic()
-        self._worker = self._new_worker()
+        self.described: Mapping[str, str] = {}
+        self._described_s = 0.0
+        self._predictor: DepthPredictor | None = None
+        self._is_begun = threading.Event()
+        self._begin_error: BaseException | None = None
+        self.close_error: Exception | None = None
+        # The most urgent first: a change is in force from the next image on.
+        self._worker = LatestWorker(
+            at_end=self._close, begin=self._begin, change=self._change, predict=self._predict
+        )
+        self._worker.submit('begin', settings)
+        self._worker.start()
 
     # ------------------------------------------------------------------ executor's side
 
-    def start(self) -> None:
+    def has_begun(self, timeout_s: float) -> bool:
         """
-        Start the thread; make sure that it works again where :meth:`join` has given up.
+        Wait for the first predictor; return whether it is there, built and warmed up.
 
-        ClipDepthError if it was asked to end and is still busy.
+        What was wrong with building it is raised.
         """
-        if self._worker.is_working():
-            return
-        self.join()
-        self._worker = self._new_worker()
-        self._worker.submit('change', self.wanted)
-        self._worker.start()
+        if not self._is_begun.wait(timeout_s):
+            return False
+        error, self._begin_error = self._begin_error, None
+        try:
+            if error:
+                raise error
+        finally:
+            del error  # it holds this frame: such a circle keeps what was built, on a device too
+        return True
 
     def request(self, settings: NodeSettings) -> None:
         """Put settings in force before the next image; of several requests the last counts."""
@@ -160,49 +166,61 @@ class PredictorWorker:
         """Take back the image that waits; return whether there was one."""
         return self._worker.discard('predict')
 
-    def join(self) -> None:
-        """
-        End the thread after what it has in hand: an image, or a predictor that is being built.
-
-        ClipDepthError if that takes too long; the thread ends as soon as it is done.
-        """
+    def stop(self) -> None:
+        """Ask the thread to close the predictor and to end after what it has in hand."""
         self._worker.stop()
-        if not self._worker.join(_END_S):
-            raise ClipDepthError(
-                f'what is in hand is still being computed after {_END_S:.0f} s; '
-                'try again, or use a smaller input or a faster device'
-            )
 
-    def close(self) -> None:
-        """Give the predictor's memory back, on the device too; to be called after :meth:`join`."""
-        self._predictor.close()
+    def has_ended(self, timeout_s: float) -> bool:
+        """Wait for the thread, asked to end; return whether it has."""
+        return self._worker.join(timeout_s)
 
     # ------------------------------------------------------------------ worker's side
+
+    def _begin(self, settings: NodeSettings) -> None:
+        """Build the first predictor and let it see an image: what is slow once is done then."""
+        try:
+            self._predictor = self._build(settings, None)
+            self._predictor.predict(_WARM_UP_IMAGE)
+            self._describe(self._predictor)
+        except BaseException as error:
+            # Raised where it is waited for.
+            self._begin_error = error
+        finally:
+            self._is_begun.set()
 
     def _change(self, settings: NodeSettings) -> None:
         """Build what the settings ask for and put it in force; else keep what there is."""
         if settings != self.settings:
             try:
                 predictor = self._build(settings, self._predictor)
-                described = predictor.describe()
+                self._describe(predictor)
             except Exception as error:
                 # Whatever it is, images go on with what there is, and the operator can read it.
                 self.error = reason(error)
                 self._logger.error(f'changed parameters are not in force: {self.error}')
                 return
             self._predictor, self.settings = predictor, settings
-            self.described, self._described_s = described, time.monotonic()
             self._logger.info('changed parameters are in force')
         self.error = ''
 
     def _predict(self, predict: Predict) -> None:
+        assert self._predictor
         predict(self.settings, self._predictor)
         if time.monotonic() - self._described_s > _DESCRIBE_PERIOD_S:
             # What the device holds changes; a lost device must not end the thread.
             with contextlib.suppress(Exception):
-                self.described = self._predictor.describe()
+                self._describe(self._predictor)
             self._described_s = time.monotonic()
 
-    def _new_worker(self) -> LatestWorker:
-        # The most urgent first: a change is in force from the next image on.
-        return LatestWorker(change=self._change, predict=self._predict)
+    def _describe(self, predictor: DepthPredictor) -> None:
+        self.described, self._described_s = predictor.describe(), time.monotonic()
+
+    def _close(self) -> None:
+        """Give memory back, on the device too; an error may come when nobody waits any more."""
+        predictor, self._predictor = self._predictor, None
+        try:
+            if predictor:
+                predictor.close()
+        except Exception as error:
+            self.close_error = error
+            self._logger.error(f'memory was not given back: {reason(error)}')

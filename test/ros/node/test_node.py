@@ -617,8 +617,6 @@ def depth_after(harness: Harness, stamp_ns: int) -> float:
 def test_a_change_is_answered_at_once_and_built_by_the_worker_alone(make):
     builder = Builder()
     harness = active(make, 'depth', build=builder)
-    assert builder.threads == {threading.get_ident()}  # configure, before there was a worker
-    builder.threads.clear()
     builder.gate.clear()
 
     assert harness.change(temperature=0.5).successful
@@ -703,6 +701,7 @@ def test_changes_while_images_stream_in_lose_no_frame_to_an_error(make):
 
 @pytest.mark.parametrize('end', ['cleanup', 'shutdown', 'destroy'])
 def test_a_node_may_end_while_a_change_is_being_built(make, end):
+    """It is soon done here, and so nothing is abandoned."""
     builder = Builder()
     harness = active(make, 'depth', build=builder)
     builder.gate.clear()
@@ -720,24 +719,6 @@ def test_a_node_may_end_while_a_change_is_being_built(make, end):
         harness.node._release()
     assert builder.predictors[1].is_closed
     assert harness.counts().get('failed', 0) == 0
-
-
-def test_a_cleanup_that_cannot_wait_any_longer_says_so_and_the_node_goes_on(make, monkeypatch):
-    import clip_depth_ros.ros.node.worker as worker
-
-    monkeypatch.setattr(worker, '_END_S', 0.05)
-    builder = Builder()
-    harness = active(make, 'depth', build=builder)
-    builder.gate.clear()
-    assert harness.change(temperature=0.5).successful
-    harness.wait_for(lambda: builder.begun == [0.1, 0.5])
-    assert harness.node.trigger_deactivate() == SUCCESS
-    assert harness.node.trigger_cleanup() == FAILURE
-    assert 'still being computed' in harness.node._health().transition_error
-    assert harness.node.trigger_activate() == FAILURE
-    builder.gate.set()
-    harness.wait_for(lambda: harness.node.trigger_activate() == SUCCESS)
-    assert depth_after(harness, SECOND) == 0.5
 
 
 def test_a_change_of_an_inactive_node_is_built_too(make):
@@ -814,6 +795,19 @@ def test_a_camera_problem_is_over_when_nobody_wants_a_cloud_any_more(make):
     harness.wait_for(lambda: not harness.node._outputs.is_wanted('cloud'))
     harness.send(2 * SECOND, rgb_image())
     harness.wait_for(lambda: not harness.node._health().camera_problem)
+
+
+def test_the_log_names_in_one_line_what_was_configured_and_diagnostics_say_the_rest(make, capfd):
+    predictor = FakePredictor()
+    said = {'method': 'constant (as set)', 'weights': '/w' * 200, 'backbone': '/long path' * 50}
+    predictor.describe = lambda: said
+    harness = make(lambda settings, previous: predictor)
+    assert harness.node.trigger_configure() == SUCCESS
+    (line,) = [text for text in capfd.readouterr().err.splitlines() if 'configured;' in text]
+    assert len(line) < 200
+    assert 'configured; method: constant (as set), ' in line
+    harness.wait_for_diagnostics('method', 'constant')
+    assert said.items() <= harness.diagnostics().items()
 
 
 def test_a_bad_image_is_no_error_of_an_inactive_node(make):

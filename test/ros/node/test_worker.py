@@ -1,14 +1,19 @@
 # Copyright 2026 The clip_depth_ros authors
 # SPDX-License-Identifier: Apache-2.0
-"""The worker takes the newest item, drops what it overtakes, and ends when asked."""
+"""The worker takes the newest item, drops what it overtakes, and ends when asked; tidily."""
 
 from __future__ import annotations
 
 import threading
 
 from clip_depth_ros.ros.node.worker import LatestWorker
+import pytest
 
 TIMEOUT_S = 10.0
+
+
+def nothing() -> None:
+    """Do nothing at the end."""
 
 
 class Gated:
@@ -27,7 +32,7 @@ class Gated:
 
 def test_the_newest_item_is_worked_on_and_the_overtaken_one_is_reported():
     work = Gated()
-    worker = LatestWorker(job=work)
+    worker = LatestWorker(at_end=nothing, job=work)
     worker.start()
     assert worker.submit('job', 1) is False
     assert work.begun.acquire(timeout=TIMEOUT_S)
@@ -45,7 +50,7 @@ def test_the_newest_item_is_worked_on_and_the_overtaken_one_is_reported():
 
 def test_stopping_discards_what_waits_and_lets_the_item_in_hand_finish():
     work = Gated()
-    worker = LatestWorker(job=work)
+    worker = LatestWorker(at_end=nothing, job=work)
     worker.start()
     worker.submit('job', 1)
     assert work.begun.acquire(timeout=TIMEOUT_S)
@@ -59,19 +64,17 @@ def test_stopping_discards_what_waits_and_lets_the_item_in_hand_finish():
 
 
 def test_an_idle_worker_stops_at_once():
-    worker = LatestWorker(job=lambda item: None)
+    worker = LatestWorker(at_end=nothing, job=lambda item: None)
     worker.start()
-    assert worker.is_working()
     assert worker.discard('job') is False
     worker.stop()
     assert worker.join(TIMEOUT_S)
-    assert not worker.is_working()
 
 
 def test_the_more_urgent_kind_goes_first_and_each_kind_keeps_its_newest():
     work = Gated()
     done: list[str] = []
-    worker = LatestWorker(urgent=lambda text: done.append(text), job=work)
+    worker = LatestWorker(at_end=nothing, urgent=lambda text: done.append(text), job=work)
     worker.start()
     worker.submit('job', 1)
     assert work.begun.acquire(timeout=TIMEOUT_S)
@@ -88,7 +91,7 @@ def test_the_more_urgent_kind_goes_first_and_each_kind_keeps_its_newest():
 
 def test_what_waits_when_the_worker_is_stopped_is_not_done():
     work = Gated()
-    worker = LatestWorker(job=work)
+    worker = LatestWorker(at_end=nothing, job=work)
     worker.start()
     worker.submit('job', 1)
     assert work.begun.acquire(timeout=TIMEOUT_S)
@@ -97,3 +100,22 @@ def test_what_waits_when_the_worker_is_stopped_is_not_done():
     work.gate.release(2)
     assert worker.join(TIMEOUT_S)
     assert work.done == [1]
+
+
+@pytest.mark.filterwarnings('ignore::pytest.PytestUnhandledThreadExceptionWarning')
+@pytest.mark.parametrize('fails', [False, True])
+def test_the_last_thing_that_the_thread_does_is_to_tidy_up(fails: bool):
+    done: list[str] = []
+
+    def work(item: int) -> None:
+        done.append('job')
+        assert not fails, 'a bug'
+
+    worker = LatestWorker(at_end=lambda: done.append('end'), job=work)
+    worker.start()
+    worker.submit('job', 1)
+    while not done:
+        threading.Event().wait(0.005)
+    worker.stop()
+    assert worker.join(TIMEOUT_S)
+    assert done == ['job', 'end']
