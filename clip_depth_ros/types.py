@@ -7,7 +7,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 import math
-from typing import Protocol
+from typing import Final, Protocol
 
 from clip_depth_ros.errors import CalibrationError
 import numpy as np
@@ -22,6 +22,9 @@ Depth: float32 (H, W), metres along the optical axis z (REP 118).
 
 NaN is unknown, +Inf beyond range, -Inf too near (REP 117).
 """
+
+MAX_IMAGE_PIXELS: Final = 50_000_000
+"""Pixels of an image that nobody is asked about: more than those of cameras on robots."""
 
 
 @dataclass(frozen=True, slots=True)

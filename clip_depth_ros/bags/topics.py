@@ -7,7 +7,7 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
-from typing import Final
+from typing import Any, Final
 
 from clip_depth_ros.bags.damage import Damage, readable_messages
 from clip_depth_ros.bags.message_types import (
@@ -17,7 +17,7 @@ from clip_depth_ros.bags.message_types import (
     IMAGE_TYPE,
 )
 from clip_depth_ros.bags.reader import BagReader
-from clip_depth_ros.core.images import DEPTH_ENCODINGS
+from clip_depth_ros.core.images import encoding_of, is_depth
 from clip_depth_ros.errors import ConfigError, RecordingError, TopicError
 
 IMAGE: Final = '/camera/image_rect_color'
@@ -235,6 +235,12 @@ def check_topic(bag: BagReader, topic: str, msgtypes: set[str]) -> str:
     return topic
 
 
+def check_depth_topic(bag: BagReader, topic: str) -> str:
+    """Return a topic of images, maybe compressed; TopicError if it is of another type."""
+    is_compressed = topic in _of_type(bag, {COMPRESSED_IMAGE_TYPE})
+    return check_topic(bag, topic, {COMPRESSED_IMAGE_TYPE if is_compressed else IMAGE_TYPE})
+
+
 def _of_type(bag: BagReader, msgtypes: set[str]) -> list[str]:
     return [name for name, topic in bag.topics.items() if msgtypes & {*topic.msgtypes}]
 
@@ -248,6 +254,11 @@ def _only(bag: BagReader, found: list[str], what: str, setting: str) -> str:
     return found[0]
 
 
+def _holds_depth(bag: BagReader, topic: str) -> bool:
+    image = first_image(bag, topic)
+    return image is not None and is_depth(image)
+
+
 def _cloud_topic(bag: BagReader, lidar: str) -> str:
     if lidar:
         return check_topic(bag, lidar, {CLOUD_TYPE})
@@ -256,9 +267,11 @@ def _cloud_topic(bag: BagReader, lidar: str) -> str:
 
 def _depth_topic(bag: BagReader, depth: str) -> str:
     if depth:
-        return check_topic(bag, depth, {IMAGE_TYPE})
-    images = _of_type(bag, {IMAGE_TYPE})
-    found = [topic for topic in images if encoding_of(bag, topic) in DEPTH_ENCODINGS]
+        return check_depth_topic(bag, depth)
+    # The same depth is often there compressed, too, with less in it.
+    found: list[str] = []
+    for msgtype in (IMAGE_TYPE, COMPRESSED_IMAGE_TYPE):
+        found = found or [topic for topic in _of_type(bag, {msgtype}) if _holds_depth(bag, topic)]
     return _only(bag, found, 'depth (and no LiDAR)', 'depth_topic')
 
 
@@ -272,21 +285,21 @@ def _only_camera(
 ) -> str:
     """Return the only colour camera, or the only grey one where there is no colour."""
     there = [t for t in _of_type(bag, {IMAGE_TYPE, COMPRESSED_IMAGE_TYPE}) if t != class_topic]
-    encodings = {topic: encoding_of(bag, topic) for topic in there}
-    pictures = [topic for topic in there if encodings[topic] not in DEPTH_ENCODINGS]
+    images = {topic: first_image(bag, topic) for topic in there}
+    pictures = [t for t in there if images[t] is None or not is_depth(images[t])]
     cameras = [topic for topic in pictures if topic not in pred_topics] or pictures
     if not cameras and may_be_depth:
         return stand_in or _only(bag, there, 'the camera', 'image_topic')
-    colour = [topic for topic in cameras if encodings[topic] not in _GREY]
+    colour = [t for t in cameras if images[t] is None or encoding_of(images[t]) not in _GREY]
     return _only(bag, colour or cameras, 'the camera', 'image_topic')
 
 
-def encoding_of(bag: BagReader, topic: str) -> str:
-    """Return the encoding of the first readable image of a topic; empty if there is none."""
+def first_image(bag: BagReader, topic: str) -> Any:
+    """Return the first readable message of a topic; None if there is none."""
     for message in readable_messages(bag, [topic], Damage()):
         with suppress(RecordingError):
-            return str(getattr(bag.decode(message), 'encoding', ''))
-    return ''
+            return bag.decode(message)
+    return None
 
 
 def _info_beside(bag: BagReader, image_topic: str) -> str:

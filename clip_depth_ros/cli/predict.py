@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from clip_depth_ros.cli.flags import add_setting_flags, given_settings
+from clip_depth_ros.settings.base import ImageLimits
 
 if TYPE_CHECKING:
     from clip_depth_ros.core.image_plan import Window
@@ -37,6 +38,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         'depthclip only',
     )
     parser.add_argument('--force', action='store_true', help='overwrite results that are there')
+    add_setting_flags(parser, settings=ImageLimits, title='image')
     add_setting_flags(parser)
 
 
@@ -56,7 +58,8 @@ def run(args: argparse.Namespace) -> int:
     image_path = Path(args.image)
     paths = _result_paths(image_path.stem, Path(args.out), with_grid=args.save_grid)
     check_free(paths.values(), force=args.force)
-    rgb = _cropped(_read_rgb(image_path), args.crop)
+    limits: ImageLimits = ImageLimits.from_mapping(given_settings(args, ImageLimits))
+    rgb = _cropped(_read_rgb(image_path, limits.max_image_pixels), args.crop)
     predictor = build_predictor(settings)
     try:
         # First of all, so that nobody takes random weights for depth.
@@ -92,23 +95,14 @@ def _result_paths(stem: str, out: Path, *, with_grid: bool) -> dict[str, Path]:
     return {**paths, 'grid': out / f'{stem}_grid.npy'} if with_grid else paths
 
 
-def _read_rgb(path: Path) -> Rgb:
-    """Read an image file as uint8 (H, W, 3) RGB; grey becomes RGB, 16 bits become 8."""
-    from clip_depth_ros.errors import ImageError
-    import cv2
-    import numpy as np
+def _read_rgb(path: Path, max_pixels: int) -> Rgb:
+    from clip_depth_ros.errors import DataError, ImageError
+    from clip_depth_ros.sources.files import read_rgb
 
     try:
-        data = path.read_bytes()
-    except OSError as error:
-        raise ImageError(f'cannot read image {str(path)!r}: {error.strerror}') from error
-    bgr = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_COLOR) if data else None
-    if bgr is None:
-        raise ImageError(
-            f'cannot read image {str(path)!r}: its {len(data)} bytes are no whole PNG, JPEG or '
-            'other image that OpenCV knows'
-        )
-    return np.ascontiguousarray(bgr[..., ::-1], np.uint8)
+        return read_rgb(path, max_pixels, upright=True)
+    except DataError as error:
+        raise ImageError(f'cannot read image {str(path)!r}: {error}') from error
 
 
 def _cropped(rgb: Rgb, crop: Window | None) -> Rgb:

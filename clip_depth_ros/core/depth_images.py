@@ -12,9 +12,10 @@ from __future__ import annotations
 from functools import lru_cache
 from typing import Any, get_args, Literal
 
-from clip_depth_ros.core.images import DEPTH_ENCODINGS, pixels_of, rgb_of
+from clip_depth_ros.core.compressed_depth import read_compressed_depth
+from clip_depth_ros.core.images import is_depth, pixels_of, rgb_of
 from clip_depth_ros.errors import ConfigError, ImageError
-from clip_depth_ros.types import Depth, Rgb
+from clip_depth_ros.types import Depth, MAX_IMAGE_PIXELS, Rgb
 import cv2
 import numpy as np
 from numpy.typing import NDArray
@@ -66,38 +67,48 @@ def encode_depth(depth_m: Depth, encoding: str) -> NDArray[Any]:
     return np.asarray(np.where(fits, millimetres, np.float32(0)), '<u2')
 
 
-def decode_depth(image: Any) -> Depth:
+def decode_depth(message: Any, max_pixels: int = MAX_IMAGE_PIXELS) -> Depth:
     """
-    Return metres, float32 (H, W), of a ``sensor_msgs/Image``; 16-bit zeros become NaN.
+    Return metres, float32 (H, W), of an Image or CompressedImage; 16-bit zeros become NaN.
+
+    Compressed depth is a PNG of millimetres (``16UC1; png compressed``), or what image_transport's
+    compressedDepth makes of either encoding, see :func:`read_compressed_depth`.
 
     Raises
     ------
     ImageError
-        If the encoding is neither ``32FC1`` nor ``16UC1``, or the message does not fit its
-        description.
+        If the encoding is neither ``32FC1`` nor ``16UC1``, the message does not fit its
+        description, or it has more pixels than ``max_pixels``.
 
     """
-    if image.encoding == '32FC1':
-        return pixels_of(image, np.float32, 1).astype(np.float32)
-    if image.encoding == '16UC1':
-        metres: Depth = pixels_of(image, np.uint16, 1).astype(np.float32) / np.float32(1000)
-        metres[metres == 0] = np.nan
-        return metres
-    raise ImageError(f"depth encoding must be '32FC1' or '16UC1', got {image.encoding!r}")
+    if not hasattr(message, 'encoding'):
+        stored = read_compressed_depth(message, max_pixels)
+        return _metres(stored) if stored.dtype == np.uint16 else stored
+    if message.encoding == '32FC1':
+        return pixels_of(message, np.float32, 1, max_pixels).astype(np.float32)
+    if message.encoding == '16UC1':
+        return _metres(pixels_of(message, np.uint16, 1, max_pixels))
+    raise ImageError(f"depth encoding must be '32FC1' or '16UC1', got {message.encoding!r}")
+
+
+def _metres(millimetres: NDArray[Any]) -> Depth:
+    metres: Depth = millimetres.astype(np.float32) / np.float32(1000)
+    metres[metres == 0] = np.nan
+    return metres
 
 
 ColorMap = Literal['turbo', 'viridis', 'magma', 'inferno', 'jet', 'gray']
 
 
-def picture_of(message: Any) -> Rgb:
+def picture_of(message: Any, max_pixels: int = MAX_IMAGE_PIXELS) -> Rgb:
     """
     Return the picture of an image message as :func:`rgb_of` does, of depth in colours.
 
     The colours reach over a fixed range, 0 to 80 m. ImageError if the message does not decode.
     """
-    if getattr(message, 'encoding', '') not in DEPTH_ENCODINGS:
-        return rgb_of(message)
-    return colorize(decode_depth(message), near_m=0.0, far_m=80.0, color_map='turbo')
+    if not is_depth(message):
+        return rgb_of(message, max_pixels)
+    return colorize(decode_depth(message, max_pixels), near_m=0.0, far_m=80.0, color_map='turbo')
 
 
 def colorize(depth_m: Depth, *, near_m: float, far_m: float, color_map: ColorMap) -> Rgb:

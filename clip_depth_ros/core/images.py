@@ -4,8 +4,8 @@
 Camera pictures out of ROS messages, of whichever library: rclpy in the node, rosbags elsewhere.
 
 ``sensor_msgs/Image`` is read in all encodings that rosbags-image turns into rgb8, to the same bits
-(a test compares them), and ``sensor_msgs/CompressedImage`` in the formats that OpenCV knows (JPEG,
-PNG, ...).
+(a test compares them), and ``sensor_msgs/CompressedImage`` in JPEG, PNG and WebP. Sizes are
+bounded before any room is made for them.
 """
 
 from __future__ import annotations
@@ -13,23 +13,21 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any, Final, NamedTuple
 
+from clip_depth_ros.core.compressed import check_size, decode, Pixels, size_in
 from clip_depth_ros.core.image_plan import Size
 from clip_depth_ros.errors import ImageError
-from clip_depth_ros.types import Rgb
+from clip_depth_ros.types import MAX_IMAGE_PIXELS, Rgb
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-Pixels = NDArray[Any]
-
 DEPTH_ENCODINGS: Final = ('32FC1', '16UC1')
 """Encodings of depth images: never a camera picture."""
 
+COMPRESSED_DEPTH: Final = 'compressedDepth'
+"""In ``format``: what image_transport compresses depth with."""
+
 _CLASS_ENCODINGS: Final = ('mono8', '8UC1')
-
-_AS_STORED: Final = cv2.IMREAD_COLOR | cv2.IMREAD_IGNORE_ORIENTATION
-"""A tag that asks viewers to rotate must not: camera_info is for the pixels as they are."""
-
 
 class Layout(NamedTuple):
     """How an encoding stores a picture."""
@@ -99,11 +97,13 @@ ENCODINGS: Final[Mapping[str, Layout]] = {
     'yuv422': Layout(np.uint8, 2, _UYVY),
     'yuyv': Layout(np.uint8, 2, _YUYV),
     'yuv422_yuy2': Layout(np.uint8, 2, _YUYV),
-    # The height of the message is that of both planes together, 3/2 of the picture's.
     'nv12': Layout(np.uint8, 1, _converted(cv2.COLOR_YUV2RGB_NV12)),
     'nv21': Layout(np.uint8, 1, _converted(cv2.COLOR_YUV2RGB_NV21)),
 }
 """Encodings of camera pictures."""
+
+_TWO_PLANES: Final = ('nv12', 'nv21')
+"""Brightness, and colour in half as many rows behind it."""
 
 
 def check_rgb(rgb: Rgb) -> None:
@@ -126,7 +126,7 @@ def check_rgb(rgb: Rgb) -> None:
         )
 
 
-def rgb_of(message: Any) -> Rgb:
+def rgb_of(message: Any, max_pixels: int = MAX_IMAGE_PIXELS) -> Rgb:
     """
     Return the picture of an Image or CompressedImage message, uint8 (H, W, 3) RGB, contiguous.
 
@@ -135,6 +135,8 @@ def rgb_of(message: Any) -> Rgb:
     message : sensor_msgs/Image or sensor_msgs/CompressedImage
         Alpha is dropped. Samples of 16 bits are scaled to 8 (grey ones keep their upper byte),
         other wide ones are cut off to whole numbers.
+    max_pixels : int
+        A larger picture is refused.
 
     Raises
     ------
@@ -142,36 +144,66 @@ def rgb_of(message: Any) -> Rgb:
         If the message does not fit its description, does not decode, or holds no picture.
 
     """
-    if not hasattr(message, 'encoding'):
-        return _decompressed(message)
-    if message.encoding in DEPTH_ENCODINGS:
+    if is_depth(message):
+        name = getattr(message, 'encoding', None) or f'format {message.format!r}'
         raise ImageError(
-            f'{message.encoding} is a depth encoding; remap image to a camera picture, or name '
-            'another image_topic'
+            f'{name} is a depth encoding; remap image to a camera picture, or name another '
+            'image_topic'
         )
+    if not hasattr(message, 'encoding'):
+        return _decompressed(message, max_pixels)
     layout = ENCODINGS.get(message.encoding)
     if layout is None:
         raise ImageError(f'encoding {message.encoding!r} is not one of {[*ENCODINGS]}')
-    stored = pixels_of(message, layout.dtype, layout.channels)
-    try:
-        rgb = layout.to_rgb(stored)
-    except cv2.error as error:
-        raise ImageError(
-            f'cannot convert a {message.width}x{message.height} {message.encoding} image to '
-            f'rgb8: {error}'
-        ) from error
-    if rgb.itemsize == 2:
-        rgb = np.multiply(rgb, 255.0 / 65535.0)
-    return np.ascontiguousarray(rgb.astype(np.uint8, copy=False))
+    stored = pixels_of(message, layout.dtype, layout.channels, max_pixels)
+    return _converted_to_rgb(stored, message.encoding, layout)
 
 
-def pixels_of(image: Any, dtype: type[np.generic], channels: int) -> Pixels:
+def encoding_of(message: Any) -> str:
+    """
+    Return the encoding of an Image message, or the one that it had before it was compressed.
+
+    Empty where ``format`` of a CompressedImage does not say; image_transport writes
+    ``bgr8; jpeg compressed bgr8``, others only ``jpeg``.
+    """
+    if hasattr(message, 'encoding'):
+        return str(message.encoding)
+    first, semicolon, _ = message.format.partition(';')
+    name = first.strip()
+    return name if semicolon or name in (*ENCODINGS, *DEPTH_ENCODINGS) else ''
+
+
+def is_depth(message: Any) -> bool:
+    """Say whether an Image or CompressedImage message holds depth rather than a picture."""
+    # image_transport's compressedDepth takes other names of 16 bits, too.
+    is_transported = COMPRESSED_DEPTH in getattr(message, 'format', '')
+    return is_transported or encoding_of(message) in DEPTH_ENCODINGS
+
+
+def size_of(message: Any) -> Size:
+    """Return the size of an Image or CompressedImage message; ImageError if it cannot be read."""
+    if hasattr(message, 'encoding'):
+        return Size(message.height, message.width)
+    return size_in(message.data, _described(message))
+
+
+def pixels_of(
+    image: Any, dtype: type[np.generic], channels: int, max_pixels: int = MAX_IMAGE_PIXELS
+) -> Pixels:
     """
     Return the samples of a ``sensor_msgs/Image`` without copying, (H, W) or (H, W, channels).
 
     ``step``, bytes from one row to the next, may be more than a row of ``channels`` samples of
-    ``dtype`` needs; the byte order is the message's. ImageError if the size is zero, the step too
-    short for a row, or the data shorter than the rows.
+    ``dtype`` needs, and 0 where the rows fill the data exactly; the byte order is the message's.
+    Of encodings with a plane of colour behind the brightness, ``height`` may be that of the
+    picture, or of both planes together; the rows are those of both.
+
+    Raises
+    ------
+    ImageError
+        If the size is zero or beyond ``max_pixels``, the step too short for a row, or the data
+        shorter than the rows.
+
     """
     width, height, step = image.width, image.height, image.step
     sample = np.dtype(dtype).newbyteorder('>' if image.is_bigendian else '<')
@@ -179,9 +211,14 @@ def pixels_of(image: Any, dtype: type[np.generic], channels: int) -> Pixels:
     name = f'{width}x{height} {image.encoding} image'
     if width <= 0 or height <= 0:
         raise ImageError(f'an image needs a positive size, got a {name}')
+    check_size(Size(height, width), max_pixels, f'the {image.encoding} image')
+    raw = np.frombuffer(image.data, np.uint8)
+    if image.encoding in _TWO_PLANES:
+        height = _rows_of_planes(height, step or row_bytes, row_bytes, raw.size)
+    if step == 0 and raw.size == height * row_bytes:
+        step = row_bytes
     if step < row_bytes or step % sample.itemsize:
         raise ImageError(f'a {name} needs step >= {row_bytes} bytes, got step={step}')
-    raw = np.frombuffer(image.data, np.uint8)
     if raw.size < step * (height - 1) + row_bytes:
         raise ImageError(
             f'a {name} with step={step} needs {step * height} bytes, got {raw.size}: the message '
@@ -193,6 +230,28 @@ def pixels_of(image: Any, dtype: type[np.generic], channels: int) -> Pixels:
         shape, strides = shape[:2], strides[:2]
     view: Pixels = np.ndarray(shape, sample, buffer=raw.data, strides=strides)
     return view
+
+
+def _rows_of_planes(height: int, step: int, row_bytes: int, n_bytes: int) -> int:
+    """Return the rows of both planes; drivers differ in whether ``height`` counts the second."""
+    if height % 2:
+        return height
+    both = height * 3 // 2
+    return both if n_bytes >= step * (both - 1) + row_bytes else height
+
+
+def _converted_to_rgb(stored: Pixels, encoding: str, layout: Layout) -> Rgb:
+    try:
+        rgb = layout.to_rgb(stored)
+    except cv2.error as error:
+        height, width = stored.shape[:2]
+        raise ImageError(
+            f'cannot convert a {width}x{height} {encoding} image to rgb8: {error}'
+        ) from error
+    if rgb.itemsize == 2:
+        # 65535 = 255 x 257; whole numbers need less room than fractions.
+        rgb = rgb // 257 if rgb.dtype.kind == 'u' else np.multiply(rgb, 1 / 257)
+    return np.ascontiguousarray(rgb.astype(np.uint8, copy=False))
 
 
 def class_ids_of(image: Any, size: tuple[int, ...]) -> NDArray[np.uint8]:
@@ -218,18 +277,23 @@ def class_ids_of(image: Any, size: tuple[int, ...]) -> NDArray[np.uint8]:
     return ids
 
 
-def _decompressed(message: Any) -> Rgb:
-    data = np.frombuffer(message.data, np.uint8)
-    try:
-        bgr = cv2.imdecode(data, _AS_STORED) if data.size else None
-    except cv2.error as error:
-        raise ImageError(f'a {message.format!r} image does not decode: {error}') from error
-    if bgr is None:
-        raise ImageError(
-            f'a compressed image of {data.size} bytes, format {message.format!r}, does not '
-            'decode: it is truncated or of a format that OpenCV cannot read'
-        )
-    return np.asarray(cv2.cvtColor(bgr, cv2.COLOR_BGR2RGB), np.uint8)
+def _decompressed(message: Any, max_pixels: int) -> Rgb:
+    """Return a picture, demosaiced where a mosaic was compressed; colours are as the file's."""
+    stored = decode(message.data, _described(message), max_pixels=max_pixels)
+    if stored.ndim == 3:
+        return stored
+    encoding = encoding_of(message)
+    if encoding.startswith('bayer_'):
+        # JPEG has but 8 bits of what may have been 16.
+        encoding = f'{encoding.rstrip("0123456789")}{8 * stored.itemsize}'
+        if encoding not in ENCODINGS:
+            raise ImageError(f'{_described(message)} should be one of {[*_BAYER]}')
+        return _converted_to_rgb(stored, encoding, ENCODINGS[encoding])
+    return _grey(stored)
+
+
+def _described(message: Any) -> str:
+    return f'a compressed image of {len(message.data)} bytes, format {message.format!r},'
 
 
 def resize_rgb(image: NDArray[Any], size: Size) -> NDArray[Any]:

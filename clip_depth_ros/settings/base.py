@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any, ClassVar, get_args, get_origin, get_type_hints, Literal
 
 from clip_depth_ros.errors import ConfigError
+from clip_depth_ros.types import MAX_IMAGE_PIXELS
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 import yaml
 
@@ -80,6 +81,17 @@ class Settings(BaseModel):
     def changed(self, **values: Any) -> Any:
         """Return the same settings with some values replaced, checked again as a whole."""
         return type(self).from_mapping({**self.model_dump(exclude_unset=True), **values})
+
+
+class ImageLimits(Settings):
+    """What images may be: the same for topics, recordings and files."""
+
+    max_image_pixels: int = setting(
+        MAX_IMAGE_PIXELS,
+        'Largest image, in pixels (width times height), that is decoded or taken: a kilobyte may '
+        'claim to be a picture of gigabytes.',
+        at_run_time=True, ge=1, le=2_000_000_000,
+    )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

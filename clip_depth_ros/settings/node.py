@@ -10,7 +10,7 @@ from types import MappingProxyType
 from typing import Any, Final, Literal, NamedTuple
 
 from clip_depth_ros.errors import ConfigError
-from clip_depth_ros.settings.base import read_settings, setting
+from clip_depth_ros.settings.base import ImageLimits, read_settings, setting
 from clip_depth_ros.settings.installation import shared_file
 from clip_depth_ros.settings.predictor import PredictorSettings
 from pydantic import model_validator
@@ -54,7 +54,7 @@ DIAGNOSTICS: Final = '/diagnostics'
 """Where the node says how it is, DiagnosticArray at 1 Hz in every state."""
 
 
-class NodeSettings(PredictorSettings):
+class NodeSettings(ImageLimits, PredictorSettings):
     """What the ROS node needs to know besides: topics' formats, matching, outputs."""
 
     image_transport: Literal['raw', 'compressed'] = setting(

@@ -11,10 +11,10 @@ from __future__ import annotations
 
 from typing import Literal
 
-from clip_depth_ros.settings.base import setting, Settings
+from clip_depth_ros.settings.base import ImageLimits, setting
 
 
-class SourceSettings(Settings):
+class SourceSettings(ImageLimits):
     """Which frames of a source are used, and what their true depth is."""
 
     kind: str = setting(

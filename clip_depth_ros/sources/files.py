@@ -12,13 +12,13 @@ from pathlib import Path, PurePosixPath
 from typing import Any, Final
 
 from clip_depth_ros.bags.places import Matching
+from clip_depth_ros.core.compressed import check_size, decode, FILE_KINDS
 from clip_depth_ros.core.image_plan import Size
 from clip_depth_ros.core.transforms import Matrix4
 from clip_depth_ros.errors import ImageError, RecordingError
 from clip_depth_ros.sources.registry import Source
 from clip_depth_ros.sources.samples import DepthSample
-from clip_depth_ros.types import Depth, Intrinsics, Rgb
-import cv2
+from clip_depth_ros.types import Depth, Intrinsics, MAX_IMAGE_PIXELS, Rgb
 import numpy as np
 from numpy.typing import NDArray
 
@@ -27,55 +27,79 @@ KITTI_PER_METRE: Final = 256
 
 MM_PER_METRE: Final = 1000
 
-_AS_STORED: Final = cv2.IMREAD_COLOR | cv2.IMREAD_IGNORE_ORIENTATION
-"""A tag that asks viewers to rotate must not: depth is for the pixels as they are."""
+_DEPTH_KINDS: Final = tuple(kind for kind in FILE_KINDS if kind != 'PPM')
+"""PPM is left out: its numbers are scaled where their maximum is not that of 16 bits."""
+
+_ADVICE: Final = 'copy it again'
 
 _NAMED: Final = 3  # of several missing files, so many are named
 
 
 def read_bytes(path: Path) -> bytes:
     """Read a file; RecordingError, naming it, if that cannot be done."""
+    _check_ends(path)
     try:
         return path.read_bytes()
     except OSError as error:
         raise RecordingError(f'{str(path)!r} cannot be read: {error.strerror}') from error
 
 
-def read_rgb(path: Path) -> Rgb:
+def read_rgb(path: Path, max_pixels: int = MAX_IMAGE_PIXELS, *, upright: bool = False) -> Rgb:
     """
-    Read an image (PNG, JPEG, PPM ...), uint8 (H, W, 3) RGB.
+    Read an image (JPEG, PNG, WebP, BMP, PPM or TIFF), uint8 (H, W, 3) RGB.
+
+    Grey of 16 bits keeps its upper byte, as colours do. It is read as it is stored, or as it asks
+    to be turned, ``upright``.
 
     Raises
     ------
     ImageError, RecordingError
-        If the file does not decode or cannot be read, naming it.
+        If the file does not decode, is too large or cannot be read, naming it.
 
     """
-    bgr = _decoded(path, _AS_STORED, 'image')
-    return cv2.cvtColor(bgr, cv2.COLOR_BGR2RGB).astype(np.uint8, copy=False)
+    pixels = decode(
+        read_bytes(path), f'image {str(path)!r}', max_pixels=max_pixels, kinds=FILE_KINDS,
+        advice=_ADVICE, upright=upright,
+    )
+    if pixels.ndim == 3:
+        return pixels
+    grey = (pixels >> 8).astype(np.uint8) if pixels.itemsize == 2 else pixels
+    return np.repeat(grey[..., np.newaxis], 3, axis=2)
 
 
-def read_depth(path: Path, per_metre: float) -> Depth:
+def read_depth(path: Path, per_metre: float, max_pixels: int = MAX_IMAGE_PIXELS) -> Depth:
     """
     Read a depth map, float32 (H, W), metres: ``.npy`` with float metres as they are, or a PNG.
 
     Raises
     ------
     ImageError, RecordingError
-        If the file does not decode, is of another kind or cannot be read, naming it.
+        If the file does not decode, is of another kind, too large, or cannot be read, naming it.
 
     """
-    return _read_npy(path) if path.suffix == '.npy' else read_depth_png(path, per_metre)
+    if path.suffix != '.npy':
+        return read_depth_png(path, per_metre, max_pixels)
+    stored = read_array(path, f'depth map {str(path)!r}', max_pixels)
+    if stored.dtype.kind != 'f' or stored.ndim != 2:
+        raise ImageError(
+            f'depth map {str(path)!r} should be float metres (H, W), is {stored.dtype} '
+            f'{stored.shape}: save it with np.save as float32'
+        )
+    with np.errstate(over='ignore'):  # beyond float32 is beyond range: +Inf
+        return stored.astype(np.float32)
 
 
-def read_depth_png(path: Path, per_metre: float) -> Depth:
+def read_depth_png(path: Path, per_metre: float, max_pixels: int = MAX_IMAGE_PIXELS) -> Depth:
     """
     Read a 16-bit grey PNG as depth, float32 (H, W), metres; 0 where nothing is known.
 
     ``per_metre`` is what is stored for each metre: 256 (KITTI), 1000 (millimetres). Errors are as
     in :func:`read_depth`.
     """
-    stored = _decoded(path, cv2.IMREAD_UNCHANGED, 'depth map')
+    stored = decode(
+        read_bytes(path), f'depth map {str(path)!r}', max_pixels=max_pixels, kinds=_DEPTH_KINDS,
+        advice=_ADVICE,
+    )
     if stored.dtype != np.uint16 or stored.ndim != 2:
         raise ImageError(
             f'depth map {str(path)!r} should be 16-bit grey, is {stored.dtype} {stored.shape}: '
@@ -83,6 +107,27 @@ def read_depth_png(path: Path, per_metre: float) -> Depth:
         )
     metres: Depth = stored.astype(np.float32) / np.float32(per_metre)
     return metres
+
+
+def read_array(
+    path: Path, name: str, max_pixels: int, *, advice: str = 'save it with np.save'
+) -> NDArray[Any]:
+    """
+    Map a ``.npy`` file into memory, read-only: what its header claims costs nothing.
+
+    ``name`` is what errors call it, ``advice`` what they say to do. ImageError, RecordingError if
+    it is damaged, too large, no plain array or cannot be read.
+    """
+    _check_ends(path)
+    try:
+        stored: NDArray[Any] = np.lib.format.open_memmap(path, mode='r')
+    except (OSError, ValueError, EOFError, MemoryError, OverflowError) as error:
+        raise ImageError(
+            f'{name} cannot be read as a plain NumPy array ({error}): {advice}'
+        ) from error
+    if stored.ndim >= 2:
+        check_size(Size(*stored.shape[:2]), max_pixels, name)
+    return stored
 
 
 def sample_of(
@@ -118,6 +163,8 @@ class FolderFrame:
         Gives the intrinsics of an image of a width and a height, pixels, where they are known.
     stamp_ns, recording, T_world_camera
         As in :class:`DepthSample`.
+    max_pixels : int
+        Larger files are refused.
 
     """
 
@@ -130,10 +177,11 @@ class FolderFrame:
     stamp_ns: int | None = None
     recording: str = ''
     T_world_camera: Matrix4 | None = None
+    max_pixels: int = MAX_IMAGE_PIXELS
 
     def read(self) -> DepthSample:
         """Read the files; DataError, naming them, if that cannot be done."""
-        rgb = read_rgb(self.image)
+        rgb = read_rgb(self.image, self.max_pixels)
         height, width = rgb.shape[:2]
         target_m = self.depth_m(Size(height, width))
         camera = self.camera(width, height) if self.camera else None
@@ -146,7 +194,7 @@ class FolderFrame:
 
     def depth_m(self, size: Size) -> Depth:
         """Return the depth of an image of a size, float32 (H, W), metres; 0 where unknown."""
-        return read_depth(self.gt, self.per_metre)
+        return read_depth(self.gt, self.per_metre, self.max_pixels)
 
 
 class FolderSource(Source):
@@ -207,7 +255,7 @@ class FolderSource(Source):
 
     def __getitem__(self, index: int) -> DepthSample:
         """Return a frame."""
-        return self._frames[index].read()
+        return replace(self._frames[index], max_pixels=self.max_image_pixels).read()
 
     def describe(self) -> Mapping[str, str]:
         """Return what decides the frames."""
@@ -288,30 +336,7 @@ def check_none_missing(missing: Mapping[str, Path], n_lines: int, what: str) -> 
         )
 
 
-def _read_npy(path: Path) -> Depth:
-    try:
-        with path.open('rb') as file:
-            stored: NDArray[Any] = np.lib.format.read_array(file, allow_pickle=False)
-    except (OSError, ValueError, EOFError, MemoryError) as error:
-        raise ImageError(
-            f'depth map {str(path)!r} cannot be read as a plain NumPy array ({error}): save it '
-            'with np.save'
-        ) from error
-    if stored.dtype.kind != 'f' or stored.ndim != 2:
-        raise ImageError(
-            f'depth map {str(path)!r} should be float metres (H, W), is {stored.dtype} '
-            f'{stored.shape}: save it with np.save as float32'
-        )
-    with np.errstate(over='ignore'):  # beyond float32 is beyond range: +Inf
-        return stored.astype(np.float32)
-
-
-def _decoded(path: Path, flags: int, kind: str) -> NDArray[Any]:
-    data = np.frombuffer(read_bytes(path), np.uint8)
-    try:
-        pixels = cv2.imdecode(data, flags) if data.size else None
-    except cv2.error:
-        pixels = None
-    if pixels is None:
-        raise ImageError(f'{kind} {str(path)!r} does not decode: copy it again')
-    return np.asarray(pixels)
+def _check_ends(path: Path) -> None:
+    """Refuse what is read without an end: devices and pipes."""
+    if path.exists() and not (path.is_file() or path.is_dir()):
+        raise RecordingError(f'{str(path)!r} should be a file, is a device or a pipe')

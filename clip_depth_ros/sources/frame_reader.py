@@ -53,6 +53,8 @@ class FrameReader:
         Whether depth images, in colours, may stand for the camera's.
     lidar_value, lidar_pixel : str
         See :func:`sparse_depth`.
+    max_pixels : int
+        Larger images are refused.
 
     """
 
@@ -62,6 +64,7 @@ class FrameReader:
     image_may_be_depth: bool
     lidar_value: LidarValue
     lidar_pixel: LidarPixel
+    max_pixels: int
 
     def read(self, bag: BagReader, frame: BagFrame, name: str) -> DepthSample:
         """
@@ -75,7 +78,7 @@ class FrameReader:
         """
         with named_in_errors(name):
             image = message_at(bag, frame.image)
-            rgb = picture_of(image) if self.image_may_be_depth else rgb_of(image)
+            rgb = (picture_of if self.image_may_be_depth else rgb_of)(image, self.max_pixels)
             intrinsics = self._intrinsics(frame, rgb)
             target_m = self._target_m(bag, frame, rgb, intrinsics)
             return replace(
@@ -105,10 +108,10 @@ class FrameReader:
         self, bag: BagReader, frame: BagFrame, rgb: Rgb, intrinsics: Intrinsics | None
     ) -> Depth:
         if isinstance(frame.depth, Path):
-            return read_depth_png(frame.depth, KITTI_PER_METRE)
+            return read_depth_png(frame.depth, KITTI_PER_METRE, self.max_pixels)
         message = message_at(bag, frame.depth)
         if frame.T_camera_lidar is None or intrinsics is None:
-            return decode_depth(message)
+            return decode_depth(message, self.max_pixels)
         return sparse_depth(
             points_of(message),
             projection_matrix(intrinsics, frame.T_camera_lidar),

@@ -172,6 +172,8 @@ class SourceFrames:
     notes : list of str
         Sentences that should stand beside the numbers: images without depth, repeated stamps,
         images and depth of different times.
+    max_image_pixels : int
+        Larger images are refused, those that are predicted too.
     recordings : mapping of str to Path
         Where the recordings are, by what their frames' ``recording`` says; empty for folders.
 
@@ -199,6 +201,7 @@ class SourceFrames:
             known_kinds()[kind].protocol or _PROTOCOLS.get(self.gt_kind, 'plain')
         )
         self._stride = settings.frame_stride
+        self.max_image_pixels = settings.max_image_pixels
         self._sources = [*opened.values()]
         labels = _labels_of({name: source.names for name, source in opened.items()})
         frames = [

@@ -27,20 +27,19 @@ import re
 from typing import Final
 
 from clip_depth_ros.bags.damage import Damage, readable_messages
-from clip_depth_ros.bags.message_types import IMAGE_TYPE
 from clip_depth_ros.bags.places import message_at, open_per_process, Place, place_of
 from clip_depth_ros.bags.reader import BagReader
-from clip_depth_ros.bags.topics import check_topic, encoding_of
+from clip_depth_ros.bags.topics import check_depth_topic, first_image
 from clip_depth_ros.core.depth_images import decode_depth
 from clip_depth_ros.core.files import fingerprint, PerProcess
-from clip_depth_ros.core.images import DEPTH_ENCODINGS
+from clip_depth_ros.core.images import encoding_of, is_depth
 from clip_depth_ros.core.stamps import ByStamp
 from clip_depth_ros.errors import ConfigError, DataError, RecordingError, TopicError
 from clip_depth_ros.sources.files import read_depth
 from clip_depth_ros.sources.frame_reader import named_in_errors
 from clip_depth_ros.sources.kinds.pattern import natural
 from clip_depth_ros.sources.samples import DepthSample
-from clip_depth_ros.types import DepthMap
+from clip_depth_ros.types import DepthMap, MAX_IMAGE_PIXELS
 import numpy as np
 
 _SUFFIXES: Final = ('.png', '.npy')  # where a file has both, the latter: it is not rounded
@@ -71,6 +70,8 @@ class PredictedFiles:
         What a PNG stores for each metre; 0 is unknown.
     names : sequence of str
         Names of all frames, in their order.
+    max_pixels : int
+        Larger files are refused.
 
     Raises
     ------
@@ -81,10 +82,17 @@ class PredictedFiles:
 
     """
 
-    def __init__(self, folder: Path, per_metre: float, names: Sequence[str]) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        per_metre: float,
+        names: Sequence[str],
+        max_pixels: int = MAX_IMAGE_PIXELS,
+    ) -> None:
         if not per_metre > 0:
             raise ConfigError(f'a PNG must store more than 0 for each metre, got {per_metre}')
         self._folder, self._per_metre, self._n_frames = folder, per_metre, len(names)
+        self._max_pixels = max_pixels
         self._files = _files_below(folder)
         if not self._files:
             raise RecordingError(
@@ -110,7 +118,7 @@ class PredictedFiles:
         if key is None:
             raise DataError(self._not_found(sample))
         path = self._files[key]
-        depth_m = read_depth(path, self._per_metre)
+        depth_m = read_depth(path, self._per_metre, self._max_pixels)
         if path.suffix != '.npy':
             depth_m[depth_m == 0] = np.nan
         return DepthMap(depth_m)
@@ -224,10 +232,12 @@ class RecordedDepth:
     paths : mapping of str to Path
         The recording of each ``DepthSample.recording``.
     topic : str
-        Depth images, 32FC1 metres or 16UC1 millimetres, of any size.
+        Depth images, 32FC1 metres or 16UC1 millimetres, of any size, maybe compressed.
     tolerance_s : float
         Largest difference of the header stamps of an image and its depth; of what is equally near
         the one counts that was received nearest to the image.
+    max_pixels : int
+        Larger images are refused.
 
     Raises
     ------
@@ -241,8 +251,15 @@ class RecordedDepth:
 
     """
 
-    def __init__(self, paths: Mapping[str, Path], topic: str, tolerance_s: float) -> None:
+    def __init__(
+        self,
+        paths: Mapping[str, Path],
+        topic: str,
+        tolerance_s: float,
+        max_pixels: int = MAX_IMAGE_PIXELS,
+    ) -> None:
         self._paths, self._topic, self._tolerance_s = dict(paths), topic, tolerance_s
+        self._max_pixels = max_pixels
         self._by_stamp: dict[str, ByStamp[Place]] = {}
         self._open: tuple[str, PerProcess[BagReader]] | None = None
         _check_is_somewhere(topic, self._paths)
@@ -279,7 +296,7 @@ class RecordedDepth:
             )
         bag = self._bag(sample.recording)
         if sample.recording not in self._by_stamp:
-            check_topic(bag, self._topic, {IMAGE_TYPE})
+            check_depth_topic(bag, self._topic)
             self._by_stamp[sample.recording] = ByStamp(_readable_places(bag, self._topic))
         nearest = self._by_stamp[sample.recording].nearest(
             sample.stamp_ns, sample.received_ns or 0
@@ -293,9 +310,9 @@ class RecordedDepth:
                 f'nearest is {apart_s:.3f} s away'
             )
         message = message_at(bag, nearest)
-        if message.encoding not in DEPTH_ENCODINGS:
-            raise DataError(_no_depth(self._topic, message.encoding))
-        return DepthMap(decode_depth(message))
+        if not is_depth(message):
+            raise DataError(_no_depth(self._topic, encoding_of(message)))
+        return DepthMap(decode_depth(message, self._max_pixels))
 
     def _bag(self, recording: str) -> BagReader:
         """Return an open recording; the one before it is closed."""
@@ -317,10 +334,10 @@ def _check_is_somewhere(topic: str, paths: Mapping[str, Path]) -> None:
     for path in paths.values():
         try:
             with BagReader(path) as bag:
-                check_topic(bag, topic, {IMAGE_TYPE})
-                encoding = encoding_of(bag, topic)
-                if encoding and encoding not in DEPTH_ENCODINGS:
-                    raise TopicError(_no_depth(topic, encoding))
+                check_depth_topic(bag, topic)
+                image = first_image(bag, topic)
+                if image is not None and not is_depth(image):
+                    raise TopicError(_no_depth(topic, encoding_of(image)))
                 return
         except RecordingError as error:
             reasons.append(error)

@@ -25,6 +25,7 @@ from clip_depth_ros.errors import ConfigError, RecordingError
 from clip_depth_ros.settings.source import SourceSettings
 from clip_depth_ros.sources import kinds
 from clip_depth_ros.sources.samples import DepthSample
+from clip_depth_ros.types import MAX_IMAGE_PIXELS
 
 if TYPE_CHECKING:  # the command line asks for the names of kinds, and must not load readers
     from clip_depth_ros.bags.places import Matching
@@ -96,6 +97,8 @@ class Source(ABC):
         Sentences that should stand beside the numbers, known without reading the frames.
     matching : Matching, optional
         What became of the images, where some may be without depth.
+    max_image_pixels : int
+        Larger images are refused before they are decoded.
 
     """
 
@@ -105,6 +108,7 @@ class Source(ABC):
     problems: Sequence[tuple[str, str]] = ()
     notes: Sequence[str] = ()
     matching: Matching | None = None
+    max_image_pixels: int = MAX_IMAGE_PIXELS
 
     @property
     def files(self) -> list[Path]:
@@ -245,7 +249,9 @@ def open_one(kind: str, source: str, settings: SourceSettings, rules: FrameRules
 
     """
     _check_used(kind, settings)
-    return known_kinds()[kind].opened(Path(source).expanduser(), settings, rules)
+    opened = known_kinds()[kind].opened(Path(source).expanduser(), settings, rules)
+    opened.max_image_pixels = settings.max_image_pixels
+    return opened
 
 
 def _check_used(kind: str, settings: SourceSettings) -> None:

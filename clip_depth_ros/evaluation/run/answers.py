@@ -171,7 +171,8 @@ def topic_answers(
     frames : SourceFrames
         What is evaluated.
     topic : str
-        Depth images that any node has published, 32FC1 metres or 16UC1 millimetres.
+        Depth images that any node has published, 32FC1 metres or 16UC1 millimetres, maybe
+        compressed.
     protocol : EvaluationProtocol
         By which they are evaluated.
     sync_tolerance_s : float
@@ -198,7 +199,9 @@ def topic_answers(
             f'pred_topic {topic!r} is what is taken for the truth, too: name the true depth '
             'with depth_topic, lidar_topic or gt_dir'
         )
-    lookup = RecordedDepth(frames.recordings, topic, sync_tolerance_s)
+    lookup = RecordedDepth(
+        frames.recordings, topic, sync_tolerance_s, frames.max_image_pixels
+    )
     return RecordedAnswers(lookup, protocol)
 
 
@@ -231,7 +234,8 @@ def folder_answers(
 
     """
     _check_no_flip(protocol)
-    lookup = PredictedFiles(Path(folder).expanduser(), per_metre, frames.names)
+    path = Path(folder).expanduser()
+    lookup = PredictedFiles(path, per_metre, frames.names, frames.max_image_pixels)
     return RecordedAnswers(lookup, protocol)
 
 

@@ -149,7 +149,7 @@ class Pipeline:
             self._infos.configure(
                 mode=settings.sync_mode, tolerance_ns=_nanoseconds(settings.sync_tolerance_s)
             )
-        rgb = rgb_of(arrival.message)
+        rgb = rgb_of(arrival.message, settings.max_image_pixels)
         if self._must_reset:
             self._must_reset = False
             predictor.reset()

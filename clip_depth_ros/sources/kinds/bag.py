@@ -143,7 +143,7 @@ class BagSource(Source):
         self.names = numbered([_name(path, frame.image) for frame in self._frames])
         self._reader = FrameReader(
             self.topics, index.cameras, calibration, not rules.images_needed, rules.lidar_value,
-            rules.lidar_pixel,
+            rules.lidar_pixel, settings.max_image_pixels,
         )
         self._chosen = _chosen(
             tolerance_s=f'{tolerance_s:g}',
@@ -219,7 +219,7 @@ KIND: Final = Kind(
     recognises=_is_recording,
     uses={
         *_TOPICS, 'topic_preset', 'fixed_frame', 'lidar_extrinsics', 'calib_dir',
-        'sync_tolerance_s', 'gt_dir', 'gt_first', 'gt_kind',
+        'sync_tolerance_s', 'gt_dir', 'gt_first', 'gt_kind', 'max_image_pixels',
     },
     opened=BagSource,
     parts=_parts,

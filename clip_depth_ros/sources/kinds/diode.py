@@ -25,7 +25,7 @@ from clip_depth_ros.bags.places import Matching
 from clip_depth_ros.core.image_plan import Size
 from clip_depth_ros.errors import ImageError, RecordingError
 from clip_depth_ros.settings.source import SourceSettings
-from clip_depth_ros.sources.files import FolderFrame, FolderSource
+from clip_depth_ros.sources.files import FolderFrame, FolderSource, read_array
 from clip_depth_ros.sources.registry import FrameRules, Kind
 from clip_depth_ros.types import Depth
 import numpy as np
@@ -43,7 +43,7 @@ class DiodeFrame(FolderFrame):
 
     def depth_m(self, size: Size) -> Depth:
         """Return the depth, float32 (H, W), metres; 0 where the mask is 0."""
-        depth_m, valid = _read_array(self.gt), _read_array(*self.beside)
+        depth_m, valid = (_read_array(path, self.max_pixels) for path in (self.gt, *self.beside))
         if depth_m.shape != valid.shape or depth_m.dtype.kind != 'f':
             raise ImageError(
                 f'{str(self.gt)!r} should be float metres of the size of its mask, is '
@@ -82,7 +82,7 @@ def open_diode(root: Path, settings: SourceSettings, rules: FrameRules) -> Folde
 KIND: Final = Kind(
     looks_like=f'NAME.png beside NAME{_DEPTH} and NAME{_MASK}',
     recognises=lambda path: any(True for _ in _masks(path)),
-    uses=(),
+    uses={'max_image_pixels'},
     opened=open_diode,
     searches=True,
 )
@@ -96,14 +96,9 @@ def _beside(mask: Path, ending: str) -> Path:
     return mask.with_name(mask.name.removesuffix(_MASK) + ending)
 
 
-def _read_array(path: Path) -> NDArray[Any]:
+def _read_array(path: Path, max_pixels: int) -> NDArray[Any]:
     """Read an array (H, W), or (H, W, 1) as such."""
-    try:
-        array: NDArray[Any] = np.load(path, allow_pickle=False)
-    except (OSError, ValueError, EOFError) as error:
-        raise ImageError(
-            f'{str(path)!r} cannot be read as a plain NumPy array ({error}): copy it again'
-        ) from error
+    array = read_array(path, repr(str(path)), max_pixels, advice='copy it again')
     array = array[..., 0] if array.ndim == 3 and array.shape[2] == 1 else array
     if array.ndim != 2:
         raise ImageError(f'{str(path)!r} should be (H, W) or (H, W, 1), is {array.shape}')

@@ -119,7 +119,7 @@ def open_kitti(data_dir: Path, settings: SourceSettings, rules: FrameRules) -> F
 
 KIND: Final = Kind(
     looks_like='raw drives, with gt_dir and split, or with their LiDAR', recognises=raw_drives,
-    uses={'gt_dir', 'split'}, opened=open_kitti,
+    uses={'gt_dir', 'split', 'max_image_pixels'}, opened=open_kitti,
 )
 
 

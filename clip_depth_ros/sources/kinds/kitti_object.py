@@ -119,8 +119,8 @@ def open_kitti_lidar(root: Path, settings: SourceSettings, rules: FrameRules) ->
 
 
 KIND: Final = Kind(
-    looks_like='image_2/ beside velodyne/', recognises=object_splits, uses={'split'},
-    opened=open_kitti_lidar,
+    looks_like='image_2/ beside velodyne/', recognises=object_splits,
+    uses={'split', 'max_image_pixels'}, opened=open_kitti_lidar,
 )
 
 

@@ -97,8 +97,8 @@ def open_kitti_selection(
 
 
 KIND: Final = Kind(
-    looks_like='image/ beside groundtruth_depth/', recognises=selection_dir, uses={'split'},
-    opened=open_kitti_selection, protocol='kitti-benchmark',
+    looks_like='image/ beside groundtruth_depth/', recognises=selection_dir,
+    uses={'split', 'max_image_pixels'}, opened=open_kitti_selection, protocol='kitti-benchmark',
 )
 
 

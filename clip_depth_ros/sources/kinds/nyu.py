@@ -19,7 +19,9 @@ import re
 from typing import Any, Final
 
 from clip_depth_ros.bags.places import Matching
+from clip_depth_ros.core.compressed import check_size
 from clip_depth_ros.core.files import PerProcess
+from clip_depth_ros.core.image_plan import Size
 from clip_depth_ros.errors import MissingDependencyError, RecordingError
 from clip_depth_ros.settings.source import SourceSettings
 from clip_depth_ros.sources.files import (
@@ -101,7 +103,7 @@ def _is_nyu(path: Path) -> bool:
 
 KIND: Final = Kind(
     looks_like='the labelled .mat, or rgb_N beside sync_depth_N', recognises=_is_nyu,
-    uses={'split'}, opened=open_nyu, protocol='nyu-eigen', searches=True,
+    uses={'split', 'max_image_pixels'}, opened=open_nyu, protocol='nyu-eigen', searches=True,
 )
 
 
@@ -132,6 +134,8 @@ class NyuLabelledSource(Source):
         """Return a frame."""
         pick, name = self._picks[index], self.names[index]
         file = self._file.get()
+        width, height = file['images'].shape[2:]
+        check_size(Size(height, width), self.max_image_pixels, name)
         try:
             image, depth_m = file['images'][pick], file[self._depths][pick]
         except OSError as error:

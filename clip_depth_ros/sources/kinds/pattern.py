@@ -87,7 +87,7 @@ def open_pattern(root: Path, settings: SourceSettings, rules: FrameRules) -> Fol
 
 KIND: Final = Kind(
     recognises=lambda path: False,  # it may be anything: it has to be named
-    uses={'images', 'gt_images', 'gt_per_metre', 'intrinsics', 'gt_kind'},
+    uses={'images', 'gt_images', 'gt_per_metre', 'intrinsics', 'gt_kind', 'max_image_pixels'},
     opened=open_pattern,
 )
 

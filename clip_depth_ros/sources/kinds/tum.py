@@ -123,8 +123,8 @@ def _is_tum(folder: Path) -> bool:
 
 
 KIND: Final = Kind(
-    looks_like='rgb.txt and depth.txt', recognises=_is_tum, uses={'sync_tolerance_s'},
-    opened=open_tum,
+    looks_like='rgb.txt and depth.txt', recognises=_is_tum,
+    uses={'sync_tolerance_s', 'max_image_pixels'}, opened=open_tum,
 )
 
 
