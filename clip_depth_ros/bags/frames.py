@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
+from clip_depth_ros.bags.clocks import why_unpaired
 from clip_depth_ros.bags.index import BagIndex
 from clip_depth_ros.bags.places import Pair, paired, Place
 from clip_depth_ros.bags.topics import BagTopics, TF_STATIC
@@ -67,18 +68,14 @@ def recorded_pairs(index: BagIndex, used: BagTopics, tolerance_s: float) -> list
         raise RecordingError(f'{text}; the recording is damaged: {index.damage.problems[0][1]}')
     if not (index.images and index.depths):
         raise RecordingError(f'{text}; name topics that hold some')
-    apart_s = (index.depths[0].stamp_ns - index.images[0].stamp_ns) / 1e9
-    raise RecordingError(
-        f'{text}, none within sync_tolerance_s={tolerance_s:g} of each other by header stamp (the '
-        f'first are {apart_s:.3f} s apart): raise it, or correct the clocks'
-    )
+    raise RecordingError(f'{text}, {why_unpaired(index.images, index.depths, tolerance_s)}')
 
 
 def annotated_pairs(index: BagIndex, gt_dir: Path, first: int) -> list[Pair]:
     """
     Return the images that have an annotated depth map beside the recording.
 
-    The first image by header stamp has the number ``first``, each later stamp one more; images of
+    The first image in time has the number ``first``, each later time one more; images of
     one stamp (a recording that loops) have one number, and those whose stamp a driver has left 0
     count by when they were received. Where images are lost to damage, those
     after it cannot be numbered and are left out, which the damage then says.
@@ -105,7 +102,7 @@ def annotated_pairs(index: BagIndex, gt_dir: Path, first: int) -> list[Pair]:
             f'{str(_BELOW_DRIVE)!r}: there is none'
         )
     images = _without_gaps(index, gt_dir)
-    times_ns = [image.stamp_ns or image.received_ns for image in images]
+    times_ns = [image.time_ns or image.received_ns for image in images]
     numbers = {time_ns: number for number, time_ns in enumerate(sorted({*times_ns}), first)}
     pairs = [
         Pair(image, files[numbers[time_ns]])
@@ -163,7 +160,7 @@ def complete_frames(
     fixed_frame : str
         See :meth:`PoseTree.pose`.
     tolerance_s : float
-        Largest difference of header stamps.
+        Largest difference in time.
 
     Raises
     ------
@@ -177,7 +174,7 @@ def complete_frames(
         BagFrame(
             pair.image,
             pair.depth,
-            class_ids.within(pair.image.stamp_ns, tolerance_ns, pair.image.received_ns),
+            class_ids.within(pair.image.time_ns, tolerance_ns, pair.image.received_ns),
             T_camera_lidar,
             index.poses.pose(pair.image, fixed_frame=fixed_frame, tolerance_ns=tolerance_ns),
         )

@@ -17,6 +17,7 @@ from clip_depth_ros.bags.poses import PoseTree, TransformTree
 from clip_depth_ros.bags.reader import BagReader
 from clip_depth_ros.bags.topics import BagTopics
 from clip_depth_ros.core.camera import Calibration
+from clip_depth_ros.core.stamps import PairBy
 from clip_depth_ros.errors import DataError
 from clip_depth_ros.types import RecordedMessage
 
@@ -55,7 +56,7 @@ class BagIndex:
     images, depths, class_ids : list of Place
         In the order of their receive times.
     cameras : History of Calibration
-        By header stamp.
+        By the times that images are paired by.
     transforms : History of TransformTree
         The static ones, by receive time.
     poses : PoseTree
@@ -74,7 +75,13 @@ class BagIndex:
     damage: Damage = field(default_factory=Damage)
 
 
-def index_bag(bag: BagReader, used: BagTopics, *, allow_damage: bool = False) -> BagIndex:
+def index_bag(
+    bag: BagReader,
+    used: BagTopics,
+    *,
+    allow_damage: bool = False,
+    pair_by: PairBy = 'header',
+) -> BagIndex:
     """
     Read through a recording once.
 
@@ -86,6 +93,8 @@ def index_bag(bag: BagReader, used: BagTopics, *, allow_damage: bool = False) ->
         What is wanted of it, besides transforms.
     allow_damage : bool
         Whether to go on where something cannot be read.
+    pair_by : {'header', 'receive'}
+        Which times will say what belongs together.
 
     Raises
     ------
@@ -93,14 +102,14 @@ def index_bag(bag: BagReader, used: BagTopics, *, allow_damage: bool = False) ->
         If it is damaged, unless that is allowed.
 
     """
-    index = BagIndex()
+    index = BagIndex(poses=PoseTree(pair_by))
     wanted = _wanted(bag, used)
     messages = (
         readable_messages(bag, wanted, index.damage) if allow_damage else bag.messages(wanted)
     )
     for message in messages:
         try:
-            _take(index, bag, used, message)
+            _take(index, bag, used, message, pair_by)
         except DataError as error:
             if not allow_damage:
                 raise
@@ -123,7 +132,9 @@ def _wanted(bag: BagReader, used: BagTopics) -> set[str]:
     return wanted & there.keys()
 
 
-def _take(index: BagIndex, bag: BagReader, used: BagTopics, message: RecordedMessage) -> None:
+def _take(
+    index: BagIndex, bag: BagReader, used: BagTopics, message: RecordedMessage, pair_by: PairBy
+) -> None:
     topic, time_ns = message.topic, message.bag_time_ns
     for wanted, places in (
         (used.image, index.images),
@@ -131,9 +142,10 @@ def _take(index: BagIndex, bag: BagReader, used: BagTopics, message: RecordedMes
         (used.class_ids, index.class_ids),
     ):
         if topic == wanted:
-            places.append(place_of(message))
+            places.append(place_of(message, pair_by))
     if topic == used.camera_info:
-        index.cameras.add(place_of(message).stamp_ns, Calibration.of(bag.decode(message)))
+        place = place_of(message, pair_by)
+        index.cameras.add(place.time_ns, Calibration.of(bag.decode(message)))
     elif topic == topics.TF:
         index.poses.add(bag.decode(message), time_ns, is_static=False)
     elif topic == topics.TF_STATIC:

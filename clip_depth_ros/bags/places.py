@@ -1,6 +1,6 @@
 # Copyright 2026 The clip_depth_ros authors
 # SPDX-License-Identifier: Apache-2.0
-"""Where the messages of a recording are, and which of them belong together: by header stamp."""
+"""Where the messages of a recording are, and which of them belong together, by which clock."""
 
 from __future__ import annotations
 
@@ -13,22 +13,32 @@ from typing import Any, Final
 
 from clip_depth_ros.bags.reader import BagReader
 from clip_depth_ros.core.files import PerProcess
-from clip_depth_ros.core.stamps import ByStamp, gap_max_s, once_each, stamp_ns_of
+from clip_depth_ros.core.stamps import ByStamp, gap_max_s, once_each, PairBy, stamp_ns_of
 from clip_depth_ros.errors import RecordingError
 from clip_depth_ros.types import RecordedMessage
 
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """Where a message is: its topic, when it was received and taken (ns), and its frame."""
+    """
+    Where a message is: its topic, when it was received and taken (ns), and its frame.
+
+    ``pair_by`` says which of the two times counts for what belongs to it.
+    """
 
     topic: str
     received_ns: int
     stamp_ns: int
     frame_id: str
+    pair_by: PairBy = 'header'
+
+    @property
+    def time_ns(self) -> int:
+        """When it counts as taken, nanoseconds."""
+        return self.stamp_ns if self.pair_by == 'header' else self.received_ns
 
 
-def place_of(message: RecordedMessage) -> Place:
+def place_of(message: RecordedMessage, pair_by: PairBy = 'header') -> Place:
     """
     Return the place of a message that starts with a header; what follows is not read.
 
@@ -55,8 +65,13 @@ def place_of(message: RecordedMessage) -> Place:
             f'a message of {message.topic!r} ends within its header ({len(message.cdr)} bytes): '
             'the recording is damaged'
         ) from error
-    stamp_ns = seconds * 10**9 + nanoseconds
-    return Place(message.topic, message.bag_time_ns, stamp_ns, name.decode('utf-8', 'replace'))
+    return Place(
+        message.topic,
+        message.bag_time_ns,
+        seconds * 10**9 + nanoseconds,
+        name.decode('utf-8', 'replace'),
+        pair_by,
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,14 +84,14 @@ class Pair:
 
 def paired(images: Sequence[Place], depths: Sequence[Place], tolerance_ns: int) -> list[Pair]:
     """
-    Return each image with the depth whose header stamp is nearest, where that is near enough.
+    Return each image with the depth that is nearest in time, where that is near enough.
 
     Of equally near depths, the one that was received nearest to the image counts, then the earlier
     one; one depth may serve several images.
     """
     by_stamp = ByStamp(depths)
     found = (
-        (image, by_stamp.within(image.stamp_ns, tolerance_ns, image.received_ns))
+        (image, by_stamp.within(image.time_ns, tolerance_ns, image.received_ns))
         for image in images
     )
     return [Pair(image, depth) for image, depth in found if depth is not None]
@@ -89,7 +104,7 @@ def depth_once(pairs: Sequence[Pair]) -> list[Pair]:
 
 
 def stamp_gap_max_s(pairs: Sequence[Pair]) -> float | None:
-    """Return the largest stamp difference of an image and its depth; None without depth stamps."""
+    """Return the largest difference in time of an image and its depth; None without any."""
     return gap_max_s(_recorded(pairs))
 
 

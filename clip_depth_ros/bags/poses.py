@@ -12,7 +12,7 @@ import math
 from typing import Any, Final
 
 from clip_depth_ros.bags.places import Place
-from clip_depth_ros.core.stamps import stamp_ns_of
+from clip_depth_ros.core.stamps import PairBy, stamp_ns_of
 from clip_depth_ros.core.transforms import Matrix4, matrix_from, quaternion_from
 from clip_depth_ros.errors import CalibrationError
 import numpy as np
@@ -81,19 +81,20 @@ class PoseTree:
     """
     Frames, the parent of each, and the transform between the two as it changed.
 
-    A frame has one parent, as in tf: the latest one counts, from when it was first named.
+    A frame has one parent, as in tf: the latest one counts, from when it was first named. What
+    moves counts at the times that images are paired by: its own stamps, or when it was received.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, pair_by: PairBy = 'header') -> None:
         self._edges: dict[str, _Edge] = {}
+        self._by_stamp = pair_by == 'header'
 
     def add(self, message: Any, received_ns: int, *, is_static: bool) -> None:
         """
         Add a ``tf2_msgs/TFMessage`` of ``/tf`` or ``/tf_static``; what is not rigid is left out.
 
-        Static transforms hold from when they were received, the first ones before that too; those
-        that move count at their own stamps, and where several have one stamp, the one counts that
-        was received nearest to the image.
+        Static transforms hold from when they were received, the first ones before that too; of
+        those that move and have one time, the one counts that was received nearest to the image.
         """
         for stamped in message.transforms:
             try:
@@ -106,7 +107,8 @@ class PoseTree:
                 edge = self._edges.get(child)
                 if edge is None or (edge.parent, edge.is_static) != (parent, is_static):
                     edge = self._edges[child] = _Edge(parent, is_static)
-                time_ns = received_ns if is_static else stamp_ns_of(stamped.header)
+                by_stamp = self._by_stamp and not is_static
+                time_ns = stamp_ns_of(stamped.header) if by_stamp else received_ns
                 edge.add(time_ns, received_ns, T_parent_child)
 
     def pose(
@@ -117,7 +119,7 @@ class PoseTree:
 
         An empty ``fixed_frame`` is the root of the tree that the image's frame is in;
         CalibrationError if there are transforms, and a named one is none of their frames. None
-        where a transform of the chain is not known at the image's stamp, and where nothing in the
+        where a transform of the chain is not known at the image's time, and where nothing in the
         chain moves: a camera that was only ever calibrated may have been carried around.
 
         Our choice: between two transforms, positions lie on a line and rotations on the shortest
@@ -192,9 +194,9 @@ class _Edge:
             n_until = int(np.searchsorted(times_ns, image.received_ns, 'right'))
             T_parent_child: Matrix4 = matrices[max(0, n_until - 1)]
             return T_parent_child
-        n_before = int(np.searchsorted(times_ns, image.stamp_ns, 'right'))
+        n_before = int(np.searchsorted(times_ns, image.time_ns, 'right'))
         around_ns = times_ns[max(0, n_before - 1):n_before + 1].tolist()
-        apart_ns = [abs(time_ns - image.stamp_ns) for time_ns in around_ns]
+        apart_ns = [abs(time_ns - image.time_ns) for time_ns in around_ns]
         near: list[Matrix4] = []
         for time_ns in around_ns:
             # Of several of one time, the one that was received nearest to the image.

@@ -323,7 +323,8 @@ def _topics(evaluated: _Evaluated, _: Mapping[str, Answers]) -> _Named:
     settings = evaluated.settings
     for topic in settings.pred_topic:
         yield topic, topic_answers(
-            evaluated.frames, topic, evaluated.protocol, settings.sync_tolerance_s
+            evaluated.frames, topic, evaluated.protocol, settings.sync_tolerance_s,
+            settings.pair_by,
         )
 
 

@@ -26,12 +26,16 @@ def stamp_ns_of(header: Any) -> int:
     return int(header.stamp.sec) * 10**9 + int(header.stamp.nanosec)
 
 
+PairBy = Literal['header', 'receive']
+"""Whose clock says what belongs together: that of the sensors, or that of the recorder."""
+
+
 class Stamped(Hashable, Protocol):
     """Something that was taken at a time."""
 
     @property
-    def stamp_ns(self) -> int:
-        """When it was taken, nanoseconds."""
+    def time_ns(self) -> int:
+        """When it was taken, nanoseconds, by the clock that says what belongs together."""
 
     @property
     def received_ns(self) -> int:
@@ -55,21 +59,21 @@ class ByStamp(Generic[Taken]):
         self._times_ns = [_times_ns(item) for item in self._ordered]
         self._stamps_ns = [stamp_ns for stamp_ns, _ in self._times_ns]
 
-    def nearest(self, stamp_ns: int, received_ns: int = 0) -> Taken | None:
+    def nearest(self, time_ns: int, received_ns: int = 0) -> Taken | None:
         """Return what was taken nearest to a time; None where there is nothing."""
-        right = bisect_left(self._stamps_ns, stamp_ns)
+        right = bisect_left(self._stamps_ns, time_ns)
         stamps_ns = self._stamps_ns[max(0, right - 1):right + 1]
         places = [bisect_left(self._times_ns, (near_ns, received_ns)) for near_ns in stamps_ns]
         return min(
             (item for place in places for item in self._ordered[max(0, place - 1):place + 1]),
-            key=lambda item: _apart_ns(_times_ns(item), (stamp_ns, received_ns)),
+            key=lambda item: _apart_ns(_times_ns(item), (time_ns, received_ns)),
             default=None,
         )
 
-    def within(self, stamp_ns: int, tolerance_ns: int, received_ns: int = 0) -> Taken | None:
-        """Return the nearest if its stamp is within the tolerance, else None."""
-        nearest = self.nearest(stamp_ns, received_ns)
-        if nearest is None or abs(nearest.stamp_ns - stamp_ns) > tolerance_ns:
+    def within(self, time_ns: int, tolerance_ns: int, received_ns: int = 0) -> Taken | None:
+        """Return the nearest if it was taken within the tolerance, else None."""
+        nearest = self.nearest(time_ns, received_ns)
+        if nearest is None or abs(nearest.time_ns - time_ns) > tolerance_ns:
             return None
         return nearest
 
@@ -85,19 +89,19 @@ def once_each(pairs: Sequence[tuple[Taken, Other]]) -> list[tuple[Taken, Other]]
 
 
 def gap_max_s(pairs: Iterable[tuple[Stamped, Stamped]]) -> float | None:
-    """Return the largest difference of the stamps of a pair; None where there is no pair."""
-    gaps_ns = [abs(one.stamp_ns - other.stamp_ns) for one, other in pairs]
+    """Return the largest difference of the times of a pair; None where there is no pair."""
+    gaps_ns = [abs(one.time_ns - other.time_ns) for one, other in pairs]
     return max(gaps_ns) / 1e9 if gaps_ns else None
 
 
 def n_repeated(items: Iterable[Stamped]) -> int:
-    """Count the items that share their stamp with another one."""
-    counts = Counter(item.stamp_ns for item in items)
+    """Count the items that share their time with another one."""
+    counts = Counter(item.time_ns for item in items)
     return sum(count for count in counts.values() if count > 1)
 
 
 def _times_ns(item: Stamped) -> tuple[int, int]:
-    return item.stamp_ns, item.received_ns
+    return item.time_ns, item.received_ns
 
 
 def _apart_ns(one: tuple[int, int], other: tuple[int, int]) -> tuple[int, int]:

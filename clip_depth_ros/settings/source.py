@@ -53,6 +53,12 @@ class SourceSettings(ImageLimits):
         'KITTI folder with calib_cam_to_cam.txt and calib_velo_to_cam.txt, for intrinsics and '
         'extrinsics that a recording lacks or has wrong.',
     )
+    pair_by: Literal['header', 'receive'] = setting(
+        'header',
+        'What says which messages of a recording belong together: the stamps in their headers, or '
+        'when they were received, for sensors whose clocks differ (a LiDAR that counts from its '
+        'start). Receive times hold how long each message took.',
+    )
     sync_tolerance_s: float = setting(
         0.05,
         'Largest difference of the stamps of an image and what belongs to it; where it is not '

@@ -46,7 +46,7 @@ class FrameReader:
     ----------
     topics : BagTopics
     cameras : History of Calibration
-        By header stamp.
+        By the times that images are paired by.
     calibration : KittiCalibration, optional
         Stands for the cameras where it is given.
     image_may_be_depth : bool
@@ -98,7 +98,7 @@ class FrameReader:
         if not self.cameras.values:
             return None
         try:
-            return self.cameras.at(frame.image.stamp_ns).camera('auto', width, height).pinhole()
+            return self.cameras.at(frame.image.time_ns).camera('auto', width, height).pinhole()
         except CalibrationError:
             if self.topics.is_lidar:
                 raise

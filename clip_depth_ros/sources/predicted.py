@@ -26,6 +26,7 @@ from pathlib import Path, PurePosixPath
 import re
 from typing import Final
 
+from clip_depth_ros.bags.clocks import remedy
 from clip_depth_ros.bags.damage import Damage, readable_messages
 from clip_depth_ros.bags.places import message_at, open_per_process, Place, place_of
 from clip_depth_ros.bags.reader import BagReader
@@ -33,7 +34,7 @@ from clip_depth_ros.bags.topics import check_depth_topic, first_image
 from clip_depth_ros.core.depth_images import decode_depth
 from clip_depth_ros.core.files import fingerprint, PerProcess
 from clip_depth_ros.core.images import encoding_of, is_depth
-from clip_depth_ros.core.stamps import ByStamp
+from clip_depth_ros.core.stamps import ByStamp, PairBy
 from clip_depth_ros.errors import ConfigError, DataError, RecordingError, TopicError
 from clip_depth_ros.sources.files import read_depth
 from clip_depth_ros.sources.frame_reader import named_in_errors
@@ -234,10 +235,12 @@ class RecordedDepth:
     topic : str
         Depth images, 32FC1 metres or 16UC1 millimetres, of any size, maybe compressed.
     tolerance_s : float
-        Largest difference of the header stamps of an image and its depth; of what is equally near
-        the one counts that was received nearest to the image.
+        Largest difference in time of an image and its depth; of what is equally near the one
+        counts that was received nearest to the image.
     max_pixels : int
         Larger images are refused.
+    pair_by : {'header', 'receive'}
+        Whether their stamps are compared, or when they were received.
 
     Raises
     ------
@@ -257,9 +260,11 @@ class RecordedDepth:
         topic: str,
         tolerance_s: float,
         max_pixels: int = MAX_IMAGE_PIXELS,
+        pair_by: PairBy = 'header',
     ) -> None:
         self._paths, self._topic, self._tolerance_s = dict(paths), topic, tolerance_s
         self._max_pixels = max_pixels
+        self._pair_by: PairBy = pair_by
         self._by_stamp: dict[str, ByStamp[Place]] = {}
         self._open: tuple[str, PerProcess[BagReader]] | None = None
         _check_is_somewhere(topic, self._paths)
@@ -280,7 +285,10 @@ class RecordedDepth:
 
     def describe(self) -> Mapping[str, str]:
         """Return what decides the answers."""
-        return {'pred_topic': self._topic, 'tolerance_s': f'{self._tolerance_s:g}'}
+        by_receipt = {'pair_by': 'receive'} if self._pair_by == 'receive' else {}
+        return {
+            'pred_topic': self._topic, 'tolerance_s': f'{self._tolerance_s:g}', **by_receipt,
+        }
 
     def close(self) -> None:
         """Close the recording; it is opened again when a frame is asked for."""
@@ -297,17 +305,18 @@ class RecordedDepth:
         bag = self._bag(sample.recording)
         if sample.recording not in self._by_stamp:
             check_depth_topic(bag, self._topic)
-            self._by_stamp[sample.recording] = ByStamp(_readable_places(bag, self._topic))
-        nearest = self._by_stamp[sample.recording].nearest(
-            sample.stamp_ns, sample.received_ns or 0
-        )
+            places = _readable_places(bag, self._topic, self._pair_by)
+            self._by_stamp[sample.recording] = ByStamp(places)
+        received_ns = sample.received_ns or 0
+        time_ns = sample.stamp_ns if self._pair_by == 'header' else received_ns
+        nearest = self._by_stamp[sample.recording].nearest(time_ns, received_ns)
         if nearest is None:
             raise DataError(f'{self._topic!r} has no messages')
-        apart_s = abs(nearest.stamp_ns - sample.stamp_ns) / 1e9
+        apart_s = abs(nearest.time_ns - time_ns) / 1e9
         if apart_s > self._tolerance_s:
             raise DataError(
                 f'{self._topic!r} has no depth within sync_tolerance_s={self._tolerance_s:g}, the '
-                f'nearest is {apart_s:.3f} s away'
+                f'nearest is {apart_s:.3f} s away{remedy(apart_s, self._pair_by)}'
             )
         message = message_at(bag, nearest)
         if not is_depth(message):
@@ -322,10 +331,10 @@ class RecordedDepth:
         return self._open[1].get()
 
 
-def _readable_places(bag: BagReader, topic: str) -> Iterator[Place]:
+def _readable_places(bag: BagReader, topic: str, pair_by: PairBy) -> Iterator[Place]:
     for message in readable_messages(bag, [topic], Damage()):
         with suppress(RecordingError):
-            yield place_of(message)
+            yield place_of(message, pair_by)
 
 
 def _check_is_somewhere(topic: str, paths: Mapping[str, Path]) -> None:

@@ -10,6 +10,7 @@ from typing import Any, Final, Literal, Protocol, runtime_checkable
 
 from clip_depth_ros.core.crops import KB_SIZE, WINDOWS
 from clip_depth_ros.core.image_plan import Size, Window
+from clip_depth_ros.core.stamps import PairBy
 from clip_depth_ros.errors import ConfigError, DataError, ImageError
 from clip_depth_ros.evaluation.score.prepare import check_shape, resized
 from clip_depth_ros.evaluation.score.protocols import EvaluationProtocol
@@ -162,6 +163,7 @@ def topic_answers(
     topic: str,
     protocol: EvaluationProtocol,
     sync_tolerance_s: float = 0.05,
+    pair_by: PairBy = 'header',
 ) -> RecordedAnswers:
     """
     Return the depth images of a topic, of the recordings that the frames are from.
@@ -176,7 +178,9 @@ def topic_answers(
     protocol : EvaluationProtocol
         By which they are evaluated.
     sync_tolerance_s : float
-        Largest difference of the header stamps of an image and its depth, seconds.
+        Largest difference in time of an image and its depth, seconds.
+    pair_by : {'header', 'receive'}
+        Whether their stamps are compared, or when they were received.
 
     Raises
     ------
@@ -200,7 +204,7 @@ def topic_answers(
             'with depth_topic, lidar_topic or gt_dir'
         )
     lookup = RecordedDepth(
-        frames.recordings, topic, sync_tolerance_s, frames.max_image_pixels
+        frames.recordings, topic, sync_tolerance_s, frames.max_image_pixels, pair_by
     )
     return RecordedAnswers(lookup, protocol)
 

@@ -9,6 +9,7 @@ import os.path
 from pathlib import Path
 from typing import Final
 
+from clip_depth_ros.bags.clocks import note_on_clocks
 from clip_depth_ros.bags.frames import (
     annotated_pairs,
     complete_frames,
@@ -117,7 +118,9 @@ class BagSource(Source):
                 has_depth=gt_dir is None,
                 image_may_be_depth=not rules.images_needed,
             )
-            index = index_bag(bag, self.topics, allow_damage=rules.allow_missing)
+            index = index_bag(
+                bag, self.topics, allow_damage=rules.allow_missing, pair_by=settings.pair_by
+            )
         with named_in_errors(repr(str(path))):
             found = (
                 recorded_pairs(index, self.topics, tolerance_s)
@@ -130,6 +133,7 @@ class BagSource(Source):
                 index, pairs, extrinsics, fixed_frame=settings.fixed_frame, tolerance_s=tolerance_s
             )
         self.problems = index.damage.problems
+        self.notes = [*filter(None, [note_on_clocks(pairs)])]
         self.n_matched, self.n_missed = len(pairs), len(index.images) - len(pairs)
         self.matching = Matching(
             len(index.images),
@@ -147,6 +151,7 @@ class BagSource(Source):
         )
         self._chosen = _chosen(
             tolerance_s=f'{tolerance_s:g}',
+            pair_by='' if settings.pair_by == 'header' else settings.pair_by,
             T_camera_lidar='' if T_camera_lidar is None else str(T_camera_lidar.tolist()),
             calibration='' if calibration is None else (
                 f'K {calibration.K.tolist()}, T_cam2_velo {calibration.T_cam2_velo.tolist()}'
@@ -219,7 +224,7 @@ KIND: Final = Kind(
     recognises=_is_recording,
     uses={
         *_TOPICS, 'topic_preset', 'fixed_frame', 'lidar_extrinsics', 'calib_dir',
-        'sync_tolerance_s', 'gt_dir', 'gt_first', 'gt_kind', 'max_image_pixels',
+        'sync_tolerance_s', 'pair_by', 'gt_dir', 'gt_first', 'gt_kind', 'max_image_pixels',
     },
     opened=BagSource,
     parts=_parts,

@@ -60,6 +60,10 @@ class _Stamped:
     line: SplitLine
 
     @property
+    def time_ns(self) -> int:
+        return self.stamp_ns
+
+    @property
     def received_ns(self) -> int:
         return 0  # a list does not say
 
