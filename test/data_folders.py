@@ -130,6 +130,16 @@ def write_arrays(root: Path, frames: Frames) -> Path:
     return root
 
 
+def write_diode(root: Path, frames: Frames) -> Path:
+    """Write a scan in the manner of DIODE."""
+    scan = root / 'val/outdoor/scene_00000/scan_00000'
+    for number, frame in enumerate(frames):
+        write_png(scan / f'{number}.png', frame.rgb[..., ::-1])
+        np.save(scan / f'{number}_depth.npy', known(frame))
+        np.save(scan / f'{number}_depth_mask.npy', known(frame) > 0)
+    return root
+
+
 def known(frame: SyntheticFrame) -> NDArray[np.float32]:
     """Give depth, 0 where nothing is known."""
     return np.where(np.isfinite(frame.depth_m), frame.depth_m, np.float32(0))

@@ -43,8 +43,8 @@ def open_nyu(path: Path, split: Path | None = None, **changes: Any) -> Any:
 
 def open_pattern(root: Path, images: str, gt_images: str, **changes: Any) -> Any:
     """Open a folder by patterns, PNGs as KITTI has them."""
-    changes = {'gt_per_metre': 256.0, **changes}
-    return open_kind('pattern', root, images=images, gt_images=gt_images, **changes)
+    scale = {'gt_per_metre': 256.0} if gt_images.endswith('.png') else {}
+    return open_kind('pattern', root, images=images, gt_images=gt_images, **{**scale, **changes})
 
 
 def open_bag(

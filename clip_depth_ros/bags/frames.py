@@ -165,7 +165,7 @@ def complete_frames(
     Raises
     ------
     CalibrationError
-        If there are transforms, and the fixed frame is none of their frames.
+        If the fixed frame is none of the frames that have transforms.
 
     """
     tolerance_ns = round(tolerance_s * 1e9)

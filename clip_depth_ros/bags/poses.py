@@ -118,7 +118,7 @@ class PoseTree:
         Return ``T_fixed_image``: it takes points of an image's frame to one that does not move.
 
         An empty ``fixed_frame`` is the root of the tree that the image's frame is in;
-        CalibrationError if there are transforms, and a named one is none of their frames. None
+        CalibrationError if a named one is none of the frames that have transforms. None
         where a transform of the chain is not known at the image's time, and where nothing in the
         chain moves: a camera that was only ever calibrated may have been carried around.
 
@@ -149,10 +149,10 @@ class PoseTree:
 
     def _fixed_ancestors(self, fixed_frame: str) -> list[str]:
         frames = {*self._edges, *(edge.parent for edge in self._edges.values())}
-        if frames and fixed_frame not in frames:
+        if fixed_frame not in frames:
             raise CalibrationError(
                 f'fixed_frame {fixed_frame!r} is not on /tf or /tf_static; there are '
-                f'{sorted(frames)}'
+                f'{sorted(frames) or "no transforms at all"}'
             )
         return self._ancestors(fixed_frame)
 

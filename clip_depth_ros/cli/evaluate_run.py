@@ -16,6 +16,7 @@ import sys
 from typing import Any, Final, NoReturn
 
 from clip_depth_ros.cli.flags import given_settings
+from clip_depth_ros.core.depth_images import MM_PER_METRE
 from clip_depth_ros.core.files import atomic_path, atomic_write_bytes, check_free, make_folder
 from clip_depth_ros.errors import ConfigError, OutputError, WeightsError
 from clip_depth_ros.evaluation.report.frames import color_range_m, read_frames_again
@@ -24,6 +25,7 @@ from clip_depth_ros.evaluation.results.result import frames_csv, Result, write_r
 from clip_depth_ros.evaluation.results.tables import summary_markdown, summary_text
 from clip_depth_ros.evaluation.run.answers import (
     Answers,
+    check_scale,
     folder_answers,
     ImageAnswers,
     topic_answers,
@@ -232,7 +234,10 @@ def _open_evaluated(args: argparse.Namespace) -> _Evaluated:
     settings: EvaluateSettings = EvaluateSettings.from_mapping(
         {**file, **given_settings(args, EvaluateSettings)}
     )
+    looks_at_images = bool(_LOOK_AT_IMAGES.intersection(settings.predicted()))
     predictor = _predictor_settings(args)
+    if not looks_at_images:
+        _check_no_predictor(args, predictor)
     overrides = _overrides(args.override)
     is_auto = settings.protocol == 'auto'
     # Frames say which protocol is usual, and a protocol says how LiDAR becomes depth; the usual
@@ -243,7 +248,7 @@ def _open_evaluated(args: argparse.Namespace) -> _Evaluated:
         settings,
         lidar_value=protocol.lidar_value,
         lidar_pixel=protocol.lidar_pixel,
-        images_needed=bool(_LOOK_AT_IMAGES.intersection(settings.predicted())),
+        images_needed=looks_at_images,
         pred_topics=settings.pred_topic,
     )
     if is_auto:
@@ -260,6 +265,14 @@ def _predictor_settings(args: argparse.Namespace) -> PredictorSettings:
         **given_settings(args),
     })
     return settings
+
+
+def _check_no_predictor(args: argparse.Namespace, predictor: PredictorSettings) -> None:
+    """Refuse settings of a predictor that is not asked; ConfigError names them."""
+    because = 'as no predictor of this package is evaluated (predict)'
+    if args.params_file:
+        raise ConfigError(f'--params-file would not be used, {because}: leave it out')
+    predictor.refuse(*PredictorSettings.model_fields, because=because)
 
 
 def _overrides(texts: list[str]) -> dict[str, Any]:
@@ -286,6 +299,7 @@ def _open_answers(evaluated: _Evaluated, closing: ExitStack) -> dict[str, Answer
         for name, answers in _OPENERS[kind](evaluated, opened):
             closing.callback(answers.close)
             opened.setdefault(name, answers)
+    check_scale(evaluated.settings, opened)
     return opened
 
 
@@ -321,10 +335,12 @@ def _built(settings: PredictorSettings, previous: DepthPredictor | None) -> Dept
 
 def _topics(evaluated: _Evaluated, _: Mapping[str, Answers]) -> _Named:
     settings = evaluated.settings
+    is_named = 'pred_per_metre' in settings.given()
+    per_metre = settings.pred_per_metre if is_named else MM_PER_METRE
     for topic in settings.pred_topic:
         yield topic, topic_answers(
             evaluated.frames, topic, evaluated.protocol, settings.sync_tolerance_s,
-            settings.pair_by,
+            settings.pair_by, per_metre,
         )
 
 

@@ -21,6 +21,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 MAX_16UC1_MM = np.iinfo(np.uint16).max
+MM_PER_METRE = 1000.0
 
 
 def mark_range(depth_m: Depth, *, min_depth_m: float, max_depth_m: float) -> Depth:
@@ -67,12 +68,16 @@ def encode_depth(depth_m: Depth, encoding: str) -> NDArray[Any]:
     return np.asarray(np.where(fits, millimetres, np.float32(0)), '<u2')
 
 
-def decode_depth(message: Any, max_pixels: int = MAX_IMAGE_PIXELS) -> Depth:
+def decode_depth(
+    message: Any, max_pixels: int = MAX_IMAGE_PIXELS, per_metre: float = MM_PER_METRE
+) -> Depth:
     """
     Return metres, float32 (H, W), of an Image or CompressedImage; 16-bit zeros become NaN.
 
     Compressed depth is a PNG of millimetres (``16UC1; png compressed``), or what image_transport's
     compressedDepth makes of either encoding, see :func:`read_compressed_depth`.
+
+    ``per_metre`` is what 16 bits store for each metre; ROS has millimetres (REP 118).
 
     Raises
     ------
@@ -83,16 +88,16 @@ def decode_depth(message: Any, max_pixels: int = MAX_IMAGE_PIXELS) -> Depth:
     """
     if not hasattr(message, 'encoding'):
         stored = read_compressed_depth(message, max_pixels)
-        return _metres(stored) if stored.dtype == np.uint16 else stored
+        return _metres(stored, per_metre) if stored.dtype == np.uint16 else stored
     if message.encoding == '32FC1':
         return pixels_of(message, np.float32, 1, max_pixels).astype(np.float32)
     if message.encoding == '16UC1':
-        return _metres(pixels_of(message, np.uint16, 1, max_pixels))
+        return _metres(pixels_of(message, np.uint16, 1, max_pixels), per_metre)
     raise ImageError(f"depth encoding must be '32FC1' or '16UC1', got {message.encoding!r}")
 
 
-def _metres(millimetres: NDArray[Any]) -> Depth:
-    metres: Depth = millimetres.astype(np.float32) / np.float32(1000)
+def _metres(stored: NDArray[Any], per_metre: float) -> Depth:
+    metres: Depth = stored.astype(np.float32) / np.float32(per_metre)
     metres[metres == 0] = np.nan
     return metres
 

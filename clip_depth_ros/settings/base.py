@@ -78,6 +78,17 @@ class Settings(BaseModel):
             if any(problem['loc'] for problem in error.errors()):
                 raise ConfigError(_explain(cls, error)) from error
 
+    def given(self) -> set[str]:
+        """Return the settings that were named, if with their default; empty text names nothing."""
+        return {name for name in self.model_fields_set if getattr(self, name) not in ('', ())}
+
+    def refuse(self, *names: str, because: str) -> None:
+        """Refuse settings that were named and would be dropped; ConfigError names them."""
+        if dropped := sorted(self.given().intersection(names)):
+            raise ConfigError(
+                f'{" and ".join(dropped)} would not be used, {because}: leave it out'
+            )
+
     def changed(self, **values: Any) -> Any:
         """Return the same settings with some values replaced, checked again as a whole."""
         return type(self).from_mapping({**self.model_dump(exclude_unset=True), **values})

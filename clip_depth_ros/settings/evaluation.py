@@ -38,7 +38,10 @@ class EvaluateSettings(SourceSettings):
         (), 'Folders of predicted depth maps: .npy in metres, or 16-bit PNG.'
     )
     pred_per_metre: float = setting(
-        256.0, 'What a predicted PNG stores for each metre.', gt=0
+        256.0,
+        'What predicted depth in 16 bits, a PNG or a 16UC1 topic, stores for each metre. Where it '
+        'is not named, 1000 for topics.',
+        gt=0,
     )
     prior_from: str = setting(
         '', 'Recording or folder of other frames, of the same kind, that the prior is fitted on.'
@@ -73,9 +76,19 @@ class EvaluateSettings(SourceSettings):
     @model_validator(mode='after')
     def _check_named(self) -> EvaluateSettings:
         wanted = {'topic': 'pred_topic', 'dir': 'pred_dir', 'prior': 'prior_from'}
-        for name, needed in wanted.items():
-            if name in self.predict and not getattr(self, needed):
-                raise ValueError(f'predict {name!r} needs {needed}: say where it is')
+        missing = [
+            f'predict {name!r} needs {needed}: say where it is'
+            for name, needed in wanted.items()
+            if name in self.predict and not getattr(self, needed)
+        ]
+        dropped = [
+            f'{needed} would not be used, as predict leaves {name!r} out: add it, or leave '
+            f'{needed} out'
+            for name, needed in wanted.items()
+            if getattr(self, needed) and name not in self.predicted()
+        ]
+        if problems := [*missing, *dropped]:
+            raise ValueError('; '.join(problems))
         return self
 
     def predicted(self) -> tuple[str, ...]:

@@ -97,8 +97,9 @@ class SourceSettings(ImageLimits):
     )
     gt_per_metre: float = setting(
         1000.0,
-        'For kind pattern: what a PNG stores for each metre: 1000 (millimetres), 256 (KITTI), '
-        '5000 (TUM).',
+        'What true depth in 16 bits, a PNG or a 16UC1 topic, stores for each metre: 1000 '
+        '(millimetres), 256 (KITTI), 5000 (TUM). Where it is not named, 5000 for TUM-style '
+        'folders and 256 for the PNGs of gt_dir.',
         gt=0, le=1e9,
     )
     intrinsics: tuple[float, ...] = setting(

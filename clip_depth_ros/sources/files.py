@@ -4,7 +4,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 import hashlib
 import os.path
@@ -13,9 +13,11 @@ from typing import Any, Final
 
 from clip_depth_ros.bags.places import Matching
 from clip_depth_ros.core.compressed import check_size, decode, FILE_KINDS
+from clip_depth_ros.core.depth_images import MM_PER_METRE
 from clip_depth_ros.core.image_plan import Size
 from clip_depth_ros.core.transforms import Matrix4
 from clip_depth_ros.errors import ImageError, RecordingError
+from clip_depth_ros.settings.source import SourceSettings
 from clip_depth_ros.sources.registry import Source
 from clip_depth_ros.sources.samples import DepthSample
 from clip_depth_ros.types import Depth, Intrinsics, MAX_IMAGE_PIXELS, Rgb
@@ -24,8 +26,6 @@ from numpy.typing import NDArray
 
 KITTI_PER_METRE: Final = 256
 """KITTI's annotated depth: uint16, 256 for each metre, 0 for none (its development kit)."""
-
-MM_PER_METRE: Final = 1000
 
 _DEPTH_KINDS: Final = tuple(kind for kind in FILE_KINDS if kind != 'PPM')
 """PPM is left out: its numbers are scaled where their maximum is not that of 16 bits."""
@@ -260,6 +260,21 @@ class FolderSource(Source):
     def describe(self) -> Mapping[str, str]:
         """Return what decides the frames."""
         return self._facts
+
+
+def given_per_metre(
+    settings: SourceSettings, usual: float, gts: Collection[Path]
+) -> float:
+    """
+    Return what depth maps store for each metre: what is usual, unless it is named.
+
+    ConfigError if it is named and all of them are arrays, which hold metres.
+    """
+    if 'gt_per_metre' not in settings.given():
+        return usual
+    if gts and all(path.suffix == '.npy' for path in gts):
+        settings.refuse('gt_per_metre', because='as all depth maps are .npy in metres')
+    return settings.gt_per_metre
 
 
 @dataclass(frozen=True, slots=True)

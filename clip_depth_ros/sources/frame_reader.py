@@ -27,7 +27,7 @@ from clip_depth_ros.core.projection import (
     sparse_depth,
 )
 from clip_depth_ros.errors import CalibrationError, DataError, RecordingError
-from clip_depth_ros.sources.files import KITTI_PER_METRE, read_depth_png, sample_of
+from clip_depth_ros.sources.files import read_depth_png, sample_of
 from clip_depth_ros.sources.kitti_files import KittiCalibration
 from clip_depth_ros.sources.samples import Classes, DepthSample
 from clip_depth_ros.types import Depth, Intrinsics, Rgb
@@ -55,6 +55,8 @@ class FrameReader:
         See :func:`sparse_depth`.
     max_pixels : int
         Larger images are refused.
+    per_metre : float
+        What depth in 16 bits stores for each metre.
 
     """
 
@@ -65,6 +67,7 @@ class FrameReader:
     lidar_value: LidarValue
     lidar_pixel: LidarPixel
     max_pixels: int
+    per_metre: float
 
     def read(self, bag: BagReader, frame: BagFrame, name: str) -> DepthSample:
         """
@@ -108,10 +111,10 @@ class FrameReader:
         self, bag: BagReader, frame: BagFrame, rgb: Rgb, intrinsics: Intrinsics | None
     ) -> Depth:
         if isinstance(frame.depth, Path):
-            return read_depth_png(frame.depth, KITTI_PER_METRE, self.max_pixels)
+            return read_depth_png(frame.depth, self.per_metre, self.max_pixels)
         message = message_at(bag, frame.depth)
         if frame.T_camera_lidar is None or intrinsics is None:
-            return decode_depth(message, self.max_pixels)
+            return decode_depth(message, self.max_pixels, self.per_metre)
         return sparse_depth(
             points_of(message),
             projection_matrix(intrinsics, frame.T_camera_lidar),

@@ -75,11 +75,9 @@ def _opened(
 
 
 def _check_share(settings: TrainSettings, *, is_used: bool) -> None:
-    default = TrainSettings.model_fields['validation_share'].default
-    if settings.validation_share != default and not is_used:
-        raise ConfigError(
-            f'validation_share={settings.validation_share:g} is not used where held-out frames '
-            'are of their own data or list: leave it out'
+    if not is_used:
+        settings.refuse(
+            'validation_share', because='as held-out frames are of their own data or list'
         )
 
 

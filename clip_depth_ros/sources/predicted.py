@@ -31,7 +31,7 @@ from clip_depth_ros.bags.damage import Damage, readable_messages
 from clip_depth_ros.bags.places import message_at, open_per_process, Place, place_of
 from clip_depth_ros.bags.reader import BagReader
 from clip_depth_ros.bags.topics import check_depth_topic, first_image
-from clip_depth_ros.core.depth_images import decode_depth
+from clip_depth_ros.core.depth_images import decode_depth, MM_PER_METRE
 from clip_depth_ros.core.files import fingerprint, PerProcess
 from clip_depth_ros.core.images import encoding_of, is_depth
 from clip_depth_ros.core.stamps import ByStamp, PairBy
@@ -100,6 +100,7 @@ class PredictedFiles:
                 f'{str(folder)!r} has no predictions: looked for .npy and .png files in it and '
                 'below; check pred_dir'
             )
+        self._has_pngs = any(path.suffix == '.png' for path in self._files.values())
         self.rule, self._found = _matched(self._files, names)
         self._by_stem = _unique({key: _last_part(key) for key in self._files})
 
@@ -128,7 +129,7 @@ class PredictedFiles:
         """Return the folder, the rule, and what changes when a file is written again."""
         return {
             'predictions': str(self._folder),
-            'per_metre': f'{self._per_metre:g}',
+            **({'per_metre': f'{self._per_metre:g}'} if self._has_pngs else {}),
             'files': str(len(self._files)),
             'files_sha256': fingerprint(self._files.values()),
             'found_by': self.rule,
@@ -241,6 +242,8 @@ class RecordedDepth:
         Larger images are refused.
     pair_by : {'header', 'receive'}
         Whether their stamps are compared, or when they were received.
+    per_metre : float
+        What 16 bits store for each metre.
 
     Raises
     ------
@@ -261,13 +264,14 @@ class RecordedDepth:
         tolerance_s: float,
         max_pixels: int = MAX_IMAGE_PIXELS,
         pair_by: PairBy = 'header',
+        per_metre: float = MM_PER_METRE,
     ) -> None:
         self._paths, self._topic, self._tolerance_s = dict(paths), topic, tolerance_s
-        self._max_pixels = max_pixels
+        self._max_pixels, self._per_metre = max_pixels, per_metre
         self._pair_by: PairBy = pair_by
         self._by_stamp: dict[str, ByStamp[Place]] = {}
         self._open: tuple[str, PerProcess[BagReader]] | None = None
-        _check_is_somewhere(topic, self._paths)
+        self._is_16_bit = _encoding_somewhere(topic, self._paths) == '16UC1'
 
     def depth_of(self, sample: DepthSample) -> DepthMap:
         """
@@ -286,8 +290,10 @@ class RecordedDepth:
     def describe(self) -> Mapping[str, str]:
         """Return what decides the answers."""
         by_receipt = {'pair_by': 'receive'} if self._pair_by == 'receive' else {}
+        per_metre = {'per_metre': f'{self._per_metre:g}'} if self._is_16_bit else {}
         return {
             'pred_topic': self._topic, 'tolerance_s': f'{self._tolerance_s:g}', **by_receipt,
+            **per_metre,
         }
 
     def close(self) -> None:
@@ -321,7 +327,7 @@ class RecordedDepth:
         message = message_at(bag, nearest)
         if not is_depth(message):
             raise DataError(_no_depth(self._topic, encoding_of(message)))
-        return DepthMap(decode_depth(message, self._max_pixels))
+        return DepthMap(decode_depth(message, self._max_pixels, self._per_metre))
 
     def _bag(self, recording: str) -> BagReader:
         """Return an open recording; the one before it is closed."""
@@ -337,8 +343,12 @@ def _readable_places(bag: BagReader, topic: str, pair_by: PairBy) -> Iterator[Pl
             yield place_of(message, pair_by)
 
 
-def _check_is_somewhere(topic: str, paths: Mapping[str, Path]) -> None:
-    """Refuse a topic that is nowhere, or no depth, before anything is computed."""
+def _encoding_somewhere(topic: str, paths: Mapping[str, Path]) -> str:
+    """
+    Return the encoding of a topic in the first recording that has it; empty without messages.
+
+    TopicError, before anything is computed, if it is in none, or is no depth.
+    """
     reasons = []
     for path in paths.values():
         try:
@@ -347,11 +357,12 @@ def _check_is_somewhere(topic: str, paths: Mapping[str, Path]) -> None:
                 image = first_image(bag, topic)
                 if image is not None and not is_depth(image):
                     raise TopicError(_no_depth(topic, encoding_of(image)))
-                return
+                return '' if image is None else encoding_of(image)
         except RecordingError as error:
             reasons.append(error)
     if reasons:
         raise TopicError(f'pred_topic: {reasons[0]}') from reasons[0]
+    return ''
 
 
 def _no_depth(topic: str, encoding: str) -> str:

@@ -255,19 +255,17 @@ def open_one(kind: str, source: str, settings: SourceSettings, rules: FrameRules
 
 
 def _check_used(kind: str, settings: SourceSettings) -> None:
-    """Refuse settings that a kind does not use, naming the kinds that do."""
+    """Refuse settings that are named and a kind does not use, naming the kinds that do."""
     used = {
         name: {*each.uses, *(['validation_split'] if 'split' in each.uses else [])}
         for name, each in known_kinds().items()
     }
-    fields = type(settings).model_fields
-    for name in sorted(set().union(*used.values()) & fields.keys() - used[kind]):
-        if getattr(settings, name) != fields[name].default:
-            others = ', '.join(other for other, names in used.items() if name in names)
-            raise ConfigError(
-                f'{name} is not for kind {kind}, it is for {others}: leave it out, or name '
-                'another kind'
-            )
+    for name in sorted(set().union(*used.values()) & settings.given() - used[kind]):
+        others = ', '.join(other for other, names in used.items() if name in names)
+        raise ConfigError(
+            f'{name} is not for kind {kind}, it is for {others}: leave it out, or name another '
+            'kind'
+        )
 
 
 def path_or_none(text: str) -> Path | None:

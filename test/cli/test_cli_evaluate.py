@@ -278,7 +278,8 @@ class TestFlags:
         assert bag.read_bytes() == before
 
     def test_a_prior_is_fitted_on_other_frames(self, bag, tmp_path, capsys):
-        assert rival(bag, tmp_path, '--predict', 'prior', '--prior-from', bag) == 1
+        words = ('--predict', 'prior', '--prior-from', bag)
+        assert evaluate(bag, *words, '--out', tmp_path) == 1
         assert 'prior_from should be other frames' in capsys.readouterr().err
 
     def test_our_predictor_needs_images(self, frames, tmp_path, capsys):

@@ -59,6 +59,20 @@ def test_16_bit_zeros_are_unknown(tmp_path: Path):
     assert (depth_m[1:] == 1.5).all()
 
 
+def test_16_bits_may_have_another_scale(tmp_path: Path):
+    path = write_ros2(tmp_path / 'bag', [depth(0, 1.5, '16UC1')])
+    answers = RecordedDepth({'bag': path}, '/rival/depth', 0, per_metre=250)
+    assert (answers.depth_of(sample(0)).depth_m[1:] == 6).all()
+    assert answers.describe()['per_metre'] == '250'
+
+
+def test_metres_have_no_scale(tmp_path: Path):
+    path = write_ros2(tmp_path / 'bag', [depth(0, 1.5)])
+    answers = RecordedDepth({'bag': path}, '/rival/depth', 0, per_metre=250)
+    assert (answers.depth_of(sample(0)).depth_m[1:] == 1.5).all()
+    assert 'per_metre' not in answers.describe()
+
+
 def test_the_nearest_within_the_tolerance(tmp_path: Path):
     path = write_ros2(tmp_path / 'bag', DRIVE)
     answers = RecordedDepth({'bag': path}, '/rival/depth', 0.03)

@@ -9,11 +9,13 @@ from pathlib import Path
 from typing import Any, Final, Literal, Protocol, runtime_checkable
 
 from clip_depth_ros.core.crops import KB_SIZE, WINDOWS
+from clip_depth_ros.core.depth_images import MM_PER_METRE
 from clip_depth_ros.core.image_plan import Size, Window
 from clip_depth_ros.core.stamps import PairBy
 from clip_depth_ros.errors import ConfigError, DataError, ImageError
 from clip_depth_ros.evaluation.score.prepare import check_shape, resized
 from clip_depth_ros.evaluation.score.protocols import EvaluationProtocol
+from clip_depth_ros.settings.evaluation import EvaluateSettings
 from clip_depth_ros.sources.frames import SourceFrames
 from clip_depth_ros.sources.predicted import PredictedFiles, RecordedDepth
 from clip_depth_ros.sources.samples import DepthSample
@@ -164,6 +166,7 @@ def topic_answers(
     protocol: EvaluationProtocol,
     sync_tolerance_s: float = 0.05,
     pair_by: PairBy = 'header',
+    per_metre: float = MM_PER_METRE,
 ) -> RecordedAnswers:
     """
     Return the depth images of a topic, of the recordings that the frames are from.
@@ -181,6 +184,8 @@ def topic_answers(
         Largest difference in time of an image and its depth, seconds.
     pair_by : {'header', 'receive'}
         Whether their stamps are compared, or when they were received.
+    per_metre : float
+        What 16UC1 stores for each metre.
 
     Raises
     ------
@@ -204,7 +209,7 @@ def topic_answers(
             'with depth_topic, lidar_topic or gt_dir'
         )
     lookup = RecordedDepth(
-        frames.recordings, topic, sync_tolerance_s, frames.max_image_pixels, pair_by
+        frames.recordings, topic, sync_tolerance_s, frames.max_image_pixels, pair_by, per_metre
     )
     return RecordedAnswers(lookup, protocol)
 
@@ -241,6 +246,26 @@ def folder_answers(
     path = Path(folder).expanduser()
     lookup = PredictedFiles(path, per_metre, frames.names, frames.max_image_pixels)
     return RecordedAnswers(lookup, protocol)
+
+
+def check_scale(settings: EvaluateSettings, answers: Mapping[str, Answers]) -> None:
+    """
+    Refuse, with ConfigError, a ``pred_per_metre`` that says nothing certain.
+
+    No answer is stored in 16 bits, or topics are as well as files, which have other usual scales.
+    """
+    described = [each.describe() for each in answers.values()]
+    stored = [facts for facts in described if 'per_metre' in facts]
+    if not stored:
+        settings.refuse(
+            'pred_per_metre', because='as no answer is stored in 16 bits (PNG or 16UC1)'
+        )
+    is_both = len({'pred_topic' in facts for facts in stored}) > 1
+    if is_both and 'pred_per_metre' in settings.given():
+        raise ConfigError(
+            'pred_per_metre would be for 16UC1 topics and for PNG files alike: evaluate each on '
+            'its own'
+        )
 
 
 def _check_no_flip(protocol: EvaluationProtocol) -> None:

@@ -31,11 +31,20 @@ from clip_depth_ros.bags.storage import (
     is_rosbag2_folder,
     RECORDING_SUFFIXES,
 )
-from clip_depth_ros.bags.topics import BagTopics, choose_topics, TRUE_DEPTH, with_preset
+from clip_depth_ros.bags.topics import (
+    BagTopics,
+    choose_topics,
+    first_image,
+    TRUE_DEPTH,
+    with_preset,
+)
+from clip_depth_ros.core.depth_images import MM_PER_METRE
+from clip_depth_ros.core.images import encoding_of
 from clip_depth_ros.core.stamps import n_repeated
 from clip_depth_ros.core.transforms import check_rigid, Matrix4
 from clip_depth_ros.errors import CalibrationError, ConfigError
 from clip_depth_ros.settings.source import SourceSettings
+from clip_depth_ros.sources.files import KITTI_PER_METRE
 from clip_depth_ros.sources.frame_reader import FrameReader, named_in_errors
 from clip_depth_ros.sources.kitti_files import read_raw_calibration
 from clip_depth_ros.sources.registry import FrameRules, Kind, path_or_none, Source
@@ -118,6 +127,7 @@ class BagSource(Source):
                 has_depth=gt_dir is None,
                 image_may_be_depth=not rules.images_needed,
             )
+            _check_all_used(settings, self.topics, bag)
             index = index_bag(
                 bag, self.topics, allow_damage=rules.allow_missing, pair_by=settings.pair_by
             )
@@ -145,9 +155,12 @@ class BagSource(Source):
         )
         self.gt_kind = _gt_kind(self.topics)
         self.names = numbered([_name(path, frame.image) for frame in self._frames])
+        usual = MM_PER_METRE if gt_dir is None else KITTI_PER_METRE
+        is_named = 'gt_per_metre' in settings.given()
+        per_metre = settings.gt_per_metre if is_named else usual
         self._reader = FrameReader(
             self.topics, index.cameras, calibration, not rules.images_needed, rules.lidar_value,
-            rules.lidar_pixel, settings.max_image_pixels,
+            rules.lidar_pixel, settings.max_image_pixels, per_metre,
         )
         self._chosen = _chosen(
             tolerance_s=f'{tolerance_s:g}',
@@ -159,6 +172,7 @@ class BagSource(Source):
             gt_dir='' if gt_dir is None else f'{gt_dir} from {settings.gt_first}',
             lidar_value='' if rules.lidar_value == 'z' else rules.lidar_value,
             lidar_pixel='' if rules.lidar_pixel == 'nearest' else rules.lidar_pixel,
+            gt_per_metre=f'{per_metre:g}' if is_named else '',
             class_topic=self.topics.class_ids,
             fixed_frame=settings.fixed_frame,
         )
@@ -224,11 +238,31 @@ KIND: Final = Kind(
     recognises=_is_recording,
     uses={
         *_TOPICS, 'topic_preset', 'fixed_frame', 'lidar_extrinsics', 'calib_dir',
-        'sync_tolerance_s', 'pair_by', 'gt_dir', 'gt_first', 'gt_kind', 'max_image_pixels',
+        'sync_tolerance_s', 'pair_by', 'gt_dir', 'gt_first', 'gt_kind', 'gt_per_metre',
+        'max_image_pixels',
     },
     opened=BagSource,
     parts=_parts,
 )
+
+
+def _check_all_used(settings: SourceSettings, used: BagTopics, bag: BagReader) -> None:
+    """Refuse, with ConfigError, what is named and would be dropped in favour of something else."""
+    refuse, named = settings.refuse, settings.given()
+    if settings.depth_topic:
+        refuse('lidar_topic', because='as depth_topic is the truth: name one of them')
+    if settings.calib_dir:
+        refuse('camera_info_topic', because='as calib_dir has the intrinsics: name one of them')
+    if not settings.gt_dir:
+        refuse('gt_first', because='as it numbers the depth maps of gt_dir, and none is named')
+    if used.is_lidar:
+        refuse('gt_per_metre', because=f'as the truth is the LiDAR on {used.depth!r}')
+    else:
+        refuse('lidar_extrinsics', because='as the truth is no LiDAR')
+    if 'gt_per_metre' in named and used.depth and not used.is_lidar:
+        image = first_image(bag, used.depth)
+        if image is not None and encoding_of(image) == '32FC1':
+            refuse('gt_per_metre', because=f'as {used.depth!r} is 32FC1, which is metres')
 
 
 def _name(path: Path, image: Place) -> str:

@@ -18,7 +18,7 @@ from typing import Final
 from clip_depth_ros.bags.places import Matching
 from clip_depth_ros.errors import ConfigError, RecordingError
 from clip_depth_ros.settings.source import SourceSettings
-from clip_depth_ros.sources.files import FolderFrame, FolderSource
+from clip_depth_ros.sources.files import FolderFrame, FolderSource, given_per_metre
 from clip_depth_ros.sources.registry import FrameRules, Kind
 from clip_depth_ros.types import Intrinsics
 
@@ -57,13 +57,14 @@ def open_pattern(root: Path, settings: SourceSettings, rules: FrameRules) -> Fol
         )
     if intrinsics and len(intrinsics) != 4:
         raise ConfigError(f'intrinsics should be fx fy cx cy, got {[*intrinsics]}')
+    pairs = pairs_of(found, gts)
+    per_metre = given_per_metre(settings, settings.gt_per_metre, pairs.values())
     frames = [
         FolderFrame(
-            name=image.relative_to(root).as_posix(), image=image, gt=gt,
-            per_metre=settings.gt_per_metre,
+            name=image.relative_to(root).as_posix(), image=image, gt=gt, per_metre=per_metre,
             camera=partial(_camera, intrinsics) if intrinsics else None,
         )
-        for image, gt in pairs_of(found, gts).items()
+        for image, gt in pairs.items()
     ]
     if not frames:
         raise RecordingError(
@@ -75,7 +76,7 @@ def open_pattern(root: Path, settings: SourceSettings, rules: FrameRules) -> Fol
     facts = {
         'images': images,
         'gt_images': gt_images,
-        'gt_per_metre': f'{settings.gt_per_metre:g}',
+        'gt_per_metre': f'{per_metre:g}',
         **({'intrinsics': ' '.join(map(str, intrinsics))} if intrinsics else {}),
         'left_out_without_depth': str(n_without),
     }

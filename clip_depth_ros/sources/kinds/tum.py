@@ -8,8 +8,9 @@ RGB-D recordings as folders in the manner of TUM: images, depth maps, and where 
     rgb.txt, depth.txt   lines 'stamp path': seconds, and a file below the folder
     groundtruth.txt      lines 'stamp tx ty tz qx qy qz qw': pose of the optical frame in the world
 
-Depth maps are 16-bit PNGs, 5000 for each metre, 0 for none. Source: the data set's page on file
-formats (Sturm et al., "A Benchmark for the Evaluation of RGB-D SLAM Systems", IROS 2012).
+Depth maps are 16-bit PNGs, 5000 for each metre if nothing else is named, 0 for none. Source: the
+data set's page on file formats (Sturm et al., "A Benchmark for the Evaluation of RGB-D SLAM
+Systems", IROS 2012).
 """
 
 from __future__ import annotations
@@ -30,6 +31,7 @@ from clip_depth_ros.settings.source import SourceSettings
 from clip_depth_ros.sources.files import (
     FolderFrame,
     FolderSource,
+    given_per_metre,
     path_below,
     read_split,
     SplitLine,
@@ -91,7 +93,7 @@ def open_tum(root: Path, settings: SourceSettings, rules: FrameRules) -> FolderS
 
     """
     # The usual tolerance is for recordings at 10 Hz; a tolerance that is named is meant.
-    is_named = 'sync_tolerance_s' in settings.model_fields_set
+    is_named = 'sync_tolerance_s' in settings.given()
     tolerance_s = settings.sync_tolerance_s if is_named else _TOLERANCE_S
     images = _read_list(root / 'rgb.txt')
     found = _with_depth(root, images, round(tolerance_s * 1e9))
@@ -101,7 +103,9 @@ def open_tum(root: Path, settings: SourceSettings, rules: FrameRules) -> FolderS
             f'none of the {len(images)} images of {str(root)!r} has depth within '
             f'{tolerance_s:g} s: raise sync_tolerance_s, or correct rgb.txt and depth.txt'
         )
-    frames = _frames(root, pairs, round(tolerance_s * 1e9))
+    gts = [path_below(root, depth.words[0], depth.line) for _, depth in pairs]
+    per_metre = given_per_metre(settings, _PER_METRE, gts)
+    frames = _frames(root, pairs, gts, round(tolerance_s * 1e9), per_metre)
     matching = Matching(
         len(images),
         n_without_depth=len(images) - len(found),
@@ -112,6 +116,7 @@ def open_tum(root: Path, settings: SourceSettings, rules: FrameRules) -> FolderS
     )
     facts = {
         'tolerance_s': f'{tolerance_s:g}',
+        'gt_per_metre': f'{per_metre:g}',
         'images_without_depth': str(len(images) - len(pairs)),
         'frames_with_pose': str(sum(frame.T_world_camera is not None for frame in frames)),
         **matching.describe(),
@@ -128,7 +133,7 @@ def _is_tum(folder: Path) -> bool:
 
 KIND: Final = Kind(
     looks_like='rgb.txt and depth.txt', recognises=_is_tum,
-    uses={'sync_tolerance_s', 'max_image_pixels'}, opened=open_tum,
+    uses={'sync_tolerance_s', 'gt_per_metre', 'max_image_pixels'}, opened=open_tum,
 )
 
 
@@ -141,21 +146,25 @@ def _with_depth(
 
 
 def _frames(
-    root: Path, pairs: Sequence[tuple[_Stamped, _Stamped]], tolerance_ns: int
+    root: Path,
+    pairs: Sequence[tuple[_Stamped, _Stamped]],
+    gts: Sequence[Path],
+    tolerance_ns: int,
+    per_metre: float,
 ) -> list[FolderFrame]:
     poses_path = root / 'groundtruth.txt'
     is_there = poses_path.is_file()
     poses = ByStamp(_read_list(poses_path, _NUMBERS_OF_A_POSE) if is_there else [])
     folder = root.resolve().name
     frames = []
-    for image, depth in pairs:
+    for (image, _), gt in zip(pairs, gts, strict=True):
         pose = poses.within(image.stamp_ns, tolerance_ns)
         path = path_below(root, image.words[0], image.line)
         frames.append(FolderFrame(
             name=path.relative_to(root).as_posix(),
             image=path,
-            gt=path_below(root, depth.words[0], depth.line),
-            per_metre=_PER_METRE,
+            gt=gt,
+            per_metre=per_metre,
             camera=partial(_published, folder),
             stamp_ns=image.stamp_ns,
             recording=folder,
