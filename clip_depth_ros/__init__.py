@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from clip_depth_ros.evaluation.compare.paired import compare
     from clip_depth_ros.evaluation.compare.text import comparison_text
     from clip_depth_ros.evaluation.results.result import read_result, Result, write_result
-    from clip_depth_ros.evaluation.results.tables import summary_text
+    from clip_depth_ros.evaluation.results.summary import summary_text
     from clip_depth_ros.evaluation.run.answers import folder_answers, topic_answers
     from clip_depth_ros.evaluation.run.evaluate import evaluate, open_source
     from clip_depth_ros.evaluation.score.protocols import load_protocol
@@ -45,7 +45,7 @@ _ROOMS = {
     'PredictorSettings': 'settings.predictor',
     'read_result': 'evaluation.results.result',
     'Result': 'evaluation.results.result',
-    'summary_text': 'evaluation.results.tables',
+    'summary_text': 'evaluation.results.summary',
     'topic_answers': 'evaluation.run.answers',
     'write_result': 'evaluation.results.result',
 }

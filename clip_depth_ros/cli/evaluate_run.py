@@ -22,7 +22,7 @@ from clip_depth_ros.errors import ConfigError, OutputError, WeightsError
 from clip_depth_ros.evaluation.report.frames import color_range_m, read_frames_again
 from clip_depth_ros.evaluation.report.page import write_report
 from clip_depth_ros.evaluation.results.result import frames_csv, Result, write_result
-from clip_depth_ros.evaluation.results.tables import summary_markdown, summary_text
+from clip_depth_ros.evaluation.results.summary import summary_markdown, summary_text
 from clip_depth_ros.evaluation.run.answers import (
     Answers,
     check_scale,

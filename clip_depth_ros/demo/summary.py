@@ -17,8 +17,8 @@ from clip_depth_ros.demo.plan import DemoMethod, DemoPlan, note_of
 from clip_depth_ros.errors import DataError
 from clip_depth_ros.evaluation.report.frames import read_frames_again, ReportFrame
 from clip_depth_ros.evaluation.results.result import Result
+from clip_depth_ros.evaluation.results.summary import heading_lines
 from clip_depth_ros.evaluation.results.tables import (
-    heading_lines,
     narrow_table,
     own_alignment,
     SHUFFLED,

@@ -58,8 +58,8 @@ class EvaluateSettings(SourceSettings):
     )
     bootstrap_block: int = setting(
         1,
-        'Frames that are resampled together: 1, the usual; neighbouring frames look alike, so for '
-        'a film a second or more of frames gives honester (wider) intervals.',
+        'Frames that are resampled together: 1, the usual. That neighbours in a recording score '
+        'alike is noticed and counted either way.',
         ge=1,
     )
 

@@ -131,8 +131,15 @@ class TestResult:
         notes = result_of(out)['source']['notes'].split('; ')
 
         assert 'the truth is /ground_truth/depth' in notes
-        assert 'intervals over fewer than 30 frames are too narrow' in notes
-        assert f'note: {notes[-1]}' in (out / 'table.md').read_text()
+        table = (out / 'table.md').read_text()
+        assert f'note: {notes[-1]}' in table
+        assert 'note: fewer than 10 independent frames' in table
+
+    def test_independent_frames_stand_beside_all_frames(self, out):
+        estimate = result_of(out)['predictors'][RIVAL]['estimates']['none/abs_rel']
+        *_, n_frames, n_effective = estimate
+        assert (n_frames, n_effective) == (N_FRAMES, N_FRAMES)  # too few to notice anything
+        assert '|  | frames | indep. | coverage |' in (out / 'table.md').read_text()
 
     def test_settings_and_versions_are_kept(self, out):
         result = result_of(out)

@@ -4,19 +4,20 @@
 Whether one answer is really better than another: paired differences, frame by frame.
 
 Frames that are hard for one are hard for the other, so the difference on the same frame says more
-than the difference of two means. Where its interval holds 0, no difference is shown.
+than the difference of two means. Where its interval holds 0, no difference is shown, and where too
+few of the frames are independent, there is no verdict: a film is one scene seen many times.
 """
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-import math
 from typing import Final, Literal, NamedTuple
 
 from clip_depth_ros.errors import ConfigError, DataError
-from clip_depth_ros.evaluation.results.result import Estimate, FrameTable, Result
+from clip_depth_ros.evaluation.compare.matching import examples, shared_frames, SharedFrames
+from clip_depth_ros.evaluation.results.result import Estimate, Result
+from clip_depth_ros.evaluation.score.independence import ENOUGH_INDEPENDENT
 from clip_depth_ros.evaluation.score.intervals import (
     Columns,
     ENOUGH_FRAMES,
@@ -73,7 +74,7 @@ class Difference:
         Share of these frames where it is; the rest are ties.
     verdict : str
         'no difference shown' where the interval holds 0, 'too few frames to tell' where there is
-        none.
+        none, or fewer than ``ENOUGH_INDEPENDENT`` independent frames.
 
     """
 
@@ -196,7 +197,12 @@ def _pair(a: Contender, b: Contender, resampling: Resampling, allow_different: b
             f'{b.label} is {b.result.title!r}; evaluate both by one protocol, or compare them '
             'nevertheless with --allow-different'
         )
-    shared = _shared_frames(a, b)
+    shared = shared_frames(a.result.frames, b.result.frames)
+    if shared is None:
+        raise DataError(
+            f'{a.label} and {b.label} have no frame in common: {examples(a.result.frames)} '
+            f'against {examples(b.result.frames)}; evaluate both on the same frames'
+        )
     rows_a, rows_b = shared.rows_a, shared.rows_b
     names = [name for name in COMPARED if name in _values(a) and name in _values(b)]
     columns_a, columns_b = (
@@ -204,15 +210,17 @@ def _pair(a: Contender, b: Contender, resampling: Resampling, allow_different: b
         .reshape(len(names), len(rows)).T
         for each, rows in ((a, rows_a), (b, rows_b))
     )
-    recordings = [a.result.frames.recordings[row] for row in rows_a]
+    differences = [*_differences(names, columns_a, columns_b, resampling, _Order.of(a, rows_a))]
     answered_a, answered_b = (_is_answered(names, each) for each in (columns_a, columns_b))
     return Pair(
         a=a.label,
         b=b.label,
         n_frames=int(np.count_nonzero(answered_a & answered_b)),
-        differences=[*_differences(names, columns_a, columns_b, resampling, recordings)],
+        differences=differences,
         warnings=[
-            *_warnings(a, b, shared), *_unanswered({'A': answered_a, 'B': answered_b})
+            *_warnings(a, b, shared),
+            *_dependent([each.difference for each in differences]),
+            *_unanswered({'A': answered_a, 'B': answered_b}),
         ],
     )
 
@@ -236,70 +244,24 @@ def _values(of: Contender) -> Mapping[str, Sequence[float]]:
     return of.result.frames.values[of.predictor]
 
 
-class _SharedFrames(NamedTuple):
-    """
-    The rows, int (N,), of frames that two tables have both, in the order of the first.
+class _Order(NamedTuple):
+    """Of which recordings frames are, and when they were taken: what follows what."""
 
-    They are a guess if they were matched by time and the end of the name.
-    """
+    recordings: Sequence[str]
+    stamps_ns: Sequence[int | None]
 
-    rows_a: NDArray[np.intp]
-    rows_b: NDArray[np.intp]
-    is_guess: bool
-
-
-def _shared_frames(a: Contender, b: Contender) -> _SharedFrames:
-    """
-    Find the frames that both have, by recording and name; DataError if there are none.
-
-    If there are none, then those of one time of which one has a folder before the name of the
-    other, where only one comes into question: an evaluation of several sources tells them apart
-    so.
-    """
-    frames_a, frames_b = a.result.frames, b.result.frames
-    at_b = {
-        key: row for row, key in enumerate(zip(frames_b.recordings, frames_b.names, strict=True))
-    }
-    keys_a = zip(frames_a.recordings, frames_a.names, strict=True)
-    named = [(row, at_b[key]) for row, key in enumerate(keys_a) if key in at_b]
-    pairs = named or _by_end_of_name(frames_a, frames_b)
-    if not pairs:
-        raise DataError(
-            f'{a.label} and {b.label} have no frame in common: {_examples(frames_a)} against '
-            f'{_examples(frames_b)}; evaluate both on the same frames'
+    @classmethod
+    def of(cls, contender: Contender, rows: NDArray[np.intp]) -> _Order:
+        frames = contender.result.frames
+        return cls(
+            [frames.recordings[row] for row in rows], [frames.stamps_ns[row] for row in rows]
         )
-    rows_a, rows_b = np.array(pairs, np.intp).T
-    return _SharedFrames(rows_a, rows_b, is_guess=not named)
-
-
-def _by_end_of_name(a: FrameTable, b: FrameTable) -> list[tuple[int, int]]:
-    at_b: dict[int | None, list[int]] = {}
-    for row, stamp_ns in enumerate(b.stamps_ns):
-        at_b.setdefault(stamp_ns, []).append(row)
-    pairs = [
-        (row_a, row_b)
-        for row_a, stamp_ns in enumerate(a.stamps_ns)
-        if stamp_ns is not None
-        for row_b in at_b.get(stamp_ns, ())
-        if _is_end(a.names[row_a], b.names[row_b]) or _is_end(b.names[row_b], a.names[row_a])
-    ]
-    of_a, of_b = (Counter(pair[side] for pair in pairs) for side in (0, 1))
-    return [(row_a, row_b) for row_a, row_b in pairs if of_a[row_a] == of_b[row_b] == 1]
-
-
-def _is_end(name: str, end: str) -> bool:
-    return name.endswith(f'/{end}')
-
-
-def _examples(frames: FrameTable) -> str:
-    names = [*map(' '.join, zip(frames.recordings, frames.names, strict=True))]
-    return repr(names[0].strip()) + (', ...' if len(names) > 1 else '') if names else 'no frame'
 
 
 def _differences(
-    names: Sequence[str], a: Columns, b: Columns, resampling: Resampling, recordings: Sequence[str]
+    names: Sequence[str], a: Columns, b: Columns, resampling: Resampling, order: _Order
 ) -> Iterator[Difference]:
-    of = mean_intervals(b - a, resampling, recordings=recordings)
+    of = mean_intervals(b - a, resampling, **order._asdict())
     for column, name in enumerate(names):
         known = np.isfinite(a[:, column]) & np.isfinite(b[:, column])
         if not known.any():
@@ -308,8 +270,10 @@ def _differences(
         better, worse = (one > other, one < other) if is_more_better(name) else (
             one < other, one > other
         )
-        mean, low, high = (float(each[column]) for each in (of.mean, of.low, of.high))
-        difference = Estimate(mean, low, high, n_frames=len(one))
+        mean, low, high, n_effective = (
+            float(each[column]) for each in (of.mean, of.low, of.high, of.n_effective)
+        )
+        difference = Estimate(mean, low, high, len(one), n_effective)
         yield Difference(
             name=name,
             mean_a=float(one.mean()),
@@ -323,7 +287,7 @@ def _differences(
 
 def _verdict(name: str, difference: Estimate) -> Verdict:
     """Return who is better, as far as the interval tells."""
-    if math.isnan(difference.low):
+    if not difference.is_enough:
         return 'too few frames to tell'
     if difference.low > 0:
         return 'B better' if is_more_better(name) else 'A better'
@@ -332,7 +296,7 @@ def _verdict(name: str, difference: Estimate) -> Verdict:
     return 'no difference shown'
 
 
-def _warnings(a: Contender, b: Contender, shared: _SharedFrames) -> Iterator[str]:
+def _warnings(a: Contender, b: Contender, shared: SharedFrames) -> Iterator[str]:
     n_shared = len(shared.rows_a)
     if shared.is_guess:
         yield 'frames were matched by their time and by the end of their names'
@@ -340,11 +304,6 @@ def _warnings(a: Contender, b: Contender, shared: _SharedFrames) -> Iterator[str
         yield f'protocols differ: A is {a.result.title}; B is {b.result.title}'
     elif differing := _differing(a.result.protocol, b.result.protocol):
         yield f'protocols differ in {", ".join(differing)}'
-    if n_shared < ENOUGH_FRAMES:
-        yield (
-            f'few frames: below about {ENOUGH_FRAMES}, intervals are too narrow and show '
-            'differences more often than they should'
-        )
     if a.result.protocol.get('aggregation') == 'pixel':
         yield (
             'the protocol is over all pixels together; here, each frame has one value and one say'
@@ -362,6 +321,30 @@ def _warnings(a: Contender, b: Contender, shared: _SharedFrames) -> Iterator[str
         if n_shared < n_frames:
             yield f'{n_frames - n_shared} of {n_frames} frames of {name} are not in the other'
     yield from _alike(*(each.result.predictors[each.predictor].describe for each in (a, b)))
+
+
+def _dependent(differences: Sequence[Estimate]) -> Iterator[str]:
+    """Warn of what so many, or so few, independent frames can tell."""
+    if not differences:
+        return
+    n_frames = max(each.n_frames for each in differences)
+    least = min(differences, key=lambda each: each.n_effective)
+    if least.n_effective < 0.95 * least.n_frames:
+        yield (
+            f'neighbouring frames score alike: {n_frames} frames are worth as few as '
+            f'{least.n_effective:.0f} independent ones (column "indep."), and intervals are '
+            'as wide as those of so many'
+        )
+    if least.n_effective < ENOUGH_INDEPENDENT:
+        yield (
+            f'no verdict is given on fewer than {ENOUGH_INDEPENDENT} independent frames: more of '
+            'them, from other places, would tell'
+        )
+    elif least.n_effective < ENOUGH_FRAMES:
+        yield (
+            f'few independent frames: below about {ENOUGH_FRAMES}, intervals are too narrow and '
+            'show differences more often than they should'
+        )
 
 
 def _alike(a: Mapping[str, str], b: Mapping[str, str]) -> Iterator[str]:

@@ -19,6 +19,7 @@ from clip_depth_ros.evaluation.results.tables import (
     table_markdown,
     UNKNOWN,
 )
+from clip_depth_ros.evaluation.score.independence import ENOUGH_INDEPENDENT
 
 FORMAT: Final = 'clip_depth_ros comparison 1'
 
@@ -32,7 +33,9 @@ _TITLES: Final[Mapping[str, str]] = {
 }
 """Of tables, by the group of their values."""
 
-_COLUMNS: Final = ('A', 'B', 'B - A', '95 % interval', 'A wins', 'B wins', 'verdict')
+_COLUMNS: Final = (
+    'A', 'B', 'B - A', '95 % interval', 'indep.', 'A wins', 'B wins', 'verdict',
+)
 
 _DECIMALS: Final[Mapping[str, int]] = {'sq_rel': 3, 'rmse': 3, 'silog': 2}
 
@@ -90,8 +93,10 @@ def _note(comparison: Comparison) -> str:
     return (
         'Means over the frames that both have; B - A is the mean of the differences frame by '
         f'frame, with its 95 % interval by bootstrap ({drawn.n_samples} resamples, seed '
-        f'{drawn.seed}{together}). No difference is shown where it holds 0. Each interval '
-        'stands for itself: of 20 values without any difference, one is expected to show one.'
+        f'{drawn.seed}{together}), as wide as for so many independent frames. No difference is '
+        f'shown where it holds 0, nor with fewer than {ENOUGH_INDEPENDENT} independent frames. '
+        'Each interval stands for itself: of 20 values without any difference, one is expected to '
+        'show one.'
     )
 
 
@@ -103,6 +108,7 @@ def _row(metric: str, difference: Difference) -> Row:
         f'{difference.mean_b:.{decimals}f}',
         f'{of.mean:+.{decimals}f}',
         f'{of.low:+.{decimals}f} to {of.high:+.{decimals}f}' if of.low <= of.high else UNKNOWN,
+        f'{of.n_effective:.0f}',
         f'{difference.a_better:.0%}',
         f'{difference.b_better:.0%}',
         difference.verdict,

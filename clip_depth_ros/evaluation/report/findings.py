@@ -17,10 +17,14 @@ from clip_depth_ros.evaluation.results.tables import (
     part_names,
     PARTS,
 )
+from clip_depth_ros.evaluation.score.parts import REGION_ROWS, REGIONS
 from matplotlib import colormaps
 from matplotlib.colors import to_hex
 
 _TILE_COLORS: Final = 'YlOrRd'
+
+_EMPTY_COLORS: Final = ('#e4e8ec', '#52606d')
+"""Of a tile without a value, and of the dash on it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +64,7 @@ def _against_others(result: Result, name: str, metric: str) -> Iterator[str]:
 
 def _relation(ours: Estimate, theirs: Estimate) -> str:
     """Say less, more, or no difference shown, judged by the intervals."""
-    if not (ours.low <= ours.high and theirs.low <= theirs.high):
+    if not (ours.is_enough and theirs.is_enough):
         return 'too few frames to tell it from'
     if ours.high < theirs.low or ours.low > theirs.high:
         change = ours.mean / theirs.mean - 1 if theirs.mean else math.inf
@@ -105,22 +109,20 @@ def region_tiles(result: Result) -> dict[str, list[list[Tile]]]:
     """
     Return abs_rel by image region as rows of tiles in the regions' places, by predictor.
 
-    The strongest colour stands for the largest error of the predictors that are not baselines.
+    A region without truth, such as the sky, keeps its place, in grey. The strongest colour stands
+    for the largest error of the predictors that are not baselines.
     """
-    places = [part.split()[1:] for part in part_names(result, 'region')]
-    rows, columns = (list(dict.fromkeys(place[i] for place in places)) for i in (0, -1))
-    regions = [[f'region {row} {column}' for column in columns] for row in rows]
+    if not part_names(result, 'region'):
+        return {}
     errors = [
         _mean(found, f'{region}/abs_rel')
         for name, found in result.predictors.items() if not is_baseline(result, name)
-        for row in regions
-        for region in row
+        for region in REGIONS
     ]
     most = max(filter(math.isfinite, errors), default=1.0)
     return {
-        name: [[_tile(found, region, most) for region in row] for row in regions]
+        name: [[_tile(found, region, most) for region in row] for row in REGION_ROWS]
         for name, found in result.predictors.items()
-        if regions
     }
 
 
@@ -133,8 +135,10 @@ def tile_colors(share: float) -> tuple[str, str]:
 
 def _tile(found: PredictorResult, region: str, most: float) -> Tile:
     abs_rel, delta1 = (_mean(found, f'{region}/{metric}') for metric in ('abs_rel', 'delta1'))
-    is_known = most > 0 and math.isfinite(abs_rel)
-    color, ink = tile_colors(abs_rel / most if is_known else 0.0)
+    if math.isfinite(abs_rel):
+        color, ink = tile_colors(abs_rel / most if most > 0 else 0.0)
+    else:
+        color, ink = _EMPTY_COLORS
     return Tile(region.partition(' ')[2], number(abs_rel), number(delta1), color, ink)
 
 

@@ -25,10 +25,10 @@ from clip_depth_ros.evaluation.report.frames import ReportFrame
 from clip_depth_ros.evaluation.report.panels import color_bars, PictureColors, shown_frame
 from clip_depth_ros.evaluation.report.timelines import error_by_frame, scale_by_frame
 from clip_depth_ros.evaluation.results.result import Result
+from clip_depth_ros.evaluation.results.summary import heading_lines
 from clip_depth_ros.evaluation.results.tables import (
     behaviour_table,
     estimate_cell,
-    heading_lines,
     HEADLINE,
     is_baseline,
     metric_tables,

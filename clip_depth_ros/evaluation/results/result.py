@@ -24,6 +24,7 @@ from typing import Annotated, Any, Final, TYPE_CHECKING
 
 from clip_depth_ros.core.files import atomic_path
 from clip_depth_ros.errors import DataError
+from clip_depth_ros.evaluation.score.independence import ENOUGH_INDEPENDENT
 import numpy as np
 from pydantic import (
     AfterValidator,
@@ -75,8 +76,9 @@ _Int64 = Annotated[int, Field(ge=-(2**63), lt=2**63)]
 def _estimate(values: Any) -> Any:
     """Return the fields of an :class:`Estimate`, which is a list in files, by name."""
     names = [field.name for field in fields(Estimate)]
-    is_whole = isinstance(values, list) and len(values) == len(names)
-    return dict(zip(names, values, strict=True)) if is_whole else values
+    # The last field is younger than the format.
+    is_whole = isinstance(values, list) and len(names) - 1 <= len(values) <= len(names)
+    return dict(zip(names, values, strict=False)) if is_whole else values
 
 
 def _of_one_length(frames: FrameTable) -> FrameTable:
@@ -106,9 +108,12 @@ class Estimate:
     Attributes
     ----------
     mean, low, high : float
-        NaN for the interval where there are fewer than two frames.
+        NaN for the interval where there are fewer than two independent frames.
     n_frames : int
         Frames that have this value.
+    n_effective : float
+        How many independent frames they are worth: neighbours in a recording score alike. NaN
+        where that was not looked at.
 
     """
 
@@ -116,6 +121,12 @@ class Estimate:
     low: Number
     high: Number
     n_frames: int
+    n_effective: Number = math.nan
+
+    @property
+    def is_enough(self) -> bool:
+        """Return whether the interval is known, and of enough independent frames to judge by."""
+        return self.low <= self.high and not self.n_effective < ENOUGH_INDEPENDENT
 
 
 @dataclass(frozen=True, slots=True)

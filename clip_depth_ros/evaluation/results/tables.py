@@ -1,7 +1,7 @@
 # Copyright 2026 The clip_depth_ros authors
 # SPDX-License-Identifier: Apache-2.0
 """
-What a result says: tables of short texts, the same for terminal, Markdown and page.
+The numbers of a result as tables of short texts, the same for terminal, Markdown and page.
 
 And these tables as plain text for a terminal, and as Markdown.
 """
@@ -15,7 +15,8 @@ import math
 import textwrap
 from typing import Final
 
-from clip_depth_ros.evaluation.results.result import Estimate, PredictorResult, Problem, Result
+from clip_depth_ros.evaluation.results.result import Estimate, PredictorResult, Result
+from clip_depth_ros.evaluation.score.parts import RANGES, REGIONS
 from clip_depth_ros.evaluation.score.score import ALIGNMENTS, METRICS
 
 METRIC_TITLES: Final[Mapping[str, str]] = {
@@ -48,11 +49,16 @@ _ALIGNED: Final = {
     'median': 'Each image scaled to the median of its truth (alignment median)',
     'scale-shift': 'Each image fitted to its truth by scale and shift (alignment scale-shift)',
 }
-_METRIC_NOTE: Final = '[low, high]: 95 % interval of the mean, bootstrap over frames.'
+_METRIC_NOTE: Final = (
+    '[low, high]: 95 % interval of the mean, bootstrap over frames, as wide as for so many '
+    'independent ones as they are worth.'
+)
 _BEHAVIOUR_NOTE: Final = (
-    'coverage: share of pixels with ground truth that have an answer; bias: exp(mean of ln pred - '
-    'ln gt) - 1, below 0 is too near; scale: median gt / median pred, its mean over frames and '
-    'its spread (deviation of ln scale, 0.1 is about 10 %); flicker: how much the error of points '
+    'indep.: how many independent frames they are worth for abs_rel, as neighbours in a recording '
+    'score alike; coverage: share of pixels with ground truth that have an answer; bias: '
+    'exp(mean of ln pred - ln gt) - 1, below 0 is too near; scale: median gt / median pred, its '
+    'mean over frames and its spread (deviation of ln scale, 0.1 is about 10 %); flicker: how '
+    'much the error of points '
     'that stand still changes between frames (ln pred / gt); roughness: the same between '
     'neighbours where the truth is smooth; lost edges: share of steps in depth that are missed.'
 )
@@ -128,7 +134,8 @@ def narrow_table(result: Result) -> Table:
 def behaviour_table(result: Result) -> Table:
     """Return coverage, bias, scale and continuity of each predictor."""
     headings = (
-        'frames', 'coverage', 'bias', 'scale', 'spread', 'flicker', 'roughness', 'lost edges',
+        'frames', 'indep.', 'coverage', 'bias', 'scale', 'spread', 'flicker', 'roughness',
+        'lost edges',
     )
     own = own_alignment(result)
     return Table(
@@ -151,10 +158,15 @@ def own_alignment(result: Result) -> str:
 
 
 def part_names(result: Result, kind: str) -> list[str]:
-    """Return the parts of a kind that any predictor has, such as ``depth 0-10 m``; in order."""
+    """
+    Return the parts of a kind that any predictor has, such as ``depth 0-10 m``.
+
+    Ranges from near to far, regions as one reads; others in the order in which they were found.
+    """
     names = (name for found in result.predictors.values() for name in found.estimates)
     groups = dict.fromkeys(name.rpartition('/')[0] for name in names)
-    return [group for group in groups if group.startswith(f'{kind} ')]
+    in_order = [name for name in (*RANGES, *REGIONS) if name in groups]
+    return [name for name in dict.fromkeys((*in_order, *groups)) if name.startswith(f'{kind} ')]
 
 
 def is_baseline(result: Result, name: str) -> bool:
@@ -201,12 +213,20 @@ def _behaviour_cells(found: PredictorResult, alignment: str) -> list[Cell]:
     of = found.estimates.get
     return [
         Cell(str(found.n_frames)),
+        _independent_cell(of(f'{alignment}/abs_rel')),
         estimate_cell(of('coverage')),
         _bias_cell(of(f'{alignment}/log_bias')),
         estimate_cell(of('scale')),
         Cell(number(found.scale_spread)),
         *(estimate_cell(of(name)) for name in ('flicker', 'roughness', 'lost_edges')),
     ]
+
+
+def _independent_cell(estimate: Estimate | None) -> Cell:
+    """Return how many independent frames a mean is worth."""
+    if estimate is None or math.isnan(estimate.n_effective):
+        return Cell(UNKNOWN)
+    return Cell(f'{estimate.n_effective:.0f}')
 
 
 def _bias_cell(estimate: Estimate | None) -> Cell:
@@ -247,62 +267,6 @@ def _part_cells(result: Result, part: str) -> tuple[Cell, ...]:
 
 _WIDTH: Final = 100
 _INDENT: Final = '  '
-_N_PROBLEMS: Final = 10
-
-_UNITS: Final = (0.02, 50.0)
-"""A scale beyond is that of a unit rather than of a bad method."""
-
-
-def summary_text(result: Result) -> str:
-    """Return a result for a terminal, at most 100 columns wide where its names allow that."""
-    blocks = [
-        '\n'.join(textwrap.fill(line, _WIDTH) for line in heading_lines(result)),
-        *('\n'.join(table_lines(table)) for table in summary_tables(result)),
-        *(['\n'.join(problem_lines(result.problems))] if result.problems else []),
-    ]
-    return '\n\n'.join(blocks) + '\n'
-
-
-def summary_markdown(result: Result) -> str:
-    """Return a result as Markdown, the same tables with the protocol as heading."""
-    title, *lines = map(_escaped, heading_lines(result))
-    blocks = [f'# {title}', *lines, *(table_markdown(table) for table in summary_tables(result))]
-    if result.problems:
-        first, *others = map(_escaped, problem_lines(result.problems))
-        blocks.append('\n'.join([f'## {first}', '', *(f'- {line.strip()}' for line in others)]))
-    return '\n\n'.join(blocks) + '\n'
-
-
-def heading_lines(result: Result) -> list[str]:
-    """Return the protocol, what must be said of the frames, and how many the numbers are of."""
-    notes = result.source.get('notes', '').split('; ')
-    n_used = max((found.n_frames for found in result.predictors.values()), default=0)
-    return [
-        result.title,
-        *(f'note: {part}' for part in (*notes, *_predictor_notes(result, n_used)) if part),
-        f'{n_used} of {result.n_frames} frames used',
-    ]
-
-
-def _predictor_notes(result: Result, n_used: int) -> Iterator[str]:
-    """Yield whose numbers are of fewer frames, or seem to be in another unit."""
-    for name, found in result.predictors.items():
-        if found.n_frames < n_used:
-            yield f'{name} has answered {found.n_frames} of {n_used} frames'
-        scale = found.estimates.get('scale')
-        if scale and not _UNITS[0] < scale.mean < _UNITS[1]:
-            off, way = max(scale.mean, 1 / scale.mean), 'near' if scale.mean > 1 else 'far'
-            yield f'{name} is about {off:.0f} times too {way}: is it, or the truth, in metres?'
-
-
-def problem_lines(problems: Sequence[Problem]) -> list[str]:
-    """Return a heading and the first problems."""
-    more = len(problems) - _N_PROBLEMS
-    return [
-        f'Not used ({len(problems)}):',
-        *(f'{_INDENT}{_one_line(f"{p.what}: {p.why}")}' for p in problems[:_N_PROBLEMS]),
-        *([f'{_INDENT}and {more} more'] if more > 0 else []),
-    ]
 
 
 def aligned(rows: Sequence[Sequence[str]], gap: str = _INDENT) -> list[str]:
@@ -357,23 +321,24 @@ def table_markdown(table: Table) -> str:
     """Return a table as Markdown."""
     headings = [f'{group} {heading}'.strip() for group, heading in table.columns]
     lines = [
-        f'## {_escaped(table.title)}',
+        f'## {escaped(table.title)}',
         '',
         _markdown_row(['', *headings]),
         '| --- |' + ' ---: |' * len(headings),
         *(_markdown_row([row.name, *map(str, row.cells)]) for row in table.rows),
     ]
-    return '\n'.join([*lines, '', _escaped(table.note)] if table.note else lines)
+    return '\n'.join([*lines, '', escaped(table.note)] if table.note else lines)
 
 
 def _markdown_row(cells: Sequence[str]) -> str:
-    return '| ' + ' | '.join(map(_escaped, cells)) + ' |'
+    return '| ' + ' | '.join(map(escaped, cells)) + ' |'
 
 
-def _escaped(text: str) -> str:
+def escaped(text: str) -> str:
     """Return a text that Markdown shows as it is, on one line."""
-    return _one_line(text).replace('\\', '\\\\').replace('|', '\\|').replace('<', '&lt;')
+    return one_line(text).replace('\\', '\\\\').replace('|', '\\|').replace('<', '&lt;')
 
 
-def _one_line(text: str) -> str:
+def one_line(text: str) -> str:
+    """Return a text without line breaks and other runs of space."""
     return ' '.join(text.split())

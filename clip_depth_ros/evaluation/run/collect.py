@@ -20,9 +20,14 @@ from clip_depth_ros.evaluation.results.result import (
 )
 from clip_depth_ros.evaluation.run.answers import Answers
 from clip_depth_ros.evaluation.run.frames import FrameRecord, UNANSWERED
-from clip_depth_ros.evaluation.score.intervals import mean_intervals, over_pixels, Resampling
+from clip_depth_ros.evaluation.score.intervals import (
+    Intervals,
+    mean_intervals,
+    over_pixels,
+    Resampling,
+)
 from clip_depth_ros.evaluation.score.protocols import EvaluationProtocol
-from clip_depth_ros.evaluation.score.score import FrameScore
+from clip_depth_ros.evaluation.score.score import FrameScore, value_range
 import numpy as np
 from numpy.typing import NDArray
 
@@ -68,7 +73,7 @@ def collect(
         n_frames=n_frames,
         problems=problems,
         predictors={
-            name: _result(scores, answers[name].describe(), resampling, table.recordings, over_all)
+            name: _result(scores, answers[name].describe(), resampling, table, over_all)
             for name, scores in table.scores.items()
         },
         frames=table.frames(),
@@ -153,7 +158,7 @@ class _Table:
         self.recordings: list[str] = []
         self._indices: array[int] = array('q')
         self._names: list[str] = []
-        self._stamps_ns: list[int | None] = []
+        self.stamps_ns: list[int | None] = []
 
     def add(self, record: FrameRecord) -> None:
         """Add a frame, if it has any score."""
@@ -162,7 +167,7 @@ class _Table:
         self._indices.append(record.index)
         self._names.append(record.name)
         self.recordings.append(record.recording)
-        self._stamps_ns.append(record.stamp_ns)
+        self.stamps_ns.append(record.stamp_ns)
         for name, scores in self.scores.items():
             scores.add(record.scores.get(name))
 
@@ -172,7 +177,7 @@ class _Table:
             indices=self._indices,
             names=self._names,
             recordings=self.recordings,
-            stamps_ns=self._stamps_ns,
+            stamps_ns=self.stamps_ns,
             values={name: scores.columns() for name, scores in self.scores.items()},
         )
 
@@ -181,7 +186,7 @@ def _result(
     scores: _Scores,
     described: Mapping[str, str],
     resampling: Resampling,
-    recordings: Sequence[str],
+    table: _Table,
     over_all: bool,
 ) -> PredictorResult:
     columns = scores.columns()
@@ -189,19 +194,28 @@ def _result(
     for names in _some_at_a_time([*columns]):
         values = np.array([columns[name] for name in names], np.float64).T
         of = (
-            over_pixels(values, names, resampling, recordings)
+            over_pixels(values, names, resampling, table.recordings, table.stamps_ns)
             if over_all
-            else mean_intervals(values, resampling, recordings=recordings)
+            else mean_intervals(
+                values, resampling, recordings=table.recordings, stamps_ns=table.stamps_ns
+            )
         )
-        numbers = (each.tolist() for each in (of.mean, of.low, of.high, of.n_frames))
-        for name, *estimate in zip(names, *numbers, strict=True):
-            estimates[name] = Estimate(*estimate)
+        for column, name in enumerate(names):
+            estimates[name] = _estimate(of, column, value_range(name))
     return PredictorResult(
         describe=described,
         n_frames=scores.n_frames,
         estimates=estimates,
         scale_spread=_log_spread(columns.get('scale', ())),
         sums={name: tuple(vector.tolist()) for name, vector in scores.sums.items()},
+    )
+
+
+def _estimate(of: Intervals, column: int, within: tuple[float, float]) -> Estimate:
+    """Return a mean with its interval, which ends where its values do."""
+    low, high = (float(np.clip(end[column], *within)) for end in (of.low, of.high))
+    return Estimate(
+        float(of.mean[column]), low, high, int(of.n_frames[column]), float(of.n_effective[column])
     )
 
 

@@ -37,7 +37,7 @@ from clip_depth_ros.evaluation.run.frames import (
     Scoring,
 )
 from clip_depth_ros.evaluation.run.team import ALL, FrameTeam, plan, Shard, Step
-from clip_depth_ros.evaluation.score.intervals import ENOUGH_FRAMES, Resampling
+from clip_depth_ros.evaluation.score.intervals import Resampling
 from clip_depth_ros.evaluation.score.protocols import (
     differences,
     EvaluationProtocol,
@@ -352,5 +352,3 @@ def _notes(evaluation: Evaluation) -> Iterator[str]:
     for name, each in evaluation.answers.items():
         if each.describe().get('found_by') == 'order':
             yield f'{name}: no file has the name of a frame, they are taken in order'
-    if len(source) < ENOUGH_FRAMES:
-        yield f'intervals over fewer than {ENOUGH_FRAMES} frames are too narrow'

@@ -1,12 +1,17 @@
 # Copyright 2026 The clip_depth_ros authors
 # SPDX-License-Identifier: Apache-2.0
 """
-How far a mean over frames may be off: percentile bootstrap 95 % intervals.
+How far a mean over frames may be off: bootstrap 95 % intervals.
 
 Frames are drawn again and again, as many as there are, with replacement; the interval holds the
-middle 95 % of the means of these draws (Efron 1979). Frames next to each other look alike, so
-blocks of them may be drawn together, which gives wider, more honest intervals for films (Kunsch
-1989; blocks here do not overlap, our choice).
+middle 95 % of the means of these draws (Efron 1979). Blocks of frames may be drawn together
+(Kunsch 1989; blocks here do not overlap, our choice).
+
+Neighbouring frames of a film score alike, and such draws take them for independent. So the
+interval is then widened to that of as many frames as are independent, n_e instead of n
+(:mod:`clip_depth_ros.evaluation.score.independence`): by the ratio of t / sqrt(n - 1), where t is
+the 97.5 % quantile of Student's distribution with n - 1 degrees of freedom (Zwiers and von Storch
+1995). It is as it was where no neighbours are, or none score alike.
 
 :func:`over_pixels` turns metrics of images into those over all pixels together: an image weighs as
 many pixels as it has that count, and roots are taken last. All that this needs is in the values of
@@ -20,15 +25,21 @@ from dataclasses import dataclass
 from typing import Final, NamedTuple
 
 from clip_depth_ros.errors import ConfigError
+from clip_depth_ros.evaluation.score.independence import films, independent_frames
 from clip_depth_ros.evaluation.score.score import METRICS
 import numpy as np
 from numpy.typing import NDArray
+from scipy.special import stdtrit
 
 Columns = NDArray[np.float64]
 """One row for each frame, one column for each value; NaN where a frame does not have it."""
 
 ENOUGH_FRAMES: Final = 30
-"""From so many on, an interval holds about as often as it says; below, it is too narrow."""
+"""
+From so many independent frames on, an interval holds about as often as it says.
+
+Of fewer, it is too narrow.
+"""
 
 _PERCENTILES: Final = (2.5, 97.5)
 
@@ -77,13 +88,16 @@ class Intervals:
     """
     Means of columns with their 95 % intervals, (V,), and the numbers of frames with a value.
 
-    NaN where no frame has the value; the interval also where fewer than two blocks do.
+    NaN where no frame has the value; the interval also where fewer than two independent frames, or
+    blocks, do. How many are independent, ``n_effective``, is at most the number of frames or, if
+    they are drawn in blocks, of blocks.
     """
 
     mean: NDArray[np.float64]
     low: NDArray[np.float64]
     high: NDArray[np.float64]
     n_frames: NDArray[np.intp]
+    n_effective: NDArray[np.float64]
 
 
 def mean_intervals(
@@ -93,6 +107,7 @@ def mean_intervals(
     weights: Columns | None = None,
     finish: Callable[[Columns], Columns] = lambda means: means,
     recordings: Sequence[str] | None = None,
+    stamps_ns: Sequence[int | None] | None = None,
 ) -> Intervals:
     """
     Return the mean of each column with its interval; all columns see the same draws.
@@ -108,30 +123,66 @@ def mean_intervals(
     finish : callable
         Makes of means (..., V) what is asked for, (..., V): roots of mean squares, say.
     recordings : sequence of str, optional
-        Of each frame: a block is of one recording.
+        Of each frame: a block is of one recording, and only frames of one recording score alike.
+        By default, all are of one.
+    stamps_ns : sequence of int or None, optional
+        Of each frame. Frames of a recording follow each other by their stamps if all are known,
+        else as their rows do.
 
     """
+    recordings = [''] * len(values) if recordings is None else recordings
+    stamps_ns = [None] * len(values) if stamps_ns is None else stamps_ns
     known = np.isfinite(values)
     n_frames = known.sum(axis=0)
     counts = known.astype(np.float64) if weights is None else np.where(known, weights, 0.0)
     shift = _first_known(values, known)  # equal values have an equal mean, to the last bit
     numerators = np.where(known, counts * (values - shift), 0.0)
-    starts = _block_starts(len(values), resampling.block, recordings)
-    sums, totals = (_by_block(each, starts) for each in (numerators, counts))
-    mean = finish(_ratio(sums.sum(axis=0), totals.sum(axis=0)) + shift)
+    starts = _block_starts(recordings, resampling.block)
+    sums, totals, members = (_by_block(each, starts) for each in (numerators, counts, known))
+
+    def means_of(sums: Columns, totals: Columns) -> Columns:
+        return finish(_ratio(sums, totals) + shift)
+
+    mean = means_of(sums.sum(axis=0), totals.sum(axis=0))
     if not len(starts):
-        return Intervals(mean, mean, mean, n_frames)
-    means = [
-        finish(_ratio(draws @ sums, draws @ totals) + shift)
-        for draws in _draws(len(starts), resampling)
-    ]
-    drawn = np.concatenate(means)
+        return Intervals(mean, mean, mean, n_frames, n_frames.astype(np.float64))
+    drawn = np.concatenate([
+        means_of(draws @ sums, draws @ totals) for draws in _draws(len(starts), resampling)
+    ])
     drawn = np.where(np.isnan(drawn).all(axis=0), 0.0, drawn)  # numpy warns of empty columns
     low, high = np.nanpercentile(drawn, _PERCENTILES, axis=0)
-    is_told = (np.count_nonzero(_by_block(known, starts), axis=0) > 1) & np.isfinite(mean)
-    return Intervals(
-        mean, np.where(is_told, low, np.nan), np.where(is_told, high, np.nan), n_frames
+    has_value = members > 0
+    n_effective = independent_frames(
+        _changes(means_of, sums, totals, has_value),
+        has_value,
+        [*films([recordings[row] for row in starts], [stamps_ns[row] for row in starts])],
     )
+    n_blocks = has_value.sum(axis=0).astype(np.float64)
+    is_told = (n_effective >= 2) & np.isfinite(mean)
+    wider = np.where(is_told, _spread(n_effective) / _spread(n_blocks), np.nan)
+    low, high = mean + wider * (low - mean), mean + wider * (high - mean)
+    return Intervals(mean, low, high, n_frames, n_effective)
+
+
+def _changes(
+    means_of: Callable[[Columns, Columns], Columns],
+    sums: Columns,
+    totals: Columns,
+    has_value: NDArray[np.bool_],
+) -> Columns:
+    """Return how far each block moves the means, (B, V): by leaving it out (the jackknife)."""
+    with np.errstate(invalid='ignore'):  # a root of what is 0 but for rounding
+        without = means_of(sums.sum(axis=0) - sums, totals.sum(axis=0) - totals)
+        moved = without - means_of(sums.sum(axis=0), totals.sum(axis=0))
+    moved = np.where(has_value & np.isfinite(moved), moved, 0.0)
+    centre = moved.sum(axis=0) / np.maximum(has_value.sum(axis=0), 1)
+    return np.where(has_value, moved - centre, 0.0)
+
+
+def _spread(n_frames: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return how wide an interval of so many independent frames is, in standard deviations."""
+    freedom = np.maximum(n_frames - 1, 1.0)
+    return np.asarray(stdtrit(freedom, _PERCENTILES[1] / 100) / np.sqrt(freedom), np.float64)
 
 
 def _first_known(values: Columns, known: NDArray[np.bool_]) -> NDArray[np.float64]:
@@ -142,14 +193,11 @@ def _first_known(values: Columns, known: NDArray[np.bool_]) -> NDArray[np.float6
     return np.where(known.any(axis=0), first, 0.0)
 
 
-def _block_starts(
-    n_frames: int, block: int, recordings: Sequence[str] | None
-) -> NDArray[np.intp]:
+def _block_starts(recordings: Sequence[str], block: int) -> NDArray[np.intp]:
     """Return the row that each block begins with."""
     starts: list[int] = []
-    for row in range(n_frames):
-        is_new = row == 0 or (recordings is not None and recordings[row] != recordings[row - 1])
-        if is_new or row - starts[-1] == block:
+    for row, recording in enumerate(recordings):
+        if row == 0 or recording != recordings[row - 1] or row - starts[-1] == block:
             starts.append(row)
     return np.array(starts, np.intp)
 
@@ -189,6 +237,7 @@ def over_pixels(
     names: Sequence[str],
     resampling: Resampling,
     recordings: Sequence[str] | None = None,
+    stamps_ns: Sequence[int | None] | None = None,
 ) -> Intervals:
     """
     Return the metrics over all pixels together, with intervals over images.
@@ -202,6 +251,8 @@ def over_pixels(
     resampling : Resampling
         How images are drawn.
     recordings : sequence of str, optional
+        Of each image.
+    stamps_ns : sequence of int or None, optional
         Of each image.
 
     """
@@ -218,7 +269,8 @@ def over_pixels(
         return finished
 
     return mean_intervals(
-        summed, resampling, weights=weights, finish=finish, recordings=recordings
+        summed, resampling, weights=weights, finish=finish, recordings=recordings,
+        stamps_ns=stamps_ns,
     )
 
 

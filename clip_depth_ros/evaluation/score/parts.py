@@ -22,12 +22,13 @@ from clip_depth_ros.sources.samples import Classes
 import numpy as np
 from numpy.typing import NDArray
 
-REGIONS: Final = tuple(
-    f'region {row} {column}'
+REGION_ROWS: Final = tuple(
+    tuple(f'region {row} {column}' for column in ('left', 'centre', 'right'))
     for row in ('top', 'middle', 'bottom')
-    for column in ('left', 'centre', 'right')
 )
-"""Thirds of the height and of the width of the whole image."""
+"""Thirds of the height and of the width of the whole image, as they lie in it."""
+
+REGIONS: Final = tuple(region for row in REGION_ROWS for region in row)
 
 DEPTH_RANGES_M: Final = ((0.0, 10.0), (10.0, 20.0), (20.0, 40.0), (40.0, 80.0))
 """True depth, metres: above the first, up to and including the second."""

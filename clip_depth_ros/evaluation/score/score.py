@@ -19,6 +19,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, fields
+import math
 from typing import Any, Final
 
 from clip_depth_ros.core.alignment import Alignment, fit_alignment
@@ -45,6 +46,8 @@ ALIGNMENTS: Final = ('none', 'median', 'scale-shift')
 METRICS: Final = tuple(f.name for f in fields(DepthMetrics) if f.name != 'n')
 
 _MORE_IS_BETTER: Final = {'delta1', 'delta2', 'delta3', 'coverage'}
+
+_SHARES: Final = _MORE_IS_BETTER | {'lost_edges', 'estimated'}
 
 ERROR_EDGES: Final = tuple(np.linspace(-1, 1, 41).round(3).tolist())
 """Of ``error_histogram``: (pred - gt) / gt; what lies beyond counts in the outermost bins."""
@@ -77,6 +80,14 @@ class FrameScore:
         """Return the metrics of a group of pixels: by default of all that count, as answered."""
         numbers = {name: self.values[f'{group}/{name}'] for name in METRICS}
         return DepthMetrics(**numbers, n=int(self.values[f'{group}/n']))
+
+
+def value_range(name: str) -> tuple[float, float]:
+    """Return the least and the most that a value can be."""
+    metric = name.rpartition('/')[2]
+    if metric == 'log_bias':
+        return -math.inf, math.inf
+    return 0.0, 1.0 if metric in _SHARES else math.inf
 
 
 def is_more_better(name: str) -> bool:

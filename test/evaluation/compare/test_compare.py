@@ -224,12 +224,68 @@ def test_other_weights_are_no_warning():
     assert pair.warnings == []
 
 
-@pytest.mark.parametrize(('n_frames', 'is_warned'), [(3, True), (30, False)])
-def test_few_frames_show_differences_too_often(n_frames, is_warned):
+@pytest.mark.parametrize(('n_frames', 'verdict', 'warning'), [
+    (3, 'too few frames to tell', 'no verdict is given on fewer than 10 independent frames'),
+    (10, 'A better', 'few independent frames: below about 30'),
+    (30, 'A better', ''),
+])
+def test_of_few_frames_no_verdict_is_given_and_of_some_it_comes_too_often(
+    n_frames, verdict, warning
+):
     """Of three frames, all three agree by chance in one of four comparisons."""
-    a, b = (result(**{ABS_REL: values}) for values in ([0.1] * n_frames, [0.2] * n_frames))
-    warnings = compared(a, b).pairs[0].warnings
-    assert any(warning.startswith('few frames') for warning in warnings) == is_warned
+    a, b = (
+        result(**{ABS_REL: [error] * n_frames}, describe={'method': name})
+        for name, error in (('a', 0.1), ('b', 0.2))
+    )
+    pair = compared(a, b).pairs[0]
+    assert pair.differences[0].verdict == verdict
+    assert [each[:len(warning)] for each in pair.warnings] == ([warning] if warning else [])
+
+
+def test_a_film_of_one_scene_is_no_proof_however_many_frames_it_has():
+    drift = np.linspace(0.001, 0.02, 400)  # A is better in each frame, and more and more so
+    pair = compared(
+        result(**{ABS_REL: errors(400)}, describe={'method': 'a'}),
+        result(**{ABS_REL: errors(400) + drift}, describe={'method': 'b'}),
+    ).pairs[0]
+
+    [of] = pair.differences
+    assert of.verdict == 'too few frames to tell'
+    assert of.difference.n_frames == 400
+    assert of.difference.n_effective < 3
+    assert [warning.partition(':')[0] for warning in pair.warnings] == [
+        'neighbouring frames score alike',
+        'no verdict is given on fewer than 10 independent frames',
+    ]
+
+
+def test_the_same_frames_as_single_images_are_proof():
+    """What makes the film doubtful is that its frames follow each other."""
+    drift = np.random.default_rng(0).permutation(np.linspace(0.001, 0.02, 400))
+    a, b = (result(**{ABS_REL: errors(400) + more}) for more in (0.0, drift))
+    assert compared(a, b).pairs[0].differences[0].verdict == 'A better'
+
+
+def test_of_equals_on_a_film_one_is_found_better_as_rarely_as_promised():
+    """Errors that remember nine tenths from frame to frame: before, in two of three drives."""
+    dice, names = np.random.default_rng(0), [
+        f'{alignment}/{metric}' for alignment in ('none', 'median', 'scale-shift')
+        for metric in ('abs_rel', 'sq_rel', 'rmse', 'rmse_log', 'log10', 'silog')
+    ]
+
+    def found_better() -> int:
+        a, b = (result(**{name: remembering(0.9, 100, dice) for name in names}) for _ in 'ab')
+        verdicts = [each.verdict for each in compared(a, b).pairs[0].differences]
+        return sum('better' in verdict for verdict in verdicts)
+
+    assert sum(found_better() for _ in range(20)) / (20 * len(names)) < 0.07
+
+
+def remembering(phi: float, n_frames: int, dice: np.random.Generator) -> list[float]:
+    values = [dice.normal()]
+    for fresh in dice.normal(0, math.sqrt(1 - phi**2), n_frames - 1):
+        values.append(phi * values[-1] + fresh)
+    return [1 + 0.1 * value for value in values]
 
 
 def test_frames_that_one_has_not_answered_count_for_coverage_alone():

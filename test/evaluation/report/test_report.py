@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from html.parser import HTMLParser
 import math
 from pathlib import Path
 import re
@@ -34,6 +35,7 @@ from clip_depth_ros.evaluation.results.result import (
     Problem,
     Result,
 )
+from clip_depth_ros.evaluation.results.tables import UNKNOWN
 from clip_depth_ros.types import Intrinsics
 from made_up_results import drive_frames, drive_result, hand_made_result
 import numpy as np
@@ -254,6 +256,69 @@ def test_the_strongest_tile_is_the_largest_error_of_the_method_in_question(drive
     assert [tile.name for tile in tiles['ours'][0]] == ['top left', 'top centre', 'top right']
     worst = tiles['ours'][2][0]
     assert worst.color == tile_colors(1.0)[0] == tiles['random'][0][0].color
+
+
+class Tiles(HTMLParser):
+    """Reads from a page where on the grid of each predictor which region stands."""
+
+    def __init__(self, page: str) -> None:
+        super().__init__()
+        self.rows: list[list[tuple[str, str]]] = []
+        self._is_inside = False
+        self.feed(page)
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        values = dict(attrs)
+        self._is_inside |= values.get('class') == 'tiles'
+        if self._is_inside and tag == 'tr':
+            self.rows.append([])
+        if self._is_inside and tag == 'td':
+            self.rows[-1].append((str(values['title']), ''))
+
+    def handle_data(self, data: str) -> None:
+        if self._is_inside and self.rows and self.rows[-1] and not self.rows[-1][-1][1]:
+            name, _ = self.rows[-1].pop()
+            self.rows[-1].append((name, data.strip()))
+
+    def handle_endtag(self, tag: str) -> None:
+        self._is_inside &= tag != 'div'
+
+
+PLACES = [
+    [f'{row} {column}' for column in ('left', 'centre', 'right')]
+    for row in ('top', 'middle', 'bottom')
+]
+
+
+def without(drive: Result, *regions: str) -> Result:
+    """Return a result that has nothing of some regions, as where the truth does not reach."""
+    gone = {f'region {region}' for region in regions}
+    predictors = {
+        name: replace(found, estimates={
+            of: each for of, each in found.estimates.items() if of.rpartition('/')[0] not in gone
+        })
+        for name, found in drive.predictors.items()
+    }
+    return replace(drive, predictors=predictors)
+
+
+@pytest.mark.parametrize('empty', [
+    (), ('top left',), ('top left', 'top centre'), ('top left', 'middle left', 'bottom left'),
+    ('top left', 'top centre', 'top right'), ('middle centre',),
+])
+def test_on_the_page_every_region_stands_in_its_place_whichever_are_empty(drive, empty):
+    page = report_html(without(drive, *empty), [], near_m=1.0, far_m=80.0)
+    rows = Tiles(page).rows
+    grids = [rows[first:first + 3] for first in range(0, len(rows), 3)]
+    assert [[[name for name, _ in row] for row in grid] for grid in grids] == [PLACES] * 3
+    dashes = [name for row in rows for name, number in row if number == UNKNOWN]
+    assert dashes == [*empty] * 3
+
+
+def test_where_no_region_is_known_no_grid_is_shown(drive: Result):
+    nothing = without(drive, *(place for row in PLACES for place in row))
+    assert region_tiles(nothing) == {}
+    assert Tiles(report_html(nothing, [], near_m=1.0, far_m=80.0)).rows == []
 
 
 def test_the_first_predictor_is_the_strongest_line_and_baselines_are_dashed(drive: Result):

@@ -43,6 +43,13 @@ def result(value: float = 0.1, name: str = 'none/abs_rel') -> Result:
     )
 
 
+def test_results_from_before_independent_frames_were_counted_are_read(tmp_path):
+    path = tmp_path / 'result.json'
+    write_result(result(), path)
+    path.write_text(path.read_text().replace('[0.1, -0.1, 2.0, 2, null]', '[0.1, -0.1, 2.0, 2]'))
+    assert read_result(path) == result()
+
+
 @given(value=numbers, name=st.text(min_size=1))
 def test_what_is_read_is_what_was_written(tmp_path_factory, value, name):
     path = tmp_path_factory.mktemp('result') / 'result.json'
@@ -53,7 +60,7 @@ def test_what_is_read_is_what_was_written(tmp_path_factory, value, name):
 def test_what_is_no_number_is_null_and_reads_back_as_nan(tmp_path):
     write_result(result(math.nan), tmp_path / 'a.json')
     ours = json.loads((tmp_path / 'a.json').read_text())['predictors']['ours']
-    assert ours['estimates'] == {'none/abs_rel': [None, None, 2.0, 2]}
+    assert ours['estimates'] == {'none/abs_rel': [None, None, 2.0, 2, None]}
     again = read_result(tmp_path / 'a.json')
     assert math.isnan(again.predictors['ours'].estimates['none/abs_rel'].mean)
     assert math.isnan(again.frames.values['ours']['none/abs_rel'][0])

@@ -8,6 +8,7 @@ from dataclasses import replace
 import math
 
 from clip_depth_ros.evaluation.results.result import Estimate, Problem, Result
+from clip_depth_ros.evaluation.results.summary import summary_markdown, summary_text
 from clip_depth_ros.evaluation.results.tables import (
     aligned,
     behaviour_table,
@@ -16,9 +17,8 @@ from clip_depth_ros.evaluation.results.tables import (
     metric_tables,
     narrow_table,
     number,
+    part_names,
     part_tables,
-    summary_markdown,
-    summary_text,
     table_lines,
     UNKNOWN,
 )
@@ -35,7 +35,8 @@ As answered, nothing fitted (alignment none)
             [0.054, 0.066]          [2.518, 3.078]                          [0.950, 0.960]
   constant           0.250       ?           2.798         ?      ?      ?           0.955   ?   ?
             [0.225, 0.275]          [2.518, 3.078]                          [0.950, 0.960]
-  [low, high]: 95 % interval of the mean, bootstrap over frames.
+  [low, high]: 95 % interval of the mean, bootstrap over frames, as wide as for so many independent
+  ones as they are worth.
 
 Each image scaled to the median of its truth (alignment median): not this protocol
 """.replace('?', UNKNOWN)
@@ -125,6 +126,17 @@ def test_alignments_are_never_in_one_table_and_the_protocol_s_own_is_first():
     assert first.title.endswith('(alignment median)')
     assert second.title.endswith('(alignment none): not this protocol')
     assert [row.cells[0].text for row in first.rows] == ['0.030', '0.125']
+
+
+def test_parts_stand_in_the_order_of_the_image_and_of_depth_whatever_was_found_first():
+    result = drive_result(5)
+    backwards = replace(result, predictors={
+        name: replace(found, estimates=dict(reversed(found.estimates.items())))
+        for name, found in result.predictors.items()
+    })
+    for kind in ('depth', 'region'):
+        assert part_names(backwards, kind) == part_names(result, kind)
+    assert part_names(backwards, 'region')[0] == 'region top left'
 
 
 def test_the_text_fits_a_terminal():

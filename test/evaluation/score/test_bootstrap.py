@@ -35,7 +35,8 @@ def test_equal_values_have_an_interval_of_no_width(value, n):
 
 @given(st.lists(finite, min_size=2, max_size=30))
 def test_intervals_lie_within_the_values_and_the_mean_is_the_mean(values):
-    of = intervals(values)
+    """Where no frame follows another; those of a film may be beside the truth, all of them."""
+    of = intervals(values, recordings=[f'image {i}' for i in range(len(values))])
     assert of.mean[0] == pytest.approx(np.mean(values), rel=1e-9, abs=1e-6)
     assert min(values) - 1e-6 <= of.low[0] <= of.high[0] <= max(values) + 1e-6
 
@@ -62,15 +63,35 @@ def test_nineteen_of_twenty_intervals_hold_the_true_mean():
 
 
 def test_blocks_tell_that_neighbours_look_alike():
-    """Scenes of 20 frames that score alike: single frames pretend to be 20 times as many."""
+    """Scenes of 20 frames that score alike: single images pretend to be 20 times as many."""
     scenes = np.random.default_rng(4).normal(size=(60, 300))
     frames = np.repeat(scenes, 20, axis=0)  # 300 evaluations of 60 scenes
+    images = [str(row) for row in range(len(frames))]
     held = [
         np.mean((of.low <= 0) & (of.high >= 0))
-        for of in (intervals(frames), intervals(frames, Resampling(500, block=20)))
+        for of in (intervals(frames, recordings=images), intervals(frames, Resampling(500, 20)))
     ]
     assert held[0] < 0.5
     assert 0.90 <= held[1] <= 0.98
+
+
+def test_without_blocks_it_is_noticed_that_neighbours_look_alike():
+    scenes = np.random.default_rng(4).normal(size=(60, 300))
+    of = intervals(np.repeat(scenes, 20, axis=0))
+    assert 20 < np.median(of.n_effective) < 70
+    assert np.mean((of.low <= 0) & (of.high >= 0)) >= 0.93
+
+
+def test_frames_that_follow_no_other_have_the_interval_of_frames_that_do_not_score_alike():
+    """To the last bit: nothing is widened where nothing was found."""
+    values = np.random.default_rng(5).normal(size=(50, 30))
+    film, images = (intervals(values, recordings=each) for each in (
+        [''] * 50, [f'seed {row}' for row in range(50)]
+    ))
+    is_free = film.n_effective == 50
+    assert is_free.mean() > 0.5
+    assert (film.low[is_free] == images.low[is_free]).all()
+    assert (images.n_effective == 50).all()
 
 
 def test_blocks_do_not_reach_into_another_recording():

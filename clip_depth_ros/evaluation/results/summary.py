@@ -1,0 +1,101 @@
+# Copyright 2026 The clip_depth_ros authors
+# SPDX-License-Identifier: Apache-2.0
+"""A whole result in words: by which protocol, of how many frames, its tables, its problems."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+import textwrap
+from typing import Final
+
+from clip_depth_ros.evaluation.results.result import Estimate, Problem, Result
+from clip_depth_ros.evaluation.results.tables import (
+    escaped,
+    one_line,
+    own_alignment,
+    summary_tables,
+    table_lines,
+    table_markdown,
+)
+from clip_depth_ros.evaluation.score.independence import ENOUGH_INDEPENDENT
+from clip_depth_ros.evaluation.score.intervals import ENOUGH_FRAMES
+
+_WIDTH: Final = 100
+_N_PROBLEMS: Final = 10
+
+_UNITS: Final = (0.02, 50.0)
+"""A scale beyond is that of a unit rather than of a bad method."""
+
+
+def summary_text(result: Result) -> str:
+    """Return a result for a terminal, at most 100 columns wide where its names allow that."""
+    blocks = [
+        '\n'.join(textwrap.fill(line, _WIDTH) for line in heading_lines(result)),
+        *('\n'.join(table_lines(table)) for table in summary_tables(result)),
+        *(['\n'.join(problem_lines(result.problems))] if result.problems else []),
+    ]
+    return '\n\n'.join(blocks) + '\n'
+
+
+def summary_markdown(result: Result) -> str:
+    """Return a result as Markdown, the same tables with the protocol as heading."""
+    title, *lines = map(escaped, heading_lines(result))
+    blocks = [f'# {title}', *lines, *(table_markdown(table) for table in summary_tables(result))]
+    if result.problems:
+        first, *others = map(escaped, problem_lines(result.problems))
+        blocks.append('\n'.join([f'## {first}', '', *(f'- {line.strip()}' for line in others)]))
+    return '\n\n'.join(blocks) + '\n'
+
+
+def heading_lines(result: Result) -> list[str]:
+    """Return the protocol, what must be said of the frames, and how many the numbers are of."""
+    notes = result.source.get('notes', '').split('; ')
+    n_used = max((found.n_frames for found in result.predictors.values()), default=0)
+    return [
+        result.title,
+        *(f'note: {part}' for part in (*notes, *_predictor_notes(result, n_used)) if part),
+        f'{n_used} of {result.n_frames} frames used{_worth(result)}',
+    ]
+
+
+def _worth(result: Result) -> str:
+    """Say how many independent frames those of a film are worth, by the first predictor."""
+    first = _first_abs_rel(result)
+    if first is None or not first.n_effective < 0.95 * first.n_frames:
+        return ''
+    return f', worth about {first.n_effective:.0f} independent ones: neighbours score alike'
+
+
+def _first_abs_rel(result: Result) -> Estimate | None:
+    for found in result.predictors.values():
+        return found.estimates.get(f'{own_alignment(result)}/abs_rel')
+    return None
+
+
+def _predictor_notes(result: Result, n_used: int) -> Iterator[str]:
+    """Yield whose numbers are of few or fewer frames, or seem to be in another unit."""
+    first = _first_abs_rel(result)
+    if first and first.n_effective < ENOUGH_INDEPENDENT:
+        yield (
+            f'fewer than {ENOUGH_INDEPENDENT} independent frames: too few to tell what is better, '
+            'and intervals are too narrow'
+        )
+    elif first and first.n_effective < ENOUGH_FRAMES:
+        yield f'intervals over fewer than {ENOUGH_FRAMES} independent frames are too narrow'
+    for name, found in result.predictors.items():
+        if found.n_frames < n_used:
+            yield f'{name} has answered {found.n_frames} of {n_used} frames'
+        scale = found.estimates.get('scale')
+        if scale and not _UNITS[0] < scale.mean < _UNITS[1]:
+            off, way = max(scale.mean, 1 / scale.mean), 'near' if scale.mean > 1 else 'far'
+            yield f'{name} is about {off:.0f} times too {way}: is it, or the truth, in metres?'
+
+
+def problem_lines(problems: Sequence[Problem]) -> list[str]:
+    """Return a heading and the first problems."""
+    more = len(problems) - _N_PROBLEMS
+    return [
+        f'Not used ({len(problems)}):',
+        *(f'  {one_line(f"{p.what}: {p.why}")}' for p in problems[:_N_PROBLEMS]),
+        *([f'  and {more} more'] if more > 0 else []),
+    ]
