@@ -36,6 +36,22 @@ def make_folder(path: str | os.PathLike[str]) -> Path:
     return folder
 
 
+def check_regular(path: Path) -> None:
+    """
+    Refuse what is there but no regular file: a pipe or a device could be read for ever.
+
+    Raises
+    ------
+    OSError
+        Whose ``strerror`` says what it is.
+
+    """
+    if path.is_dir():
+        raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), str(path))
+    if path.exists() and not path.is_file():
+        raise OSError(errno.EINVAL, 'Not a regular file (a pipe, socket or device)', str(path))
+
+
 def check_free(paths: Iterable[Path], *, force: bool) -> None:
     """
     Refuse to overwrite what is there, unless that is asked for.

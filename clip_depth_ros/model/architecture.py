@@ -9,10 +9,12 @@ import copy
 from dataclasses import dataclass
 import difflib
 import json
+import os
 from pathlib import Path
 import re
 from typing import Any, Final, NamedTuple
 
+from clip_depth_ros.core.files import check_regular
 from clip_depth_ros.errors import ConfigError
 from clip_depth_ros.settings.installation import assets_dir
 from clip_depth_ros.settings.predictor import TINY
@@ -58,6 +60,12 @@ class Architecture:
         """Whether it uses OpenAI's approximation of GELU, x * sigmoid(1.702 x)."""
         return bool(self.config.get('quick_gelu', False))
 
+    @property
+    def says_activation(self) -> bool:
+        """Whether it is described, for certain weights, with the activation that they need."""
+        is_said = self.name.endswith('.json') and 'quick_gelu' in self.config
+        return is_said or self.name == TINY
+
     def new_model(self, dtype: torch.dtype) -> nn.Module:
         """
         Build the model on the cpu, float32, with the same random weights every time.
@@ -102,7 +110,7 @@ def find_architecture(name: str, tag: str = '') -> Architecture:
     if name == TINY:
         architecture = _from_json(TINY, assets_dir() / 'tiny_clip.json')
     elif name.endswith('.json'):
-        architecture = _from_json(name, Path(name).expanduser())
+        architecture = _from_json(name, Path(os.path.expanduser(name)))
     else:
         architecture = _from_open_clip(name.replace('/', '-'), tag)
     if reason := _obstacle(architecture.config):
@@ -136,8 +144,9 @@ def _from_open_clip(name: str, tag: str) -> Architecture:
 
 def _from_json(name: str, path: Path) -> Architecture:
     try:
+        check_regular(path)
         content = json.loads(path.read_bytes())
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, RecursionError) as error:
         raise ConfigError(f'cannot read backbone {name!r} as JSON: {error}') from error
     config = content.get('model_cfg', content) if isinstance(content, dict) else {}
     if not isinstance(config, dict):

@@ -17,10 +17,10 @@ from clip_depth_ros.model.architecture import (
     Rgb01,
 )
 from clip_depth_ros.model.devices import DTYPES, explain_out_of_memory, Precision
-from clip_depth_ros.model.pretrained import fill_weights, RANDOM
+from clip_depth_ros.model.pretrained import find_weights, Origin, RANDOM
 from clip_depth_ros.model.text import TextEncoder, tokenizer_for
 from clip_depth_ros.model.towers import ResnetTower, VitTower
-from clip_depth_ros.model.weights import hash_of_values
+from clip_depth_ros.model.weights import hash_of_values, load_weights
 from clip_depth_ros.settings.predictor import PredictorSettings
 import numpy as np
 from numpy.typing import NDArray
@@ -44,8 +44,8 @@ class Backbone:
     ----------
     name : str
         As requested.
-    weights : str
-        Where the weights are from, for reports.
+    weights, note : str
+        Where the weights are from, for reports, and what a user should know of them, or nothing.
     device : str
         ``cpu`` or ``cuda:N``.
     precision : str
@@ -64,12 +64,13 @@ class Backbone:
         clip: Any,
         architecture: Architecture,
         *,
-        weights: str,
+        origin: Origin,
         device: str,
         precision: Precision,
         allow_download: bool = False,
     ) -> None:
-        self.name, self.weights = architecture.name, weights
+        self.name = architecture.name
+        self.weights, self.note = origin
         self.device, self.precision = device, precision
         self.mean, self.std = architecture.mean, architecture.std
         self.is_trimmed = False
@@ -240,11 +241,14 @@ def build_backbone(settings: PredictorSettings, device: str, precision: Precisio
     """
     use_tag = not settings.clip_weights and settings.pretrained != RANDOM
     architecture = find_architecture(settings.backbone, settings.pretrained if use_tag else '')
+    # First: where they are missing, nobody waits for the model.
+    weights, origin = find_weights(architecture, settings)
     model = architecture.new_model(DTYPES[precision])
-    note = fill_weights(model, architecture, settings)
+    if weights is not None:
+        load_weights(model, weights, architecture.name)
     with explain_out_of_memory(device, f'the weights of backbone {architecture.name!r}'):
         return Backbone(
-            model, architecture, weights=note, device=device, precision=precision,
+            model, architecture, origin=origin, device=device, precision=precision,
             allow_download=settings.allow_download,
         )
 

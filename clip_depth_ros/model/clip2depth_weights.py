@@ -11,11 +11,12 @@ import json
 from pathlib import Path
 from typing import Any, Final
 
-from clip_depth_ros.core.files import atomic_write_bytes
+from clip_depth_ros.core.files import atomic_write_bytes, check_regular
 from clip_depth_ros.errors import ConfigError, WeightsError
 from clip_depth_ros.model.backbone import Backbone
 from clip_depth_ros.model.clip2depth import build_clip2depth, Clip2Depth
-from clip_depth_ros.model.weights import misfits, not_finite, some
+from clip_depth_ros.model.tensor_files import first_line
+from clip_depth_ros.model.weights import misfits, not_usable, some, UNUSABLE
 from clip_depth_ros.settings.clip2depth import Clip2DepthSettings
 import safetensors
 import safetensors.torch
@@ -232,6 +233,7 @@ def load_state(model: nn.Module, state: Mapping[str, Tensor], what: str) -> None
 
 def _read(path: Path) -> tuple[dict[str, str], dict[str, Tensor]]:
     try:
+        check_regular(path)
         path.open('rb').close()  # says plainly what is wrong where safetensors does not
         with safetensors.safe_open(path, framework='pt') as file:
             metadata = file.metadata() or {}
@@ -244,8 +246,9 @@ def _read(path: Path) -> tuple[dict[str, str], dict[str, Tensor]]:
     # Bytes that were changed can also make names that are no text or sizes without end.
     except Exception as error:
         raise WeightsError(
-            f'cannot read CLIP2Depth weights {str(path)!r}: {error}; it must be a .safetensors '
-            'file as clip-depth train writes it (no pickled objects), and complete: copy it again'
+            f'cannot read CLIP2Depth weights {str(path)!r}: {first_line(error)}; it must be a '
+            '.safetensors file as clip-depth train writes it (no pickled objects), and complete: '
+            'copy it again'
         ) from error
 
 
@@ -264,7 +267,7 @@ def _plain(path: Path, metadata: Mapping[str, str]) -> dict[str, dict[str, Any]]
     for name in _JSON:
         try:
             value = json.loads(metadata.get(name, ''))
-        except ValueError:
+        except (ValueError, RecursionError):
             value = None
         if not isinstance(value, dict):
             raise WeightsError(
@@ -272,6 +275,11 @@ def _plain(path: Path, metadata: Mapping[str, str]) -> dict[str, dict[str, Any]]
                 'object is wanted): save them with save_clip2depth'
             )
         found[name] = value
+    if not all(isinstance(each, (int, float)) for each in found['metrics'].values()):
+        raise WeightsError(
+            f'CLIP2Depth weights {str(path)!r} have metrics that are no numbers: save them with '
+            'save_clip2depth'
+        )
     return found
 
 
@@ -280,15 +288,15 @@ def _settings(path: Path, values: Mapping[str, Any]) -> Clip2DepthSettings:
         settings: Clip2DepthSettings = Clip2DepthSettings.from_mapping(values)
     except ConfigError as error:
         raise WeightsError(
-            f'CLIP2Depth weights {str(path)!r} have settings that this release does not know: '
-            f'{error}; update clip_depth_ros'
+            f'CLIP2Depth weights {str(path)!r} have settings that this release does not take: '
+            f'{error}; update clip_depth_ros, or train again'
         ) from error
     return settings
 
 
 def _check_finite(path: Path, state: Mapping[str, Tensor], advice: str) -> None:
-    if broken := not_finite(state):
+    if broken := not_usable(state):
         raise WeightsError(
-            f'CLIP2Depth weights {str(path)!r} hold numbers that are not finite: {some(broken)}; '
+            f'CLIP2Depth weights {str(path)!r} hold numbers that are {UNUSABLE}: {some(broken)}; '
             f'{advice}'
         )

@@ -6,14 +6,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
-import pickle
-from typing import Any, Final
+from typing import Final
 
 from clip_depth_ros.errors import WeightsError
 from clip_depth_ros.model.clip2depth import Clip2Depth
 from clip_depth_ros.model.clip2depth_weights import load_state
-from clip_depth_ros.model.weights import first_line
-import safetensors.torch
+from clip_depth_ros.model.tensor_files import read_tensor_file
+from clip_depth_ros.model.weights import not_usable, some, UNUSABLE
 import torch
 from torch import Tensor
 
@@ -49,7 +48,7 @@ def load_clipseg(model: Clip2Depth, path: Path) -> None:
         If the file is missing, damaged, no CLIPSeg, or of other sizes.
 
     """
-    weights = _read(path)
+    weights = read_tensor_file(path, 'CLIPSeg weights', 'clipseg_weights').state
     decoder = {
         name.removeprefix(_PREFIX): tensor.float()
         for name, tensor in weights.items()
@@ -66,36 +65,15 @@ def load_clipseg(model: Clip2Depth, path: Path) -> None:
         raise WeightsError(
             f'CLIPSeg weights {str(path)!r} are incomplete: {_PREFIX}{error.args[0]} is missing'
         ) from error
+    if broken := not_usable(state):
+        raise WeightsError(
+            f'CLIPSeg weights {str(path)!r} hold numbers that are {UNUSABLE}: {some(broken)}; '
+            'fetch them again'
+        )
     own = model.state_dict()
     kept = {name: tensor for name, tensor in own.items() if _stays(name, model)}
     used = {name: tensor for name, tensor in state.items() if _is_used(name, model)}
     load_state(model, {**used, **kept}, f'CLIPSeg weights {str(path)!r}')
-
-
-def _read(path: Path) -> Mapping[str, Tensor]:
-    try:
-        if path.suffix == '.safetensors':
-            return safetensors.torch.load_file(path)
-        content: Any = torch.load(path, map_location='cpu', weights_only=True)
-    except OSError as error:
-        raise WeightsError(
-            f'cannot read CLIPSeg weights {str(path)!r}: {error.strerror or error}; name a file '
-            'that is there and readable'
-        ) from error
-    # The decoders raise nearly anything on damaged bytes.
-    except Exception as error:
-        is_code = isinstance(error, pickle.UnpicklingError)
-        reason = 'it holds more than tensors' if is_code else first_line(error)
-        raise WeightsError(
-            f'cannot read CLIPSeg weights {str(path)!r}: {reason}; it must be '
-            '.safetensors or a PyTorch state dict of plain tensors, and complete: fetch it again'
-        ) from error
-    if not isinstance(content, Mapping):
-        raise WeightsError(
-            f'CLIPSeg weights {str(path)!r} hold no state dict: name a pytorch_model.bin of '
-            'CLIPSegForImageSegmentation'
-        )
-    return {name: value for name, value in content.items() if isinstance(value, Tensor)}
 
 
 def _renamed(decoder: Mapping[str, Tensor]) -> dict[str, Tensor]:

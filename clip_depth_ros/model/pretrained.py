@@ -4,23 +4,28 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from contextlib import suppress
+from collections.abc import Iterator, Mapping
+import os
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 import urllib.error
 
 from clip_depth_ros.errors import WeightsError
 from clip_depth_ros.model.architecture import Architecture
-from clip_depth_ros.model.weights import first_line, load_weights, read_weights
+from clip_depth_ros.model.hub import cached_file, fetch_file, is_offline
+from clip_depth_ros.model.tensor_files import first_line
+from clip_depth_ros.model.weights import read_weights, Weights
 from clip_depth_ros.settings.installation import assets_dir, BUNDLED_CLIP
 from clip_depth_ros.settings.predictor import BUNDLED, PredictorSettings
-from huggingface_hub import constants as hub_constants, hf_hub_download
-from huggingface_hub.errors import EntryNotFoundError, HfHubHTTPError, LocalEntryNotFoundError
+from huggingface_hub.errors import HfHubHTTPError
+import open_clip
 from open_clip.constants import HF_SAFE_WEIGHTS_NAME, HF_WEIGHTS_NAME
-from open_clip.pretrained import get_pretrained_cfg, list_pretrained_tags_by_model
+from open_clip.pretrained import (
+    get_pretrained_cfg,
+    list_pretrained,
+    list_pretrained_tags_by_model,
+)
 import torch
-from torch import nn
 
 URL_CACHE: Final = Path('~/.cache/clip')
 """Where open_clip and OpenAI's clip keep what they fetch by URL."""
@@ -29,42 +34,92 @@ RANDOM: Final = 'random'
 RANDOM_NOTE: Final = 'random initialisation: does not see depth'
 
 
-def fill_weights(model: nn.Module, architecture: Architecture, settings: PredictorSettings) -> str:
+_OPENAI_BY_TRANSFORMERS: Final = frozenset({
+    'clip-vit-base-patch16', 'clip-vit-base-patch32', 'clip-vit-large-patch14',
+    'clip-vit-large-patch14-336',
+})
+"""OpenAI's repositories on the hub, in the format of transformers."""
+
+
+class Origin(NamedTuple):
+    """Where weights are from, for reports; and what a user should know of them, or nothing."""
+
+    weights: str
+    note: str = ''
+
+
+def find_weights(
+    architecture: Architecture, settings: PredictorSettings
+) -> tuple[Weights | None, Origin]:
     """
-    Load the weights that the settings name, and return a note on where they are from.
+    Read the weights that the settings name, if any, and say where they are from.
 
     Parameters
     ----------
-    model : nn.Module
-        As ``architecture`` built it; changed in place.
     architecture : Architecture
-        What it is.
+        The model that they are for; its activation is compared.
     settings : PredictorSettings
         pretrained, clip_weights and allow_download are used.
+
+    Returns
+    -------
+    Weights, Origin
+        None for a random initialisation.
 
     Raises
     ------
     WeightsError
-        If they are missing, damaged or of another model.
+        If they are missing, damaged or of another activation.
 
     """
     tag = settings.pretrained
     if settings.clip_weights:
-        weights = read_weights(Path(settings.clip_weights).expanduser())
-        if weights.is_openai:
-            check_quick_gelu(architecture, True, settings.clip_weights)
-        note = str(weights)
-    elif tag == RANDOM:
-        return RANDOM_NOTE
-    elif tag == BUNDLED:
+        weights = read_weights(Path(os.path.expanduser(settings.clip_weights)))
+        note = check_activation(architecture, weights, settings.clip_weights)
+        return weights, Origin(str(weights), note)
+    if tag == RANDOM:
+        return None, Origin(RANDOM_NOTE)
+    if tag == BUNDLED:
         weights = read_weights(_bundled())
-        note = f'bundled: {weights}'
-    else:
-        path = find_published(architecture, tag, allow_download=settings.allow_download)
-        weights = read_weights(path)
-        note = f'{tag}: {weights}'
-    load_weights(model, weights, architecture.name)
-    return note
+        return weights, Origin(f'bundled: {weights}')
+    path = find_published(architecture, tag, allow_download=settings.allow_download)
+    weights = read_weights(path)
+    return weights, Origin(f'{tag}: {weights}')
+
+
+def check_activation(architecture: Architecture, weights: Weights, path: str) -> str:
+    """Refuse a file of the other activation; return what to say where its own is not known."""
+    if weights.is_openai:
+        check_quick_gelu(architecture, True, path)
+        return ''
+    for name, needed in _published_activations():
+        # Folders too: the hub's files all have the same names, and lie in models--owner--name.
+        if name in {part.rpartition('--')[2] for part in weights.path.parts}:
+            check_quick_gelu(architecture, needed, f'{path} ({name})')
+            return ''
+    is_named = architecture.name in open_clip.list_models()
+    right = _with_activation(architecture, not architecture.quick_gelu)
+    if architecture.says_activation or (is_named and right not in open_clip.list_models()):
+        return ''
+    own, other = ('QuickGELU', 'GELU') if architecture.quick_gelu else ('GELU', 'QuickGELU')
+    remedy = f'set backbone={right!r}' if is_named else 'set "quick_gelu" in your model JSON'
+    return (
+        f'backbone {architecture.name!r} computes {own}, and nothing tells whether '
+        f'{weights.path.name} was trained with it: if it was with {other} (all of OpenAI: '
+        f'QuickGELU), depth is wrong everywhere, and you should {remedy}'
+    )
+
+
+def _published_activations() -> Iterator[tuple[str, bool]]:
+    """Yield the names of published files and repositories, and whether they need QuickGELU."""
+    for model, tag in list_pretrained():
+        source: Mapping[str, Any] = get_pretrained_cfg(model, tag)
+        needed = bool(source.get('quick_gelu', False))
+        for name in (source.get('url', '').rpartition('/')[2], _hub_files(source)[0]):
+            if name:
+                yield name.rpartition('/')[2], needed
+    for name in _OPENAI_BY_TRANSFORMERS:
+        yield name, True
 
 
 def _bundled() -> Path:
@@ -88,17 +143,18 @@ def find_published(
     another activation, or the file is not there and may not, or cannot, be fetched.
     """
     source = _source(architecture, tag)
-    with suppress(OSError):
-        return _from_hub(source, local_only=True)
+    repository, names = _hub_files(source)
+    if found := cached_file(repository, names):
+        return found
     if (cached := _cached_url(source, url_cache)).is_file():
         return cached
     if not allow_download:
         raise WeightsError(_absent(architecture, tag, source, 'allow_download is off'))
-    if hub_constants.HF_HUB_OFFLINE:
+    if is_offline():
         raise WeightsError(_absent(architecture, tag, source, 'HF_HUB_OFFLINE is set'))
     try:
-        if source.get('hf_hub'):
-            return _from_hub(source, local_only=False)
+        if repository:
+            return fetch_file(repository, names)
         return download(source['url'], cached)
     except (OSError, HfHubHTTPError, urllib.error.URLError, RuntimeError) as error:
         reason = f'fetching failed ({type(error).__name__}: {first_line(error)})'
@@ -113,13 +169,18 @@ def check_quick_gelu(architecture: Architecture, needed: bool, weights: str) -> 
     """
     if architecture.quick_gelu == needed:
         return
-    name = architecture.name.removesuffix('-quickgelu')
-    right = f'{name}-quickgelu' if needed else name
+    right = _with_activation(architecture, needed)
     raise WeightsError(
         f'weights {weights!r} were trained {"with" if needed else "without"} QuickGELU, backbone '
         f'{architecture.name!r} computes {"without" if needed else "with"} it: set '
         f'backbone={right!r}, or "quick_gelu": {str(needed).lower()} in your model JSON'
     )
+
+
+def _with_activation(architecture: Architecture, quick_gelu: bool) -> str:
+    """Return the name of the backbone that differs in its activation alone."""
+    name = architecture.name.removesuffix('-quickgelu')
+    return f'{name}-quickgelu' if quick_gelu else name
 
 
 def _source(architecture: Architecture, tag: str) -> Mapping[str, Any]:
@@ -137,20 +198,6 @@ def _source(architecture: Architecture, tag: str) -> Mapping[str, Any]:
         )
     check_quick_gelu(architecture, bool(source.get('quick_gelu', False)), tag)
     return source
-
-
-def _from_hub(source: Mapping[str, Any], *, local_only: bool) -> Path:
-    """Return the first of the possible files that is in the cache or on the hub."""
-    repository, file_names = _hub_files(source)
-    for name in file_names:
-        try:
-            return Path(hf_hub_download(repository, name, local_files_only=local_only))
-        except LocalEntryNotFoundError:
-            if not local_only:  # the network failed, and would for the next file
-                raise
-        except EntryNotFoundError:
-            continue
-    raise FileNotFoundError(f'the Hugging Face hub has none of {file_names}')
 
 
 def _hub_files(source: Mapping[str, Any]) -> tuple[str, list[str]]:

@@ -8,7 +8,8 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final
 
 from clip_depth_ros.errors import ConfigError, MissingDependencyError, WeightsError
-from clip_depth_ros.model.weights import first_line
+from clip_depth_ros.model.hub import offline_unless
+from clip_depth_ros.model.tensor_files import first_line
 from open_clip.tokenizer import DEFAULT_CONTEXT_LENGTH, HFTokenizer, SimpleTokenizer
 import torch
 from torch import Tensor
@@ -106,13 +107,14 @@ def tokenizer_for(text_config: Mapping[str, Any], *, allow_download: bool) -> To
     if not name:
         return BpeTokenizer(text_config)
     try:
-        tokenizer: Tokenizer = HFTokenizer(
-            name,
-            context_length=text_config.get('context_length', DEFAULT_CONTEXT_LENGTH),
-            tokenizer_mode=text_config.get('tokenizer_mode'),
-            local_files_only=not allow_download,
-            **text_config.get('tokenizer_kwargs', {}),
-        )
+        with offline_unless(allow_download):
+            tokenizer: Tokenizer = HFTokenizer(
+                name,
+                context_length=text_config.get('context_length', DEFAULT_CONTEXT_LENGTH),
+                tokenizer_mode=text_config.get('tokenizer_mode'),
+                local_files_only=not allow_download,
+                **text_config.get('tokenizer_kwargs', {}),
+            )
     except ImportError as error:
         raise MissingDependencyError(
             f'the text tower needs the tokenizer {name!r}: pip install transformers, or choose '

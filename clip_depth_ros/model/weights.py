@@ -1,6 +1,6 @@
 # Copyright 2026 The clip_depth_ros authors
 # SPDX-License-Identifier: Apache-2.0
-"""Weights files and state dicts: read without running anything in them, checked, and loaded."""
+"""State dicts of CLIP models: told apart, checked against the model, and loaded."""
 
 from __future__ import annotations
 
@@ -8,21 +8,18 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 import hashlib
 from pathlib import Path
-from typing import Any, Final
-import warnings
-import zipfile
-import zlib
+from typing import Final
 
 from clip_depth_ros.errors import WeightsError
 from clip_depth_ros.model.architecture import fitting_backbones
+from clip_depth_ros.model.tensor_files import first_line, OPENAI_NUMBERS, read_tensor_file
+from clip_depth_ros.model.transformers_clip import (
+    from_transformers_clip,
+    is_transformers_clip,
+)
 from open_clip.model import convert_to_custom_text_state_dict
-from open_clip.pretrained import get_pretrained_url, list_pretrained_models_by_tag
-import safetensors.torch
 import torch
 from torch import nn, Tensor
-
-_OPENAI_NUMBERS: Final = ('input_resolution', 'context_length', 'vocab_size')
-"""Sizes that OpenAI's archives hold beside the weights."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,14 +35,17 @@ class Weights:
         Of the whole file, 64 hexadecimal digits.
     state : dict of tensors
         By open_clip's parameter names, on the cpu.
+    openai_name : str
+        Which of OpenAI's own archives it is, such as ``RN50.pt``; empty if none.
     is_openai : bool
-        Whether it is one of OpenAI's own archives, which need QuickGELU.
+        Whether it holds what only OpenAI's archives hold; these need QuickGELU.
 
     """
 
     path: Path
     sha256: str
     state: dict[str, Tensor]
+    openai_name: str
     is_openai: bool
 
     def __str__(self) -> str:
@@ -54,46 +54,32 @@ class Weights:
 
 def read_weights(path: Path) -> Weights:
     """
-    Read a weights file.
+    Read the weights of a CLIP.
 
     Parameters
     ----------
     path : Path
-        OpenAI TorchScript archive (``.pt``), PyTorch state dict or open_clip checkpoint (``.pt``,
-        ``.bin``), or ``.safetensors``. The content decides, not the suffix, but for safetensors.
+        OpenAI's archive (``.pt``), PyTorch state dict or open_clip checkpoint (``.pt``, ``.bin``),
+        or ``.safetensors``; by open_clip's names or by those of transformers' CLIPModel.
 
     Raises
     ------
     WeightsError
         If it is missing, unreadable, damaged, or holds more than tensors and plain values.
 
-    Notes
-    -----
-    PyTorch files are read with ``weights_only=True``. TorchScript archives are read for their
-    tensors alone; loading one would run its ``__setstate__`` methods, so an archive that has any
-    is refused, unless it is one of OpenAI's by its hash. An archive named like one of OpenAI's
-    must have its hash.
-
     """
-    digest = _sha256(path)
-    is_archive = _is_torchscript(path)
-    if is_archive:
-        _check_openai_hash(path, digest)
-        if digest not in openai_hashes().values():
-            _refuse_own_code(path)
-    try:
-        content = _read(path, is_archive)
-    # The decoders raise nearly anything on damaged bytes.
-    except Exception as error:
-        raise WeightsError(
-            f'cannot read weights {str(path)!r}: {_reason(error)}; it must be an OpenAI archive, '
-            'a PyTorch state dict of plain tensors (no pickled objects) or .safetensors, and '
-            'complete: fetch it again and compare its size'
-        ) from error
-    state = _state_dict(path, content)
-    is_openai = is_archive or all(number in state for number in _OPENAI_NUMBERS)
-    plain = {name: tensor for name, tensor in state.items() if name not in _OPENAI_NUMBERS}
-    return Weights(path, digest, plain, is_openai)
+    file = read_tensor_file(path, 'weights', 'clip_weights')
+    is_openai = bool(file.openai_name) or all(name in file.state for name in OPENAI_NUMBERS)
+    plain = {name: tensor for name, tensor in file.state.items() if name not in OPENAI_NUMBERS}
+    if is_transformers_clip(plain):
+        try:
+            plain = from_transformers_clip(plain)
+        except RuntimeError as error:
+            raise WeightsError(
+                f'weights {str(path)!r} are named as those of the transformers library, but not '
+                f'shaped so: {first_line(error)}; fetch them again'
+            ) from error
+    return Weights(path, file.sha256, plain, file.openai_name, is_openai)
 
 
 def load_weights(model: nn.Module, weights: Weights, backbone: str) -> None:
@@ -109,91 +95,12 @@ def load_weights(model: nn.Module, weights: Weights, backbone: str) -> None:
             f'weights {str(weights.path)!r} do not fit backbone {backbone!r}: {some(wrong)}. '
             f'{_advice(weights)}'
         )
-    if broken := not_finite(state):
+    if broken := not_usable(state):
         raise WeightsError(
-            f'weights {str(weights.path)!r} hold numbers that are not finite: {some(broken)}; '
+            f'weights {str(weights.path)!r} hold numbers that are {UNUSABLE}: {some(broken)}; '
             'fetch them again'
         )
     model.load_state_dict(state)
-
-
-def openai_hashes() -> dict[str, str]:
-    """Return the SHA-256 of each of OpenAI's published archives by file name (``RN50.pt``)."""
-    urls = [get_pretrained_url(name, 'openai') for name in list_pretrained_models_by_tag('openai')]
-    return {url.rsplit('/', 1)[1]: url.rsplit('/', 2)[1] for url in urls if url}
-
-
-def _sha256(path: Path) -> str:
-    digest = hashlib.sha256()
-    try:
-        with path.open('rb') as file:
-            while block := file.read(1 << 20):
-                digest.update(block)
-    except OSError as error:
-        raise WeightsError(
-            f'cannot read weights {str(path)!r}: {error.strerror}; point clip_weights to a file '
-            'that is there and readable'
-        ) from error
-    return digest.hexdigest()
-
-
-def _is_torchscript(path: Path) -> bool:
-    try:
-        with zipfile.ZipFile(path) as archive:
-            return any(name.endswith('/constants.pkl') for name in archive.namelist())
-    except zipfile.BadZipFile:
-        return False  # whatever it is, torch will say
-
-
-def _refuse_own_code(path: Path) -> None:
-    """Refuse a TorchScript archive with code that runs on loading."""
-    try:
-        with zipfile.ZipFile(path) as archive:
-            sources = [name for name in archive.namelist() if name.endswith('.py')]
-            runs = [name for name in sources if b'__setstate__' in archive.read(name)]
-    except (zipfile.BadZipFile, zlib.error, OSError, NotImplementedError, RuntimeError) as error:
-        raise WeightsError(
-            f'weights {str(path)!r} are damaged ({error}): fetch them again'
-        ) from error
-    if runs:
-        raise WeightsError(
-            f'weights {str(path)!r} hold code that runs on loading ({runs[0]}: __setstate__), '
-            'which CLIP does not need: use a .safetensors file or a plain state dict'
-        )
-
-
-def _check_openai_hash(path: Path, digest: str) -> None:
-    expected = openai_hashes().get(path.name)
-    if expected and digest != expected:
-        raise WeightsError(
-            f'weights {str(path)!r} should be those of OpenAI with SHA-256 {expected}, got '
-            f'{digest}: damaged, fetch them again (or rename the file if they are other weights)'
-        )
-
-
-def _read(path: Path, is_torchscript: bool) -> Any:
-    if path.suffix == '.safetensors':
-        return safetensors.torch.load_file(path)
-    with warnings.catch_warnings():
-        # PyTorch deprecates TorchScript (FutureWarning), but OpenAI's weights come in it; and it
-        # remarks on pickle protocols of files that it goes on to read or to refuse.
-        warnings.simplefilter('ignore')
-        if is_torchscript:
-            archive = torch.jit.load(path, map_location='cpu')  # type: ignore[no-untyped-call]
-            return archive.state_dict()
-        return torch.load(path, map_location='cpu', weights_only=True)
-
-
-def _state_dict(path: Path, content: Any) -> dict[str, Tensor]:
-    """Return the tensors of a state dict or of a checkpoint around one (open_clip, DDP)."""
-    inner = content.get('state_dict', content) if isinstance(content, Mapping) else {}
-    tensors = {name: value for name, value in inner.items() if isinstance(value, Tensor)}
-    if not tensors or len(tensors) < len(inner):
-        raise WeightsError(
-            f'weights {str(path)!r} hold no state dict of tensors: save model.state_dict() and '
-            'point clip_weights to that'
-        )
-    return {name.removeprefix('module.'): tensor for name, tensor in tensors.items()}
 
 
 def _adapted(state: Mapping[str, Tensor], expected: Mapping[str, Tensor]) -> dict[str, Tensor]:
@@ -208,19 +115,14 @@ def _adapted(state: Mapping[str, Tensor], expected: Mapping[str, Tensor]) -> dic
 
 
 def _advice(weights: Weights) -> str:
-    by_hash = {digest: name for name, digest in openai_hashes().items()}
-    if name := by_hash.get(weights.sha256):
-        return f"They are OpenAI's {name}: choose the backbone of that name with -quickgelu"
+    if weights.openai_name:
+        return (
+            f"They are OpenAI's {weights.openai_name}: choose the backbone of that name with "
+            '-quickgelu'
+        )
     if names := fitting_backbones(weights.state):
         return f'By their shapes they fit backbone {" or ".join(names)}'
     return 'They fit none of the backbones that work here'
-
-
-def _reason(error: Exception) -> str:
-    if isinstance(error, WeightsError):
-        return str(error)
-    first = first_line(error).partition('. ')[0]
-    return f'{type(error).__name__}: {first}' if first else type(error).__name__
 
 
 _NAMED: Final = 3
@@ -240,9 +142,17 @@ def misfits(state: Mapping[str, Tensor], expected: Mapping[str, Tensor]) -> list
     ]
 
 
-def not_finite(state: Mapping[str, Tensor]) -> list[str]:
-    """Return the names of tensors with a NaN or an infinity."""
-    return [name for name, tensor in state.items() if not tensor.isfinite().all()]
+UNUSABLE: Final = 'not finite, or beyond 65504 where half precision ends'
+
+
+def not_usable(state: Mapping[str, Tensor]) -> list[str]:
+    """Return the names of tensors with a NaN, or a number that half precision does not hold."""
+    most = torch.finfo(torch.float16).max
+    return [
+        name
+        for name, tensor in state.items()
+        if tensor.is_floating_point() and tensor.nelement() and not tensor.abs().max() <= most
+    ]
 
 
 def some(texts: Iterable[str]) -> str:
@@ -263,8 +173,3 @@ def hash_of_values(state: Mapping[str, Tensor]) -> str:
         digest.update(f'{name} {list(tensor.shape)} '.encode())
         digest.update(tensor.detach().float().cpu().contiguous().numpy().tobytes())
     return digest.hexdigest()
-
-
-def first_line(error: Exception) -> str:
-    """Return the first line of an error's message."""
-    return str(error).strip().partition('\n')[0]

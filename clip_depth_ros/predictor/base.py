@@ -18,11 +18,11 @@ from typing import Final
 from clip_depth_ros.core.depth_images import mark_range
 from clip_depth_ros.core.image_plan import plan_patches, Size
 from clip_depth_ros.core.images import check_rgb, resize_rgb
-from clip_depth_ros.errors import ClipDepthError
+from clip_depth_ros.errors import ClipDepthError, WeightsError
 from clip_depth_ros.model.backbone import Backbone, build_backbone
 from clip_depth_ros.model.devices import explain_out_of_memory, this_machine
 from clip_depth_ros.settings.predictor import PredictorSettings
-from clip_depth_ros.types import DepthMap, DepthPredictor, Rgb
+from clip_depth_ros.types import Depth, DepthMap, DepthPredictor, Rgb
 import numpy as np
 from numpy.typing import NDArray
 import torch
@@ -121,6 +121,33 @@ class ClipPredictor(abc.ABC):
         with explain_out_of_memory(self.backbone.device, work):
             answers = self._answer(batch, size, scenes)
         return [self._within_range(answer) for answer in answers]
+
+    def check_answers(self) -> None:
+        """
+        Look at a small test picture: numbers that pass as weights need not lead to depth.
+
+        Raises
+        ------
+        WeightsError
+            If the answer is not finite, or nothing but the end of a trained range.
+
+        """
+        stride = self.backbone.tower.stride
+        size = Size(2 * stride.height, 3 * stride.width)
+        noise = np.random.default_rng(0).integers(0, 256, (1, *size, 3), np.uint8)
+        depth_m = self._answer(noise, size, [None])[0].depth_m
+        if self._is_stuck(depth_m) or not np.isfinite(depth_m).all():
+            described = self.describe()
+            weights = described.get('clip2depth_weights', described['weights'])
+            raise WeightsError(
+                f'weights {weights} do not lead to depth: for a test picture, computing in '
+                f'{self.backbone.precision}, they answer {depth_m.min():g} to '
+                f'{depth_m.max():g} m; fetch or train them again'
+            )
+
+    def _is_stuck(self, depth_m: Depth) -> bool:
+        """Return whether an answer is none, although it is finite."""
+        return False
 
     @abc.abstractmethod
     def _answer(

@@ -6,9 +6,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+import textwrap
 from typing import Final
 
 from clip_depth_ros.core.image_plan import Size
+from clip_depth_ros.core.plain_text import printable
 from clip_depth_ros.errors import ClipDepthError, ConfigError
 from clip_depth_ros.model.architecture import find_architecture
 from clip_depth_ros.model.backbone import Backbone
@@ -26,6 +28,9 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 import torch
+
+_MOST_SAID: Final = 300
+"""Characters of what a file says of itself that are shown."""
 
 _HEADLINE: Final = ('abs_rel', 'rmse', 'delta1')
 
@@ -66,7 +71,9 @@ def build_clip2depth_predictor(
         model.freeze_condition(backbone)
     if shared is None:
         backbone.trim(max(file.settings.taps))
-    return Clip2DepthPredictor(settings, backbone, model, file, why)
+    predictor = Clip2DepthPredictor(settings, backbone, model, file, why)
+    predictor.check_answers()
+    return predictor
 
 
 class Clip2DepthPredictor(ClipPredictor):
@@ -130,20 +137,29 @@ class Clip2DepthPredictor(ClipPredictor):
     def _answer_range_m(self, scene: str | None) -> tuple[float, float]:
         return self.file.settings.min_depth_m, self.file.settings.max_depth_m
 
+    def _is_stuck(self, depth_m: Depth) -> bool:
+        nearest, farthest = map(np.float32, self._answer_range_m(None))
+        return bool((depth_m <= nearest).all() or (depth_m >= farthest).all())
+
     def _describe(self) -> dict[str, str]:
         trained = self.file.settings
         return {
             'method': f'clip2depth, trained ({self.why})',
             'clip2depth_weights': str(self.file),
-            'trained_on': str(self.file.provenance.get('data', 'not said')),
+            'trained_on': self._said('data'),
             'trained_metrics': _headline(self.file.metrics),
-            'trained_protocol': str(self.file.provenance.get('protocol', 'not said')),
+            'trained_protocol': self._said('protocol'),
             'trained_size': _size_text(trained.input_width_px, trained.input_height_px),
             'trained_range_m': f'{trained.min_depth_m:g} to {trained.max_depth_m:g}',
             'input_size': _size_text(self.requested.width, self.requested.height),
             'condition': trained.condition,
             'head': f'{trained.head}, {trained.output}',
         }
+
+    def _said(self, name: str) -> str:
+        """Return what the file says of its training, which anybody may have written."""
+        text = printable(str(self.file.provenance.get(name, 'not said')), in_one_line=True)
+        return textwrap.shorten(text, _MOST_SAID)
 
 
 def _check_transformer(settings: PredictorSettings) -> None:

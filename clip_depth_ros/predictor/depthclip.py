@@ -33,7 +33,9 @@ def build_depthclip_predictor(
     """Build it, sharing the frozen CLIP of the previous predictor where the settings allow."""
     shared = shared_backbone(previous, settings)
     predictor = DepthClipPredictor(settings, shared or new_backbone(settings), why)
-    if shared and isinstance(previous, DepthClipPredictor):
+    if shared is None:
+        predictor.check_answers()
+    elif isinstance(previous, DepthClipPredictor):
         predictor.scenes.inherit(previous.scenes)
     return predictor
 

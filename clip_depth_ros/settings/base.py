@@ -143,6 +143,8 @@ def check_depth_range(min_depth_m: float, max_depth_m: float) -> None:
 
 def read_settings(path: Path) -> dict[str, Any]:
     """Read settings, lines ``name: value``; ConfigError for a file that cannot be read so."""
+    if path.exists() and not path.is_file():
+        raise ConfigError(f'cannot read settings {str(path)!r}: it is no regular file')
     try:
         values = yaml.safe_load(path.read_text(encoding='utf-8'))
     except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:

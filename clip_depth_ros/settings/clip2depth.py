@@ -11,10 +11,13 @@ whose decoder it inherits, or is our choice, and each description says which.
 from __future__ import annotations
 
 import itertools
-from typing import Literal
+from typing import Final, Literal
 
 from clip_depth_ros.settings.base import check_depth_range, setting, Settings
 from pydantic import field_validator, model_validator
+
+MOST_PIXELS: Final = 2048 * 2048
+"""Of the network's input: the work grows with the square, and weights bring their size along."""
 
 
 class Clip2DepthSettings(Settings):
@@ -106,6 +109,11 @@ class Clip2DepthSettings(Settings):
             raise ValueError(
                 f'reduce_dim must be a multiple of n_heads and of 4, got '
                 f'reduce_dim={self.reduce_dim}, n_heads={self.n_heads}'
+            )
+        if self.input_height_px * self.input_width_px > MOST_PIXELS:
+            raise ValueError(
+                f'input_height_px x input_width_px must be {MOST_PIXELS} pixels at most, got '
+                f'{self.input_height_px} x {self.input_width_px}'
             )
         if self.condition == 'sentence' and not self.sentence.strip():
             raise ValueError("condition='sentence' needs a sentence")

@@ -81,8 +81,9 @@ class PredictorSettings(Settings):
     )
     clip_weights: str = setting(
         '',
-        'Local CLIP weights file: OpenAI TorchScript archive (.pt), open_clip state dict (.pt, '
-        '.bin) or .safetensors. Empty: use the published weights named by pretrained.',
+        "Local CLIP weights file: OpenAI's archive (.pt), or a state dict by the names of "
+        'open_clip or transformers (.pt, .bin, .safetensors). Nothing in it is run. Empty: the '
+        'published weights that pretrained names.',
     )
     clip2depth_weights: str = setting(
         '',

@@ -16,8 +16,10 @@ import json
 from pathlib import Path
 from typing import Any, Final
 
-from clip_depth_ros.core.files import atomic_write_bytes
+from clip_depth_ros.core.files import atomic_write_bytes, check_regular
 from clip_depth_ros.errors import WeightsError
+from clip_depth_ros.model.tensor_files import first_line
+from clip_depth_ros.model.weights import not_usable, some, UNUSABLE
 import safetensors
 import safetensors.torch
 import torch
@@ -26,6 +28,9 @@ from torch.optim import Optimizer
 
 FORMAT: Final = 'clip2depth-training'
 VERSION: Final = 1
+
+_FACTS: Final = {'step': int, 'best_step': int, 'scores': dict, 'bad_frames': dict}
+"""What every checkpoint of a run says."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,13 +84,15 @@ def save_checkpoint(
 def load_checkpoint(path: Path) -> Checkpoint:
     """Read a checkpoint; WeightsError if it is missing, damaged, or none of this format."""
     try:
+        check_regular(path)
         with safetensors.safe_open(path, framework='pt') as file:
             metadata = file.metadata() or {}
             tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
     # Bytes that were changed can also make names that are no text or sizes without end.
     except Exception as error:
+        reason = getattr(error, 'strerror', '') or first_line(error)
         raise WeightsError(
-            f'cannot read checkpoint {str(path)!r}: {error}; start anew with --force, or from '
+            f'cannot read checkpoint {str(path)!r}: {reason}; start anew with --force, or from '
             'last.safetensors beside it with --init-weights'
         ) from error
     if metadata.get('format') != FORMAT:
@@ -105,7 +112,21 @@ def load_checkpoint(path: Path) -> Checkpoint:
             f'checkpoint {str(path)!r} is damaged (its content is not what was written): '
             'start anew with --force, or from last.safetensors beside it with --init-weights'
         )
-    return Checkpoint(path, tensors, json.loads(facts))
+    try:
+        return Checkpoint(path, tensors, dict(json.loads(facts)))
+    except (TypeError, ValueError, RecursionError) as error:
+        raise WeightsError(f'checkpoint {str(path)!r} says nothing of its run: {error}') from error
+
+
+def check_facts(checkpoint: Checkpoint) -> None:
+    """Check that there is all that a run goes on from; WeightsError naming what it should be."""
+    facts = checkpoint.facts
+    if not all(isinstance(facts.get(name), kind) for name, kind in _FACTS.items()):
+        raise WeightsError(
+            f'checkpoint {str(checkpoint.path)!r} lacks what a run goes on from '
+            f'({", ".join(_FACTS)}): start anew with --force, or from last.safetensors beside it '
+            'with --init-weights'
+        )
 
 
 def optimizer_tensors(optimizer: Optimizer) -> dict[str, Tensor]:
@@ -119,12 +140,21 @@ def optimizer_tensors(optimizer: Optimizer) -> dict[str, Tensor]:
 
 
 def restore_optimizer(optimizer: Optimizer, tensors: Mapping[str, Tensor]) -> None:
-    """Put back what :func:`optimizer_tensors` gave; learning rates are not part of it."""
+    """
+    Put back what :func:`optimizer_tensors` gave; learning rates are not part of it.
+
+    ValueError if it is not what this optimiser holds for its parameters.
+    """
     state: dict[int, dict[str, Tensor]] = {}
     for key, tensor in tensors.items():
         number, _, name = key.partition('.')
         state.setdefault(int(number), {})[name] = tensor
     groups = optimizer.state_dict()['param_groups']
+    parameters = [each for group in optimizer.param_groups for each in group['params']]
+    shapes = dict(enumerate(parameter.shape for parameter in parameters))
+    for index, moments in state.items():
+        if any(each.ndim and each.shape != shapes.get(index) for each in moments.values()):
+            raise ValueError(f'moments of parameter {index} of another shape')
     optimizer.load_state_dict({'state': state, 'param_groups': groups})
 
 
@@ -144,7 +174,12 @@ def restore_random(states: Mapping[str, Tensor]) -> None:
 
 
 def restore_module(module: nn.Module, tensors: Mapping[str, Tensor], path: Path) -> None:
-    """Put weights back into a model; WeightsError if they are those of another model."""
+    """Put weights back into a model; WeightsError if they are another model's, or no numbers."""
+    if broken := not_usable(tensors):
+        raise WeightsError(
+            f'checkpoint {str(path)!r} holds numbers that are {UNUSABLE}: {some(broken)}; start '
+            'anew with --force'
+        )
     try:
         module.load_state_dict(dict(tensors))
     except RuntimeError as error:

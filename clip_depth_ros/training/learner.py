@@ -8,7 +8,7 @@ from collections.abc import Iterable
 import math
 from typing import Any, Final, NamedTuple
 
-from clip_depth_ros.errors import TrainingError
+from clip_depth_ros.errors import TrainingError, WeightsError
 from clip_depth_ros.model.clip2depth import Clip2Depth
 from clip_depth_ros.model.devices import explain_out_of_memory
 from clip_depth_ros.settings.training import TrainSettings
@@ -139,10 +139,17 @@ class Learner:
         """Become what a checkpoint describes; WeightsError if it is that of another model."""
         restore_module(self.model, checkpoint.part('model'), checkpoint.path)
         restore_module(self._mean, checkpoint.part('mean'), checkpoint.path)
-        restore_optimizer(self._optimizer, checkpoint.part('optimizer'))
-        restore_random(checkpoint.part('random'))
-        if self._scaler.is_enabled():
-            self._scaler.load_state_dict(checkpoint.facts['scaler'])
+        try:
+            restore_optimizer(self._optimizer, checkpoint.part('optimizer'))
+            restore_random(checkpoint.part('random'))
+            if self._scaler.is_enabled():
+                self._scaler.load_state_dict(checkpoint.facts['scaler'])
+        except (KeyError, TypeError, ValueError, RuntimeError) as error:
+            raise WeightsError(
+                f'checkpoint {str(checkpoint.path)!r} is not one that this run can go on from '
+                f'({type(error).__name__}: {error}): start anew with --force, or from '
+                'last.safetensors beside it with --init-weights'
+            ) from error
 
     def _loss(self, step: int, batch: Batch) -> Tensor:
         clip = self._clip

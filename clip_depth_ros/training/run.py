@@ -14,13 +14,14 @@ from typing import Any, Final, Literal, TYPE_CHECKING
 
 from clip_depth_ros.core.files import (
     atomic_write_bytes,
+    check_regular,
     file_to_append,
     make_folder,
     remove_leftovers,
 )
 from clip_depth_ros.errors import ConfigError, MissingDependencyError, OutputError
 from clip_depth_ros.settings.training import TrainSettings
-from clip_depth_ros.training.checkpoint import Checkpoint, load_checkpoint
+from clip_depth_ros.training.checkpoint import check_facts, Checkpoint, load_checkpoint
 
 if TYPE_CHECKING:
     from torch.utils.tensorboard import SummaryWriter
@@ -99,8 +100,9 @@ class RunFolder:
         is damaged.
         """
         try:
-            previous = json.loads(self._settings_path.read_bytes())
-        except (OSError, ValueError) as error:
+            check_regular(self._settings_path)
+            previous = dict(json.loads(self._settings_path.read_bytes()))
+        except (OSError, TypeError, ValueError, RecursionError) as error:
             raise ConfigError(
                 f'--resume needs the folder of a run, but {str(self._settings_path)!r} cannot be '
                 f'read ({error}): leave --resume out to begin one'
@@ -117,7 +119,11 @@ class RunFolder:
                 'with the same, or begin another run in another out_dir'
             )
         remove_leftovers(self.path)
-        return load_checkpoint(self.checkpoint) if self.checkpoint.exists() else None
+        if not self.checkpoint.exists():
+            return None
+        checkpoint = load_checkpoint(self.checkpoint)
+        check_facts(checkpoint)
+        return checkpoint
 
 
 class CsvLog:

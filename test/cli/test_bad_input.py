@@ -4,17 +4,13 @@
 
 from __future__ import annotations
 
-import hashlib
 import itertools
 import json
 from pathlib import Path
-import zipfile
 
 from clip_depth_ros.bags.writer import BagWriter
-from clip_depth_ros.errors import ConfigError, ImageError, OutputError, WeightsError
-from clip_depth_ros.model import weights
+from clip_depth_ros.errors import ConfigError, ImageError, OutputError
 from clip_depth_ros.model.depthclip import check_official
-from clip_depth_ros.model.weights import read_weights
 from clip_depth_ros.predictor.build import build_predictor
 from clip_depth_ros.ros.pacing import schedule
 from clip_depth_ros.settings.node import NodeSettings
@@ -22,58 +18,6 @@ from clip_depth_ros.settings.predictor import PredictorSettings
 from clip_depth_ros.sources.files import read_rgb
 from clip_depth_ros.types import RecordedMessage
 import pytest
-import torch
-
-
-class Talker(torch.nn.Module):
-    """A module whose archive runs code of its own when it is loaded."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.weight = torch.nn.Parameter(torch.zeros(1))
-
-    @torch.jit.export
-    def __getstate__(self):
-        return self.weight, self.training
-
-    @torch.jit.export
-    def __setstate__(self, state: tuple[torch.Tensor, bool]) -> None:
-        print('CODE OF THE FILE RAN')
-        self.weight = state[0]
-        self.training = state[1]
-
-    def forward(self, x: torch.Tensor) -> torch.Tensor:
-        return x * self.weight
-
-
-@pytest.mark.filterwarnings('ignore')
-def test_an_archive_with_code_that_runs_on_loading_is_refused_before_it_runs(tmp_path, capfd):
-    path = tmp_path / 'evil.pt'
-    torch.jit.script(Talker()).save(str(path))
-    capfd.readouterr()
-    with pytest.raises(WeightsError, match='hold code that runs on loading'):
-        read_weights(path)
-    assert 'CODE OF THE FILE RAN' not in capfd.readouterr().out
-
-
-@pytest.mark.filterwarnings('ignore')
-def test_an_archive_that_is_openai_s_by_its_hash_is_trusted(tmp_path, monkeypatch):
-    path = tmp_path / 'RN50.pt'
-    torch.jit.script(Talker()).save(str(path))
-    digest = hashlib.sha256(path.read_bytes()).hexdigest()
-    monkeypatch.setattr(weights, 'openai_hashes', lambda: {'RN50.pt': digest})
-    assert read_weights(path).sha256 == digest
-
-
-def test_an_archive_with_a_damaged_directory_is_refused(tmp_path):
-    path = tmp_path / 'bad.pt'
-    with zipfile.ZipFile(path, 'w') as archive:
-        archive.writestr('archive/constants.pkl', b'x' * 100)
-    data = bytearray(path.read_bytes())
-    data[data.index(b'PK\x01\x02')] = 0
-    path.write_bytes(data)
-    with pytest.raises(WeightsError, match=r'bad\.pt'):
-        read_weights(path)
 
 
 @pytest.mark.parametrize('bad', ['nan', 'inf', '1e39', '-1'])

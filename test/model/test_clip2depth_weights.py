@@ -164,8 +164,8 @@ class TestWriting:
             save(path, model, backbone, dtype=dtype)
 
         assert str(caught.value) == (
-            f"CLIP2Depth weights '{path}' hold numbers that are not finite: mirror; train again, "
-            'or save in float32'
+            f"CLIP2Depth weights '{path}' hold numbers that are not finite, or beyond 65504 where "
+            'half precision ends: mirror; train again, or save in float32'
         )
         assert not path.exists()
 
@@ -282,17 +282,18 @@ class TestRefusals:
 
         assert message.startswith(f"CLIP2Depth weights '{saved}' have settings that this release ")
         assert 'wings' in message
-        assert message.endswith('; update clip_depth_ros')
+        assert message.endswith('; update clip_depth_ros, or train again')
 
     def test_numbers_that_are_none(self, saved, model, backbone, monkeypatch):
-        monkeypatch.setattr(clip2depth_weights, 'not_finite', lambda _: [])
+        monkeypatch.setattr(clip2depth_weights, 'not_usable', lambda _: [])
         with torch.no_grad():
             model.mirror[0, 0] = float('inf')
         save(saved, model, backbone)
         monkeypatch.undo()
 
         assert self.message(saved) == (
-            f"CLIP2Depth weights '{saved}' hold numbers that are not finite: mirror; train again"
+            f"CLIP2Depth weights '{saved}' hold numbers that are not finite, or beyond 65504 "
+            'where half precision ends: mirror; train again'
         )
 
 

@@ -158,8 +158,8 @@ class TestRefusals:
 
     def test_a_missing_file(self, tmp_path):
         assert self.message(our_model(), tmp_path / 'none.bin') == (
-            f"cannot read CLIPSeg weights '{tmp_path}/none.bin': No such file or directory; name "
-            'a file that is there and readable'
+            f"cannot read CLIPSeg weights '{tmp_path}/none.bin': No such file or directory; "
+            'point clipseg_weights to a file that is there and readable'
         )
 
     def test_weights_of_clip_alone(self, tmp_path):
@@ -178,7 +178,7 @@ class TestRefusals:
 
         message = self.message(our_model(), whole)
         assert message.startswith(f"cannot read CLIPSeg weights '{whole}': ")
-        assert message.endswith('and complete: fetch it again')
+        assert message.endswith('and complete: fetch it again and compare its size')
 
     def test_a_pickled_object_is_not_opened(self, tmp_path):
         class Bomb:
@@ -188,16 +188,16 @@ class TestRefusals:
         path = tmp_path / 'evil.bin'
         torch.save({'decoder.reduces.0.weight': Bomb()}, path)
 
-        assert self.message(our_model(), path) == (
-            f"cannot read CLIPSeg weights '{path}': it holds more than tensors; it must be "
-            '.safetensors or a PyTorch state dict of plain tensors, and complete: fetch it again'
+        assert self.message(our_model(), path).startswith(
+            f"cannot read CLIPSeg weights '{path}': it holds pickled objects beside its tensors "
+            '(_pytest.outcomes._Fail)'
         )
 
     def test_a_list(self, tmp_path):
         path = tmp_path / 'list.bin'
         torch.save([torch.zeros(2)], path)
 
-        assert 'hold no state dict: name a pytorch_model.bin' in self.message(our_model(), path)
+        assert 'hold no state dict of tensors: save' in self.message(our_model(), path)
 
     @pytest.mark.parametrize('name', [
         'decoder.layers.1.self_attn.k_proj.weight', 'decoder.layers.0.mlp.fc1.bias',

@@ -4,19 +4,25 @@
 
 import copy
 import hashlib
-import pickle
 import socket
 import warnings
 
 from clip_depth_ros.errors import WeightsError
-from clip_depth_ros.model import pretrained
+from clip_depth_ros.model import pretrained, tensor_files
 from clip_depth_ros.model.architecture import Architecture, find_architecture, fitting_backbones
 from clip_depth_ros.model.backbone import build_backbone
-from clip_depth_ros.model.pretrained import check_quick_gelu, download, find_published
-from clip_depth_ros.model.weights import load_weights, openai_hashes, read_weights
+from clip_depth_ros.model.pretrained import (
+    check_activation,
+    check_quick_gelu,
+    download,
+    find_published,
+)
+from clip_depth_ros.model.tensor_files import OPENAI_ARCHIVES
+from clip_depth_ros.model.weights import load_weights, read_weights, Weights
 from clip_depth_ros.settings.predictor import PredictorSettings
 import huggingface_hub
 import open_clip
+from open_clip.pretrained import get_pretrained_url, list_pretrained_models_by_tag
 import pytest
 from safetensors.torch import save_file
 from small_clips import lively, SMALL_RESNET, SMALL_VIT, write_json
@@ -47,7 +53,7 @@ def save_safetensors(path, state):
     save_file({name: tensor.contiguous() for name, tensor in state.items()}, path)
 
 
-def save_openai(path, state):
+def save_archive(path, state):
     """As OpenAI's archives are: TorchScript, half precision, three sizes beside the weights."""
     with warnings.catch_warnings():
         warnings.simplefilter('ignore')  # PyTorch deprecates what OpenAI used
@@ -81,7 +87,7 @@ SAVERS = {
     'open_clip_pytorch_model.bin': save_torch,
     'epoch_3.pt': save_checkpoint,
     'model.safetensors': save_safetensors,
-    'archive.pt': save_openai,
+    'archive.pt': save_archive,
 }
 
 
@@ -89,7 +95,16 @@ SAVERS = {
 def weights_file(request, tmp_path_factory, state):
     path = tmp_path_factory.mktemp('weights') / request.param
     SAVERS[request.param](path, state)
-    return path
+    with pytest.MonkeyPatch.context() as patch:
+        if path.name == 'archive.pt':
+            know_as_openais(patch, path)
+        yield path
+
+
+def know_as_openais(patch, path):
+    """Let the hash of a file be among those of OpenAI's archives."""
+    digest = hashlib.sha256(path.read_bytes()).hexdigest()
+    patch.setattr(tensor_files, 'OPENAI_ARCHIVES', {**OPENAI_ARCHIVES, path.name: digest})
 
 
 class TestFormats:
@@ -137,24 +152,7 @@ def test_versions_that_shape_the_scale_and_name_the_text_tower_differently_load(
     assert torch.equal(model.text.text_projection, state['text_projection'])
 
 
-class Trap:
-    """A pickle that runs something when it is opened."""
-
-    def __reduce__(self):
-        return print, ('run!',)
-
-
 class TestRefused:
-    def test_a_pickle_is_not_opened(self, tmp_path, capsys):
-        path = tmp_path / 'clip.pt'
-        torch.save({'state_dict': Trap()}, path)
-        (tmp_path / 'old.pt').write_bytes(pickle.dumps(Trap()))
-
-        for trap in (path, tmp_path / 'old.pt'):
-            with pytest.raises(WeightsError, match=r'no pickled objects'):
-                read_weights(trap)
-        assert capsys.readouterr().out == ''
-
     @pytest.mark.parametrize('content', [b'', b'version https://git-lfs.github.com/spec/v1\n'])
     @pytest.mark.parametrize('name', ['clip.pt', 'clip.safetensors'])
     def test_what_is_no_weights_file(self, tmp_path, content, name):
@@ -195,22 +193,67 @@ class TestRefused:
         broken['ln_final.weight'][3] = bad
         torch.save(broken, tmp_path / 'clip.pt')
 
-        with pytest.raises(WeightsError, match=r'not finite: ln_final.weight; fetch them again'):
+        with pytest.raises(WeightsError, match=r'not finite.*: ln_final.weight; fetch them again'):
             load_weights(new_model(SMALL_RESNET), read_weights(tmp_path / 'clip.pt'), 'small')
 
-    def test_an_archive_named_like_openais_must_be_openais(self, tmp_path, state):
-        save_openai(tmp_path / 'RN50.pt', state)
-        with pytest.raises(WeightsError, match=r'SHA-256 afeb0e10f9e5\w+, got .* damaged'):
-            read_weights(tmp_path / 'RN50.pt')
-
-    def test_openais_weights_need_quickgelu(self, tmp_path, state):
-        save_openai(tmp_path / 'archive.pt', state)
+    def test_openais_weights_need_quickgelu(self, tmp_path, state, monkeypatch):
+        save_archive(tmp_path / 'archive.pt', state)
+        know_as_openais(monkeypatch, tmp_path / 'archive.pt')
         backbone = write_json(tmp_path, {**SMALL_RESNET, 'quick_gelu': False})
         settings = PredictorSettings(
             backbone=backbone, clip_weights=str(tmp_path / 'archive.pt')
         )
         with pytest.raises(WeightsError, match=r'were trained with QuickGELU, .*computes without'):
             build_backbone(settings, 'cpu', 'fp32')
+
+
+class TestActivation:
+    """GELU or QuickGELU: the shapes are the same, and depth is wrong everywhere with the other."""
+
+    def note(self, path, backbone='ViT-B-16', is_openai=False):
+        weights = Weights(path, '0' * 64, {}, '', is_openai)
+        return check_activation(find_architecture(backbone), weights, str(path))
+
+    @pytest.mark.parametrize('path', [
+        'ViT-B-16.pt', 'vit_base_patch16_clip_224.openai/open_clip_model.safetensors',
+        'models--timm--vit_base_patch16_clip_224.openai/snapshots/abc/open_clip_model.safetensors',
+        'clip-vit-base-patch16/pytorch_model.bin', 'b16_fullcc2.5b.pt',
+        'models--apple--DFN2B-CLIP-ViT-B-16/snapshots/abc/open_clip_pytorch_model.bin',
+    ])
+    def test_names_of_published_weights_decide(self, tmp_path, path):
+        with pytest.raises(WeightsError, match=r"with QuickGELU, .*backbone='ViT-B-16-quickgelu'"):
+            self.note(tmp_path / path)
+        assert self.note(tmp_path / path, 'ViT-B-16-quickgelu') == ''
+
+    @pytest.mark.parametrize('path', [
+        'vit_b_16-laion400m_e32-55e67d44.pt',
+        'models--laion--CLIP-ViT-B-16-laion2B-s34B-b88K/snapshots/a/open_clip_model.safetensors',
+    ])
+    def test_either_way(self, tmp_path, path):
+        assert self.note(tmp_path / path) == ''
+        with pytest.raises(WeightsError, match=r"without QuickGELU, .*backbone='ViT-B-16'"):
+            self.note(tmp_path / path, 'ViT-B-16-quickgelu')
+
+    def test_what_only_openai_s_archives_hold_decides(self, tmp_path):
+        with pytest.raises(WeightsError, match='with QuickGELU'):
+            self.note(tmp_path / 'mine.pt', is_openai=True)
+
+    def test_where_nothing_tells_that_is_said(self, tmp_path):
+        assert self.note(tmp_path / 'mine.pt') == (
+            "backbone 'ViT-B-16' computes GELU, and nothing tells whether mine.pt was trained "
+            'with it: if it was with QuickGELU (all of OpenAI: QuickGELU), depth is wrong '
+            "everywhere, and you should set backbone='ViT-B-16-quickgelu'"
+        )
+        assert "set backbone='ViT-B-16'" in self.note(tmp_path / 'a.pt', 'ViT-B-16-quickgelu')
+
+    def test_where_there_is_no_other_nothing_is_said(self, tmp_path):
+        assert self.note(tmp_path / 'mine.pt', 'ViT-g-14') == ''
+
+    def test_a_description_that_says_it_is_believed(self, tmp_path):
+        path = tmp_path / 'mine.pt'
+        assert self.note(path, write_json(tmp_path, {**SMALL_VIT, 'quick_gelu': False})) == ''
+        assert self.note(path, 'tiny') == ''
+        assert 'set "quick_gelu" in' in self.note(path, write_json(tmp_path, SMALL_VIT))
 
 
 @pytest.mark.parametrize('name', ['RN50x4', 'ViT-B-32', 'ViT-L-14-336'])
@@ -221,12 +264,10 @@ def test_the_shapes_of_weights_tell_their_backbone(name):
     assert fitting_backbones(state) == [name, f'{name}-quickgelu']
 
 
-def test_openais_hashes_are_known():
-    hashes = openai_hashes()
+def test_openais_hashes_are_those_that_open_clip_knows():
+    urls = [get_pretrained_url(name, 'openai') for name in list_pretrained_models_by_tag('openai')]
 
-    assert len(hashes) == 9
-    assert all(len(digest) == 64 for digest in hashes.values())
-    assert hashes['ViT-B-32.pt'].startswith('40d365715913')
+    assert {url.rsplit('/', 1)[1]: url.rsplit('/', 2)[1] for url in urls if url} == OPENAI_ARCHIVES
 
 
 RN50 = 'RN50-quickgelu'
@@ -288,14 +329,14 @@ class TestPublished:
         """Every attempt of the hub's client takes half a minute of retries, so one must do."""
         asked = []
 
-        def client(repository, name, *, local_files_only):
-            asked.append((name, local_files_only))
+        def client(repository, name):
+            asked.append(name)
             raise huggingface_hub.errors.LocalEntryNotFoundError('check your connection')
 
-        monkeypatch.setattr(pretrained, 'hf_hub_download', client)
+        monkeypatch.setattr(huggingface_hub, 'hf_hub_download', client)
         with pytest.raises(WeightsError, match=r'fetching failed .*check your conn.*: fetch http'):
             self.find(tmp_path, allow_download=True)
-        assert [name for name, local in asked if not local] == ['open_clip_model.safetensors']
+        assert asked == ['open_clip_model.safetensors']
 
     def test_a_fetch_that_fails_says_why_and_what_else_to_do(self, tmp_path):
         name, tag = 'ViT-B-32-quickgelu', 'metaclip_400m'
