@@ -24,6 +24,12 @@ def printable(text: str, *, in_one_line: bool = False) -> str:
     return pattern.sub(lambda match: match[0].encode('unicode_escape').decode('ascii'), text)
 
 
+def brief(text: str, at_most: int = 1000) -> str:
+    """Return a text as one printable line, cut where it is longer; names may have megabytes."""
+    line = printable(text[:at_most], in_one_line=True)[:at_most]
+    return line if len(text) <= at_most else f'{line} ... ({len(text)} characters)'
+
+
 class PlainStream:
     """
     A text stream that writes :func:`printable` text to another; all else is that other's.

@@ -7,7 +7,7 @@ from __future__ import annotations
 import io
 import unicodedata
 
-from clip_depth_ros.core.plain_text import PlainStream, printable
+from clip_depth_ros.core.plain_text import brief, PlainStream, printable
 from hypothesis import given, strategies
 import pytest
 
@@ -26,6 +26,12 @@ def test_control_characters_are_written_out(text: str, shown: str):
 
 def test_a_name_stays_in_its_line():
     assert printable('a\n     99  /forged\t', in_one_line=True) == r'a\n     99  /forged\t'
+
+
+def test_a_text_for_a_log_is_one_line_and_no_longer_than_it_may_be():
+    assert brief("got 'a\nb'") == r"got 'a\nb'"
+    assert brief('x' * 10**6, 20) == f'{"x" * 20} ... (1000000 characters)'
+    assert brief('\x1b' * 10**6, 20) == '\\x1b' * 5 + ' ... (1000000 characters)'
 
 
 @given(strategies.text())

@@ -59,7 +59,8 @@ class Statistics:
 
     ``counts`` are totals since the start: received, processed, dropped (overwritten by a newer
     image before a worker was free), failed, idle (nobody listened), discarded (deactivated while
-    computing).
+    computing); not received, but unseen (published, and overwritten in the middleware or lost
+    before they could be taken), which nobody knows where images came that are unnumbered.
     """
 
     def __init__(self) -> None:
@@ -183,6 +184,8 @@ def _values(health: Health) -> dict[str, str]:
         values['abandoned'] = 'work of before cleanup still runs, and holds its memory'
     for name in ('received', 'processed', 'dropped', 'failed', 'idle', 'discarded'):
         values[f'images_{name}'] = str(counts.get(name, 0))
+    numbered = not counts.get('unnumbered')
+    values['images_unseen'] = str(counts.get('unseen', 0)) if numbered else 'unknown'
     values['time_jumps'] = str(counts.get('time_jumps', 0))
     for kind in ('exact', 'nearest', 'last', 'none'):
         values[f'camera_info_{kind}'] = str(counts.get(f'camera_info_{kind}', 0))

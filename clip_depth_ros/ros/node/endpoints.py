@@ -8,11 +8,13 @@ Users may override the quality of service of each topic by parameters.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any, Final
 
+from rcl_interfaces.msg import SetParametersResult
 from rclpy.lifecycle import LifecycleNode
 from rclpy.qos import (
+    DurabilityPolicy,
     HistoryPolicy,
     qos_policy_name_from_kind,
     QoSPolicyKind,
@@ -20,6 +22,7 @@ from rclpy.qos import (
     ReliabilityPolicy,
 )
 from rclpy.qos_overriding_options import QoSOverridingOptions
+from rclpy.subscription import Subscription
 from sensor_msgs.msg import CameraInfo, CompressedImage, Image
 
 try:
@@ -33,6 +36,9 @@ _IMAGE_QUEUE: Final = 1
 _INFO_QUEUE: Final = 10
 """A few deep: these are small, and one that is dropped costs an exact match."""
 
+_MAX_PUBLISHERS: Final = 16
+"""Publishers of images that are remembered; drivers that start again and again are new ones."""
+
 _IMAGE_TOPICS: Final[dict[str, tuple[type, str]]] = {
     'raw': (Image, 'image'),
     'compressed': (CompressedImage, 'image/compressed'),
@@ -43,19 +49,20 @@ class Inputs:
     """
     Subscriptions to the camera, the image by its transport, ``raw`` or ``compressed``.
 
-    ``on_image`` and ``on_info`` are called with each message, on the executor's thread.
+    ``on_image`` and ``on_info`` are called with each message, on the executor's thread;
+    ``on_image`` also with how many images were missed before it, as :class:`Gaps` has it.
     """
 
     def __init__(
         self,
         node: LifecycleNode,
         image_transport: str,
-        on_image: Callable[[Any], None],
+        on_image: Callable[[Any, int | None], None],
         on_info: Callable[[CameraInfo], None],
     ) -> None:
         self._node = node
         msgtype, topic = _IMAGE_TOPICS[image_transport]
-        self._image = _subscribe(node, msgtype, topic, on_image, _IMAGE_QUEUE)
+        self._image = _subscribe(node, msgtype, topic, _with_gaps(on_image), _IMAGE_QUEUE)
         try:
             self._info = _subscribe(node, CameraInfo, 'camera_info', on_info, _INFO_QUEUE)
         except BaseException:
@@ -71,6 +78,43 @@ class Inputs:
         """Destroy the subscriptions."""
         self._node.destroy_subscription(self._image)
         self._node.destroy_subscription(self._info)
+
+
+class Gaps:
+    """
+    Counts messages that were published and cannot be taken any more.
+
+    They were overwritten by newer ones in the queue of the middleware, lost on their way, or
+    damaged. The middleware's own event of lost messages does not tell of the first, Fast DDS' at
+    least; the numbers that publishers give their messages tell of all.
+    """
+
+    def __init__(self) -> None:
+        self._newest: dict[bytes, int] = {}
+
+    def before(self, info: Mapping[str, Any]) -> int | None:
+        """
+        Return how many messages of its publisher are missing before one, rclpy's ``MessageInfo``.
+
+        None where the middleware does not tell: it numbers no messages or names no publishers.
+        """
+        number, publisher = info.get('publication_sequence_number'), info.get('publisher_gid')
+        if number is None or publisher is None:
+            return None
+        key = bytes(publisher['data'])
+        previous = self._newest.pop(key, number - 1)
+        self._newest[key] = number
+        if len(self._newest) > _MAX_PUBLISHERS:
+            del self._newest[next(iter(self._newest))]
+        return max(0, int(number - previous) - 1)
+
+
+def _with_gaps(on_image: Callable[[Any, int | None], None]) -> Callable[..., None]:
+    """Return the callback of a subscription that also tells how many images were missed."""
+    if not hasattr(Subscription, 'CallbackType'):  # Humble gives the message alone
+        return lambda message: on_image(message, None)
+    gaps = Gaps()
+    return lambda message, info: on_image(message, gaps.before(info))
 
 
 def advertise(node: LifecycleNode, msgtype: type, topic: str) -> Any:
@@ -93,19 +137,40 @@ def advertise(node: LifecycleNode, msgtype: type, topic: str) -> Any:
         topic,
         _keep_last(1, ReliabilityPolicy.RELIABLE),
         event_callbacks=PublisherEventCallbacks(incompatible_qos=warn_incompatible),
-        qos_overriding_options=qos_overrides(),
+        qos_overriding_options=qos_overrides(_check_published),
     )
     return publisher
 
 
-def qos_overrides() -> QoSOverridingOptions:
+def is_kept(publisher: Any) -> bool:
+    """Return whether what a publisher has sent is kept for subscribers that come later."""
+    return bool(publisher.qos_profile.durability == DurabilityPolicy.TRANSIENT_LOCAL)
+
+
+def _check_published(profile: QoSProfile) -> SetParametersResult:
+    """Refuse overrides that contradict each other."""
+    is_kept = profile.durability == DurabilityPolicy.TRANSIENT_LOCAL
+    if is_kept and profile.reliability == ReliabilityPolicy.BEST_EFFORT:
+        reason = (
+            'durability transient_local needs reliability reliable: what is kept for later '
+            'subscribers is sent to reliable ones only'
+        )
+        return SetParametersResult(successful=False, reason=reason)
+    return SetParametersResult(successful=True)
+
+
+def qos_overrides(
+    check: Callable[[QoSProfile], SetParametersResult] | None = None
+) -> QoSOverridingOptions:
     """Return the usual policies (history, depth, reliability) and durability."""
     usual = (QoSPolicyKind.HISTORY, QoSPolicyKind.DEPTH, QoSPolicyKind.RELIABILITY)
-    return QoSOverridingOptions(policy_kinds=[*usual, QoSPolicyKind.DURABILITY])
+    return QoSOverridingOptions(
+        policy_kinds=[*usual, QoSPolicyKind.DURABILITY], callback=check
+    )
 
 
 def _subscribe(
-    node: LifecycleNode, msgtype: type, topic: str, callback: Callable[[Any], None], queue: int
+    node: LifecycleNode, msgtype: type, topic: str, callback: Callable[..., None], queue: int
 ) -> Any:
     """Return a best-effort subscription, which matches reliable and best-effort cameras alike."""
 

@@ -30,6 +30,7 @@ from clip_depth_ros.ros.node.parameters import (
     check_each,
     declare_settings,
     read_settings,
+    warn_of_unknown_overrides,
     with_parameters,
 )
 from clip_depth_ros.ros.node.pipeline import Arrival, Pipeline
@@ -169,6 +170,7 @@ class DepthNode(LifecycleNode):
         except BaseException:
             self._stop()
             raise
+        warn_of_unknown_overrides(self)
         self.get_logger().info(f'active; waiting for images on {self._inputs.image_topic}')
 
     @_transition
@@ -270,9 +272,13 @@ class DepthNode(LifecycleNode):
 
     # ------------------------------------------------------------------ callbacks
 
-    def _on_image(self, message: Image | CompressedImage) -> None:
+    def _on_image(self, message: Image | CompressedImage, n_unseen: int | None) -> None:
         if self._pipeline is None or self._predicting is None:
             return
+        if n_unseen is None:
+            self._statistics.count('unnumbered')
+        else:
+            self._statistics.count('unseen', n_unseen)
         arrival = Arrival(message, time.monotonic())
         predict = functools.partial(self._pipeline.process, arrival)
         if self._pipeline.is_wanted(arrival) and self._predicting.submit(predict):

@@ -10,7 +10,7 @@ from typing import Any, Final
 from clip_depth_ros.core.camera import Calibration, Camera
 from clip_depth_ros.core.clouds import CloudBuilder
 from clip_depth_ros.core.depth_images import colorize
-from clip_depth_ros.ros.node.endpoints import advertise
+from clip_depth_ros.ros.node.endpoints import advertise, is_kept
 from clip_depth_ros.ros.node.messages import (
     cloud_message,
     depth_message,
@@ -48,7 +48,8 @@ class Outputs:
     """
     The node's publishers, made on configure and destroyed on cleanup.
 
-    Nothing is built for a topic that nobody subscribes to.
+    Nothing is built for a topic that nobody subscribes to, unless its quality of service was
+    overridden to keep the last message for subscribers that come later.
     """
 
     def __init__(self, node: LifecycleNode) -> None:
@@ -70,7 +71,7 @@ class Outputs:
         self._publishers.clear()
 
     def listened(self) -> tuple[str, ...]:
-        """Return the outputs that somebody subscribes to."""
+        """Return the outputs that somebody subscribes to, or that are kept for later."""
         return tuple(name for name in self._publishers if self.is_wanted(name))
 
     def needs_camera(self) -> bool:
@@ -110,8 +111,9 @@ class Outputs:
             self._publishers['cloud'].publish(cloud)
 
     def is_wanted(self, name: str) -> bool:
-        """Return whether anybody subscribes to an output, by its name in ``OUTPUTS``."""
-        return int(self._publishers[name].get_subscription_count()) > 0
+        """Return whether an output, by its name in ``OUTPUTS``, is for anybody, now or later."""
+        publisher = self._publishers[name]
+        return is_kept(publisher) or int(publisher.get_subscription_count()) > 0
 
     def _cloud_message(
         self, result: Result, camera: Camera, settings: NodeSettings

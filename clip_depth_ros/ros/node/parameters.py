@@ -18,6 +18,9 @@ from rclpy.parameter import Parameter
 
 SPECS: Final[Mapping[str, SettingSpec]] = setting_specs(NodeSettings)
 
+_QOS: Final = 'qos_overrides.'
+"""Begins the names of parameters that rclpy declares with a topic, for its quality of service."""
+
 _ONLY_AT_START: Final = frozenset({'autostart'})
 _EMPTY_LIST_TYPES: Final = {
     'str_list': Parameter.Type.STRING_ARRAY,
@@ -60,10 +63,17 @@ def declare_settings(node: Node) -> list[str]:
     """
     problems = [problem for spec in SPECS.values() for problem in _declare(node, spec)]
     for name in _unknown_overrides(node):
-        similar = difflib.get_close_matches(name, SPECS, n=1)
-        hint = f'; did you mean {similar[0]!r}?' if similar else ''
-        node.get_logger().warning(f'parameter {name!r} is unknown here and has no effect{hint}')
+        if not name.startswith(_QOS):
+            _warn_of_unknown(node, name, SPECS)
     return problems
+
+
+def warn_of_unknown_overrides(node: Node) -> None:
+    """Warn of quality of service for no topic of the node; its topics must be there."""
+    known = [_QOS + name for name in node.get_parameters_by_prefix(_QOS.rstrip('.'))]
+    for name in _unknown_overrides(node):
+        if name.startswith(_QOS):
+            _warn_of_unknown(node, name, known)
 
 
 def read_settings(node: Node) -> NodeSettings:
@@ -142,6 +152,12 @@ def _declare(node: Node, spec: SettingSpec) -> list[str]:
     return problems
 
 
+def _warn_of_unknown(node: Node, name: str, known: Iterable[str]) -> None:
+    similar = difflib.get_close_matches(name, [*known], n=1)
+    hint = f'; did you mean {similar[0]!r}?' if similar else ''
+    node.get_logger().warning(f'parameter {name!r} is unknown here and has no effect{hint}')
+
+
 def _unknown_overrides(node: Node) -> list[str]:
     """
     Return names that came from outside and belong to nothing.
@@ -150,11 +166,7 @@ def _unknown_overrides(node: Node) -> list[str]:
     public way to tell; the test of this warning says if its private one is gone.
     """
     given = getattr(node, '_parameter_overrides', {})
-    return [
-        name
-        for name in given
-        if not node.has_parameter(name) and not name.startswith('qos_overrides.')
-    ]
+    return [name for name in given if not node.has_parameter(name)]
 
 
 def _plain(parameter: Parameter[Any]) -> Any:

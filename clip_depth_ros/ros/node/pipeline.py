@@ -12,6 +12,7 @@ from typing import Any, Final
 
 from clip_depth_ros.core.camera import Calibration
 from clip_depth_ros.core.images import rgb_of
+from clip_depth_ros.core.plain_text import brief
 from clip_depth_ros.core.stamps import Match, stamp_ns_of, StampMatcher
 from clip_depth_ros.errors import CalibrationError
 from clip_depth_ros.ros.node.diagnostics import reason, Statistics
@@ -23,6 +24,9 @@ from sensor_msgs.msg import CameraInfo, CompressedImage, Image
 _WARN_PERIOD_S: Final = 5.0
 _MAX_WARNED: Final = 100
 """Distinct warnings that are remembered as given; a camera that jitters must not grow memory."""
+
+_MAX_INFO: Final = 1000
+"""Numbers of D, or letters of its model, in a camera_info that is kept; real ones have 14, 20."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,7 +94,11 @@ class Pipeline:
         return False
 
     def add_info(self, info: CameraInfo) -> None:
-        """Keep a camera_info for matching."""
+        """Keep a camera_info for matching, unless it is of a size that no camera's has."""
+        size = max(len(info.d), len(info.distortion_model))
+        if size > _MAX_INFO:
+            self._note_problem(f'camera_info passed over: its D or model has a length of {size}')
+            return
         self._infos.add(stamp_ns_of(info.header), Calibration.of(info))
 
     def reset(self) -> None:
@@ -136,7 +144,7 @@ class Pipeline:
                 return
             # One bad frame must not end the node; the text goes to the log and to diagnostics.
             self._statistics.count('failed')
-            self.last_error, self.last_error_s = reason(error), time.monotonic()
+            self.last_error, self.last_error_s = brief(reason(error)), time.monotonic()
             self._logger.warning(
                 f'image skipped: {self.last_error}', throttle_duration_sec=_WARN_PERIOD_S
             )
@@ -227,11 +235,11 @@ class Pipeline:
         )
 
     def _note_problem(self, text: str) -> None:
-        self.camera_problem = text
-        self._statistics.count('without_camera')
+        self.camera_problem = text = brief(text)
         self._warn_once(f'depth without cloud and camera_info: {text}')
 
     def _warn_once(self, text: str) -> None:
+        text = brief(text)
         if text not in self._warned and len(self._warned) < _MAX_WARNED:
             self._warned.add(text)
             self._logger.warning(text)

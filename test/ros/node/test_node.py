@@ -18,12 +18,11 @@ from lifecycle_msgs.msg import State
 import numpy as np
 import pytest
 from rclpy.lifecycle import TransitionCallbackReturn
-from rclpy.qos import DurabilityPolicy, QoSProfile, ReliabilityPolicy
 from rclpy.time import Time
 import ros_harness
 from ros_harness import camera_info, FakePredictor, Harness, rgb_image
 from rosgraph_msgs.msg import Clock
-from sensor_msgs.msg import CompressedImage, Image, PointCloud2
+from sensor_msgs.msg import CompressedImage, PointCloud2
 
 pytestmark = pytest.mark.ros
 
@@ -731,49 +730,7 @@ def test_a_change_of_an_inactive_node_is_built_too(make):
     harness.wait_for(lambda: harness.node._predicting.settings.temperature == 0.5)
 
 
-# --------------------------------------------------------------------------- QoS, diagnostics
-
-
-def test_best_effort_listeners_and_qos_overrides_are_served(make):
-    override = {'qos_overrides./depth/image_rect.publisher.reliability': 'best_effort'}
-    harness = make(**override)
-    assert harness.node.start()
-    harness.listen('depth', qos=QoSProfile(depth=1, reliability=ReliabilityPolicy.BEST_EFFORT))
-    (info,) = harness.world.get_publishers_info_by_topic('/depth/image_rect')
-    assert info.qos_profile.reliability == ReliabilityPolicy.BEST_EFFORT
-
-
-def test_a_camera_that_offers_less_than_asked_for_is_reported_in_words(make, capfd):
-    override = {'qos_overrides./image.subscription.reliability': 'reliable'}
-    harness = make(**override)
-    harness.world.create_publisher(
-        Image, 'image', QoSProfile(depth=1, reliability=ReliabilityPolicy.BEST_EFFORT)
-    )
-    assert harness.node.start()
-    said = ''
-
-    def is_said() -> bool:
-        nonlocal said
-        said += capfd.readouterr().err
-        return 'no messages will come from it' in said
-
-    harness.wait_for(is_said)
-    assert 'start this node with qos_overrides./image.subscription.reliability' in said
-
-
-def test_a_listener_that_asks_for_more_than_is_offered_is_reported_in_words(make, capfd):
-    harness = make()
-    assert harness.node.start()
-    latched = QoSProfile(depth=1, durability=DurabilityPolicy.TRANSIENT_LOCAL)
-    harness.world.create_subscription(Image, 'depth/image_rect', print, latched)
-    said = ''
-
-    def is_said() -> bool:
-        nonlocal said
-        said += capfd.readouterr().err
-        return 'qos_overrides./depth/image_rect.publisher.durability' in said
-
-    harness.wait_for(is_said)
+# --------------------------------------------------------------------------- diagnostics
 
 
 def test_the_recognised_scene_is_in_diagnostics(make):
