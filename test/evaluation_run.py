@@ -27,23 +27,28 @@ PLAIN = EvaluationProtocol()
 
 
 class Film:
-    """Frames one by one from several recordings; those in ``bad`` cannot be read."""
+    """
+    Frames one by one from several recordings; those in ``bad`` cannot be read.
+
+    Each takes ``read_s`` to read, from number ``slow_from`` on.
+    """
 
     name = 'film'
 
     def __init__(
         self, n_frames: int, *, per_recording: int = 10**6, bad: Sequence[int] = (),
-        read_s: float = 0.0,
+        read_s: float = 0.0, slow_from: int = 0,
     ) -> None:
         self._n_frames, self._per_recording = n_frames, per_recording
-        self._bad, self._read_s = frozenset(bad), read_s
+        self._bad, self._read_s, self._slow_from = frozenset(bad), read_s, slow_from
 
     def __len__(self) -> int:
         return self._n_frames
 
     def __getitem__(self, index: int) -> DepthSample:
         """Give a frame whose depth is all its number."""
-        time.sleep(self._read_s)
+        if index >= self._slow_from:
+            time.sleep(self._read_s)
         if index in self._bad:
             raise DataError(f'frame {index} is truncated')
         depth_m = np.full((2, 3), index, np.float32)

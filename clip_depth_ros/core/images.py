@@ -248,6 +248,11 @@ def _converted_to_rgb(stored: Pixels, encoding: str, layout: Layout) -> Rgb:
         raise ImageError(
             f'cannot convert a {width}x{height} {encoding} image to rgb8: {error}'
         ) from error
+    if stored.dtype.kind == 'f' and not ((rgb >= 0) & (rgb < 256)).all():
+        raise ImageError(
+            f'a {encoding} picture needs numbers from 0 to 255, got NaN or others: publish it as '
+            'rgb8 or bgr8'
+        )
     if rgb.itemsize == 2:
         # 65535 = 255 x 257; whole numbers need less room than fractions.
         rgb = rgb // 257 if rgb.dtype.kind == 'u' else np.multiply(rgb, 1 / 257)

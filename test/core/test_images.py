@@ -137,6 +137,19 @@ class TestCompressed:
             rgb_of(SimpleNamespace(format='jpeg', data=data))
 
 
+@pytest.mark.parametrize('encoding', ['32FC3', '64FC3'])
+@pytest.mark.parametrize('value', [np.nan, np.inf, -1.0, 256.0])
+def test_numbers_that_are_no_brightness_are_refused(encoding: str, value: float):
+    """What a cast to 8 bits makes of them depends on the machine."""
+    pixels = np.full((4, 4, 3), 255.0, ENCODINGS[encoding].dtype)
+    message = image(pixels.tobytes(), 4, 4, pixels.strides[0], encoding)
+    assert (rgb_of(message) == 255).all()
+    pixels[1, 2, 0] = value
+    message.data = pixels.tobytes()
+    with pytest.raises(ImageError, match='from 0 to 255'):
+        rgb_of(message)
+
+
 def oracle_encodings() -> list[str]:
     """Return the encodings that rosbags-image turns into rgb8, but those read otherwise here."""
     image_library = pytest.importorskip('rosbags.image.image', reason='not installed')
