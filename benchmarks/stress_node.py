@@ -161,10 +161,11 @@ def memory_mb(pid: int, name: str = 'VmRSS') -> float:
 
 
 def stress_kind(
-    world: World, name: str, make: Make, n_messages: int, every: int, rng: np.random.Generator
+    world: World, pid: int, name: str, make: Make, n_messages: int, every: int,
+    rng: np.random.Generator,
 ) -> None:
     """Send messages of one kind with good images between, and print what the node did."""
-    before = world.status()
+    before, n_before = world.status(), len(world.latencies_s)
     for i in range(n_messages):
         world.send(make(rng))
         if i % every == every - 1:
@@ -175,9 +176,11 @@ def stress_kind(
         return int(after[key]) - int(before[key]) if after.get(key, '').isdigit() else -1
 
     keys = ('unseen', 'dropped', 'processed', 'failed')
-    figures = ' '.join(f'{more(f"images_{key}"):9d}' for key in keys)
+    figures = ' '.join(f'{more(f"images_{key}"):8d}' for key in keys)
     said = after['last_error'] if more('images_failed') else after['camera_problem']
-    print(f'{name:28s} {n_messages:6d} {figures}  {said[:90]!r}')
+    memory = f'{memory_mb(pid, "RssAnon"):5.0f} {memory_mb(pid, "RssShmem"):6.0f}'
+    longest_ms = 1e3 * max(world.latencies_s[n_before:], default=0.0)
+    print(f'{name:27s} {n_messages:4d} {figures} {longest_ms:7.0f} {memory}  {said[:60]!r}')
 
 
 def stress(transport: str, args: argparse.Namespace, log: Path) -> bool:
@@ -201,10 +204,10 @@ def stress(transport: str, args: argparse.Namespace, log: Path) -> bool:
                 world.send_good()
             world.latencies_s.clear()
             warm_mb = memory_mb(node.pid)
-            print(f'\n{transport}: {"kind":{26 - len(transport)}s}   sent    unseen   dropped'
-                  '  answered   refused  newest reason')
+            print(f'\n{transport:27s} sent   unseen  dropped answered  refused longest  anon '
+                  'shared  newest reason')
             for name, make in kinds.items():
-                stress_kind(world, name, make, n_each, every, rng)
+                stress_kind(world, node.pid, name, make, n_each, every, rng)
             end_mb, peak_mb = memory_mb(node.pid), memory_mb(node.pid, 'VmHWM')
             world.destroy_node()
         finally:

@@ -65,6 +65,9 @@ _MAX_SIDE_PX: Final = 65_535
 _MAX_SCANS: Final = 64
 """Of a JPEG (our choice): each is a pass over all pixels, be it a few bytes; encoders use 10."""
 
+_JPEG_PIXELS_A_BYTE: Final = 8 * 64
+"""At most: each block of 8x8 takes a bit or more (Huffman codes, ITU-T T.81 F.1.2, G.1.2)."""
+
 
 def check_size(size: Size, max_pixels: int, name: str) -> None:
     """
@@ -141,6 +144,9 @@ def decode(
     check_size(size, max_pixels, name)
     if kind == 'JPEG' and (n_scans := raw.count(b'\xff\xda')) > _MAX_SCANS:
         raise ImageError(f'{name} has {n_scans} scans, a JPEG should have at most {_MAX_SCANS}')
+    if kind == 'JPEG' and size.height * size.width > _JPEG_PIXELS_A_BYTE * len(raw):
+        # libjpeg would fill up with grey, and say nothing.
+        raise ImageError(f'{name} is too short for the {size.text} pixels that it states')
     with _explained(name, advice):
         picture = _OPENED[kind](BytesIO(bytes(data) if upright else raw))
         pixels = _pixels_of(ImageOps.exif_transpose(picture) if upright else picture)

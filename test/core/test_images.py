@@ -137,6 +137,17 @@ class TestCompressed:
             rgb_of(SimpleNamespace(format='jpeg', data=data))
 
 
+def test_a_jpeg_with_too_few_bytes_for_its_size_is_refused_and_a_plain_one_is_not():
+    """One pixel in 512 has a bit at most; the decoder would fill up with grey."""
+    data = bytearray(cv2.imencode('.jpg', np.full((2000, 3000), 128, np.uint8))[1].tobytes())
+    assert rgb_of(SimpleNamespace(format='jpeg', data=bytes(data))).shape == (2000, 3000, 3)
+    small = bytearray(cv2.imencode('.jpg', np.full((48, 64), 128, np.uint8))[1].tobytes())
+    start = small.index(b'\xff\xc0') + 5
+    small[start:start + 2] = (60_000).to_bytes(2, 'big')
+    with pytest.raises(ImageError, match='too short for the 64x60000 pixels'):
+        rgb_of(SimpleNamespace(format='jpeg', data=bytes(small)))
+
+
 @pytest.mark.parametrize('encoding', ['32FC3', '64FC3'])
 @pytest.mark.parametrize('value', [np.nan, np.inf, -1.0, 256.0])
 def test_numbers_that_are_no_brightness_are_refused(encoding: str, value: float):

@@ -109,3 +109,20 @@ def test_good_images_between_hostile_ones_are_answered_and_the_rest_is_refused_i
     said = capfd.readouterr().err
     assert all(line.isprintable() for line in said.splitlines())
     assert len(said) < 100_000
+
+
+def test_names_and_lists_of_megabytes_are_passed_over(camera):
+    """They would stand in four outputs, in the log, and be kept for matching."""
+    sender = camera('raw')
+    pipeline = sender.harness.node._pipeline
+    image = good_image()
+    image.header.frame_id = 'x' * 10**6
+    sender.send(image)
+    assert pipeline.last_error == 'a frame_id needs at most 1000 characters, got 1000000'
+    for fields in ({'d': [0.1] * 10**5}, {'distortion_model': 'x' * 10**6}):
+        info = good_info()
+        for name, value in fields.items():
+            setattr(info, name, value)
+        sender.send(info)
+    assert all(len(item.d) < 100 for _, item in pipeline._infos._items)
+    assert all(len(item.distortion_model) < 100 for _, item in pipeline._infos._items)

@@ -14,7 +14,7 @@ from clip_depth_ros.core.camera import Calibration
 from clip_depth_ros.core.images import rgb_of
 from clip_depth_ros.core.plain_text import brief
 from clip_depth_ros.core.stamps import Match, stamp_ns_of, StampMatcher
-from clip_depth_ros.errors import CalibrationError
+from clip_depth_ros.errors import CalibrationError, ImageError
 from clip_depth_ros.ros.node.diagnostics import reason, Statistics
 from clip_depth_ros.ros.node.outputs import Outputs, Result
 from clip_depth_ros.settings.node import NodeSettings
@@ -25,8 +25,8 @@ _WARN_PERIOD_S: Final = 5.0
 _MAX_WARNED: Final = 100
 """Distinct warnings that are remembered as given; a camera that jitters must not grow memory."""
 
-_MAX_INFO: Final = 1000
-"""Numbers of D, or letters of its model, in a camera_info that is kept; real ones have 14, 20."""
+_MAX_LENGTH: Final = 1000
+"""Letters of a name, and numbers of D, in a message that is taken; real ones have some 20."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,7 +96,7 @@ class Pipeline:
     def add_info(self, info: CameraInfo) -> None:
         """Keep a camera_info for matching, unless it is of a size that no camera's has."""
         size = max(len(info.d), len(info.distortion_model))
-        if size > _MAX_INFO:
+        if size > _MAX_LENGTH:
             self._note_problem(f'camera_info passed over: its D or model has a length of {size}')
             return
         self._infos.add(stamp_ns_of(info.header), Calibration.of(info))
@@ -157,6 +157,8 @@ class Pipeline:
             self._infos.configure(
                 mode=settings.sync_mode, tolerance_ns=_nanoseconds(settings.sync_tolerance_s)
             )
+        if (length := len(arrival.message.header.frame_id)) > _MAX_LENGTH:
+            raise ImageError(f'a frame_id needs at most {_MAX_LENGTH} characters, got {length}')
         rgb = rgb_of(arrival.message, settings.max_image_pixels)
         if self._must_reset:
             self._must_reset = False
