@@ -160,15 +160,20 @@ def memory_mb(pid: int, name: str = 'VmRSS') -> float:
 # ------------------------------------------------------------------ the stress
 
 
+def share(total: int, number: int, of: int) -> int:
+    """Return the part of a total that is for one of several; all parts make up the total."""
+    return (number + 1) * total // of - number * total // of
+
+
 def stress_kind(
-    world: World, pid: int, name: str, make: Make, n_messages: int, every: int,
+    world: World, pid: int, name: str, make: Make, n_messages: int, n_good: int,
     rng: np.random.Generator,
 ) -> None:
     """Send messages of one kind with good images between, and print what the node did."""
     before, n_before = world.status(), len(world.latencies_s)
     for i in range(n_messages):
         world.send(make(rng))
-        if i % every == every - 1:
+        for _ in range(share(n_good, i, n_messages)):
             world.send_good()
     after = world.status()
 
@@ -189,9 +194,8 @@ def stress(transport: str, args: argparse.Namespace, log: Path) -> bool:
         name: make for name, make in KINDS[transport].items()
         if not any(text in name for text in args.without)
     }
+    first = sum(len(KINDS[earlier]) for earlier in [*KINDS][:[*KINDS].index(transport)])
     n_all = sum(map(len, KINDS.values()))
-    n_each = max(1, round(args.messages / n_all))
-    every = max(1, round(args.messages / args.good))
     rng = np.random.default_rng(args.seed)
     command = [sys.executable, __file__, '--node', transport]
     with log.open('w') as stderr, subprocess.Popen(command, stderr=stderr) as node:
@@ -206,8 +210,9 @@ def stress(transport: str, args: argparse.Namespace, log: Path) -> bool:
             warm_mb = memory_mb(node.pid)
             print(f'\n{transport:27s} sent   unseen  dropped answered  refused longest  anon '
                   'shared  newest reason')
-            for name, make in kinds.items():
-                stress_kind(world, node.pid, name, make, n_each, every, rng)
+            for number, (name, make) in enumerate(kinds.items(), start=first):
+                parts = (share(total, number, n_all) for total in (args.messages, args.good))
+                stress_kind(world, node.pid, name, make, *parts, rng)
             end_mb, peak_mb = memory_mb(node.pid), memory_mb(node.pid, 'VmHWM')
             world.destroy_node()
         finally:
