@@ -254,7 +254,8 @@ def _only(bag: BagReader, found: list[str], what: str, setting: str) -> str:
     return found[0]
 
 
-def _holds_depth(bag: BagReader, topic: str) -> bool:
+def holds_depth(bag: BagReader, topic: str) -> bool:
+    """Say whether a topic of images, maybe compressed, is one of depth; it may be empty."""
     image = first_image(bag, topic)
     return image is not None and is_depth(image)
 
@@ -271,7 +272,7 @@ def _depth_topic(bag: BagReader, depth: str) -> str:
     # The same depth is often there compressed, too, with less in it.
     found: list[str] = []
     for msgtype in (IMAGE_TYPE, COMPRESSED_IMAGE_TYPE):
-        found = found or [topic for topic in _of_type(bag, {msgtype}) if _holds_depth(bag, topic)]
+        found = found or [topic for topic in _of_type(bag, {msgtype}) if holds_depth(bag, topic)]
     return _only(bag, found, 'depth (and no LiDAR)', 'depth_topic')
 
 

@@ -11,6 +11,7 @@ from typing import Any
 
 from clip_depth_ros.bags.reader import BagReader
 from clip_depth_ros.core.clouds import points_of
+from clip_depth_ros.core.images import size_of
 from clip_depth_ros.core.stamps import stamp_ns_of
 from clip_depth_ros.demo.plan import DemoPlan
 from clip_depth_ros.settings.node import DIAGNOSTICS, OUTPUTS
@@ -163,7 +164,7 @@ def _reprojection_error_px(cloud: Any, info: Any) -> float:
 
 def _outline(image: Any, scale: float = 1.0) -> tuple[int, int, str]:
     """Return size and frame of an image, or of the depth image that it should get."""
-    width, height = (max(1, round(side * scale)) for side in (image.width, image.height))
+    height, width = (max(1, round(side * scale)) for side in size_of(image))
     return width, height, image.header.frame_id
 
 

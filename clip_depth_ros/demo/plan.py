@@ -5,13 +5,18 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
+from clip_depth_ros.bags.message_types import (
+    CAMERA_INFO_TYPE,
+    COMPRESSED_IMAGE_TYPE,
+    IMAGE_TYPE,
+)
 from clip_depth_ros.bags.reader import BagReader, BagTopic
-from clip_depth_ros.bags.topics import CAMERA_INFO, IMAGE
+from clip_depth_ros.bags.topics import CAMERA_INFO, holds_depth, IMAGE
 from clip_depth_ros.bags.writer import BagWriter, write_recording
 from clip_depth_ros.demo import SYNTHETIC_FRAMES, SYNTHETIC_HZ
 from clip_depth_ros.errors import ConfigError, TopicError, WeightsError
@@ -191,15 +196,15 @@ def make_plan(args: argparse.Namespace, methods: tuple[DemoMethod, ...]) -> Demo
         raise ConfigError(f'--hz must be a positive number, got {args.hz}')
     bag = args.bag or _render(args)
     with BagReader(bag) as reader:
-        image_topic, info_topic = (
-            _only_topic(reader.topics, f'sensor_msgs/msg/{name}', given, ours, flag)
-            for name, given, ours, flag in (
-                ('Image', args.image, IMAGE, '--image'),
-                ('CameraInfo', args.camera_info, CAMERA_INFO, '--camera-info'),
-            )
+        topics = _playable_topics(reader.topics)
+        image_topic = _image_topic(reader, topics, args.image)
+        info_topic = _only_topic(
+            topics, _of_type(topics, CAMERA_INFO_TYPE), CAMERA_INFO_TYPE, args.camera_info,
+            CAMERA_INFO, '--camera-info',
         )
         n_frames = reader.topics[image_topic].count
-        topics = _playable_topics(reader.topics)
+    if topics[image_topic] == COMPRESSED_IMAGE_TYPE:
+        methods = tuple(_listening_to_compressed(method) for method in methods)
     if args.frames and args.frames < n_frames:
         bag = _limited(bag, image_topic, args.frames, args.out / 'input.mcap')
         n_frames = args.frames
@@ -268,19 +273,45 @@ def _render(args: argparse.Namespace) -> Path:
     return target
 
 
+def _image_topic(bag: BagReader, topics: Mapping[str, str], given: str | None) -> str:
+    """Return the topic of the camera: never one of depth; the raw one if it is there twice."""
+    pictures = {
+        msgtype: [topic for topic in _of_type(topics, msgtype) if not holds_depth(bag, topic)]
+        for msgtype in (IMAGE_TYPE, COMPRESSED_IMAGE_TYPE)
+    }
+    raw, compressed = pictures.values()
+    found = raw + compressed if given else raw or compressed
+    return _only_topic(topics, found, IMAGE_TYPE, given, IMAGE, '--image')
+
+
+def _of_type(topics: Mapping[str, str], msgtype: str) -> list[str]:
+    return [name for name, its_type in topics.items() if its_type == msgtype]
+
+
+def _listening_to_compressed(method: DemoMethod) -> DemoMethod:
+    return _method(method.name, {**method.parameters, 'image_transport': 'compressed'})
+
+
 def _only_topic(
-    topics: Mapping[str, BagTopic], msgtype: str, given: str | None, ours: str, flag: str
+    topics: Mapping[str, str],
+    candidates: Sequence[str],
+    msgtype: str,
+    given: str | None,
+    ours: str,
+    flag: str,
 ) -> str:
     """Return the topic of a type: that of the flag, ours, or the only one."""
-    candidates = [name for name, topic in topics.items() if topic.msgtype == msgtype]
     if not candidates:
+        besides = ' (depth is none)' if msgtype == IMAGE_TYPE else ''
         raise TopicError(
-            f'the demo needs a {msgtype} topic, and the bag has none; it has {sorted(topics)}'
+            f'the demo needs a {msgtype} topic{besides}, and the bag has none; it has '
+            f'{sorted(topics)}'
         )
     chosen = given or (ours if ours in candidates else None)
     if chosen is None and len(candidates) == 1:
         chosen = candidates[0]
-    if chosen not in candidates:
+    if chosen is None or chosen not in candidates:
         wanted = f'topic {given!r}' if given else f'the one {msgtype} topic'
-        raise TopicError(f'{wanted} is not in the bag; it has {candidates}: name one with {flag}')
+        wrong = f'holds no {msgtype} of a camera' if given in topics else 'is not in the bag'
+        raise TopicError(f'{wanted} {wrong}; it has {[*candidates]}: name one with {flag}')
     return chosen

@@ -45,6 +45,7 @@ class _Node(LoggedProcess):
             'clip_depth_ros.ros.depth_node', '--ros-args',
             '-r', f'__ns:={method.namespace}',
             '-r', f'image:={plan.image_topic}',
+            '-r', f'image/compressed:={plan.image_topic}',
             '-r', f'camera_info:={plan.info_topic}',
             '--params-file', str(parameters),
         ]
