@@ -7,7 +7,7 @@ from __future__ import annotations
 from types import SimpleNamespace
 from typing import Any
 
-from clip_depth_ros.core.images import ENCODINGS, pixels_of, rgb_of
+from clip_depth_ros.core.images import encoding_of, ENCODINGS, pixels_of, rgb_of, size_of
 from clip_depth_ros.errors import ImageError
 import cv2
 from hypothesis import given, strategies as st
@@ -66,6 +66,78 @@ def test_row_padding_never_shows(encoding, rows, columns, padding):
     tight = image(pixels.tobytes(), height, width, row, encoding)
     wide = image(padded.tobytes(), height, width, row + padding * sample, encoding)
     assert np.array_equal(rgb_of(tight), rgb_of(wide))
+
+
+@pytest.mark.parametrize('encoding', ENCODINGS)
+@pytest.mark.parametrize('is_bigendian', [False, True])
+def test_rows_without_a_step_that_fill_their_data_are_understood(
+    encoding: str, is_bigendian: bool
+):
+    layout = ENCODINGS[encoding]
+    pixels = np.random.default_rng(0).integers(0, 100, (6, 4 * layout.channels))
+    sample = np.dtype(layout.dtype).newbyteorder('>' if is_bigendian else '<')
+    data = pixels.astype(sample).tobytes()
+    stated = image(data, 6, 4, len(data) // 6, encoding, is_bigendian=is_bigendian)
+    unstated = image(data, 6, 4, 0, encoding, is_bigendian=is_bigendian)
+    assert np.array_equal(rgb_of(unstated), rgb_of(stated))
+    for wrong in (data[:-1], data + b'0'):
+        with pytest.raises(ImageError, match=r'needs step >= .*, got step=0'):
+            rgb_of(image(wrong, 6, 4, 0, encoding, is_bigendian=is_bigendian))
+
+
+class TestTwoPlanes:
+    """NV12 and NV21: colour lies in half as many rows behind the brightness."""
+
+    HEIGHT, WIDTH = 48, 64
+
+    def planes(self, step: int) -> Any:
+        """Give a picture's rows, brightness and then colour, with padding behind each."""
+        rows = np.random.default_rng(0).integers(0, 256, (72, self.WIDTH), np.uint8)
+        return np.pad(rows, ((0, 0), (0, step - self.WIDTH)), constant_values=77)
+
+    @pytest.mark.parametrize('encoding', ['nv12', 'nv21'])
+    @pytest.mark.parametrize('height', [48, 72])
+    @pytest.mark.parametrize('step', [64, 80, 128])
+    def test_height_may_be_that_of_the_picture_or_of_both(
+        self, encoding: str, height: int, step: int
+    ):
+        code = getattr(cv2, f'COLOR_YUV2RGB_{encoding.upper()}')
+        wanted = cv2.cvtColor(self.planes(self.WIDTH), code)
+        rgb = rgb_of(image(self.planes(step).tobytes(), height, self.WIDTH, step, encoding))
+        assert rgb.shape == (self.HEIGHT, self.WIDTH, 3)
+        assert np.array_equal(rgb, wanted)
+
+    @pytest.mark.parametrize('height', [48, 72])
+    def test_the_last_row_needs_no_padding_and_more_may_follow(self, height: int):
+        data = self.planes(80).tobytes()
+        wanted = rgb_of(image(data, 72, self.WIDTH, 80, 'nv12'))
+        for other in (data[:-16], data + bytes(500)):
+            assert np.array_equal(rgb_of(image(other, height, self.WIDTH, 80, 'nv12')), wanted)
+
+    def test_grey_stays_grey(self):
+        data = np.full((72, 64), 128, np.uint8).tobytes()
+        assert np.unique(rgb_of(image(data, 48, 64, 64, 'nv21'))).size == 1
+
+    def test_half_a_plane_of_colour_is_none(self):
+        with pytest.raises(ImageError, match='cannot convert a 64x50 nv12 image'):
+            rgb_of(image(bytes(64 * 60), 50, 64, 64, 'nv12'))
+
+
+@pytest.mark.parametrize(('height', 'width', 'message'), [
+    (10_000, 10_000, r'10000x10000 pixels, more than max_image_pixels=50000000'),
+    (2**32 - 1, 2**32 - 1, 'more than max_image_pixels'),
+    (1, 10**6, 'a side may have 65535'),
+])
+def test_a_size_that_is_only_claimed_is_refused(height: int, width: int, message: str):
+    with pytest.raises(ImageError, match=message):
+        rgb_of(image(b'', height, width, width, 'mono8'))
+
+
+def test_the_limit_is_a_setting():
+    message = image(bytes(12), 2, 2, 6, 'rgb8')
+    assert rgb_of(message, max_pixels=4).shape == (2, 2, 3)
+    with pytest.raises(ImageError, match='the rgb8 image has 2x2 pixels, more than max_image_pi'):
+        rgb_of(message, max_pixels=3)
 
 
 def test_the_last_row_needs_no_padding():
@@ -130,6 +202,56 @@ class TestCompressed:
         message.data = message.data[:40]
         with pytest.raises(ImageError, match=r'of 40 bytes.*does not decode: it is truncated'):
             rgb_of(message)
+
+    @pytest.mark.parametrize('encoding', ['bayer_rggb8', 'bayer_gbrg8', 'bayer_grbg16'])
+    def test_a_mosaic_is_demosaiced(self, encoding: str):
+        mosaic = np.random.default_rng(0).integers(0, 2**16, (8, 12), np.uint16)
+        mosaic = mosaic if '16' in encoding else (mosaic >> 8).astype(np.uint8)
+        raw = image(mosaic.tobytes(), 8, 12, mosaic.strides[0], encoding)
+        data = cv2.imencode('.png', mosaic)[1].tobytes()
+        sent = SimpleNamespace(format=f'{encoding}; png compressed ', data=data)
+        assert np.array_equal(rgb_of(sent), rgb_of(raw))
+
+    def test_of_a_mosaic_of_16_bits_a_jpeg_has_8(self):
+        data = cv2.imencode('.jpg', np.full((8, 8), 90, np.uint8))[1].tobytes()
+        sent = SimpleNamespace(format='bayer_rggb16; jpeg compressed ', data=data)
+        assert rgb_of(sent).tolist() == [[[90] * 3] * 8] * 8
+
+    def test_what_was_demosaiced_before_stays_as_it_is(self):
+        sent = self.message('.png')
+        sent.format = 'bayer_rggb8; png compressed bgr8'
+        assert np.array_equal(rgb_of(sent), PICTURE)
+
+    def test_a_mosaic_of_an_unknown_pattern_is_refused(self):
+        data = cv2.imencode('.png', np.ones((8, 8), np.uint8))[1].tobytes()
+        with pytest.raises(ImageError, match=r"'bayer_xyz8; png.*should be one of \['rggb'"):
+            rgb_of(SimpleNamespace(format='bayer_xyz8; png compressed ', data=data))
+
+    @pytest.mark.parametrize('format_', [
+        'rgb8; png compressed bgr8', 'bgr8; png compressed bgr8', 'png', '', 'rgb8; png',
+    ])
+    def test_colours_are_those_of_the_file_whatever_the_camera_had(self, format_: str):
+        sent = self.message('.png')
+        sent.format = format_
+        assert np.array_equal(rgb_of(sent), PICTURE)
+
+    def test_grey_of_16_bits_keeps_its_upper_byte(self):
+        data = cv2.imencode('.png', np.array([[0x1234, 0xff00]], np.uint16))[1].tobytes()
+        sent = SimpleNamespace(format='mono16; png compressed ', data=data)
+        assert rgb_of(sent).tolist() == [[[0x12] * 3, [0xff] * 3]]
+
+    @pytest.mark.parametrize(('format_', 'encoding'), [
+        ('bgr8; jpeg compressed bgr8', 'bgr8'), ('16UC1; compressedDepth png', '16UC1'),
+        ('16UC1', '16UC1'), ('jpeg', ''), ('', ''), (' mono8 ; png compressed ', 'mono8'),
+    ])
+    def test_the_encoding_before_is_the_first_word_of_format(self, format_: str, encoding: str):
+        assert encoding_of(SimpleNamespace(format=format_, data=b'')) == encoding
+
+    def test_the_size_is_read_without_decoding(self):
+        sent = self.message('.jpg')
+        assert size_of(sent) == PICTURE.shape[:2]
+        sent.data = sent.data[:700]  # behind the header
+        assert size_of(sent) == PICTURE.shape[:2]
 
     @pytest.mark.parametrize('data', [b'', b'\xff\xd8\xff', b'no image at all'])
     def test_data_that_does_not_decode_is_refused(self, data: bytes):

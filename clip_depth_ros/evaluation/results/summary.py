@@ -54,8 +54,15 @@ def heading_lines(result: Result) -> list[str]:
     return [
         result.title,
         *(f'note: {part}' for part in (*notes, *_predictor_notes(result, n_used)) if part),
-        f'{n_used} of {result.n_frames} frames used{_worth(result)}',
+        f'{n_used} of {result.n_frames} frames used{_worth(result)}{_image_sizes(result)}',
     ]
+
+
+def _image_sizes(result: Result) -> str:
+    sizes = result.source.get('image_sizes', '')
+    first, *others = sizes.split(', ')
+    more = f' and {len(others)} other sizes' if len(others) > 1 else ''
+    return f'; images of {first if more else sizes.replace(", ", " and ")}{more}' if sizes else ''
 
 
 def _worth(result: Result) -> str:

@@ -59,15 +59,17 @@ def collect(
     table = _Table(answers)
     problems = [Problem(what, why) for what, why in source_problems]
     notes = _Notes()
+    sizes: Counter[str] = Counter()
     for record in records:
         table.add(record)
         notes.add(record)
+        sizes.update([record.image_size] if record.scores and record.image_size else [])
         problems += record.problems
     over_all = protocol.aggregation == 'pixel'
     return Result(
         title=title,
         protocol={name: str(value) for name, value in protocol.model_dump(mode='json').items()},
-        source=notes.beside(source),
+        source={**notes.beside(source), **_image_sizes(sizes)},
         settings=settings,
         versions=versions,
         n_frames=n_frames,
@@ -78,6 +80,11 @@ def collect(
         },
         frames=table.frames(),
     )
+
+
+def _image_sizes(sizes: Counter[str]) -> dict[str, str]:
+    """Return the sizes of the images, the most frequent first: depth depends on them."""
+    return {'image_sizes': ', '.join(size for size, _ in sizes.most_common())} if sizes else {}
 
 
 class _Notes:

@@ -9,6 +9,7 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Final, NamedTuple
 
+from clip_depth_ros.core.image_plan import Size
 from clip_depth_ros.errors import DataError
 from clip_depth_ros.evaluation.results.result import Problem
 from clip_depth_ros.evaluation.score.consistency import flicker, follows
@@ -59,6 +60,7 @@ class FrameRecord:
     What is known of one frame, by its number in the source, with what :class:`DepthSample` says.
 
     Scores are by predictor; those with a problem are left out, and named in the problems.
+    ``image_size`` is its width and height, ``640x192``.
     """
 
     index: int
@@ -68,6 +70,7 @@ class FrameRecord:
     scores: Mapping[str, FrameScore] = field(default_factory=dict)
     problems: Sequence[Problem] = ()
     notes: Mapping[str, int] = field(default_factory=dict)
+    image_size: str = ''
 
 
 def record_of(
@@ -102,6 +105,7 @@ def record_of(
     return FrameRecord(
         frame.index, sample.name, sample.recording, sample.stamp_ns, scores,
         _problems(sample.name, failures, len(frame.answers)), sample.notes,
+        Size(*sample.rgb.shape[:2]).text,
     )
 
 

@@ -9,6 +9,7 @@ The same bytes are decoded by rclpy, as in the node, and by rosbags, as in recor
 from __future__ import annotations
 
 from collections.abc import Callable
+import struct
 from typing import Any
 
 from clip_depth_ros.bags.message_types import ros2_types
@@ -17,7 +18,14 @@ from clip_depth_ros.bags.writer import recorded
 from clip_depth_ros.core.camera import Calibration
 from clip_depth_ros.core.clouds import points_of
 from clip_depth_ros.core.depth_images import decode_depth, picture_of
-from clip_depth_ros.core.images import class_ids_of, ENCODINGS, rgb_of
+from clip_depth_ros.core.images import (
+    class_ids_of,
+    encoding_of,
+    ENCODINGS,
+    is_depth,
+    rgb_of,
+    size_of,
+)
 from clip_depth_ros.core.stamps import stamp_ns_of
 from clip_depth_ros.errors import ClipDepthError
 import cv2
@@ -96,7 +104,22 @@ def test_compressed_images(extension: str, share: float):
     message = ros2_types().types['sensor_msgs/msg/CompressedImage'](
         header(0, 'c'), extension[1:], data[:int(share * data.size)]
     )
-    check_alike(message, rgb_of)
+    check_alike(message, rgb_of, size_of)
+
+
+@pytest.mark.parametrize('format_', [
+    '16UC1; png compressed ', '16UC1; compressedDepth png', '32FC1; compressedDepth png',
+    '16UC1; compressedDepth rvl', 'bayer_rggb8; png compressed ', 'mono16; png compressed ',
+])
+def test_compressed_images_that_are_no_plain_pictures(format_: str):
+    stored = np.random.default_rng(2).integers(0, 2**16, (8, 6), np.uint16)
+    data = bytes(cv2.imencode('.png', stored)[1])
+    if 'Depth' in format_:
+        data = struct.pack('<iff', 0, 6.0, 1.0) + data
+    message = ros2_types().types['sensor_msgs/msg/CompressedImage'](
+        header(0, 'c'), format_, np.frombuffer(data, np.uint8)
+    )
+    check_alike(message, rgb_of, picture_of, decode_depth, is_depth, encoding_of)
 
 
 NUMBER = st.floats(-2000, 2000, width=32) | st.sampled_from([0.0, 500.0, np.nan, np.inf])
