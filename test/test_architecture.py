@@ -35,7 +35,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     'model': BASE,
     'predictor': BASE | {'model'},
     'world': NOUNS | {'core'},
-    'bags': NOUNS | {'core'},
+    'bags': BASE,
     'sources': BASE | {'bags', 'world'},
     # It scores any predictor: ours, a constant, a rival's topic in a bag.
     'evaluation/score': BASE | {'sources'},

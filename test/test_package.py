@@ -35,11 +35,13 @@ class Requirement(NamedTuple):
 
 
 PIP = {
+    'apsw': Requirement('apsw'),
     'backports.zstd': Requirement('backports.zstd'),
     'cv2': Requirement('opencv-python-headless', 'python3-opencv'),
     'h5py': Requirement('h5py', 'python3-h5py'),
     'huggingface_hub': Requirement('huggingface_hub'),
     'jinja2': Requirement('Jinja2', 'python3-jinja2'),
+    'lz4': Requirement('lz4'),
     'matplotlib': Requirement('matplotlib', 'python3-matplotlib'),
     'numpy': Requirement('numpy', 'python3-numpy'),
     'open_clip': Requirement('open_clip_torch'),

@@ -126,9 +126,10 @@ def index_bag(
 
 def _wanted(bag: BagReader, used: BagTopics) -> set[str]:
     there = bag.topics
-    wanted = {used.image, used.depth, used.camera_info, used.class_ids, topics.TF_STATIC}
-    if topics.TF in there and there[topics.TF].msgtypes == (TRANSFORMS_TYPE,):
-        wanted.add(topics.TF)
+    wanted = {used.image, used.depth, used.camera_info, used.class_ids}
+    for topic in (topics.TF, topics.TF_STATIC):
+        if topic in there and there[topic].msgtypes == (TRANSFORMS_TYPE,):
+            wanted.add(topic)
     return wanted & there.keys()
 
 

@@ -6,23 +6,24 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 import functools
-import sys
 from typing import Final
 
+from clip_depth_ros.bags.bounds import unpacked_zstd
 from clip_depth_ros.errors import RecordingError
 from rosbags.convert.converter import (
     is_same_wireformat,
     migrate_bytes,
     STATIC_MSGTYPE_RENAMES,
 )
-from rosbags.interfaces import Connection, MessageDefinition, MessageDefinitionFormat
+from rosbags.interfaces import (
+    Connection,
+    MessageDefinition,
+    MessageDefinitionFormat,
+    Nodetype,
+)
+from rosbags.interfaces.typing import Typesdict
 from rosbags.typesys import get_types_from_idl, get_types_from_msg, get_typestore, Stores
 from rosbags.typesys.store import Typestore
-
-if sys.version_info >= (3, 14):
-    from compression import zstd
-else:
-    from backports import zstd
 
 ToCdr = Callable[[bytes], bytes]
 
@@ -38,6 +39,8 @@ _NEVER_CHANGED = frozenset({
     IMAGE_TYPE, COMPRESSED_IMAGE_TYPE, CAMERA_INFO_TYPE, CLOUD_TYPE, TRANSFORMS_TYPE,
 })
 """The same in all distributions of ROS 2, so a definition that differs can only be damaged."""
+
+_MOST_ELEMENTS: Final = 1000
 
 _ZSTD_MAGIC = b'\x28\xb5\x2f\xfd'
 
@@ -82,7 +85,7 @@ class BagTypes:
         if not self._is_ros1:
             # CDR starts with 0x00, so the magic number cannot be mistaken. Bare files do not say
             # in a readable place that each message is compressed.
-            return zstd.decompress(raw) if raw[:4] == _ZSTD_MAGIC else raw
+            return unpacked_zstd(raw) if raw[:4] == _ZSTD_MAGIC else raw
         if msgtype not in self._converters:
             self._converters[msgtype] = self._converter(msgtype)
         return self._converters[msgtype](raw)
@@ -113,12 +116,12 @@ class BagTypes:
         recorded_name, definition = self._definitions[msgtype]
         store = get_typestore(Stores.EMPTY)
         if definition.format == MessageDefinitionFormat.MSG:
-            store.register(get_types_from_msg(definition.data, recorded_name))
+            store.register(_checked(get_types_from_msg(definition.data, recorded_name)))
             return store
         for text in definition.data.removeprefix(_IDL_SEPARATOR).split(_IDL_SEPARATOR):
             # Behind the separator stands the type's name, alone on its line.
             idl = text.split('\n', 1)[1] if definition.data.startswith(_IDL_SEPARATOR) else text
-            store.register(get_types_from_idl(idl))
+            store.register(_checked(get_types_from_idl(idl)))
         return store
 
     def _converter(self, msgtype: str) -> ToCdr:
@@ -133,6 +136,22 @@ class BagTypes:
                 source, target, source_type, msgtype, defaults, raw, src_is2=False, dst_is2=True
             )
         )
+
+
+def _checked(types: Typesdict) -> Typesdict:
+    """Refuse long arrays of what is no number: rosbags writes lines of code for each element."""
+    for name, (_, fields) in types.items():
+        for field, description in fields:
+            if description[0] != Nodetype.ARRAY:
+                continue
+            element, length = description[1]
+            is_number = element[0] == Nodetype.BASE and 'string' not in element[1][0]
+            if length > _MOST_ELEMENTS and not is_number:
+                raise RecordingError(
+                    f'{name!r} has an array {field!r} of {length} elements that are no numbers, '
+                    f'up to {_MOST_ELEMENTS} can be read: leave its topics out'
+                )
+    return types
 
 
 def _is_standard(store: Typestore) -> bool:

@@ -18,12 +18,18 @@ import contextlib
 from dataclasses import dataclass
 from pathlib import Path
 
+from clip_depth_ros.bags.bounds import plain_recording
 from clip_depth_ros.bags.message_types import BagTypes, normalized_msgtype
-from clip_depth_ros.bags.storage import check_is_recording, forget_chunk, QuickReader, REPAIR
+from clip_depth_ros.bags.storage import (
+    BoundedRos1Reader,
+    check_is_recording,
+    forget_chunk,
+    QuickReader,
+    REPAIR,
+)
 from clip_depth_ros.errors import ClipDepthError, RecordingError, TopicError
 from clip_depth_ros.types import RecordedMessage
 from rosbags.interfaces import Connection, ConnectionExtRosbag2, QosDurability
-from rosbags.rosbag1 import Reader as Ros1Reader
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,13 +91,16 @@ class BagReader:
 
     def __init__(self, path: str | Path) -> None:
         self.path = Path(path)
-        self._reader: Ros1Reader | QuickReader | None = None
+        self._reader: BoundedRos1Reader | QuickReader | None = None
 
     def __enter__(self) -> BagReader:
-        with self._explained('cannot open'):
+        with self._explained('cannot open'), contextlib.ExitStack() as unpacked:
             check_is_recording(self.path)
             is_ros1 = self.path.suffix == '.bag'
-            reader = Ros1Reader(self.path) if is_ros1 else QuickReader(self.path)
+            path = self.path
+            if path.is_dir():
+                path = unpacked.enter_context(plain_recording(path))
+            reader = BoundedRos1Reader(path) if is_ros1 else QuickReader(path)
             reader.open()
             # SQLite gives whatever a damaged file holds: a topic without a name is none.
             self._connections = [
@@ -101,12 +110,13 @@ class BagReader:
             ]
             self._types = BagTypes(self._connections, is_ros1=is_ros1)
             self._reader = reader
+            self._unpacked = unpacked.pop_all()
         return self
 
     def __exit__(self, *exc_info: object) -> None:
         reader, self._reader = self._reader, None
         if reader is not None:
-            with self._explained('cannot close'):
+            with self._explained('cannot close'), self._unpacked:
                 reader.close()
 
     @property
@@ -240,7 +250,7 @@ class BagReader:
         # Broad on purpose: on damaged files rosbags lets through whatever its parsers trip over
         # (assertions, struct.error, KeyError, apsw and zstd errors, MemoryError ...).
         except Exception as error:
-            if isinstance(self._reader, Ros1Reader):
+            if isinstance(self._reader, BoundedRos1Reader):
                 forget_chunk(self._reader)
             reason = str(error) or type(error).__name__
             raise RecordingError(f'{failure} {str(self.path)!r}: {reason}; {REPAIR}') from error

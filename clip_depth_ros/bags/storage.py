@@ -19,13 +19,18 @@ from io import BytesIO
 from itertools import accumulate
 from pathlib import Path
 from typing import Final
+from urllib.parse import quote
 
+import apsw
+from clip_depth_ros.bags.bounds import check_concurrent, most_bytes, ROS1_DECOMPRESSORS
 from clip_depth_ros.errors import RecordingError
 from rosbags.interfaces import Connection
 from rosbags.rosbag1 import Reader as Ros1Reader
+from rosbags.rosbag1.reader import Chunk, IndexData
 from rosbags.rosbag2 import Reader
 from rosbags.rosbag2.reader import DirectoryReader
 from rosbags.rosbag2.storage_mcap import ChunkInfo, McapReader
+from rosbags.rosbag2.storage_sqlite3 import Sqlite3Reader
 
 RECORDING_SUFFIXES: Final = ('.bag', '.mcap', '.db3')
 
@@ -72,7 +77,10 @@ def check_is_recording(path: Path) -> None:
             f'a recording is a .bag, .mcap or .db3 file or a rosbag2 folder, got {str(path)!r} '
             '(a .bag.active file needs rosbag reindex, a compressed .zstd file its folder)'
         )
-    for database in [path] if path.suffix == '.db3' else sorted(path.glob('*.db3')):
+    if not (path.is_dir() or path.is_file()):
+        raise RecordingError(f'{str(path)!r} should be a file or a folder, is neither')
+    databases = [path] if path.suffix == '.db3' else sorted(path.glob('*.db3'))
+    for database in filter(Path.is_file, databases):
         _check_is_whole_sqlite(database)
 
 
@@ -97,6 +105,15 @@ def _check_is_whole_sqlite(path: Path) -> None:
 
 class QuickMcapReader(McapReader):
     """rosbags' reader of MCAP files, which finds the chunks of a window by bisection."""
+
+    def open(self) -> None:
+        """Open the file; ValueError if reading it would take memory out of all proportion."""
+        super().open()
+        try:
+            check_concurrent(self.chunks)
+        except BaseException:
+            self.close()
+            raise
 
     def messages(
         self,
@@ -123,8 +140,38 @@ class QuickMcapReader(McapReader):
         return chunks, starts_ns, list(accumulate(ends_ns, max))
 
 
+class BoundedSqliteReader(Sqlite3Reader):
+    """rosbags' reader of SQLite files, of values that are not out of all proportion."""
+
+    def __init__(self, path: Path) -> None:
+        # It becomes a part of a URI, where "%2e%2e" and "?" would lead to another file.
+        super().__init__(Path(quote(str(path))))
+        self._most_bytes = most_bytes(path.stat().st_size)
+
+    def open(self) -> None:
+        """Open the file; what a generated column makes of nothing stays within bounds."""
+        apsw.connection_hooks.append(self._bound)
+        try:
+            super().open()
+        finally:
+            apsw.connection_hooks.remove(self._bound)
+
+    def _bound(self, connection: apsw.Connection) -> None:
+        connection.limit(apsw.SQLITE_LIMIT_LENGTH, self._most_bytes)
+        connection.config(apsw.SQLITE_DBCONFIG_TRUSTED_SCHEMA, 0)
+
+
 class _QuickDirectoryReader(DirectoryReader):
-    STORAGE_PLUGINS = {**DirectoryReader.STORAGE_PLUGINS, 'mcap': QuickMcapReader}  # noqa: RUF012
+    STORAGE_PLUGINS = {  # noqa: RUF012
+        **DirectoryReader.STORAGE_PLUGINS,
+        'mcap': QuickMcapReader,
+        'sqlite3': BoundedSqliteReader,
+    }
+
+    def open(self) -> None:
+        """Open the files; messages that are compressed one by one stay so."""
+        super().open()
+        self.metadata = self.metadata._replace(compression_mode=None)
 
 
 class QuickReader(Reader):
@@ -134,7 +181,31 @@ class QuickReader(Reader):
         **Reader.STORAGE_PLUGINS,
         'dir': _QuickDirectoryReader,
         '.mcap': QuickMcapReader,
+        '.db3': BoundedSqliteReader,
     }
+
+
+class BoundedRos1Reader(Ros1Reader):
+    """rosbags' reader of ROS 1 bags, of chunks and an index that fit the size of the file."""
+
+    def __init__(self, path: Path) -> None:
+        super().__init__(path)
+        self._n_indexed = 0
+
+    def read_chunk(self) -> Chunk:
+        """Return a chunk, to be unpacked within bounds."""
+        chunk = super().read_chunk()
+        bounded = ROS1_DECOMPRESSORS.get(chunk.decompressor, chunk.decompressor)
+        return chunk._replace(decompressor=bounded)
+
+    def read_index_data(self, pos: int, indexes: dict[int, list[IndexData]]) -> None:
+        """Read a part of the index; refuse to read the same part over and over."""
+        assert self.bio is not None
+        before = self.bio.tell()
+        super().read_index_data(pos, indexes)
+        self._n_indexed += self.bio.tell() - before
+        if self._n_indexed > self.path.stat().st_size:
+            raise ValueError('the index should be a part of the file, is larger')
 
 
 def forget_chunk(reader: Ros1Reader) -> None:

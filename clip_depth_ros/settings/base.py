@@ -15,11 +15,15 @@ from pathlib import Path
 from typing import Any, ClassVar, get_args, get_origin, get_type_hints, Literal
 
 from clip_depth_ros.errors import ConfigError
+from clip_depth_ros.settings.plain_yaml import read_yaml
 from clip_depth_ros.types import MAX_IMAGE_PIXELS
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 import yaml
 
 Kind = Literal['bool', 'int', 'float', 'str', 'str_list', 'int_list', 'float_list']
+
+_MOST_SHOWN = 300
+"""Characters of a wrong value that an error shows."""
 
 _KINDS: Mapping[Any, Kind] = {
     bool: 'bool',
@@ -146,7 +150,7 @@ def read_settings(path: Path) -> dict[str, Any]:
     if path.exists() and not path.is_file():
         raise ConfigError(f'cannot read settings {str(path)!r}: it is no regular file')
     try:
-        values = yaml.safe_load(path.read_text(encoding='utf-8'))
+        values = read_yaml(path)
     except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
         raise ConfigError(f'cannot read settings {str(path)!r}: {error}') from error
     if not isinstance(values, dict) or not all(isinstance(name, str) for name in values):
@@ -192,4 +196,6 @@ def _explain_one(settings: type[Settings], problem: Any) -> str:
     reason = problem['msg'].removeprefix('Value error, ')
     if not where:
         return str(reason)
-    return f'{where}: {reason[0].lower()}{reason[1:]}, got {problem["input"]!r}'
+    came = repr(problem['input'])
+    came = came if len(came) <= _MOST_SHOWN else f'{came[:_MOST_SHOWN]}...'
+    return f'{where}: {reason[0].lower()}{reason[1:]}, got {came}'

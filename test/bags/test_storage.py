@@ -28,8 +28,11 @@ def changed(what: str) -> str:
 
 @pytest.mark.parametrize(('module', 'names'), [
     ('convert.converter', ['is_same_wireformat', 'migrate_bytes', 'STATIC_MSGTYPE_RENAMES']),
-    ('rosbag2.reader', ['DirectoryReader']),
-    ('rosbag2.storage_mcap', ['ChunkInfo', 'McapReader']),
+    ('rosbag2.reader', ['DirectoryReader', 'parse_qos']),
+    ('rosbag2.storage_mcap', ['ChunkInfo', 'DECOMPRESSORS', 'McapReader', 'parse_qos']),
+    ('rosbag1.reader', ['Chunk', 'decompressors', 'IndexData']),
+    ('rosbag2.metadata', ['parse_qos']),
+    ('rosbag2.storage_sqlite3', ['parse_qos', 'Sqlite3Reader']),
     ('typesys.store', ['Typestore']),
 ])
 def test_names(module: str, names: list[str]):
@@ -41,7 +44,8 @@ def test_names(module: str, names: list[str]):
 def test_readers_are_chosen_from_a_table():
     from rosbags.rosbag2.reader import DirectoryReader, Reader
 
-    for reader, keys in ((Reader, {'dir', '.mcap'}), (DirectoryReader, {'mcap'})):
+    used = ((Reader, {'dir', '.mcap', '.db3'}), (DirectoryReader, {'mcap', 'sqlite3'}))
+    for reader, keys in used:
         found = getattr(reader, 'STORAGE_PLUGINS', {})
         assert keys <= found.keys(), changed(f'{reader.__name__}.STORAGE_PLUGINS lacks {keys}')
 
@@ -67,6 +71,15 @@ def test_a_ros1_bag_holds_one_chunk(tmp_path: Path):
         place, chunk = getattr(reader, 'current_chunk', (None, None))
         assert isinstance(place, int), changed('rosbag1.Reader.current_chunk is no (place, chunk)')
         assert hasattr(chunk, 'close'), changed('rosbag1.Reader.current_chunk holds no file')
+
+
+@pytest.mark.parametrize(('reader', 'names'), [
+    (Ros1Reader, ['read_chunk', 'read_index_data', 'bio']), (QuickMcapReader, ['open', 'chunks']),
+])
+def test_methods_that_are_bounded(reader: type, names: list[str]):
+    made = reader(Path(__file__))
+    missing = [name for name in names if not hasattr(made, name)]
+    assert missing == [], changed(f'{reader.__name__} has no {missing}')
 
 
 def test_the_next_minor_version_is_not_installed_unseen():
