@@ -7,14 +7,17 @@ from __future__ import annotations
 from typing import Any
 
 from bag_files import START_NS, STEP_NS
+from clip_depth_ros.bags.message_types import ros2_types
 from clip_depth_ros.bags.messages import (
     camera_info_message,
     cloud_message,
+    header,
     image_message,
     tf_message,
 )
 from clip_depth_ros.bags.writer import recorded
 from clip_depth_ros.types import Intrinsics, RecordedMessage
+import cv2
 import numpy as np
 
 CAMERA = Intrinsics(100.0, 100.0, 10.0, 5.0, 20, 12)
@@ -81,3 +84,15 @@ def depth_drive(encoding: str = '32FC1') -> list[RecordedMessage]:
         pixels = pixels if encoding == '16UC1' else pixels.astype(np.float32)
         messages += [image(index), image(index, pixels, encoding, '/cam/depth')]
     return messages
+
+
+def compressed(
+    index: int, pixels: Any, format_: str, topic: str, *, prefix: bytes = b''
+) -> RecordedMessage:
+    """Give pixels as a PNG on a topic of compressed images, taken at an index, after a prefix."""
+    stamp_ns = START_NS + index * STEP_NS
+    data = prefix + bytes(cv2.imencode('.png', pixels)[1])
+    message = ros2_types().types['sensor_msgs/msg/CompressedImage'](
+        header(stamp_ns, 'camera'), format_, np.frombuffer(data, np.uint8)
+    )
+    return recorded(topic, message, stamp_ns)

@@ -7,7 +7,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from pathlib import Path
 
-from bag_drives import CAMERA, lidar_drive, RGB, static, T_CAMERA_LIDAR
+from bag_drives import CAMERA, compressed, image, lidar_drive, RGB, static, T_CAMERA_LIDAR
 from bag_files import write_ros1, write_ros2
 from clip_depth_ros.bags import topics
 from clip_depth_ros.bags.reader import BagReader
@@ -134,3 +134,35 @@ class TestWhatIsMissing:
         wanted = r"auto, none or one of \['ours'.*got 'kiti'"
         with BagReader(path) as bag, pytest.raises(ConfigError, match=wanted):
             with_preset(bag, 'kiti', NOTHING)
+
+
+class TestCompressed:
+    """Which topic is the camera and which the depth is said by ``format``, where it says so."""
+
+    COLOUR = compressed(0, RGB, 'bgr8; png compressed bgr8', '/cam/image/compressed')
+    GREY = compressed(0, RGB[..., 0], 'mono8; png compressed ', '/left/image/compressed')
+    DEPTH = compressed(
+        0, np.full(RGB.shape[:2], 2000, np.uint16), '16UC1; compressedDepth png',
+        '/cam/depth/compressedDepth', prefix=bytes(12),
+    )
+
+    def test_depth_is_found_and_is_never_the_camera(self, tmp_path: Path):
+        source = open_bag(write_ros2(tmp_path / 'bag', [self.DEPTH, self.COLOUR]))
+        assert source.topics.image == '/cam/image/compressed'
+        assert source.topics.depth == '/cam/depth/compressedDepth'
+        assert (source[0].target_m == 2).all()
+        assert np.array_equal(source[0].rgb, RGB[..., ::-1])
+
+    def test_raw_depth_is_taken_before_compressed_depth(self, tmp_path: Path):
+        raw = image(0, np.full(RGB.shape[:2], 3, np.float32), '32FC1', '/cam/depth')
+        source = open_bag(write_ros2(tmp_path / 'bag', [self.DEPTH, raw, self.COLOUR]))
+        assert source.topics.depth == '/cam/depth'
+        named = open_bag(
+            write_ros2(tmp_path / 'bag2', [self.DEPTH, raw, self.COLOUR]),
+            depth_topic='/cam/depth/compressedDepth',
+        )
+        assert (named[0].target_m == 2).all()
+
+    def test_colour_is_taken_before_grey(self, tmp_path: Path):
+        source = open_bag(write_ros2(tmp_path / 'bag', [self.GREY, self.DEPTH, self.COLOUR]))
+        assert source.topics.image == '/cam/image/compressed'

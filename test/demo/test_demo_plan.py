@@ -4,15 +4,27 @@
 
 from __future__ import annotations
 
+from argparse import Namespace
 from pathlib import Path
+from typing import Any
 
+from bag_drives import compressed, image, info, RGB
+from bag_files import write_ros2
 from clip_depth_ros.demo import plan as module
-from clip_depth_ros.demo.plan import BUNDLED_NOTE, demo_methods, note_of, RANDOM_NOTE
+from clip_depth_ros.demo.plan import (
+    BUNDLED_NOTE,
+    demo_methods,
+    DemoPlan,
+    make_plan,
+    note_of,
+    RANDOM_NOTE,
+)
 from clip_depth_ros.demo.run import shared_cores
-from clip_depth_ros.errors import WeightsError
+from clip_depth_ros.errors import TopicError, WeightsError
 from clip_depth_ros.settings.installation import BUNDLED_CLIP, BUNDLED_CLIP2DEPTH
 from clip_depth_ros.settings.node import NodeSettings
 from clip_depth_ros.settings.predictor import TINY
+import numpy as np
 import pytest
 
 RANDOM = {'backbone': TINY, 'pretrained': 'random'}
@@ -102,3 +114,50 @@ def test_nodes_share_the_cores(n_processes: int, cores: int, threads: str):
 def test_one_node_takes_what_it_likes_and_the_user_has_the_last_word():
     assert shared_cores({}, 1, 8) == {}
     assert shared_cores({'OMP_NUM_THREADS': '3'}, 2, 8) == {'OMP_NUM_THREADS': '3'}
+
+
+class TestCamera:
+    """Which topic of a bag is played as the camera: pictures, compressed or not, never depth."""
+
+    RAW = image(0, RGB, 'rgb8', '/cam/image')
+    COMPRESSED = compressed(0, RGB, 'bgr8; png compressed bgr8', '/cam/image/compressed')
+    DEPTH = image(0, np.ones(RGB.shape[:2], np.float32), '32FC1', '/cam/depth')
+    COMPRESSED_DEPTH = compressed(
+        0, np.ones(RGB.shape[:2], np.uint16), '16UC1; compressedDepth png', '/cam/depth/c',
+        prefix=bytes(12),
+    )
+
+    def plan(self, tmp_path: Path, *messages: Any, image: str | None = None) -> DemoPlan:
+        bag = write_ros2(tmp_path / 'bag', [*messages, info()])
+        args = Namespace(
+            frames=None, hz=None, bag=bag, image=image, camera_info=None, out=tmp_path, seed=0
+        )
+        return make_plan(args, demo_methods({'method': 'depthclip'}))
+
+    def test_depth_is_passed_over(self, tmp_path: Path):
+        plan = self.plan(tmp_path, self.DEPTH, self.COMPRESSED_DEPTH, self.RAW)
+        assert plan.image_topic == '/cam/image'
+        assert plan.methods[0].settings.image_transport == 'raw'
+
+    def test_compressed_images_are_listened_to_as_such(self, tmp_path: Path):
+        plan = self.plan(tmp_path, self.DEPTH, self.COMPRESSED_DEPTH, self.COMPRESSED)
+        assert plan.image_topic == '/cam/image/compressed'
+        (method,) = plan.methods
+        assert method.settings.image_transport == 'compressed'
+        assert method.parameters['image_transport'] == 'compressed'
+
+    @pytest.mark.parametrize('named', [None, '/cam/image', '/cam/image/compressed'])
+    def test_of_both_the_raw_one_is_played_unless_the_other_is_named(
+        self, tmp_path: Path, named: str | None
+    ):
+        plan = self.plan(tmp_path, self.RAW, self.COMPRESSED, image=named)
+        assert plan.image_topic == (named or '/cam/image')
+
+    @pytest.mark.parametrize('named', ['/cam/depth', '/cam/depth/c'])
+    def test_depth_that_is_named_is_refused(self, tmp_path: Path, named: str):
+        with pytest.raises(TopicError, match=f"'{named}' holds no sensor_msgs/msg/Image of a cam"):
+            self.plan(tmp_path, self.DEPTH, self.COMPRESSED_DEPTH, self.RAW, image=named)
+
+    def test_depth_alone_is_no_camera(self, tmp_path: Path):
+        with pytest.raises(TopicError, match=r'Image topic \(depth is none\), and the bag has'):
+            self.plan(tmp_path, self.DEPTH, self.COMPRESSED_DEPTH)

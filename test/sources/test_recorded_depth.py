@@ -9,7 +9,7 @@ from pathlib import Path
 import pickle
 from typing import Any
 
-from bag_drives import image, RGB, without_stamp
+from bag_drives import compressed, image, RGB, without_stamp
 from bag_files import KINDS, START_NS, STEP_NS, UNUSUAL_KINDS, write_ros2
 from clip_depth_ros.errors import DataError, TopicError
 from clip_depth_ros.sources.predicted import RecordedDepth
@@ -50,6 +50,28 @@ def test_each_frame_gets_its_own(tmp_path: Path, kind: str):
         assert (depth_m[1:] == 2 + index).all()
     answers.close()
     assert answers.depth_of(sample(1)).depth_m[1, 1] == 3
+
+
+@pytest.mark.parametrize(('format_', 'prefix'), [
+    ('16UC1; png compressed ', b''), ('16UC1; compressedDepth png', bytes(12)),
+])
+def test_it_may_be_compressed(tmp_path: Path, format_: str, prefix: bytes):
+    stored = np.full((6, 10), 1500, np.uint16)
+    stored[0, 0] = 0
+    sent = compressed(0, stored, format_, '/rival/depth', prefix=prefix)
+    path = write_ros2(tmp_path / 'bag', [sent])
+    depth_m = RecordedDepth({'bag': path}, '/rival/depth', 0).depth_of(sample(0)).depth_m
+    assert np.isnan(depth_m[0, 0])
+    assert (depth_m[1:] == 1.5).all()
+    with pytest.raises(DataError, match='10x6 pixels, more than max_image_pixels=59'):
+        RecordedDepth({'bag': path}, '/rival/depth', 0, 59).depth_of(sample(0))
+
+
+def test_a_compressed_picture_is_no_depth(tmp_path: Path):
+    sent = compressed(0, RGB, 'bgr8; png compressed bgr8', '/rival/depth')
+    path = write_ros2(tmp_path / 'bag', [sent])
+    with pytest.raises(TopicError, match="images of encoding 'bgr8', depth should be"):
+        RecordedDepth({'bag': path}, '/rival/depth', 0)
 
 
 def test_16_bit_zeros_are_unknown(tmp_path: Path):

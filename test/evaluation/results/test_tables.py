@@ -195,3 +195,14 @@ def test_texts_from_outside_do_not_break_a_markdown_table():
 
 def test_columns_are_as_wide_as_their_widest_text():
     assert aligned([['', 'n'], ['ab', '10']]) == ['     n', 'ab  10']
+
+
+@pytest.mark.parametrize(('sizes', 'said'), [
+    ('640x192', '2 of 3 frames used; images of 640x192\n'),
+    ('640x192, 320x96', '2 of 3 frames used; images of 640x192 and 320x96\n'),
+    ('1x2, 3x4, 5x6, 7x8', '2 of 3 frames used; images of 1x2 and 3 other sizes\n'),
+])
+def test_the_size_of_the_images_stands_beside_the_numbers(sizes: str, said: str):
+    result = hand_made_result(source={'name': 'two frames', 'image_sizes': sizes})
+    assert said in summary_text(result)
+    assert said in summary_markdown(result)

@@ -101,6 +101,17 @@ def test_notes_of_frames_stand_once_with_what_they_count_and_where():
     assert 'notes' not in collected(record(0, ours={'a': 1.0})).source
 
 
+def test_sizes_of_the_images_that_count_are_told_the_most_frequent_first():
+    sizes = ['320x96', '640x192', '640x192']
+    records = [
+        replace(record(index, ours={'a': 1.0}), image_size=size)
+        for index, size in enumerate(sizes)
+    ]
+    left_out = replace(record(3), image_size='8x8')
+    source = collected(*records, left_out, source={'name': 'it'}).source
+    assert source == {'name': 'it', 'image_sizes': '640x192, 320x96'}
+
+
 def test_without_any_score_nothing_is_estimated():
     ours = collected(record(0, Problem('frame 0', 'is black'))).predictors['ours']
     assert (ours.n_frames, ours.estimates) == (0, {})
