@@ -177,7 +177,8 @@ def choose_topics(
     class_topic : str
         Images of class ids; empty: none.
     pred_topics : collection of str
-        What other nodes have made of the camera's images: not the camera, if there is another.
+        What other nodes have made of the camera's images: neither the camera nor its depth, if
+        there is another.
     has_depth : bool
         Whether depth is to come from the recording at all.
     image_may_be_depth : bool
@@ -191,8 +192,10 @@ def choose_topics(
     """
     is_lidar = has_depth and not depth_topic and bool(lidar_topic or _of_type(bag, {CLOUD_TYPE}))
     depth = ''
-    if has_depth:
-        depth = _cloud_topic(bag, lidar_topic) if is_lidar else _depth_topic(bag, depth_topic)
+    if has_depth and is_lidar:
+        depth = _cloud_topic(bag, lidar_topic)
+    elif has_depth:
+        depth = _depth_topic(bag, depth_topic, pred_topics)
     stand_in = depth if image_may_be_depth and not is_lidar else ''
     image = (
         check_topic(bag, image_topic, {IMAGE_TYPE, COMPRESSED_IMAGE_TYPE})
@@ -266,13 +269,16 @@ def _cloud_topic(bag: BagReader, lidar: str) -> str:
     return _only(bag, _of_type(bag, {CLOUD_TYPE}), 'the LiDAR', 'lidar_topic (or a depth_topic)')
 
 
-def _depth_topic(bag: BagReader, depth: str) -> str:
+def _depth_topic(bag: BagReader, depth: str, pred_topics: Collection[str]) -> str:
     if depth:
         return check_depth_topic(bag, depth)
     # The same depth is often there compressed, too, with less in it.
     found: list[str] = []
     for msgtype in (IMAGE_TYPE, COMPRESSED_IMAGE_TYPE):
-        found = found or [topic for topic in _of_type(bag, {msgtype}) if holds_depth(bag, topic)]
+        there = [topic for topic in _of_type(bag, {msgtype}) if topic not in pred_topics]
+        found = found or [topic for topic in there if holds_depth(bag, topic)]
+    images = _of_type(bag, {IMAGE_TYPE, COMPRESSED_IMAGE_TYPE})
+    found = found or [t for t in images if t in pred_topics and holds_depth(bag, t)]
     return _only(bag, found, 'depth (and no LiDAR)', 'depth_topic')
 
 

@@ -10,7 +10,8 @@ Convention: metres along z (REP 118); NaN unknown, +Inf beyond range, -Inf too n
 from __future__ import annotations
 
 from functools import lru_cache
-from typing import Any, get_args, Literal
+import math
+from typing import Any, Final, get_args, Literal
 
 from clip_depth_ros.core.compressed_depth import read_compressed_depth
 from clip_depth_ros.core.images import is_depth, pixels_of, rgb_of
@@ -100,6 +101,42 @@ def _metres(stored: NDArray[Any], per_metre: float) -> Depth:
     metres: Depth = stored.astype(np.float32) / np.float32(per_metre)
     metres[metres == 0] = np.nan
     return metres
+
+
+_FEWEST_AT_END: Final = 50
+_SHARE_AT_END: Final = 0.01
+_SHARE_BEFORE: Final = 0.1
+_VALUES_BEFORE: Final = 16
+_TIMES_AS_MANY: Final = 10
+
+
+def range_end_m(depth_m: Depth) -> float:
+    """
+    Return the depth at which a sensor's range ends, where an image shows that, else infinity.
+
+    Depth cameras and renderers put the end of their range into all pixels that see farther. Walls
+    that face the camera are flat too, so that the largest depth counts as the end only if, of the
+    pixels that are known (our choice),
+
+    - at least 1 %, and 50, have exactly that depth,
+    - at least a tenth are nearer, at 16 depths and more, and
+    - none of those depths has a tenth as many pixels: the rest is not flat, or coarsely rounded.
+
+    A rendered wall that is farther than all else and exactly parallel to the image cannot be told
+    apart from it.
+    """
+    known = depth_m[np.isfinite(depth_m) & (depth_m > 0)]
+    if not known.size:
+        return math.inf
+    end_m = known.max()
+    nearer = known[known < end_m]
+    n_end = known.size - nearer.size
+    if n_end < max(_FEWEST_AT_END, _SHARE_AT_END * known.size):
+        return math.inf
+    _, counts = np.unique(nearer, return_counts=True)
+    if nearer.size < _SHARE_BEFORE * known.size or counts.size < _VALUES_BEFORE:
+        return math.inf
+    return float(end_m) if counts.max() * _TIMES_AS_MANY <= n_end else math.inf
 
 
 ColorMap = Literal['turbo', 'viridis', 'magma', 'inferno', 'jet', 'gray']

@@ -83,6 +83,18 @@ def project(
     return pixels, depth_m
 
 
+def is_near(points: NDArray[Any], min_range_m: float) -> NDArray[np.bool_]:
+    """
+    Return which points, float (N, 3 or more), are no returns of a LiDAR at the origin, bool (N,).
+
+    They are nearer than ``min_range_m``, its blind zone, or at (0, 0, 0), which drivers give for
+    what never came back. Points that are not finite are neither.
+    """
+    with np.errstate(over='ignore', invalid='ignore'):
+        range_m = np.linalg.norm(points[:, :3].astype(np.float64), axis=1)
+    return np.asarray((range_m < min_range_m) | (range_m == 0), np.bool_)
+
+
 def sparse_depth(
     points: NDArray[Any],
     P: Projection,

@@ -9,9 +9,12 @@ refused when it is opened.
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Final, Literal
 
 from clip_depth_ros.settings.base import ImageLimits, setting
+
+LIDAR_MIN_RANGE_M: Final = 0.5
+"""The blind zone of most LiDARs is 0.1 to 0.9 m; KITTI's nearest points are at 1.46 m."""
 
 
 class SourceSettings(ImageLimits):
@@ -42,6 +45,12 @@ class SourceSettings(ImageLimits):
         '',
         'Frame that does not move, for the motion of the camera on /tf; empty: the root of the '
         'tree that the camera is in.',
+    )
+    lidar_min_range_m: float = setting(
+        LIDAR_MIN_RANGE_M,
+        'Points nearer to the LiDAR are no returns: its blind zone, marks for what never came '
+        'back, the robot itself.',
+        unit='m', ge=0, le=100,
     )
     lidar_extrinsics: str = setting(
         '',
@@ -75,6 +84,13 @@ class SourceSettings(ImageLimits):
     )
     gt_first: int = setting(
         0, 'Beside a recording: number of the depth map of its first image.', ge=0, le=10**9
+    )
+    gt_max_range_m: float = setting(
+        0.0,
+        'Where the range of a depth sensor ends, which it gives for all that is farther: from '
+        'there on nothing is known. 0: the largest depth of an image, if enough pixels share it '
+        'exactly; a depth that is never reached: nothing is left out.',
+        unit='m', ge=0, le=1e6,
     )
     gt_kind: Literal['auto', 'annotated', 'raw-lidar', 'depth-images', 'exact'] = setting(
         'auto',

@@ -5,7 +5,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 import hashlib
 import os.path
 from pathlib import Path, PurePosixPath
@@ -20,6 +20,7 @@ from clip_depth_ros.errors import ImageError, RecordingError
 from clip_depth_ros.settings.source import SourceSettings
 from clip_depth_ros.sources.registry import Source
 from clip_depth_ros.sources.samples import DepthSample
+from clip_depth_ros.sources.truth import Truth, TruthRules
 from clip_depth_ros.types import Depth, Intrinsics, MAX_IMAGE_PIXELS, Rgb
 import numpy as np
 from numpy.typing import NDArray
@@ -163,6 +164,8 @@ class FolderFrame:
         Gives the intrinsics of an image of a width and a height, pixels, where they are known.
     stamp_ns, recording, T_world_camera
         As in :class:`DepthSample`.
+    rules : TruthRules
+        What of ``gt`` counts as measured.
     max_pixels : int
         Larger files are refused.
 
@@ -177,20 +180,26 @@ class FolderFrame:
     stamp_ns: int | None = None
     recording: str = ''
     T_world_camera: Matrix4 | None = None
+    rules: TruthRules = field(default_factory=TruthRules)
     max_pixels: int = MAX_IMAGE_PIXELS
 
     def read(self) -> DepthSample:
         """Read the files; DataError, naming them, if that cannot be done."""
         rgb = read_rgb(self.image, self.max_pixels)
         height, width = rgb.shape[:2]
-        target_m = self.depth_m(Size(height, width))
+        target_m, notes = self.truth(Size(height, width))
         camera = self.camera(width, height) if self.camera else None
         return replace(
             sample_of(self.name, rgb, target_m, camera),
             stamp_ns=self.stamp_ns,
             recording=self.recording,
             T_world_camera=self.T_world_camera,
+            notes=notes,
         )
+
+    def truth(self, size: Size) -> Truth:
+        """Return the depth of an image of a size that counts as measured, and what does not."""
+        return self.rules.of_image(self.depth_m(size), per_metre=self.per_metre)
 
     def depth_m(self, size: Size) -> Depth:
         """Return the depth of an image of a size, float32 (H, W), metres; 0 where unknown."""

@@ -20,17 +20,13 @@ from clip_depth_ros.core.clouds import points_of
 from clip_depth_ros.core.depth_images import decode_depth, picture_of
 from clip_depth_ros.core.image_plan import Size
 from clip_depth_ros.core.images import class_ids_of, rgb_of
-from clip_depth_ros.core.projection import (
-    LidarPixel,
-    LidarValue,
-    projection_matrix,
-    sparse_depth,
-)
+from clip_depth_ros.core.projection import projection_matrix
 from clip_depth_ros.errors import CalibrationError, DataError, RecordingError
 from clip_depth_ros.sources.files import read_depth_png, sample_of
 from clip_depth_ros.sources.kitti_files import KittiCalibration
 from clip_depth_ros.sources.samples import Classes, DepthSample
-from clip_depth_ros.types import Depth, Intrinsics, Rgb
+from clip_depth_ros.sources.truth import Truth, TruthRules
+from clip_depth_ros.types import Intrinsics, Rgb
 from clip_depth_ros.world.things import CLASS_NAMES
 
 _NUMBERED_CLASSES: Final = {number: f'class {number}' for number in range(256)}
@@ -51,8 +47,8 @@ class FrameReader:
         Stands for the cameras where it is given.
     image_may_be_depth : bool
         Whether depth images, in colours, may stand for the camera's.
-    lidar_value, lidar_pixel : str
-        See :func:`sparse_depth`.
+    truth : TruthRules
+        What counts as measured.
     max_pixels : int
         Larger images are refused.
     per_metre : float
@@ -64,8 +60,7 @@ class FrameReader:
     cameras: History[Calibration]
     calibration: KittiCalibration | None
     image_may_be_depth: bool
-    lidar_value: LidarValue
-    lidar_pixel: LidarPixel
+    truth: TruthRules
     max_pixels: int
     per_metre: float
 
@@ -83,7 +78,7 @@ class FrameReader:
             image = message_at(bag, frame.image)
             rgb = (picture_of if self.image_may_be_depth else rgb_of)(image, self.max_pixels)
             intrinsics = self._intrinsics(frame, rgb)
-            target_m = self._target_m(bag, frame, rgb, intrinsics)
+            target_m, notes = self._target_m(bag, frame, rgb, intrinsics)
             return replace(
                 sample_of(name, rgb, target_m, intrinsics),
                 stamp_ns=frame.image.stamp_ns,
@@ -91,6 +86,7 @@ class FrameReader:
                 classes=self._classes(bag, frame, rgb),
                 T_world_camera=frame.T_world_camera,
                 received_ns=frame.image.received_ns,
+                notes=notes,
             )
 
     def _intrinsics(self, frame: BagFrame, rgb: Rgb) -> Intrinsics | None:
@@ -109,19 +105,16 @@ class FrameReader:
 
     def _target_m(
         self, bag: BagReader, frame: BagFrame, rgb: Rgb, intrinsics: Intrinsics | None
-    ) -> Depth:
+    ) -> Truth:
         if isinstance(frame.depth, Path):
-            return read_depth_png(frame.depth, self.per_metre, self.max_pixels)
+            depth_m = read_depth_png(frame.depth, self.per_metre, self.max_pixels)
+            return self.truth.of_image(depth_m, per_metre=self.per_metre)
         message = message_at(bag, frame.depth)
         if frame.T_camera_lidar is None or intrinsics is None:
-            return decode_depth(message, self.max_pixels, self.per_metre)
-        return sparse_depth(
-            points_of(message),
-            projection_matrix(intrinsics, frame.T_camera_lidar),
-            Size(*rgb.shape[:2]),
-            value=self.lidar_value,
-            pixel=self.lidar_pixel,
-        )
+            depth_m = decode_depth(message, self.max_pixels, self.per_metre)
+            return self.truth.of_image(depth_m, per_metre=self.per_metre)
+        P = projection_matrix(intrinsics, frame.T_camera_lidar)
+        return self.truth.of_points(points_of(message), P, Size(*rgb.shape[:2]))
 
     def _classes(self, bag: BagReader, frame: BagFrame, rgb: Rgb) -> Classes | None:
         if frame.class_ids is None:

@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from types import SimpleNamespace
 from typing import get_args
 
@@ -14,10 +15,12 @@ from clip_depth_ros.core.depth_images import (
     encode_depth,
     mark_range,
     picture_of,
+    range_end_m,
 )
 from clip_depth_ros.errors import ConfigError, ImageError
 from clip_depth_ros.settings.base import setting_specs
 from clip_depth_ros.settings.node import NodeSettings
+from clip_depth_ros.sources.files import read_depth_png
 from hypothesis import given, strategies as st
 import numpy as np
 import pytest
@@ -161,3 +164,61 @@ def test_as_a_picture_depth_is_shown_in_colours_and_a_picture_as_it_is():
     wanted = colorize(metres, near_m=0, far_m=80, color_map='turbo')
     np.testing.assert_array_equal(shown, wanted)
     assert picture_of(image(bytes([1, 2, 3]), 1, 1, 3, 'rgb8')).tolist() == [[[1, 2, 3]]]
+
+
+SCENE = np.add.outer(np.arange(48) * 0.11, np.arange(64) * 0.05).astype(np.float32) + 2
+"""A slope from 2 to 10.3 m, 48 x 64."""
+
+
+def with_end(end_m: float, rows: int = 12) -> np.ndarray:
+    """Give the slope as a sensor with this range sees it, and nothing in the first rows."""
+    depth_m = np.minimum(SCENE, np.float32(end_m))
+    depth_m[:rows] = end_m
+    return depth_m
+
+
+class TestEndOfRange:
+    @pytest.mark.parametrize('end_m', [7.3412, 8.191, 10.0, 20.0, 65504.0, 1e6])
+    @pytest.mark.parametrize('rows', [3, 12, 24])
+    def test_many_pixels_at_exactly_the_largest_depth(self, end_m: float, rows: int):
+        assert range_end_m(with_end(end_m, rows)) == np.float32(end_m)
+
+    def test_marks_of_what_is_not_known_do_not_matter(self):
+        depth_m = with_end(10.0)
+        depth_m[20, :4] = np.nan, np.inf, -np.inf, 0
+        assert range_end_m(depth_m) == 10
+
+    @pytest.mark.parametrize('depth_m', [
+        SCENE,
+        np.full((48, 64), 5.0),
+        np.zeros((48, 64)),
+        np.full((48, 64), np.nan),
+        np.where(SCENE < 4, 3.0, 8.0),  # a box before a wall
+        np.where(SCENE < 2.5, 3.0, 8.0),  # a small one
+        np.floor(SCENE),  # coarsely rounded: far depth of a stereo camera
+        np.floor(SCENE * 4) / 4,
+        np.where(SCENE < 2.5, SCENE, 8.0),  # next to nothing is nearer
+    ], ids=lambda depth_m: str(np.unique(depth_m).size))
+    def test_flat_and_rounded_depth_is_measured(self, depth_m: np.ndarray):
+        assert range_end_m(depth_m.astype(np.float32)) == np.inf
+
+    @pytest.mark.parametrize('n_pixels', [1, 30, 49])
+    def test_a_few_equal_pixels_are_chance(self, n_pixels: int):
+        depth_m = SCENE.copy()
+        depth_m.ravel()[:n_pixels] = 12
+        assert range_end_m(depth_m) == np.inf
+
+    @given(st.integers(0, 2**32 - 1), st.sampled_from([1, 4, 10]))
+    def test_a_measured_wall_is_never_taken_for_it(self, seed: int, step_mm: int):
+        """Noise of millimetres, as no sensor is without, spreads the wall over many depths."""
+        wall_mm = np.random.default_rng(seed).normal(5000, 10 * step_mm, (48, 64))
+        depth_m = np.where(SCENE < 5, SCENE * 1000, wall_mm) // step_mm * step_mm / 1000
+        assert range_end_m(depth_m.astype(np.float32)) == np.inf
+
+    @pytest.mark.samples
+    @pytest.mark.parametrize(('pattern', 'per_metre'), [
+        ('nyu/depth/*.png', 1000), ('kitti_depth/depth/*.png', 256),
+    ])
+    def test_real_depth_has_none(self, samples: Path, pattern: str, per_metre: int):
+        for path in sorted(samples.glob(pattern)):
+            assert range_end_m(read_depth_png(path, per_metre)) == np.inf

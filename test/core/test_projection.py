@@ -9,7 +9,7 @@ from pathlib import Path
 from clip_depth_ros.core.camera import pinhole_rays
 from clip_depth_ros.core.clouds import CloudBuilder
 from clip_depth_ros.core.image_plan import Size
-from clip_depth_ros.core.projection import project, projection_matrix, sparse_depth
+from clip_depth_ros.core.projection import is_near, project, projection_matrix, sparse_depth
 from clip_depth_ros.errors import CalibrationError, DataError
 from clip_depth_ros.sources.files import read_rgb
 from clip_depth_ros.sources.kitti_files import read_kitti_scan, read_object_calibration
@@ -136,6 +136,15 @@ def test_points_behind_the_lidar_have_no_forward_coordinate():
     assert not sparse_depth(
         points, projection_matrix(CAMERA, backward), SIZE, value='forward'
     ).any()
+
+
+def test_what_is_at_the_lidar_or_nearer_than_its_blind_zone_is_no_return():
+    """Zeros always are; what is not finite, or just at the end of the zone, is something else."""
+    ranges_m = np.array([0, 1e-30, 0.3, 0.5, 7, np.nan, np.inf], np.float32)
+    points = np.stack([np.zeros_like(ranges_m), ranges_m, np.zeros_like(ranges_m)], axis=1)
+    assert is_near(points, 0.5).tolist() == [True, True, True, False, False, False, False]
+    assert is_near(points, 0.0).tolist() == [True, *[False] * 6]
+    assert is_near(np.full((1, 3), 3e38, np.float32), 0.5).tolist() == [False]
 
 
 @given(st.integers(0, 2**32 - 1))

@@ -99,13 +99,17 @@ KINDS: Final[Mapping[str, tuple[Callable[..., Path], Values, Used]]] = {
         'gt_kind': ('annotated', {}),
         'pair_by': ('receive', {}),
         'gt_per_metre': (256.0, MILLIMETRES),
+        'gt_max_range_m': (20.0, {}),
+        'lidar_min_range_m': (20.0, LIDAR),
     }),
     'diode': (folders.write_diode, {}, {}),
     'kitti': (write_split, {}, {
         'split': ('{}/first.txt', {}), 'gt_dir': ('{}', {'split': '{}/bts.txt'}),
+        'lidar_min_range_m': (20.0, {}),
     }),
     'kitti-object': (with_list(folders.write_object, '000000'), {}, {
         'split': ('{}/first.txt', {}),
+        'lidar_min_range_m': (20.0, {}),
     }),
     'kitti-selection': (with_list(folders.write_selection, IMAGE_NAME), {}, {
         'split': ('{}/first.txt', {}),
@@ -123,6 +127,7 @@ KINDS: Final[Mapping[str, tuple[Callable[..., Path], Values, Used]]] = {
             'gt_per_metre': (256.0, {}),
             'intrinsics': ((50.0, 50.0, 32.0, 16.0), {}),
             'gt_kind': ('annotated', {}),
+            'gt_max_range_m': (20.0, {}),
         },
     ),
     'synthetic': (lambda root, frames: Path(str(SEED)), {}, {
@@ -131,6 +136,7 @@ KINDS: Final[Mapping[str, tuple[Callable[..., Path], Values, Used]]] = {
     }),
     'tum': (folders.write_tum, {}, {
         'sync_tolerance_s': (0.5, {}), 'gt_per_metre': (256.0, {}),
+        'gt_max_range_m': (20.0, {}),
     }),
 }
 """How each is written and opened, and other values of what it uses ({}: the folder)."""

@@ -49,6 +49,7 @@ from clip_depth_ros.sources.frame_reader import FrameReader, named_in_errors
 from clip_depth_ros.sources.kitti_files import read_raw_calibration
 from clip_depth_ros.sources.registry import FrameRules, Kind, path_or_none, Source
 from clip_depth_ros.sources.samples import DepthSample, numbered
+from clip_depth_ros.sources.truth import TruthRules
 import numpy as np
 
 _TOPICS: Final = (
@@ -158,9 +159,17 @@ class BagSource(Source):
         usual = MM_PER_METRE if gt_dir is None else KITTI_PER_METRE
         is_named = 'gt_per_metre' in settings.given()
         per_metre = settings.gt_per_metre if is_named else usual
+        gt_kind = self.gt_kind if settings.gt_kind == 'auto' else settings.gt_kind
+        truth = TruthRules(
+            lidar_value=rules.lidar_value,
+            lidar_pixel=rules.lidar_pixel,
+            lidar_min_range_m=settings.lidar_min_range_m,
+            max_range_m=settings.gt_max_range_m,
+            is_measured=gt_kind == 'depth-images',
+        )
         self._reader = FrameReader(
-            self.topics, index.cameras, calibration, not rules.images_needed, rules.lidar_value,
-            rules.lidar_pixel, settings.max_image_pixels, per_metre,
+            self.topics, index.cameras, calibration, not rules.images_needed, truth,
+            settings.max_image_pixels, per_metre,
         )
         self._chosen = _chosen(
             tolerance_s=f'{tolerance_s:g}',
@@ -175,6 +184,7 @@ class BagSource(Source):
             gt_per_metre=f'{per_metre:g}' if is_named else '',
             class_topic=self.topics.class_ids,
             fixed_frame=settings.fixed_frame,
+            **truth.describe(),
         )
 
     @property
@@ -237,9 +247,9 @@ KIND: Final = Kind(
     looks_like='.bag, .mcap, .db3, a folder with metadata.yaml',
     recognises=_is_recording,
     uses={
-        *_TOPICS, 'topic_preset', 'fixed_frame', 'lidar_extrinsics', 'calib_dir',
-        'sync_tolerance_s', 'pair_by', 'gt_dir', 'gt_first', 'gt_kind', 'gt_per_metre',
-        'max_image_pixels',
+        *_TOPICS, 'topic_preset', 'fixed_frame', 'lidar_extrinsics', 'lidar_min_range_m',
+        'calib_dir', 'sync_tolerance_s', 'pair_by', 'gt_dir', 'gt_first', 'gt_kind',
+        'gt_max_range_m', 'gt_per_metre', 'max_image_pixels',
     },
     opened=BagSource,
     parts=_parts,
@@ -256,9 +266,10 @@ def _check_all_used(settings: SourceSettings, used: BagTopics, bag: BagReader) -
     if not settings.gt_dir:
         refuse('gt_first', because='as it numbers the depth maps of gt_dir, and none is named')
     if used.is_lidar:
-        refuse('gt_per_metre', because=f'as the truth is the LiDAR on {used.depth!r}')
+        because = f'as the truth is the LiDAR on {used.depth!r}'
+        refuse('gt_per_metre', 'gt_max_range_m', because=because)
     else:
-        refuse('lidar_extrinsics', because='as the truth is no LiDAR')
+        refuse('lidar_extrinsics', 'lidar_min_range_m', because='as the truth is no LiDAR')
     if 'gt_per_metre' in named and used.depth and not used.is_lidar:
         image = first_image(bag, used.depth)
         if image is not None and encoding_of(image) == '32FC1':

@@ -15,7 +15,7 @@ missing depth, or those of monodepth2, ``date/drive frame side`` with side l or 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
@@ -33,7 +33,12 @@ from clip_depth_ros.sources.files import (
     read_split,
     SplitLine,
 )
-from clip_depth_ros.sources.kinds.kitti_object import open_kitti_lidar, ScanFrame
+from clip_depth_ros.sources.kinds.kitti_object import (
+    lidar_facts,
+    lidar_rules,
+    open_kitti_lidar,
+    ScanFrame,
+)
 from clip_depth_ros.sources.kitti_files import (
     files_beside,
     KittiCalibration,
@@ -46,6 +51,7 @@ from clip_depth_ros.sources.kitti_files import (
     read_timestamps,
 )
 from clip_depth_ros.sources.registry import FrameRules, Kind, path_or_none
+from clip_depth_ros.sources.truth import TruthRules
 
 _STAMPS: Final = 'timestamps.txt'
 _NO_DEPTH: Final = 'none'
@@ -81,6 +87,8 @@ def open_kitti(data_dir: Path, settings: SourceSettings, rules: FrameRules) -> F
     if split is None:
         return open_kitti_lidar(data_dir, settings, rules)
     is_annotated = gt_dir is not None or rules.annotated_below
+    if is_annotated:
+        settings.refuse('lidar_min_range_m', because='as the truth is annotated depth')
     depth_dir = gt_dir or data_dir
     lines = read_split(split)
     named = [
@@ -103,15 +111,15 @@ def open_kitti(data_dir: Path, settings: SourceSettings, rules: FrameRules) -> F
             f'{str(depth_dir)!r}: set gt_dir to the folder of the annotated depth'
         )
     n_without = len(lines) - len(found) - len(problems)
-    lidar = {'lidar_value': rules.lidar_value, 'lidar_pixel': rules.lidar_pixel}
+    truth = None if is_annotated else lidar_rules(settings, rules)
     facts = {
-        **({'depth_dir': str(depth_dir)} if is_annotated else {'gt': 'raw-lidar', **lidar}),
+        **(lidar_facts(truth) if truth else {'depth_dir': str(depth_dir)}),
         'left_out_without_depth': str(n_without),
         **({'left_out_missing': str(len(problems))} if problems else {}),
     }
     return FolderSource(
         'kitti', f'KITTI ({split.name})', data_dir,
-        _frames(found, None if is_annotated else lidar), facts, split=split,
+        _frames(found, truth), facts, split=split,
         gt_kind='annotated' if is_annotated else 'raw-lidar',
         matching=Matching(len(found) + n_without, n_without), problems=problems,
     )
@@ -119,7 +127,7 @@ def open_kitti(data_dir: Path, settings: SourceSettings, rules: FrameRules) -> F
 
 KIND: Final = Kind(
     looks_like='raw drives, with gt_dir and split, or with their LiDAR', recognises=raw_drives,
-    uses={'gt_dir', 'split', 'max_image_pixels'}, opened=open_kitti,
+    uses={'gt_dir', 'split', 'lidar_min_range_m', 'max_image_pixels'}, opened=open_kitti,
 )
 
 
@@ -157,7 +165,7 @@ def _found(named: Iterable[_Files], gts: str) -> tuple[_Found, dict[str, dict[st
     return found, missing
 
 
-def _frames(found: _Found, lidar: Mapping[str, Any] | None) -> list[FolderFrame]:
+def _frames(found: _Found, lidar: TruthRules | None) -> list[FolderFrame]:
     """Return frames with what stands beside them: drive, time, calibration."""
     stamps = _stamps(image for _, image, _ in found)
     calibrations: dict[tuple[Path, int], KittiCalibration | None] = {}
@@ -181,7 +189,7 @@ def _frames(found: _Found, lidar: Mapping[str, Any] | None) -> list[FolderFrame]
         }
         if lidar:
             assert calibration is not None  # such images stand as in the raw data
-            frames.append(ScanFrame(**facts, calibration=calibration, **lidar))
+            frames.append(ScanFrame(**facts, calibration=calibration, rules=lidar))
         else:
             frames.append(FolderFrame(**facts, per_metre=KITTI_PER_METRE))
     return frames

@@ -16,12 +16,7 @@ from typing import Final
 
 from clip_depth_ros.bags.places import Matching
 from clip_depth_ros.core.image_plan import Size
-from clip_depth_ros.core.projection import (
-    LidarPixel,
-    LidarValue,
-    projection_matrix,
-    sparse_depth,
-)
+from clip_depth_ros.core.projection import projection_matrix
 from clip_depth_ros.errors import RecordingError
 from clip_depth_ros.settings.source import SourceSettings
 from clip_depth_ros.sources.files import (
@@ -39,7 +34,7 @@ from clip_depth_ros.sources.kitti_files import (
     read_kitti_scan,
 )
 from clip_depth_ros.sources.registry import FrameRules, Kind, path_or_none
-from clip_depth_ros.types import Depth
+from clip_depth_ros.sources.truth import Truth, TruthRules
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -47,19 +42,12 @@ class ScanFrame(FolderFrame):
     """An image and a Velodyne scan, ``gt``; see :func:`sparse_depth` for its points."""
 
     calibration: KittiCalibration
-    lidar_value: LidarValue = 'z'
-    lidar_pixel: LidarPixel = 'nearest'
 
-    def depth_m(self, size: Size) -> Depth:
-        """Return the sparse depth of the scan, float32 (H, W), metres; 0 where no point falls."""
+    def truth(self, size: Size) -> Truth:
+        """Return the sparse depth of the scan, 0 where no point falls, and what is no return."""
         intrinsics = self.calibration.intrinsics(size.width, size.height)
-        return sparse_depth(
-            read_kitti_scan(self.gt),
-            projection_matrix(intrinsics, self.calibration.T_cam2_velo),
-            size,
-            value=self.lidar_value,
-            pixel=self.lidar_pixel,
-        )
+        P = projection_matrix(intrinsics, self.calibration.T_cam2_velo)
+        return self.rules.of_points(read_kitti_scan(self.gt), P, size)
 
 
 def open_kitti_lidar(root: Path, settings: SourceSettings, rules: FrameRules) -> FolderSource:
@@ -83,6 +71,7 @@ def open_kitti_lidar(root: Path, settings: SourceSettings, rules: FrameRules) ->
     split = path_or_none(settings.split)
     found = find_kitti_frames(root)
     chosen = _listed(found, split) if split else found
+    truth = lidar_rules(settings, rules)
     frames = [
         ScanFrame(
             name=frame.name,
@@ -93,8 +82,7 @@ def open_kitti_lidar(root: Path, settings: SourceSettings, rules: FrameRules) ->
             stamp_ns=frame.stamp_ns if frame.drive else None,
             recording=frame.drive,
             calibration=frame.calibration,
-            lidar_value=rules.lidar_value,
-            lidar_pixel=rules.lidar_pixel,
+            rules=truth,
         )
         for frame in chosen
         if frame.scan_path is not None
@@ -107,9 +95,7 @@ def open_kitti_lidar(root: Path, settings: SourceSettings, rules: FrameRules) ->
         )
     n_without = len(chosen) - len(frames)
     facts = {
-        'gt': 'raw-lidar',
-        'lidar_value': rules.lidar_value,
-        'lidar_pixel': rules.lidar_pixel,
+        **lidar_facts(truth),
         'left_out_without_scan': str(n_without),
     }
     return FolderSource(
@@ -118,9 +104,28 @@ def open_kitti_lidar(root: Path, settings: SourceSettings, rules: FrameRules) ->
     )
 
 
+def lidar_rules(settings: SourceSettings, rules: FrameRules) -> TruthRules:
+    """Return what of a scan counts as measured."""
+    return TruthRules(
+        lidar_value=rules.lidar_value,
+        lidar_pixel=rules.lidar_pixel,
+        lidar_min_range_m=settings.lidar_min_range_m,
+    )
+
+
+def lidar_facts(truth: TruthRules) -> Mapping[str, str]:
+    """Return what decides the depth of a scan."""
+    return {
+        'gt': 'raw-lidar',
+        'lidar_value': truth.lidar_value,
+        'lidar_pixel': truth.lidar_pixel,
+        **truth.describe(),
+    }
+
+
 KIND: Final = Kind(
     looks_like='image_2/ beside velodyne/', recognises=object_splits,
-    uses={'split', 'max_image_pixels'}, opened=open_kitti_lidar,
+    uses={'split', 'lidar_min_range_m', 'max_image_pixels'}, opened=open_kitti_lidar,
 )
 
 

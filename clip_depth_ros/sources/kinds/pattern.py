@@ -20,6 +20,7 @@ from clip_depth_ros.errors import ConfigError, RecordingError
 from clip_depth_ros.settings.source import SourceSettings
 from clip_depth_ros.sources.files import FolderFrame, FolderSource, given_per_metre
 from clip_depth_ros.sources.registry import FrameRules, Kind
+from clip_depth_ros.sources.truth import TruthRules
 from clip_depth_ros.types import Intrinsics
 
 Stars = tuple[str, ...]
@@ -59,9 +60,14 @@ def open_pattern(root: Path, settings: SourceSettings, rules: FrameRules) -> Fol
         raise ConfigError(f'intrinsics should be fx fy cx cy, got {[*intrinsics]}')
     pairs = pairs_of(found, gts)
     per_metre = given_per_metre(settings, settings.gt_per_metre, pairs.values())
+    truth = TruthRules(
+        max_range_m=settings.gt_max_range_m,
+        is_measured=settings.gt_kind in ('auto', 'depth-images'),
+    )
     frames = [
         FolderFrame(
             name=image.relative_to(root).as_posix(), image=image, gt=gt, per_metre=per_metre,
+            rules=truth,
             camera=partial(_camera, intrinsics) if intrinsics else None,
         )
         for image, gt in pairs.items()
@@ -77,6 +83,7 @@ def open_pattern(root: Path, settings: SourceSettings, rules: FrameRules) -> Fol
         'images': images,
         'gt_images': gt_images,
         'gt_per_metre': f'{per_metre:g}',
+        **truth.describe(),
         **({'intrinsics': ' '.join(map(str, intrinsics))} if intrinsics else {}),
         'left_out_without_depth': str(n_without),
     }
@@ -88,7 +95,10 @@ def open_pattern(root: Path, settings: SourceSettings, rules: FrameRules) -> Fol
 
 KIND: Final = Kind(
     recognises=lambda path: False,  # it may be anything: it has to be named
-    uses={'images', 'gt_images', 'gt_per_metre', 'intrinsics', 'gt_kind', 'max_image_pixels'},
+    uses={
+        'images', 'gt_images', 'gt_per_metre', 'gt_max_range_m', 'intrinsics', 'gt_kind',
+        'max_image_pixels',
+    },
     opened=open_pattern,
 )
 

@@ -37,6 +37,7 @@ from clip_depth_ros.sources.files import (
     SplitLine,
 )
 from clip_depth_ros.sources.registry import FrameRules, Kind
+from clip_depth_ros.sources.truth import TruthRules
 from clip_depth_ros.types import Intrinsics
 
 _PER_METRE: Final = 5000
@@ -105,7 +106,8 @@ def open_tum(root: Path, settings: SourceSettings, rules: FrameRules) -> FolderS
         )
     gts = [path_below(root, depth.words[0], depth.line) for _, depth in pairs]
     per_metre = given_per_metre(settings, _PER_METRE, gts)
-    frames = _frames(root, pairs, gts, round(tolerance_s * 1e9), per_metre)
+    truth = TruthRules(max_range_m=settings.gt_max_range_m, is_measured=True)
+    frames = _frames(root, pairs, gts, round(tolerance_s * 1e9), per_metre, truth)
     matching = Matching(
         len(images),
         n_without_depth=len(images) - len(found),
@@ -117,6 +119,7 @@ def open_tum(root: Path, settings: SourceSettings, rules: FrameRules) -> FolderS
     facts = {
         'tolerance_s': f'{tolerance_s:g}',
         'gt_per_metre': f'{per_metre:g}',
+        **truth.describe(),
         'images_without_depth': str(len(images) - len(pairs)),
         'frames_with_pose': str(sum(frame.T_world_camera is not None for frame in frames)),
         **matching.describe(),
@@ -133,7 +136,8 @@ def _is_tum(folder: Path) -> bool:
 
 KIND: Final = Kind(
     looks_like='rgb.txt and depth.txt', recognises=_is_tum,
-    uses={'sync_tolerance_s', 'gt_per_metre', 'max_image_pixels'}, opened=open_tum,
+    uses={'sync_tolerance_s', 'gt_per_metre', 'gt_max_range_m', 'max_image_pixels'},
+    opened=open_tum,
 )
 
 
@@ -151,6 +155,7 @@ def _frames(
     gts: Sequence[Path],
     tolerance_ns: int,
     per_metre: float,
+    truth: TruthRules,
 ) -> list[FolderFrame]:
     poses_path = root / 'groundtruth.txt'
     is_there = poses_path.is_file()
@@ -169,6 +174,7 @@ def _frames(
             stamp_ns=image.stamp_ns,
             recording=folder,
             T_world_camera=None if pose is None else _matrix(pose),
+            rules=truth,
         ))
     return frames
 
