@@ -18,9 +18,22 @@ The exceptions of this package, one tree.
     ├── OutputError (OSError)           a result that cannot be written, or must not be overwritten
     └── MissingDependencyError (ImportError)  an optional package is needed and not installed
 
-Each message says what was wanted, what came and what to do. Only ``main`` functions and ROS
-callbacks catch :class:`ClipDepthError` broadly.
+Each message says what was wanted, what came and what to do, and which name is near one that is not
+known (:func:`did_you_mean`). Only ``main`` functions and ROS callbacks catch
+:class:`ClipDepthError` broadly.
 """
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+import difflib
+
+
+def did_you_mean(name: str, known: Iterable[str]) -> str:
+    """Return what to add to the message about a name that is not known; empty if none is near."""
+    by_lower = {each.lower(): each for each in known}
+    near = difflib.get_close_matches(name.lower(), by_lower, n=1)
+    return f'; did you mean {by_lower[near[0]]!r}?' if near else ''
 
 
 class ClipDepthError(Exception):

@@ -8,10 +8,14 @@ import inspect
 import re
 
 from clip_depth_ros import errors
-from clip_depth_ros.errors import ClipDepthError
+from clip_depth_ros.errors import ClipDepthError, did_you_mean
 import pytest
 
-EXCEPTIONS = dict(inspect.getmembers(errors, inspect.isclass))
+EXCEPTIONS = {
+    name: each
+    for name, each in inspect.getmembers(errors, inspect.isclass)
+    if issubclass(each, Exception)
+}
 
 
 def drawn_tree() -> dict[str, tuple[str, str]]:
@@ -45,3 +49,16 @@ def test_one_except_catches_all(name: str):
 @pytest.mark.parametrize('name', EXCEPTIONS)
 def test_each_says_when_it_happens(name: str):
     assert EXCEPTIONS[name].__doc__
+
+
+@pytest.mark.parametrize(('name', 'known', 'hint'), [
+    ('kiti', ['kitti', 'nyu'], "; did you mean 'kitti'?"),
+    ('KITTI', ['kitti', 'nyu'], "; did you mean 'kitti'?"),
+    ('/Cam/imge', ['/cam/image', '/gt'], "; did you mean '/cam/image'?"),
+    ('kitti_bag', ['kitti2bag', 'kitti_to_ros2bag', 'none'], "; did you mean 'kitti2bag'?"),
+    ('nowhere', ['kitti', 'nyu'], ''),
+    ('', ['kitti'], ''),
+    ('kitti', [], ''),
+])
+def test_near_names_are_proposed(name: str, known: list[str], hint: str) -> None:
+    assert did_you_mean(name, known) == hint

@@ -14,7 +14,7 @@ from typing import Any, Final
 from clip_depth_ros.bags.places import Place
 from clip_depth_ros.core.stamps import PairBy, stamp_ns_of
 from clip_depth_ros.core.transforms import Matrix4, matrix_from, quaternion_from
-from clip_depth_ros.errors import CalibrationError
+from clip_depth_ros.errors import CalibrationError, did_you_mean
 import numpy as np
 from numpy.typing import NDArray
 
@@ -152,7 +152,7 @@ class PoseTree:
         if fixed_frame not in frames:
             raise CalibrationError(
                 f'fixed_frame {fixed_frame!r} is not on /tf or /tf_static; there are '
-                f'{sorted(frames) or "no transforms at all"}'
+                f'{sorted(frames) or "no transforms at all"}{did_you_mean(fixed_frame, frames)}'
             )
         return self._ancestors(fixed_frame)
 

@@ -27,7 +27,7 @@ from clip_depth_ros.bags.storage import (
     QuickReader,
     REPAIR,
 )
-from clip_depth_ros.errors import ClipDepthError, RecordingError, TopicError
+from clip_depth_ros.errors import ClipDepthError, did_you_mean, RecordingError, TopicError
 from clip_depth_ros.types import RecordedMessage
 from rosbags.interfaces import Connection, ConnectionExtRosbag2, QosDurability
 
@@ -197,7 +197,10 @@ class BagReader:
         names = {connection.topic for connection in connections}
         missing = sorted(set(topics or ()) - names)
         if missing:
-            raise TopicError(f'no topic {missing} in {str(self.path)!r}; it has {sorted(names)}')
+            near = ''.join(did_you_mean(name, names) for name in missing)
+            raise TopicError(
+                f'no topic {missing} in {str(self.path)!r}; it has {sorted(names)}{near}'
+            )
         chosen = [c for c in connections if topics is None or c.topic in topics]
         for connection in chosen:
             extra = connection.ext

@@ -18,7 +18,7 @@ from clip_depth_ros.bags.message_types import (
 )
 from clip_depth_ros.bags.reader import BagReader
 from clip_depth_ros.core.images import encoding_of, is_depth
-from clip_depth_ros.errors import ConfigError, RecordingError, TopicError
+from clip_depth_ros.errors import ConfigError, did_you_mean, RecordingError, TopicError
 
 IMAGE: Final = '/camera/image_rect_color'
 CAMERA_INFO: Final = '/camera/camera_info'
@@ -96,7 +96,10 @@ def topic_preset(bag: BagReader, name: str) -> Mapping[str, str]:
             if topic in there or key not in _OPTIONAL
         }
     else:
-        raise ConfigError(f'topics should be auto, none or one of {[*PRESETS]}, got {name!r}')
+        raise ConfigError(
+            f'topics should be auto, none or one of {[*PRESETS]}, got {name!r}'
+            f'{did_you_mean(name, ("auto", "none", *PRESETS))}'
+        )
     if 'depth_topic' in wanted:
         wanted.pop('lidar_topic', None)
     return wanted
@@ -229,7 +232,10 @@ def check_topic(bag: BagReader, topic: str, msgtypes: set[str]) -> str:
     """
     there = bag.topics
     if topic not in there:
-        raise TopicError(f'no topic {topic!r} in {str(bag.path)!r}; it has {sorted(there)}')
+        raise TopicError(
+            f'no topic {topic!r} in {str(bag.path)!r}; it has {sorted(there)}'
+            f'{did_you_mean(topic, there)}'
+        )
     if there[topic].msgtype not in msgtypes:
         raise TopicError(
             f'topic {topic!r} of {str(bag.path)!r} should be {" or ".join(sorted(msgtypes))}, is '

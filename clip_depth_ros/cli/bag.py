@@ -10,6 +10,8 @@ from pathlib import Path
 import time
 from typing import TYPE_CHECKING
 
+from clip_depth_ros.cli.paths import path_flag
+
 if TYPE_CHECKING:  # each verb loads what it needs, so that --help is fast
     from clip_depth_ros.bags.reader import BagReader
     from clip_depth_ros.types import RecordedMessage
@@ -37,7 +39,7 @@ def _add_kitti(verbs: argparse._SubParsersAction[argparse.ArgumentParser]) -> No
         'cloud and tf_static. Raw: a drive, a date or their root. Object: the root, training or '
         'testing.',
     )
-    verb.add_argument('folder', type=Path, metavar='DIR', help='KITTI folder')
+    verb.add_argument('folder', type=path_flag, metavar='DIR', help='KITTI folder')
     _add_output(verb, '<name of DIR>.mcap')
     verb.add_argument('--frames', type=_positive_int, metavar='N', help='only the first N frames')
     verb.add_argument(
@@ -76,7 +78,9 @@ def _add_synth(verbs: argparse._SubParsersAction[argparse.ArgumentParser]) -> No
 
 def _add_info(verbs: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     verb = verbs.add_parser('info', help='list what a recording holds')
-    verb.add_argument('bag', type=Path, metavar='BAG', help='.bag, .mcap, .db3 or rosbag2 folder')
+    verb.add_argument(
+        'bag', type=path_flag, metavar='BAG', help='.bag, .mcap, .db3 or rosbag2 folder'
+    )
     verb.set_defaults(run_verb=_run_info)
 
 
@@ -87,7 +91,9 @@ def _add_play(verbs: argparse._SubParsersAction[argparse.ArgumentParser]) -> Non
         description='Publish a recording of any kind through rclpy. Topics whose message type is '
         'not installed are left out with a warning. Ctrl-C stops.',
     )
-    verb.add_argument('bag', type=Path, metavar='BAG', help='.bag, .mcap, .db3 or rosbag2 folder')
+    verb.add_argument(
+        'bag', type=path_flag, metavar='BAG', help='.bag, .mcap, .db3 or rosbag2 folder'
+    )
     pace = verb.add_mutually_exclusive_group()
     pace.add_argument(
         '--rate', type=_positive_float, default=1.0, help='speed factor (default: %(default)s)'
@@ -126,7 +132,7 @@ def _add_play(verbs: argparse._SubParsersAction[argparse.ArgumentParser]) -> Non
 def _add_output(verb: argparse.ArgumentParser, default: str) -> None:
     verb.add_argument(
         '--out',
-        type=Path,
+        type=path_flag,
         metavar='BAG',
         help='NAME.mcap for one file, any other name for a rosbag2 folder '
         f'(default: {default} in the current folder)',

@@ -16,7 +16,9 @@ from pathlib import Path
 from typing import Final, TYPE_CHECKING
 
 from clip_depth_ros.cli.flags import add_setting_flags, given_settings
+from clip_depth_ros.cli.paths import path_flag
 from clip_depth_ros.settings.evaluation import EvaluateSettings
+from clip_depth_ros.settings.paths import user_path
 
 if TYPE_CHECKING:
     from clip_depth_ros.evaluation.compare.paired import Contender
@@ -34,8 +36,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         '--allow-different', action='store_true', help='compare results of different protocols'
     )
-    parser.add_argument('--json', type=Path, metavar='FILE', help='write the comparison there')
-    parser.add_argument('--markdown', type=Path, metavar='FILE', help='write a Markdown table')
+    parser.add_argument(
+        '--json', type=path_flag, metavar='FILE', help='write the comparison there'
+    )
+    parser.add_argument(
+        '--markdown', type=path_flag, metavar='FILE', help='write a Markdown table'
+    )
     parser.add_argument('--force', action='store_true', help='overwrite these files')
     add_setting_flags(parser, _OF_BOOTSTRAP, settings=EvaluateSettings, title='intervals')
 
@@ -87,7 +93,7 @@ def _contenders(texts: list[str]) -> list[Contender]:
 
 def _read(text: str) -> Contender:
     """Read FILE or FILE:NAME; both parts may hold colons."""
-    from clip_depth_ros.errors import ConfigError
+    from clip_depth_ros.errors import ConfigError, did_you_mean
     from clip_depth_ros.evaluation.compare.paired import Contender
     from clip_depth_ros.evaluation.results.result import read_result
 
@@ -97,6 +103,7 @@ def _read(text: str) -> Contender:
     if name not in result.predictors:
         raise ConfigError(
             f'{str(path)!r} has no predictor {name!r}; it has {[*result.predictors]}'
+            f'{did_you_mean(name, result.predictors)}'
         )
     return Contender(f'{path}: {name}', result, name)
 
@@ -105,7 +112,7 @@ def _split(text: str) -> tuple[Path, str]:
     """Return file and name: the file is the longest part before a colon that is one."""
     parts = text.split(':')
     for n_parts in range(len(parts), 0, -1):
-        path = Path(':'.join(parts[:n_parts]))
+        path = user_path(':'.join(parts[:n_parts]))
         if path.is_dir():
             path /= 'result.json'  # the output folder of an evaluation
         if path.is_file():

@@ -31,9 +31,12 @@ _RESULTS: Final = ('summary.json', 'preview.png', 'cloud.ply', 'report.html')
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the flags of ``clip-depth demo``."""
     from clip_depth_ros.cli.flags import add_setting_flags
+    from clip_depth_ros.cli.paths import path_flag
 
     parser.formatter_class = argparse.RawDescriptionHelpFormatter
-    parser.add_argument('--bag', type=Path, help='recording to play (default: a synthetic drive)')
+    parser.add_argument(
+        '--bag', type=path_flag, help='recording to play (default: a synthetic drive)'
+    )
     parser.add_argument(
         '--frames',
         type=int,
@@ -41,7 +44,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help=f'play the first N images (default: {SYNTHETIC_FRAMES} of the drive, all of a bag)',
     )
     parser.add_argument(
-        '--out', type=Path, default=Path('demo_output'), help='folder (default: %(default)s)'
+        '--out', type=path_flag, default=Path('demo_output'), help='folder (default: %(default)s)'
     )
     parser.add_argument(
         '--hz',

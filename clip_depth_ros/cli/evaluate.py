@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Final
 
 from clip_depth_ros.cli.flags import add_setting_flags
+from clip_depth_ros.cli.paths import path_flag
 from clip_depth_ros.settings.evaluation import EvaluateSettings
 from clip_depth_ros.sources.registry import kind_names
 
@@ -46,15 +47,15 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         'of one kind are evaluated together',
     )
     parser.add_argument(
-        '--out', type=Path, default=Path('evaluation_output'), metavar='DIR',
+        '--out', type=path_flag, default=Path('evaluation_output'), metavar='DIR',
         help='output folder (default: %(default)s)',
     )
     for flag, name in FILES.items():
         parser.add_argument(
-            f'--{flag}', type=Path, metavar='FILE', help=f'copy {name} to this place, too'
+            f'--{flag}', type=path_flag, metavar='FILE', help=f'copy {name} to this place, too'
         )
     parser.add_argument(
-        '--config', type=Path, metavar='FILE',
+        '--config', type=path_flag, metavar='FILE',
         help='evaluation settings (YAML, name: value); flags win',
     )
     parser.add_argument(

@@ -5,10 +5,11 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
-from typing import Any
+from typing import Any, NoReturn
 
+from clip_depth_ros.errors import did_you_mean
 from clip_depth_ros.settings.base import setting_specs, Settings, SettingSpec
 from clip_depth_ros.settings.predictor import PredictorSettings
 
@@ -59,6 +60,37 @@ def given_settings(
     return {name: getattr(args, name) for name in setting_specs(settings) if name in args}
 
 
+def one_of(choices: Sequence[str]) -> dict[str, Any]:
+    """Return what a flag with these choices needs, so that a near one is named on refusal."""
+
+    def checked(text: str) -> str:
+        if text not in choices:
+            raise argparse.ArgumentTypeError(
+                f'invalid choice: {text!r} (choose from {", ".join(choices)})'
+                f'{did_you_mean(text, choices)}'
+            )
+        return text
+
+    return {'type': checked, 'metavar': f'{{{",".join(choices)}}}'}
+
+
+def refuse_unknown(parser: argparse.ArgumentParser, words: Sequence[str]) -> NoReturn:
+    """End with what argparse says of words that no flag takes, and the flags that are near."""
+    flags = [*_flags_of(parser)]
+    names = [word.partition('=')[0] for word in words if word.startswith('-')]
+    near = ''.join(did_you_mean(name, flags) for name in names)
+    parser.error(f'unrecognized arguments: {" ".join(words)}{near}')
+
+
+def _flags_of(parser: argparse.ArgumentParser) -> Iterator[str]:
+    """Yield the flags of a parser and of its sub-commands."""
+    for action in parser._actions:
+        yield from action.option_strings
+        if isinstance(action, argparse._SubParsersAction):
+            for sub in action.choices.values():
+                yield from _flags_of(sub)
+
+
 class _Renamed(argparse.Action):
     """Refuse a flag of an earlier version with its new name."""
 
@@ -79,7 +111,7 @@ def _flag(spec: SettingSpec) -> dict[str, Any]:
     if spec.kind == 'bool':
         return {**flag, 'action': argparse.BooleanOptionalAction}
     if spec.choices:
-        return {**flag, 'choices': spec.choices}
+        return {**flag, **one_of(spec.choices)}
     if spec.kind.endswith('_list'):
         flag['nargs'] = '*'
     kind = spec.kind.removesuffix('_list')

@@ -15,6 +15,7 @@ import threading
 from typing import Any
 
 from clip_depth_ros import __version__
+from clip_depth_ros.cli.flags import refuse_unknown
 from clip_depth_ros.core.plain_text import PlainStream
 from clip_depth_ros.errors import ClipDepthError
 from clip_depth_ros.ros.environment import needing_ros
@@ -87,7 +88,11 @@ def main(argv: Sequence[str] | None = None) -> int:
     130 after Ctrl-C. Anything unforeseen keeps its traceback.
     """
     with _printing_plainly():
-        return _run(build_parser().parse_args(argv))
+        parser = build_parser()
+        args, unknown = parser.parse_known_args(argv)
+        if unknown:
+            refuse_unknown(parser, unknown)
+        return _run(args)
 
 
 def _run(args: argparse.Namespace) -> int:

@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from clip_depth_ros.cli.flags import add_setting_flags, given_settings
+from clip_depth_ros.cli.paths import path_flag
 from clip_depth_ros.settings.base import ImageLimits
 
 if TYPE_CHECKING:
@@ -26,8 +27,11 @@ if TYPE_CHECKING:
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add what ``clip-depth predict`` takes."""
-    parser.add_argument('image', metavar='IMAGE', help='image file (PNG, JPEG, ...)')
-    parser.add_argument('--out', metavar='DIR', required=True, help='folder for the results')
+    parser.add_argument(
+        'image', type=path_flag, metavar='IMAGE', help='image file (PNG, JPEG, ...)'
+    )
+    parser.add_argument(
+        '--out', type=path_flag, metavar='DIR', required=True, help='folder for the results')
     parser.add_argument(
         '--crop', type=_crop, metavar='X,Y,W,H',
         help='cut this window out first, in pixels; the results have its size',
@@ -55,8 +59,8 @@ def run(args: argparse.Namespace) -> int:
             '--save-grid: clip2depth answers pixels and has no depth per patch; leave it out, or '
             'add --method depthclip'
         )
-    image_path = Path(args.image)
-    paths = _result_paths(image_path.stem, Path(args.out), with_grid=args.save_grid)
+    image_path = args.image
+    paths = _result_paths(image_path.stem, args.out, with_grid=args.save_grid)
     check_free(paths.values(), force=args.force)
     limits: ImageLimits = ImageLimits.from_mapping(given_settings(args, ImageLimits))
     rgb = _cropped(_read_rgb(image_path, limits.max_image_pixels), args.crop)

@@ -14,10 +14,10 @@ from __future__ import annotations
 import argparse
 from collections.abc import Iterator, Mapping
 import os
-from pathlib import Path
 from typing import Any, Final, TYPE_CHECKING
 
-from clip_depth_ros.cli.flags import add_setting_flags, given_settings
+from clip_depth_ros.cli.flags import add_setting_flags, given_settings, one_of
+from clip_depth_ros.cli.paths import path_flag
 from clip_depth_ros.settings.base import read_settings
 from clip_depth_ros.settings.installation import shared_file
 from clip_depth_ros.settings.training import TrainSettings
@@ -35,9 +35,12 @@ PRESETS: Final = ('synthetic', 'kitti', 'nyu', 'bag')
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add what ``clip-depth train`` takes."""
     parser.formatter_class = argparse.RawDescriptionHelpFormatter
-    parser.add_argument('--preset', choices=PRESETS, help='settings that come with this package')
     parser.add_argument(
-        '--config', type=Path, metavar='FILE', help='your own settings (YAML), above the preset'
+        '--preset', **one_of(PRESETS), help='settings that come with this package'
+    )
+    parser.add_argument(
+        '--config', type=path_flag, metavar='FILE',
+        help='your own settings (YAML), above the preset',
     )
     parser.add_argument(
         '--resume', action='store_true', help='continue the run in out_dir where it stopped'

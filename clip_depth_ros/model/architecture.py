@@ -9,7 +9,6 @@ import copy
 from dataclasses import dataclass
 import difflib
 import json
-import os
 from pathlib import Path
 import re
 from typing import Any, Final, NamedTuple
@@ -17,6 +16,7 @@ from typing import Any, Final, NamedTuple
 from clip_depth_ros.core.files import check_regular
 from clip_depth_ros.errors import ConfigError
 from clip_depth_ros.settings.installation import assets_dir
+from clip_depth_ros.settings.paths import user_path
 from clip_depth_ros.settings.predictor import TINY
 import open_clip
 from open_clip.pretrained import get_pretrained_cfg, list_pretrained_tags_by_model
@@ -110,7 +110,7 @@ def find_architecture(name: str, tag: str = '') -> Architecture:
     if name == TINY:
         architecture = _from_json(TINY, assets_dir() / 'tiny_clip.json')
     elif name.endswith('.json'):
-        architecture = _from_json(name, Path(os.path.expanduser(name)))
+        architecture = _from_json(name, user_path(name))
     else:
         architecture = _from_open_clip(name.replace('/', '-'), tag)
     if reason := _obstacle(architecture.config):

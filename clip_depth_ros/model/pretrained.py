@@ -5,7 +5,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-import os
 from pathlib import Path
 from typing import Any, Final, NamedTuple
 import urllib.error
@@ -16,6 +15,7 @@ from clip_depth_ros.model.hub import cached_file, fetch_file, is_offline
 from clip_depth_ros.model.tensor_files import first_line
 from clip_depth_ros.model.weights import read_weights, Weights
 from clip_depth_ros.settings.installation import assets_dir, BUNDLED_CLIP
+from clip_depth_ros.settings.paths import user_path
 from clip_depth_ros.settings.predictor import BUNDLED, PredictorSettings
 from huggingface_hub.errors import HfHubHTTPError
 import open_clip
@@ -74,7 +74,7 @@ def find_weights(
     """
     tag = settings.pretrained
     if settings.clip_weights:
-        weights = read_weights(Path(os.path.expanduser(settings.clip_weights)))
+        weights = read_weights(user_path(settings.clip_weights))
         note = check_activation(architecture, weights, settings.clip_weights)
         return weights, Origin(str(weights), note)
     if tag == RANDOM:

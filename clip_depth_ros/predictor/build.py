@@ -9,12 +9,12 @@ Importing this module is cheap; PyTorch is loaded when a predictor is built.
 from __future__ import annotations
 
 from dataclasses import dataclass
-import os
 from pathlib import Path
 from typing import Literal
 
 from clip_depth_ros.errors import WeightsError
 from clip_depth_ros.settings.installation import assets_dir, BUNDLED_CLIP2DEPTH
+from clip_depth_ros.settings.paths import user_path
 from clip_depth_ros.settings.predictor import BUNDLED, PredictorSettings, TINY
 from clip_depth_ros.types import DepthPredictor
 
@@ -47,8 +47,7 @@ def choose_method(settings: PredictorSettings) -> MethodChoice:
         return MethodChoice('depthclip', 'as set')
     is_auto = settings.method == 'auto'
     if settings.clip2depth_weights:
-        # Path.expanduser would raise on a user that is not there.
-        path = Path(os.path.expanduser(settings.clip2depth_weights))
+        path = user_path(settings.clip2depth_weights)
         why = 'auto: clip2depth_weights names trained weights' if is_auto else 'as set'
         return MethodChoice('clip2depth', why, path)
     bundled = assets_dir() / BUNDLED_CLIP2DEPTH

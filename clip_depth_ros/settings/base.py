@@ -9,15 +9,15 @@ in the docs all follow the declarations in the classes of this room.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, ClassVar, get_args, get_origin, get_type_hints, Literal
 
-from clip_depth_ros.errors import ConfigError
+from clip_depth_ros.errors import ConfigError, did_you_mean
 from clip_depth_ros.settings.plain_yaml import read_yaml
 from clip_depth_ros.types import MAX_IMAGE_PIXELS
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, model_validator, ValidationError
 import yaml
 
 Kind = Literal['bool', 'int', 'float', 'str', 'str_list', 'int_list', 'float_list']
@@ -56,6 +56,21 @@ class Settings(BaseModel):
 
     renamed: ClassVar[Mapping[str, str]] = {}
     """What settings were called in earlier versions, and what they are called now."""
+
+    def clashes(self) -> Iterator[str]:
+        """Yield what does not go together, each a sentence; classes add theirs."""
+        yield from ()
+
+    @model_validator(mode='after')
+    def _check_together(self) -> Settings:
+        found: list[str] = []
+        try:
+            found += self.clashes()
+        except ValueError as error:  # what the rest is made of is wrong by itself
+            found.append(str(error))
+        if found:
+            raise ValueError('; '.join(found))
+        return self
 
     @classmethod
     def from_mapping(cls, values: Mapping[str, Any]) -> Any:
@@ -136,10 +151,10 @@ def setting_specs(settings: type[Settings]) -> dict[str, SettingSpec]:
     return {name: _spec(name, field, hints[name]) for name, field in settings.model_fields.items()}
 
 
-def check_depth_range(min_depth_m: float, max_depth_m: float) -> None:
-    """Raise a ValueError, for a validator, unless a range of depth in metres has a length."""
+def depth_range_clash(min_depth_m: float, max_depth_m: float) -> Iterator[str]:
+    """Yield what is wrong if a range of depth in metres has no length."""
     if min_depth_m >= max_depth_m:
-        raise ValueError(
+        yield (
             'depth range must satisfy 0 < min_depth_m < max_depth_m, got '
             f'min_depth_m={min_depth_m}, max_depth_m={max_depth_m}'
         )
@@ -192,10 +207,16 @@ def _explain_one(settings: type[Settings], problem: Any) -> str:
     if problem['type'] == 'extra_forbidden' and where in settings.renamed:
         return f'{where!r} is now {settings.renamed[where]}'
     if problem['type'] == 'extra_forbidden':
-        return f'unknown setting {where!r}; known are {", ".join(settings.model_fields)}'
+        known = settings.model_fields
+        near = did_you_mean(where, known)
+        return f'unknown setting {where!r}{near or "; known are " + ", ".join(known)}'
     reason = problem['msg'].removeprefix('Value error, ')
     if not where:
         return str(reason)
     came = repr(problem['input'])
     came = came if len(came) <= _MOST_SHOWN else f'{came[:_MOST_SHOWN]}...'
-    return f'{where}: {reason[0].lower()}{reason[1:]}, got {came}'
+    near = ''
+    if problem['type'] == 'literal_error':
+        choices = setting_specs(settings)[str(problem['loc'][0])].choices
+        near = did_you_mean(str(problem['input']), choices)
+    return f'{where}: {reason[0].lower()}{reason[1:]}, got {came}{near}'

@@ -10,11 +10,12 @@ whose decoder it inherits, or is our choice, and each description says which.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 import itertools
 from typing import Final, Literal
 
-from clip_depth_ros.settings.base import check_depth_range, setting, Settings
-from pydantic import field_validator, model_validator
+from clip_depth_ros.settings.base import depth_range_clash, setting, Settings
+from pydantic import field_validator
 
 MOST_PIXELS: Final = 2048 * 2048
 """Of the network's input: the work grows with the square, and weights bring their size along."""
@@ -102,11 +103,12 @@ class Clip2DepthSettings(Settings):
             raise ValueError('taps must be one block or more, counted from 0, ascending')
         return taps
 
-    @model_validator(mode='after')
-    def _check_together(self) -> Clip2DepthSettings:
-        check_depth_range(self.min_depth_m, self.max_depth_m)
+    def clashes(self) -> Iterator[str]:
+        """Yield what does not go together."""
+        yield from super().clashes()
+        yield from depth_range_clash(self.min_depth_m, self.max_depth_m)
         if self.reduce_dim % self.n_heads or self.reduce_dim % 4:
-            raise ValueError(
+            yield (
                 f'reduce_dim must be a multiple of n_heads and of 4, got '
                 f'reduce_dim={self.reduce_dim}, n_heads={self.n_heads}'
             )
@@ -116,5 +118,4 @@ class Clip2DepthSettings(Settings):
                 f'{self.input_height_px} x {self.input_width_px}'
             )
         if self.condition == 'sentence' and not self.sentence.strip():
-            raise ValueError("condition='sentence' needs a sentence")
-        return self
+            yield "condition='sentence' needs a sentence"

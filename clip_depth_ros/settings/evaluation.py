@@ -4,12 +4,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import ClassVar, Final
 
+from clip_depth_ros.errors import did_you_mean
 from clip_depth_ros.settings.base import setting
 from clip_depth_ros.settings.source import SourceSettings
-from pydantic import field_validator, model_validator
+from pydantic import field_validator
 
 PREDICT: Final = (
     'ours', 'clip2depth', 'depthclip', 'topic', 'dir', 'constant', 'prior', 'random',
@@ -70,26 +71,22 @@ class EvaluateSettings(SourceSettings):
     @classmethod
     def _check_predict(cls, names: tuple[str, ...]) -> tuple[str, ...]:
         if unknown := [name for name in names if name not in PREDICT]:
-            raise ValueError(f'no {unknown[0]!r} among {", ".join(PREDICT)}')
+            near = did_you_mean(unknown[0], PREDICT)
+            raise ValueError(f'no {unknown[0]!r} among {", ".join(PREDICT)}{near}')
         return names
 
-    @model_validator(mode='after')
-    def _check_named(self) -> EvaluateSettings:
+    def clashes(self) -> Iterator[str]:
+        """Yield what does not go together."""
+        yield from super().clashes()
         wanted = {'topic': 'pred_topic', 'dir': 'pred_dir', 'prior': 'prior_from'}
-        missing = [
-            f'predict {name!r} needs {needed}: say where it is'
-            for name, needed in wanted.items()
-            if name in self.predict and not getattr(self, needed)
-        ]
-        dropped = [
-            f'{needed} would not be used, as predict leaves {name!r} out: add it, or leave '
-            f'{needed} out'
-            for name, needed in wanted.items()
-            if getattr(self, needed) and name not in self.predicted()
-        ]
-        if problems := [*missing, *dropped]:
-            raise ValueError('; '.join(problems))
-        return self
+        for name, needed in wanted.items():
+            if name in self.predict and not getattr(self, needed):
+                yield f'predict {name!r} needs {needed}: say where it is'
+            if getattr(self, needed) and name not in self.predicted():
+                yield (
+                    f'{needed} would not be used, as predict leaves {name!r} out: add it, or '
+                    f'leave {needed} out'
+                )
 
     def predicted(self) -> tuple[str, ...]:
         """Return whose depth is evaluated, completed where nothing is named."""

@@ -4,16 +4,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any, Final, Literal, NamedTuple
 
-from clip_depth_ros.errors import ConfigError
+from clip_depth_ros.errors import ConfigError, did_you_mean
 from clip_depth_ros.settings.base import ImageLimits, read_settings, setting
-from clip_depth_ros.settings.installation import shared_file
+from clip_depth_ros.settings.installation import share_dir
+from clip_depth_ros.settings.paths import user_path
 from clip_depth_ros.settings.predictor import PredictorSettings
-from pydantic import model_validator
 
 
 class Output(NamedTuple):
@@ -106,14 +106,14 @@ class NodeSettings(ImageLimits, PredictorSettings):
     )
     autostart: bool = setting(True, 'Configure and activate by itself on start.')
 
-    @model_validator(mode='after')
-    def _check_color_range(self) -> NodeSettings:
+    def clashes(self) -> Iterator[str]:
+        """Yield what does not go together."""
+        yield from super().clashes()
         if self.color_min_m >= self.color_far_m():
-            raise ValueError(
+            yield (
                 'colour range must satisfy color_min_m < color_max_m (0: the farthest bin), got '
                 f'color_min_m={self.color_min_m}, color_max_m={self.color_max_m}'
             )
-        return self
 
     def color_far_m(self) -> float:
         """Return the depth at the far end of the colour map, metres."""
@@ -124,11 +124,12 @@ def read_parameters(name_or_path: str) -> dict[str, Any]:
     """
     Read a parameter file of the node (``--params-file`` of ROS 2), by its path or name.
 
-    A name is that of a file of this package: ``synthetic`` means ``config/synthetic.yaml``.
-    ConfigError if the file cannot be read or has no parameters of one node.
+    A name is that of a file of this package: ``synthetic`` means ``config/synthetic.yaml``. What
+    every node has of ROS itself, such as use_sim_time, is left out. ConfigError if there is no
+    such file, it cannot be read or has no parameters of one node.
     """
-    is_name = '/' not in name_or_path and not name_or_path.endswith('.yaml')
-    path = shared_file('config', f'{name_or_path}.yaml') if is_name else Path(name_or_path)
+    is_name = '/' not in name_or_path and not name_or_path.endswith(('.yaml', '.yml'))
+    path = _own_file(name_or_path) if is_name else user_path(name_or_path)
     nodes = read_settings(path)
     found = [node.get('ros__parameters') for node in nodes.values() if isinstance(node, dict)]
     if len(found) != 1 or not isinstance(found[0], dict):
@@ -136,4 +137,21 @@ def read_parameters(name_or_path: str) -> dict[str, Any]:
             f'{str(path)!r} should hold the ros__parameters of one node, as '
             f'config/depth_node.yaml does; it has {[*nodes]}'
         )
-    return found[0]
+    return {name: value for name, value in found[0].items() if not _is_of_ros(name)}
+
+
+def _own_file(name: str) -> Path:
+    """Return a parameter file of this package by its name."""
+    folder = share_dir() / 'config'
+    names = sorted(path.stem for path in folder.glob('*.yaml'))
+    if name not in names:
+        raise ConfigError(
+            f'there is no parameter file {name!r} in this package, there are {", ".join(names)}; '
+            f'your own is named by its path, such as ./{name}.yaml{did_you_mean(name, names)}'
+        )
+    return folder / f'{name}.yaml'
+
+
+def _is_of_ros(name: str) -> bool:
+    of_ros = ('use_sim_time', 'start_type_description_service', 'qos_overrides')
+    return name.partition('.')[0] in of_ros

@@ -10,14 +10,14 @@ holds them.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 import itertools
 import re
 from types import MappingProxyType
 from typing import Final, Literal
 
-from clip_depth_ros.settings.base import check_depth_range, setting, Settings
-from pydantic import field_validator, model_validator
+from clip_depth_ros.settings.base import depth_range_clash, setting, Settings
+from pydantic import field_validator
 
 TINY: Final = 'tiny'
 """The backbone whose architecture comes with this package."""
@@ -229,33 +229,33 @@ class PredictorSettings(Settings):
     def _check_bins(cls, bins_m: tuple[float, ...]) -> tuple[float, ...]:
         return _check_ascending(bins_m)
 
-    @model_validator(mode='after')
-    def _check_together(self) -> PredictorSettings:
-        check_depth_range(self.min_depth_m, self.max_depth_m)
+    def clashes(self) -> Iterator[str]:
+        """Yield what does not go together."""
+        yield from super().clashes()
+        yield from depth_range_clash(self.min_depth_m, self.max_depth_m)
         if self.pretrained == BUNDLED and self.backbone != TINY and not self.clip_weights:
-            raise ValueError(
+            yield (
                 f'pretrained={BUNDLED!r} goes with backbone={TINY!r} alone, got '
                 f'backbone={self.backbone!r}: set backbone={TINY!r}, or name other weights'
             )
         scenes = self.resolved_scenes()
         if not self.means_clip2depth():
-            self._check_bins_together(scenes)
-        return self
+            yield from self._clashes_of_bins(scenes)
 
-    def _check_bins_together(self, scenes: Mapping[str, tuple[float, ...]]) -> None:
+    def _clashes_of_bins(self, scenes: Mapping[str, tuple[float, ...]]) -> Iterator[str]:
         words, bins_m = self.resolved_words(), self.resolved_bins_m()
         source = 'bins_m' if self.bins_m else f'bins={self.bins!r}'
-        _check_as_many(words, bins_m, source)
+        yield from _count_clash(words, bins_m, source)
         if bins_m[-1] < self.min_depth_m or bins_m[0] > self.max_depth_m:
-            raise ValueError(
+            yield (
                 f'all depth bins, {bins_m[0]} to {bins_m[-1]} m ({source}), lie outside of '
                 f'min_depth_m={self.min_depth_m} to max_depth_m={self.max_depth_m}: nothing would '
                 "be answered; set bins='outdoor', your own bins_m, or another range"
             )
         for name, scene_bins_m in scenes.items() if self.scene_aware else ():
-            _check_as_many(words, scene_bins_m, f'scene_bins {name!r}')
+            yield from _count_clash(words, scene_bins_m, f'scene_bins {name!r}')
         if self.scene_aware and len(scenes) < 2:
-            raise ValueError(
+            yield (
                 f'scene_aware needs two scenes or more to choose from, got scene_bins={[*scenes]}'
             )
 
@@ -333,10 +333,10 @@ def _check_ascending(bins_m: tuple[float, ...]) -> tuple[float, ...]:
     return bins_m
 
 
-def _check_as_many(words: tuple[str, ...], bins_m: tuple[float, ...], source: str) -> None:
-    """Refuse bins that are not one for each word for distance."""
+def _count_clash(words: tuple[str, ...], bins_m: tuple[float, ...], source: str) -> Iterator[str]:
+    """Yield what is wrong with bins that are not one for each word for distance."""
     if len(words) != len(bins_m):
-        raise ValueError(
+        yield (
             'there must be one depth bin for each word for distance, got '
             f'{len(words)} words {list(words)} and {len(bins_m)} bins {list(bins_m)} ({source})'
         )

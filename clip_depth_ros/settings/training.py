@@ -4,14 +4,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any, ClassVar, Literal
 
 from clip_depth_ros.settings.base import setting
 from clip_depth_ros.settings.clip2depth import Clip2DepthSettings
 from clip_depth_ros.settings.predictor import PredictorSettings
 from clip_depth_ros.settings.source import SourceSettings
-from pydantic import field_validator, model_validator
+from pydantic import field_validator
 
 
 def _as_for_prediction(name: str, default: Any = None) -> Any:
@@ -201,44 +201,40 @@ class TrainSettings(SourceSettings, Clip2DepthSettings):
         0, 'Threads of PyTorch on the cpu; 0: its own choice.', ge=0, le=1024
     )
 
-    @model_validator(mode='after')
-    def _check_recipe(self) -> TrainSettings:
+    def clashes(self) -> Iterator[str]:
+        """Yield what does not go together."""
+        yield from super().clashes()
         if self.batch_size % self.accumulate:
-            raise ValueError(
+            yield (
                 f'batch_size must be a multiple of accumulate, got batch_size={self.batch_size}, '
                 f'accumulate={self.accumulate}'
             )
         if (self.augment_crop_width_px == 0) != (self.augment_crop_height_px == 0):
-            raise ValueError(
+            yield (
                 'a window needs both augment_crop_width_px and augment_crop_height_px, got '
                 f'{self.augment_crop_width_px} and {self.augment_crop_height_px}'
             )
         if self.init_weights and self.clipseg_weights:
-            raise ValueError(
+            yield (
                 'init_weights and clipseg_weights both say where to start from: name one of them'
             )
         if self.clipseg_weights and self.pixels != 'imagenet':
-            raise ValueError(
+            yield (
                 f"clipseg_weights were trained on ImageNet's pixels, got pixels={self.pixels!r}: "
                 "set pixels='imagenet'"
             )
         if self.cache_tokens and (changed := self.image_augmentations()):
-            raise ValueError(
+            yield (
                 f'cache_tokens keeps the tokens of unchanged images, got {", ".join(changed)}: '
                 'set these to 0, or cache_tokens to false'
             )
-        return self
+        if self.kind not in ('auto', 'synthetic') and not self.data:
+            yield f'kind={self.kind!r} needs data: say where the frames are'
 
     @field_validator('data', 'validation_data', mode='before')
     @classmethod
     def _one_or_several(cls, value: Any) -> Any:
         return (value,) if isinstance(value, str) else value
-
-    @model_validator(mode='after')
-    def _check_data(self) -> TrainSettings:
-        if self.kind not in ('auto', 'synthetic') and not self.data:
-            raise ValueError(f'kind={self.kind!r} needs data: say where the frames are')
-        return self
 
     def image_augmentations(self) -> list[str]:
         """Return the names of those settings in force that change what an image shows."""

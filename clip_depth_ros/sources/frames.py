@@ -15,6 +15,7 @@ from typing import Final
 from clip_depth_ros.bags.places import notes_on
 from clip_depth_ros.core.projection import LidarPixel, LidarValue
 from clip_depth_ros.errors import ConfigError, DataError
+from clip_depth_ros.settings.paths import user_path
 from clip_depth_ros.settings.source import SourceSettings
 from clip_depth_ros.sources.registry import (
     FrameRules,
@@ -220,7 +221,7 @@ class SourceFrames:
             *notes_on([each.matching for each in self._sources if each.matching]),
             *dict.fromkeys(note for each in self._sources for note in each.notes),
         ]
-        paths = {name: Path(name).expanduser() for name in opened} if kind == 'bag' else {}
+        paths = {name: user_path(name) for name in opened} if kind == 'bag' else {}
         self.recordings = {
             _called(labels[name], path.name): path for name, path in paths.items()
         }

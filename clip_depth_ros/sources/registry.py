@@ -21,7 +21,8 @@ import pkgutil
 from typing import Final, TYPE_CHECKING
 
 from clip_depth_ros.core.projection import LidarPixel, LidarValue
-from clip_depth_ros.errors import ConfigError, RecordingError
+from clip_depth_ros.errors import ConfigError, did_you_mean, RecordingError
+from clip_depth_ros.settings.paths import user_path
 from clip_depth_ros.settings.source import SourceSettings
 from clip_depth_ros.sources import kinds
 from clip_depth_ros.sources.samples import DepthSample
@@ -131,7 +132,7 @@ class Source(ABC):
 
 
 def _own_path(source: str) -> list[str]:
-    return [os.path.realpath(Path(source).expanduser())]
+    return [os.path.realpath(user_path(source))]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -196,7 +197,7 @@ def kind_of(source: str) -> str:
         If it is of no kind that can be seen, or could be of several; it says what was seen.
 
     """
-    path = Path(source).expanduser()
+    path = user_path(source)
     found: list[str] = []
     for searches in (False, True):
         found = found or [
@@ -225,9 +226,12 @@ def one_kind_of(sources: Sequence[str], kind: str) -> str:
         raise ConfigError('name at least one source: a recording, a folder, or seeds')
     if kind != 'auto':
         if kind not in known_kinds():
-            raise ConfigError(f'kind: no {kind!r} among auto, {", ".join(known_kinds())}')
+            names = ('auto', *known_kinds())
+            raise ConfigError(
+                f'kind: no {kind!r} among {", ".join(names)}{did_you_mean(kind, names)}'
+            )
         for source in sources if known_kinds()[kind].is_path else ():
-            _check_there(Path(source).expanduser())
+            _check_there(user_path(source))
         return kind
     found = {source: kind_of(source) for source in sources}
     if len(set(found.values())) > 1:
@@ -249,7 +253,7 @@ def open_one(kind: str, source: str, settings: SourceSettings, rules: FrameRules
 
     """
     _check_used(kind, settings)
-    opened = known_kinds()[kind].opened(Path(source).expanduser(), settings, rules)
+    opened = known_kinds()[kind].opened(user_path(source), settings, rules)
     opened.max_image_pixels = settings.max_image_pixels
     return opened
 
@@ -270,7 +274,7 @@ def _check_used(kind: str, settings: SourceSettings) -> None:
 
 def path_or_none(text: str) -> Path | None:
     """Return the path that a setting names, ~ being the home folder; None if it is empty."""
-    return Path(text).expanduser() if text else None
+    return user_path(text) if text else None
 
 
 def _check_there(path: Path) -> None:

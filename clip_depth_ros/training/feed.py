@@ -10,6 +10,7 @@ from pathlib import Path
 
 from clip_depth_ros.core.image_plan import Size
 from clip_depth_ros.errors import DataError
+from clip_depth_ros.settings.paths import user_path
 from clip_depth_ros.settings.training import TrainSettings
 from clip_depth_ros.sources.samples import Joined, SampleSource, Subset
 from clip_depth_ros.training.clip import FrozenClip
@@ -145,7 +146,7 @@ def _cached(
 ) -> TokenSet:
     """Return the tokens of some frames; the first process writes them if they are not there."""
     settings, source, picks = frames.settings, frames.source, tuple(range(len(frames)))
-    folder = Path(settings.cache_dir or Path(settings.out_dir) / 'tokens').expanduser()
+    folder = user_path(settings.cache_dir or Path(settings.out_dir) / 'tokens')
     # Parts of joined sources come in great numbers (leave-one-out): one cache serves them all.
     if isinstance(source, Subset) and isinstance(source.source, Joined):
         picks, source = source.indices, source.source

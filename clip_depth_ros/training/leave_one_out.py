@@ -7,11 +7,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 import json
-from pathlib import Path
 
 from clip_depth_ros.core.files import atomic_write_bytes
 from clip_depth_ros.core.metrics import DepthMetrics, mean_metrics
 from clip_depth_ros.errors import ConfigError
+from clip_depth_ros.settings.paths import user_path
 from clip_depth_ros.settings.training import TrainSettings
 from clip_depth_ros.sources.held_out import open_for_training
 from clip_depth_ros.sources.samples import Joined, Subset
@@ -102,7 +102,7 @@ def leave_one_out(
             compare_prior=True, validation_interval=settings.steps,
         )
         others = tuple(index for index in range(len(every)) if index != held_out)
-        is_begun = (Path(fold.out_dir) / 'run.json').is_file()
+        is_begun = (user_path(fold.out_dir) / 'run.json').is_file()
         results.append(train(
             fold,
             resume=resume and is_begun,

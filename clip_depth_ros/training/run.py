@@ -20,6 +20,7 @@ from clip_depth_ros.core.files import (
     remove_leftovers,
 )
 from clip_depth_ros.errors import ConfigError, MissingDependencyError, OutputError
+from clip_depth_ros.settings.paths import user_path
 from clip_depth_ros.settings.training import TrainSettings
 from clip_depth_ros.training.checkpoint import check_facts, Checkpoint, load_checkpoint
 
@@ -57,7 +58,7 @@ class RunFolder:
             raise ConfigError(
                 'out_dir is needed: say where the run and its weights are to be kept'
             )
-        self.path = Path(settings.out_dir).expanduser()
+        self.path = user_path(settings.out_dir)
         self.checkpoint = self.path / 'checkpoint.safetensors'
         self.best, self.last = self.path / 'best.safetensors', self.path / 'last.safetensors'
         self.report = self.path / 'report.json'

@@ -4,8 +4,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 from clip_depth_ros.core.image_plan import Size
 from clip_depth_ros.errors import ConfigError, DataError, WeightsError
 from clip_depth_ros.model.clip2depth import build_clip2depth, Clip2Depth
@@ -16,6 +14,7 @@ from clip_depth_ros.model.clip2depth_weights import (
 )
 from clip_depth_ros.model.clipseg import load_clipseg
 from clip_depth_ros.settings.installation import assets_dir, BUNDLED_CLIP2DEPTH
+from clip_depth_ros.settings.paths import user_path
 from clip_depth_ros.settings.predictor import BUNDLED
 from clip_depth_ros.settings.training import TrainSettings
 from clip_depth_ros.sources.samples import SampleSource
@@ -56,7 +55,7 @@ def initial_weights(settings: TrainSettings) -> Clip2DepthFile | None:
             )
         return read_clip2depth(path)
     if settings.init_weights:
-        return read_clip2depth(Path(settings.init_weights).expanduser())
+        return read_clip2depth(user_path(settings.init_weights))
     return None
 
 
@@ -69,7 +68,7 @@ def start_model(settings: TrainSettings, clip: FrozenClip) -> Clip2Depth:
     torch.manual_seed(settings.seed)
     model = build_clip2depth(settings.model_settings(), clip.backbone)
     if settings.clipseg_weights:
-        load_clipseg(model, Path(settings.clipseg_weights).expanduser())
+        load_clipseg(model, user_path(settings.clipseg_weights))
     file = initial_weights(settings)
     if file is not None:
         model.load_state_dict(load_clip2depth(file, clip.backbone).state_dict())

@@ -99,5 +99,5 @@ def test_a_path_may_start_at_home(monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setenv('HOME', '/home/robot')
     path = choice(clip2depth_weights='~/kitti.safetensors').weights_path
     assert path == Path('/home/robot/kitti.safetensors')
-    nobody = '~nobody-of-this-name/kitti.safetensors'
-    assert choice(clip2depth_weights=nobody).weights_path == Path(nobody)
+    with pytest.raises(ConfigError, match="no home folder of a user 'nobody-of-this-name'"):
+        choice(clip2depth_weights='~nobody-of-this-name/kitti.safetensors')

@@ -9,7 +9,7 @@ from typing import Any
 
 from clip_depth_ros.cli.main import main
 from clip_depth_ros.cli.settings import settings_text
-from clip_depth_ros.errors import ConfigError, MissingDependencyError
+from clip_depth_ros.errors import ConfigError
 from clip_depth_ros.settings.base import setting_specs
 from clip_depth_ros.settings.node import NodeSettings, read_parameters
 import pytest
@@ -159,8 +159,50 @@ def test_a_bare_name_is_a_file_of_this_package():
 
 
 def test_an_unknown_name_is_no_file_of_this_package():
-    with pytest.raises(MissingDependencyError, match=r'nowhere\.yaml'):
+    with pytest.raises(ConfigError, match="no parameter file 'nowhere' in this package"):
         read_parameters('nowhere')
+
+
+@pytest.mark.parametrize(('slip', 'meant'), [
+    ('kiti', 'kitti'), ('KITTI', 'kitti'), ('in-door', 'indoor'), ('depthnode', 'depth_node'),
+])
+def test_a_name_that_is_near_is_proposed(slip: str, meant: str):
+    with pytest.raises(ConfigError, match=rf"\./{slip}\.yaml; did you mean '{meant}'\?$"):
+        read_parameters(slip)
+
+
+@pytest.mark.parametrize('line', [
+    'use_sim_time: True', 'use_sim_time: TRUE', 'start_type_description_service: false',
+    'qos_overrides: {/image: {subscription: {depth: 2}}}',
+    'qos_overrides./image.subscription.depth: 2',
+])
+def test_what_every_node_has_of_ros_is_no_setting(tmp_path: Path, line: str):
+    path = tmp_path / 'my.yaml'
+    path.write_text(f'/**:\n  ros__parameters:\n    {line}\n    flip: false\n')
+    assert read_parameters(str(path)) == {'flip': False}
+
+
+def test_all_errors_of_a_file_are_said_at_once(tmp_path: Path, capsys: pytest.CaptureFixture[str]):
+    path = tmp_path / 'my.yaml'
+    lines = ['flipp: true', 'cloud_stride: 99', 'max_depth_m: far', 'method: clip2dept']
+    path.write_text('\n    '.join(['/**:\n  ros__parameters:', *lines]) + '\n')
+    assert main(['evaluate', '1000000', '--params-file', str(path), '--out', str(tmp_path)]) == 1
+    told = capsys.readouterr().err
+    assert "unknown setting 'flipp'; did you mean 'flip'?" in told
+    assert 'cloud_stride: input should be less than or equal to 64, got 99' in told
+    assert "max_depth_m: input should be a valid number" in told
+    assert "got 'clip2dept'; did you mean 'clip2depth'?" in told
+
+
+def test_all_that_does_not_go_together_is_said_at_once():
+    with pytest.raises(ConfigError) as raised:
+        NodeSettings.from_mapping({
+            'min_depth_m': 5.0, 'max_depth_m': 2.0, 'backbone': 'RN50', 'pretrained': 'bundled',
+            'color_min_m': 9.0, 'color_max_m': 1.0,
+        })
+    assert [part in str(raised.value) for part in (
+        'depth range must satisfy', "goes with backbone='tiny' alone", 'colour range must satisfy',
+    )] == [True, True, True]
 
 
 @pytest.mark.parametrize('text', [

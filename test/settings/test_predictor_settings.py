@@ -185,7 +185,7 @@ def test_other_weights_than_the_bundled_clip_have_no_bundled_decoder():
 
 
 WRONG: list[tuple[dict[str, Any], str]] = [
-    ({'colour_map': 'jet'}, "unknown setting 'colour_map'; known are method, backbone"),
+    ({'colour_map': 'jet'}, "unknown setting 'colour_map'; did you mean 'color_map'"),
     ({'method': 'midas'}, "method: input .* 'auto', 'clip2depth' or 'depthclip', got 'midas'"),
     (
         {'pretrained': 'bundled'},

@@ -16,6 +16,7 @@ from clip_depth_ros.errors import ConfigError, DataError, ImageError
 from clip_depth_ros.evaluation.score.prepare import check_shape, resized
 from clip_depth_ros.evaluation.score.protocols import EvaluationProtocol
 from clip_depth_ros.settings.evaluation import EvaluateSettings
+from clip_depth_ros.settings.paths import user_path
 from clip_depth_ros.sources.frames import SourceFrames
 from clip_depth_ros.sources.predicted import PredictedFiles, RecordedDepth
 from clip_depth_ros.sources.samples import DepthSample
@@ -243,7 +244,7 @@ def folder_answers(
 
     """
     _check_no_flip(protocol)
-    path = Path(folder).expanduser()
+    path = user_path(folder)
     lookup = PredictedFiles(path, per_metre, frames.names, frames.max_image_pixels)
     return RecordedAnswers(lookup, protocol)
 

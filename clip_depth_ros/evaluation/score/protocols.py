@@ -4,14 +4,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from pathlib import Path
+from collections.abc import Iterator, Mapping
 from typing import Any, Final, Literal
 
-from clip_depth_ros.errors import ConfigError
+from clip_depth_ros.errors import ConfigError, did_you_mean
 from clip_depth_ros.settings.base import read_settings, setting, Settings
 from clip_depth_ros.settings.installation import shared_file
-from pydantic import model_validator
+from clip_depth_ros.settings.paths import user_path
 
 
 class EvaluationProtocol(Settings):
@@ -63,14 +62,13 @@ class EvaluationProtocol(Settings):
         'image', 'Mean over images of per-image values, or over all pixels together.'
     )
 
-    @model_validator(mode='after')
-    def _check_range(self) -> EvaluationProtocol:
+    def clashes(self) -> Iterator[str]:
+        """Yield what does not go together."""
         if self.min_depth_m >= self.depth_cap_m:
-            raise ValueError(
+            yield (
                 'the range of depth must satisfy min_depth_m < depth_cap_m, got '
                 f'min_depth_m={self.min_depth_m:g}, depth_cap_m={self.depth_cap_m:g}'
             )
-        return self
 
 
 PROTOCOL_NAMES: Final = (
@@ -189,11 +187,11 @@ def _named(name: str) -> EvaluationProtocol:
 
 def _own(path_text: str) -> EvaluationProtocol:
     """Return the protocol of a user's file, called like the file if the file does not say."""
-    path = Path(path_text)
+    path = user_path(path_text)
     if not path.is_file():
         raise ConfigError(
             f'a protocol is one of {", ".join(PROTOCOL_NAMES)} or a YAML file, got '
-            f'{path_text!r}, which is neither'
+            f'{path_text!r}, which is neither{did_you_mean(path_text, PROTOCOL_NAMES)}'
         )
     protocol = _build({'name': path.stem, **read_settings(path)})
     if protocol.name in PROTOCOL_NAMES and protocol != _named(protocol.name):
@@ -210,7 +208,7 @@ def _build(values: Mapping[str, Any]) -> EvaluationProtocol:
     if base is not None and base not in PROTOCOL_NAMES:
         raise ConfigError(
             f'{_EXTENDS} must name a protocol of this package, {", ".join(PROTOCOL_NAMES)}, got '
-            f'{base!r}'
+            f'{base!r}{did_you_mean(str(base), PROTOCOL_NAMES)}'
         )
     below = _named(base).model_dump() if base else {}
     own = {field: value for field, value in values.items() if field != _EXTENDS}

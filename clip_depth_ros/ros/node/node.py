@@ -141,9 +141,14 @@ class DepthNode(LifecycleNode):
     def on_configure(self, state: LifecycleState) -> None:
         """Validate the settings, load the weights, warm up, advertise the outputs."""
         if self._startup_problems:
-            problems, self._startup_problems = '; '.join(self._startup_problems), []
+            problems, self._startup_problems = self._startup_problems, []
+            try:
+                read_settings(self)
+            except ConfigError as error:  # the others, too: all are said at once
+                problems.append(str(error))
             raise ConfigError(
-                f'{problems}; the default is in force now: set the parameter and configure again'
+                f'{"; ".join(problems)}; the default is in force now: set the parameter and '
+                'configure again'
             )
         settings = read_settings(self)
         self._await_abandoned()

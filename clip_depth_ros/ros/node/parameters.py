@@ -5,10 +5,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-import difflib
 from typing import Any, Final
 
-from clip_depth_ros.errors import ConfigError
+from clip_depth_ros.errors import ConfigError, did_you_mean
 from clip_depth_ros.settings.base import setting_specs, SettingSpec
 from clip_depth_ros.settings.node import NodeSettings
 from rcl_interfaces.msg import FloatingPointRange, IntegerRange, ParameterDescriptor
@@ -153,8 +152,7 @@ def _declare(node: Node, spec: SettingSpec) -> list[str]:
 
 
 def _warn_of_unknown(node: Node, name: str, known: Iterable[str]) -> None:
-    similar = difflib.get_close_matches(name, [*known], n=1)
-    hint = f'; did you mean {similar[0]!r}?' if similar else ''
+    hint = did_you_mean(name, known)
     node.get_logger().warning(f'parameter {name!r} is unknown here and has no effect{hint}')
 
 

@@ -43,6 +43,7 @@ from clip_depth_ros.core.images import encoding_of
 from clip_depth_ros.core.stamps import n_repeated
 from clip_depth_ros.core.transforms import check_rigid, Matrix4
 from clip_depth_ros.errors import CalibrationError, ConfigError
+from clip_depth_ros.settings.paths import user_path
 from clip_depth_ros.settings.source import SourceSettings
 from clip_depth_ros.sources.files import KITTI_PER_METRE
 from clip_depth_ros.sources.frame_reader import FrameReader, named_in_errors
@@ -240,7 +241,7 @@ def _is_recording(path: Path) -> bool:
 
 
 def _parts(source: str) -> list[str]:
-    return [os.path.realpath(file) for file in files_of_recording(Path(source).expanduser())]
+    return [os.path.realpath(file) for file in files_of_recording(user_path(source))]
 
 
 KIND: Final = Kind(
