@@ -53,10 +53,10 @@ def info(index: int = 0, intrinsics: Intrinsics = CAMERA, **changes: Any) -> Rec
     return recorded('/cam/camera_info', message, stamp_ns)
 
 
-def cloud(index: int, late_s: float = 0.0) -> RecordedMessage:
+def cloud(index: int, late_s: float = 0.0, points: Any = POINTS) -> RecordedMessage:
     """Give the cloud of a frame, taken somewhat later."""
     stamp_ns = START_NS + index * STEP_NS + round(late_s * 1e9)
-    message = cloud_message(POINTS, stamp_ns=stamp_ns, frame_id='lidar')
+    message = cloud_message(points, stamp_ns=stamp_ns, frame_id='lidar')
     return recorded('/points', message, stamp_ns)
 
 

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from clip_depth_ros.settings.source import SourceSettings
-from clip_depth_ros.sources.kitti_files import KittiCalibration
+from clip_depth_ros.sources.kitti_calibration import KittiCalibration
 from clip_depth_ros.sources.registry import FrameRules, known_kinds
 import numpy as np
 
@@ -62,7 +62,8 @@ def open_bag(
         changes['calib_dir'] = path.parent
         K, T = calibration.K, calibration.T_cam2_velo
         write_matrices(path.parent / 'calib_cam_to_cam.txt', {
-            'P_rect_02': np.hstack([K, np.zeros((3, 1))]), 'R_rect_00': np.eye(3)
+            'P_rect_02': np.hstack([K, np.zeros((3, 1))]), 'R_rect_00': np.eye(3),
+            **({'S_rect_02': np.array(calibration.size)} if calibration.size else {}),
         })
         write_matrices(path.parent / 'calib_velo_to_cam.txt', {'R': T[:3, :3], 'T': T[:3, 3]})
     return open_kind('bag', path, **{'topic_preset': 'none', **changes})

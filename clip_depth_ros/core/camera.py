@@ -3,20 +3,21 @@
 """
 What a CameraInfo message says about the pixels that really arrived, and where these look.
 
-Rectified images are described by P, unrectified ones by K with the distortion D. Recordings made
-from KITTI hold rectified images under ``image_raw`` with the raw camera's K and D, so P comes
-first. P's fourth column (a stereo baseline) is left out: points stay in the camera's own frame.
+Rectified images are described by P, unrectified ones by K with the distortion D; the message does
+not say which of the two came. Recordings made from KITTI hold rectified images under ``image_raw``
+with the raw camera's K and D, so P comes first. But rectifying changes the matrix: where D bends
+and P is K again, or where the lens is a fisheye, P is filling and the images are as the lens shows
+them. P's fourth column (a stereo baseline) is left out: points stay in the camera's own frame.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any, Final, Literal
 
+from clip_depth_ros.core.distortion import Distortion, FISHEYE, KNOWN_MODELS
 from clip_depth_ros.errors import CalibrationError
 from clip_depth_ros.types import Intrinsics
-import cv2
 import numpy as np
 from numpy.typing import NDArray
 
@@ -25,14 +26,17 @@ IntrinsicsSource = Literal['auto', 'P', 'K']
 Rays = NDArray[np.float32]
 """Where each pixel looks: float32 (H, W, 2), x/z and y/z in the optical frame."""
 
-_FISHEYE: Final = 'equidistant'
-_D_LENGTHS: Final[Mapping[str, tuple[int, ...]]] = {
-    '': (4, 5, 8, 12, 14),
-    'plumb_bob': (4, 5, 8, 12, 14),
-    'rational_polynomial': (8, 12, 14),
-    _FISHEYE: (4,),
-}
-"""Numbers that D may hold for each distortion model; '' is taken as plumb_bob."""
+_SAME_FOCAL: Final = 1e-3
+_SAME_CENTRE_PX: Final = 0.5
+"""P is K again within these; rectifying an image moves more than that."""
+
+_MISS_PX: Final = 0.01
+"""
+Rays are NaN where they miss their pixel by more.
+
+What there is an inverse for misses by rounding alone; what would miss by half a pixel, as a model
+that was followed beyond its fold does, is no answer.
+"""
 
 
 def pinhole_rays(intrinsics: Intrinsics) -> Rays:
@@ -52,39 +56,19 @@ class Camera:
     ----------
     intrinsics : Intrinsics
         For the size of the images, binning and region of interest applied.
-    distortion : tuple of float
-        D of an unrectified image, empty for a rectified one.
-    is_fisheye : bool
-        Whether D is of the equidistant model.
+    distortion : Distortion, optional
+        Of an unrectified image; None for a rectified one.
     source : {'P', 'K'}
         Which matrix was used.
     notes : tuple of str
-        What an operator should know once: binning, region of interest, missing size.
+        What an operator should know once: what was assumed, binning, region of interest.
 
     """
 
     intrinsics: Intrinsics
-    distortion: tuple[float, ...]
-    is_fisheye: bool
+    distortion: Distortion | None
     source: Literal['P', 'K']
     notes: tuple[str, ...] = ()
-
-    def pinhole(self) -> Intrinsics:
-        """
-        Return the intrinsics of a camera whose images are rectified.
-
-        Raises
-        ------
-        CalibrationError
-            If they are not, so that a pinhole does not describe them.
-
-        """
-        if self.distortion:
-            raise CalibrationError(
-                'camera_info has no P, and a K with distortion D: points would fall beside the '
-                'pixels that show them; rectify the images first (image_proc)'
-            )
-        return self.intrinsics
 
     def rays(self, width: int, height: int) -> Rays:
         """
@@ -93,27 +77,55 @@ class Camera:
         Returns
         -------
         float32 (height, width, 2)
-            x/z and y/z in the optical frame, distortion removed.
-
-        Raises
-        ------
-        CalibrationError
-            If the distortion cannot be undone.
+            x/z and y/z in the optical frame, distortion removed. NaN where nothing within 90
+            degrees of the axis, and before the distortion model folds, is shown at the pixel.
 
         """
         intrinsics = self.intrinsics.scaled_to(width, height)
-        if not self.distortion:
+        if self.distortion is None:
             return pinhole_rays(intrinsics)
-        u, v = np.meshgrid(np.arange(width), np.arange(height))
-        pixels = np.stack([u, v], axis=-1).reshape(-1, 1, 2).astype(np.float64)
-        undistort = cv2.fisheye.undistortPoints if self.is_fisheye else cv2.undistortPoints
-        try:
-            rays = undistort(pixels, intrinsics.matrix(), np.asarray(self.distortion))
-        except cv2.error as error:
-            raise CalibrationError(
-                f'cannot undo the distortion D={list(self.distortion)}: {error}'
-            ) from error
-        return np.asarray(rays, np.float32).reshape(height, width, 2)
+        rays = self.distortion.undistorted(
+            _on_plane(intrinsics, _pixels(width, height)),
+            _MISS_PX / max(intrinsics.fx, intrinsics.fy),
+        )
+        return rays.astype(np.float32).reshape(height, width, 2)
+
+    def shown_at(self, pixels: NDArray[np.float64]) -> NDArray[np.float64]:
+        """
+        Return where the lens shows what it would show at pixels without distortion.
+
+        Parameters
+        ----------
+        pixels : float64 (N, 2)
+            u, v of a pinhole with these intrinsics.
+
+        Returns
+        -------
+        float64 (N, 2)
+            NaN where they are, and from 90 degrees off axis and the fold of the model on.
+
+        """
+        if self.distortion is None:
+            return pixels
+        shown = self.distortion.distorted(_on_plane(self.intrinsics, pixels))
+        focal, centre = _focal_and_centre(self.intrinsics)
+        return np.asarray(shown * focal + centre, np.float64)
+
+
+def _focal_and_centre(intrinsics: Intrinsics) -> NDArray[np.float64]:
+    return np.array([[intrinsics.fx, intrinsics.fy], [intrinsics.cx, intrinsics.cy]])
+
+
+def _on_plane(intrinsics: Intrinsics, pixels: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return pixels as points of the image plane at focal length 1."""
+    focal, centre = _focal_and_centre(intrinsics)
+    return np.asarray((pixels - centre) / focal, np.float64)
+
+
+def _pixels(width: int, height: int) -> NDArray[np.float64]:
+    """Return the centres of all pixels, float64 (height * width, 2), row by row."""
+    u, v = np.meshgrid(np.arange(width), np.arange(height))
+    return np.stack([u, v], axis=-1).reshape(-1, 2).astype(np.float64)
 
 
 @dataclass(frozen=True, slots=True)
@@ -180,16 +192,21 @@ class Calibration:
         own_width, own_height = self.image_size
         return f'camera_info is for {own_width}x{own_height} images, got {width}x{height}'
 
-    def camera(self, source: IntrinsicsSource, width: int, height: int) -> Camera:
+    def camera(
+        self, source: IntrinsicsSource, width: int, height: int, *, is_scaled: bool = False
+    ) -> Camera:
         """
         Return the camera of images of ``width`` x ``height`` pixels.
 
         Parameters
         ----------
         source : {'auto', 'P', 'K'}
-            Which matrix describes the images; auto is P, or K when P[0] is 0.
+            Which matrix describes the images. auto: P; or K, with D, when P[0] is 0 or P cannot
+            be that of rectified images (see above), which the notes say.
         width, height : int
             Size of the image messages, pixels.
+        is_scaled : bool
+            Whether images may have been resampled from those that this is for.
 
         Raises
         ------
@@ -198,11 +215,13 @@ class Calibration:
             fit its model.
 
         """
-        if not self.fits(width, height):
+        fits = self.fits(width, height)
+        if not fits and not is_scaled:
             raise CalibrationError(
-                f'{self.misfit(width, height)}: name the camera_info topic of this camera'
+                f'{self.misfit(width, height)}: name the camera_info topic of this camera, or set '
+                'calibration_scaling if the images were resized'
             )
-        used: Literal['P', 'K'] = source if source != 'auto' else ('P' if self.p[0] != 0 else 'K')
+        used: Literal['P', 'K'] = source if source != 'auto' else self._best()
         m, columns = (self.p, 4) if used == 'P' else (self.k, 3)
         fx, cx, fy, cy = m[0], m[2], m[columns + 1], m[columns + 2]
         if not np.isfinite([fx, fy, cx, cy]).all() or fx <= 0 or fy <= 0:
@@ -217,12 +236,15 @@ class Calibration:
             fy=fy / binning_y,
             cx=(cx - left + 0.5) / binning_x - 0.5,
             cy=(cy - top + 0.5) / binning_y - 0.5,
-            width=width,
-            height=height,
+            width=width if fits else self.image_size[0] or width,
+            height=height if fits else self.image_size[1] or height,
         )
-        distortion = self._distortion() if used == 'K' else ()
-        is_fisheye = bool(distortion) and self.distortion_model == _FISHEYE
-        return Camera(intrinsics, distortion, is_fisheye, used, self._notes())
+        distortion = Distortion.of(self.distortion_model, self.d) if used == 'K' else None
+        notes = (*self._notes(), *(self._assumed(used) if source == 'auto' else ()))
+        if not fits:
+            intrinsics = intrinsics.scaled_to(width, height)
+            notes = (*notes, f'{self.misfit(width, height)}: scaled')
+        return Camera(intrinsics, distortion, used, notes)
 
     def resampled(self, camera: Camera, width: int, height: int) -> Calibration:
         """
@@ -251,19 +273,39 @@ class Calibration:
             roi=(0, 0, 0, 0),
         )
 
-    def _distortion(self) -> tuple[float, ...]:
-        """Return D as OpenCV takes it, empty for none; a fisheye of zeros is still no pinhole."""
-        model = self.distortion_model
-        if not any(self.d) and model != _FISHEYE:
+    def _best(self) -> Literal['P', 'K']:
+        """Return the matrix that describes the images."""
+        if self.p[0] == 0:
+            return 'K'
+        has_k = self.k[0] > 0 and self.k[4] > 0
+        is_fisheye = self.distortion_model == FISHEYE and len(self.d) > 0
+        is_raw = is_fisheye or (any(self.d) and self._p_is_k())
+        return 'K' if has_k and is_raw else 'P'
+
+    def _p_is_k(self) -> bool:
+        """Return whether P is K again, a baseline apart: then nothing was rectified."""
+        (fx, _, cx, _, fy, cy), p = self.k[:6], self.p
+        return (
+            abs(p[0] - fx) <= _SAME_FOCAL * fx and abs(p[5] - fy) <= _SAME_FOCAL * fy
+            and abs(p[2] - cx) <= _SAME_CENTRE_PX and abs(p[6] - cy) <= _SAME_CENTRE_PX
+        )
+
+    def _assumed(self, used: Literal['P', 'K']) -> tuple[str, ...]:
+        """Return what had to be assumed where the message contradicts itself."""
+        is_odd = self.distortion_model not in KNOWN_MODELS and any(self.d)
+        if self.p[0] == 0 or (used == 'P' and not is_odd and self.distortion_model != FISHEYE):
             return ()
-        lengths = _D_LENGTHS.get(model)
-        if lengths is None or len(self.d) not in lengths or not np.isfinite(self.d).all():
-            raise CalibrationError(
-                f'camera_info has distortion model {model!r} with D={list(self.d)}; known are '
-                f'{ {name: list(allowed) for name, allowed in _D_LENGTHS.items()} } (numbers in '
-                'D), all finite: calibrate the camera, or give rectified images with P'
-            )
-        return self.d
+        has = (
+            f'a distortion D and a P that is K{" with a baseline" if self.p[3] else ""}'
+            if self._p_is_k() and any(self.d)
+            else f'distortion model {self.distortion_model!r} and a P'
+        )
+        taken, other = (
+            ('not rectified, K with distortion D is used', 'if they are, set intrinsics_source: P')
+            if used == 'K'
+            else ('rectified, P is used', 'if they are not, set intrinsics_source: K')
+        )
+        return (f'camera_info has {has}: images are taken as {taken}; {other}',)
 
     def _notes(self) -> tuple[str, ...]:
         notes = []

@@ -23,7 +23,7 @@ class CloudBuilder:
     Parameters
     ----------
     rays : float32 (H, W, 2)
-        Where the pixels of the depth image look.
+        Where the pixels of the depth image look; NaN where that is not known.
     stride : int
         Keep every ``stride``-th row and column, starting with the first.
     with_rgb : bool
@@ -32,7 +32,7 @@ class CloudBuilder:
     Notes
     -----
     Convention: optical frame, x right, y down, z forward (REP 103), metres. Depth that is not a
-    finite number gives a point of three NaN.
+    finite number, and a pixel without a ray, give a point of three NaN.
 
     """
 
@@ -41,6 +41,8 @@ class CloudBuilder:
         self._stride = stride
         self._x_over_z = np.ascontiguousarray(rays[::stride, ::stride, 0])
         self._y_over_z = np.ascontiguousarray(rays[::stride, ::stride, 1])
+        has_ray = np.isfinite(self._x_over_z) & np.isfinite(self._y_over_z)
+        self._without_ray = None if has_ray.all() else ~has_ray
         self._points = np.zeros((*self._x_over_z.shape, 4 if with_rgb else 3), np.float32)
 
     def build(self, depth_m: Depth, rgb: Rgb | None = None) -> NDArray[np.float32]:
@@ -66,6 +68,8 @@ class CloudBuilder:
         self._check_size('depth', depth_m.shape)
         z = depth_m[:: self._stride, :: self._stride]
         z = np.where(np.isfinite(z), z, np.float32(np.nan))
+        if self._without_ray is not None:
+            z[self._without_ray] = np.nan
         points = self._points
         np.multiply(self._x_over_z, z, out=points[..., 0])
         np.multiply(self._y_over_z, z, out=points[..., 1])

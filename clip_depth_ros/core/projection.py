@@ -10,6 +10,7 @@ points in the *reference* camera), P is that. Never both: the fourth column is p
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any, Literal
 
 from clip_depth_ros.core.image_plan import Size
@@ -21,6 +22,9 @@ from numpy.typing import NDArray
 Projection = NDArray[np.float64]
 """float64 (3, 4): takes points (x, y, z, 1) to (u z', v z', z'), z' metres along the axis."""
 
+Pixels = NDArray[np.float64]
+"""float64 (N, 2): u, v."""
+
 LidarValue = Literal['z', 'forward']
 """What a point of a LiDAR stands for; see :func:`sparse_depth`."""
 
@@ -30,7 +34,7 @@ LidarPixel = Literal['nearest', 'minus-one']
 
 def projection_matrix(intrinsics: Intrinsics, T_camera_points: NDArray[np.float64]) -> Projection:
     """
-    Return the projection of a camera, whose images are rectified, for points of another frame.
+    Return the projection of a camera, as without distortion, for points of another frame.
 
     ``T_camera_points``, float64 (4, 4), takes these points to the camera's optical frame.
     """
@@ -102,6 +106,7 @@ def sparse_depth(
     *,
     value: LidarValue = 'z',
     pixel: LidarPixel = 'nearest',
+    shown_at: Callable[[Pixels], Pixels] | None = None,
 ) -> Depth:
     """
     Return the depth image that points make, float32 (H, W), metres; 0 where no point falls.
@@ -127,6 +132,9 @@ def sparse_depth(
         Where a point falls: on the pixel whose centre is nearest (halves go right and down); or,
         as in monodepth2's ground truth, on round(u) - 1, round(v) - 1 (halves go to the even
         number), which is one pixel to the left and above.
+    shown_at : callable, optional
+        Moves pixels of P to where a lens with distortion shows them, NaN if nowhere: see
+        :meth:`Camera.shown_at`.
 
     Raises
     ------
@@ -135,6 +143,8 @@ def sparse_depth(
 
     """
     pixels, depth_m = project(points, P)
+    if shown_at is not None:
+        pixels = shown_at(pixels)
     columns, rows = (np.floor(pixels + 0.5) if pixel == 'nearest' else np.rint(pixels) - 1).T
     # Comparisons with NaN are false, so points behind the camera and NaN fall out here.
     inside = (columns >= 0) & (columns < size.width) & (rows >= 0) & (rows < size.height)

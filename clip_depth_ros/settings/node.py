@@ -63,7 +63,8 @@ class NodeSettings(ImageLimits, PredictorSettings):
     intrinsics_source: Literal['auto', 'P', 'K'] = setting(
         'auto',
         'Which matrix of camera_info describes the image. P: rectified images; K: unrectified, '
-        'with distortion D; auto: P, or K when P[0] is 0.',
+        'with distortion D; auto: P, or K where P is 0 or cannot be that of rectified images (D '
+        'and P = K, or a fisheye), with a warning.',
         at_run_time=True,
     )
     sync_mode: Literal['auto', 'exact', 'nearest', 'last'] = setting(

@@ -68,6 +68,17 @@ class SourceSettings(ImageLimits):
         'when they were received, for sensors whose clocks differ (a LiDAR that counts from its '
         'start). Receive times hold how long each message took.',
     )
+    intrinsics_source: Literal['auto', 'P', 'K'] = setting(
+        'auto',
+        'Which matrix of camera_info describes the images. P: rectified ones; K: unrectified, '
+        'with distortion D: a LiDAR is projected through it; auto: P, or K where P is 0 or cannot '
+        'be that of rectified images.',
+    )
+    calibration_scaling: bool = setting(
+        False,
+        'Scale a calibration that is for images of another size, as these were resized; it is '
+        'refused otherwise.',
+    )
     sync_tolerance_s: float = setting(
         0.05,
         'Largest difference of the stamps of an image and what belongs to it; where it is not '

@@ -15,7 +15,7 @@ from clip_depth_ros.bags.index import History
 from clip_depth_ros.bags.places import message_at
 from clip_depth_ros.bags.reader import BagReader
 from clip_depth_ros.bags.topics import BagTopics, TRUE_CLASS_IDS
-from clip_depth_ros.core.camera import Calibration
+from clip_depth_ros.core.camera import Calibration, Camera, IntrinsicsSource
 from clip_depth_ros.core.clouds import points_of
 from clip_depth_ros.core.depth_images import decode_depth, picture_of
 from clip_depth_ros.core.image_plan import Size
@@ -23,10 +23,10 @@ from clip_depth_ros.core.images import class_ids_of, rgb_of
 from clip_depth_ros.core.projection import projection_matrix
 from clip_depth_ros.errors import CalibrationError, DataError, RecordingError
 from clip_depth_ros.sources.files import read_depth_png, sample_of
-from clip_depth_ros.sources.kitti_files import KittiCalibration
+from clip_depth_ros.sources.kitti_calibration import KittiCalibration
 from clip_depth_ros.sources.samples import Classes, DepthSample
 from clip_depth_ros.sources.truth import Truth, TruthRules
-from clip_depth_ros.types import Intrinsics, Rgb
+from clip_depth_ros.types import Rgb
 from clip_depth_ros.world.things import CLASS_NAMES
 
 _NUMBERED_CLASSES: Final = {number: f'class {number}' for number in range(256)}
@@ -53,6 +53,8 @@ class FrameReader:
         Larger images are refused.
     per_metre : float
         What depth in 16 bits stores for each metre.
+    intrinsics_source, is_scaled
+        See :meth:`Calibration.camera`.
 
     """
 
@@ -63,6 +65,8 @@ class FrameReader:
     truth: TruthRules
     max_pixels: int
     per_metre: float
+    intrinsics_source: IntrinsicsSource
+    is_scaled: bool
 
     def read(self, bag: BagReader, frame: BagFrame, name: str) -> DepthSample:
         """
@@ -77,8 +81,9 @@ class FrameReader:
         with named_in_errors(name):
             image = message_at(bag, frame.image)
             rgb = (picture_of if self.image_may_be_depth else rgb_of)(image, self.max_pixels)
-            intrinsics = self._intrinsics(frame, rgb)
-            target_m, notes = self._target_m(bag, frame, rgb, intrinsics)
+            camera, assumed = self._camera(frame, rgb)
+            target_m, left_out = self._target_m(bag, frame, rgb, camera)
+            intrinsics = camera.intrinsics if camera and not camera.distortion else None
             return replace(
                 sample_of(name, rgb, target_m, intrinsics),
                 stamp_ns=frame.image.stamp_ns,
@@ -86,35 +91,41 @@ class FrameReader:
                 classes=self._classes(bag, frame, rgb),
                 T_world_camera=frame.T_world_camera,
                 received_ns=frame.image.received_ns,
-                notes=notes,
+                notes={**dict.fromkeys(assumed, 0), **left_out},
             )
 
-    def _intrinsics(self, frame: BagFrame, rgb: Rgb) -> Intrinsics | None:
-        """Return the camera; without a LiDAR, which needs one, None rather than an error."""
+    def _camera(self, frame: BagFrame, rgb: Rgb) -> tuple[Camera | None, tuple[str, ...]]:
+        """Return the camera, and notes; without a LiDAR, which needs one, None for an error."""
         height, width = rgb.shape[:2]
         if self.calibration is not None:
-            return self.calibration.intrinsics(width, height)
+            given = self.calibration.intrinsics(width, height, is_scaled=self.is_scaled)
+            return Camera(given, None, 'P'), ()
         if not self.cameras.values:
-            return None
+            return None, ()
+        calibration = self.cameras.at(frame.image.time_ns)
         try:
-            return self.cameras.at(frame.image.time_ns).camera('auto', width, height).pinhole()
-        except CalibrationError:
+            camera = calibration.camera(
+                self.intrinsics_source, width, height, is_scaled=self.is_scaled
+            )
+        except CalibrationError as error:
             if self.topics.is_lidar:
                 raise
-            return None
+            return None, (f'the camera is taken as unknown: {error}',)
+        return camera, camera.notes
 
     def _target_m(
-        self, bag: BagReader, frame: BagFrame, rgb: Rgb, intrinsics: Intrinsics | None
+        self, bag: BagReader, frame: BagFrame, rgb: Rgb, camera: Camera | None
     ) -> Truth:
         if isinstance(frame.depth, Path):
             depth_m = read_depth_png(frame.depth, self.per_metre, self.max_pixels)
             return self.truth.of_image(depth_m, per_metre=self.per_metre)
         message = message_at(bag, frame.depth)
-        if frame.T_camera_lidar is None or intrinsics is None:
+        if frame.T_camera_lidar is None or camera is None:
             depth_m = decode_depth(message, self.max_pixels, self.per_metre)
             return self.truth.of_image(depth_m, per_metre=self.per_metre)
-        P = projection_matrix(intrinsics, frame.T_camera_lidar)
-        return self.truth.of_points(points_of(message), P, Size(*rgb.shape[:2]))
+        P = projection_matrix(camera.intrinsics, frame.T_camera_lidar)
+        size = Size(*rgb.shape[:2])
+        return self.truth.of_points(points_of(message), P, size, shown_at=camera.shown_at)
 
     def _classes(self, bag: BagReader, frame: BagFrame, rgb: Rgb) -> Classes | None:
         if frame.class_ids is None:

@@ -25,90 +25,22 @@ from pathlib import Path
 import time
 from typing import Final
 
-from clip_depth_ros.core.transforms import Matrix4
-from clip_depth_ros.errors import CalibrationError, ConfigError, RecordingError
+from clip_depth_ros.errors import ConfigError, RecordingError
 from clip_depth_ros.sources.files import read_bytes
-from clip_depth_ros.types import Intrinsics
+from clip_depth_ros.sources.kitti_calibration import (
+    KittiCalibration,
+    RAW_CAMERA_FILE,
+    RAW_LIDAR_FILE,
+    read_object_calibration,
+    read_raw_calibration,
+)
 import numpy as np
 from numpy.typing import NDArray
 
-RAW_CAMERA_FILE: Final = 'calib_cam_to_cam.txt'
-RAW_LIDAR_FILE: Final = 'calib_velo_to_cam.txt'
 RAW_CAMERAS: Final = {'l': 'image_02', 'r': 'image_03'}
 
 OBJECT_START_NS: Final = 1_317_042_000 * 10**9
 """Our choice: object frames have no stamps; they start at 2011-09-26 13:00 UTC."""
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class KittiCalibration:
-    """
-    Rectified left colour camera and LiDAR.
-
-    Attributes
-    ----------
-    K : float64 (3, 3)
-        Intrinsics of the rectified images: the left part of P2.
-    T_cam2_velo : float64 (4, 4)
-        Takes LiDAR points to cam2's own optical frame (cam3's where that was asked for). P2's
-        fourth column, the offset from cam0, is in here, so K without it is the whole projection.
-
-    """
-
-    K: NDArray[np.float64]
-    T_cam2_velo: Matrix4
-
-    def intrinsics(self, width: int, height: int) -> Intrinsics:
-        """Return the intrinsics of a rectified image of this size in pixels."""
-        fx, fy, cx, cy = self.K[0, 0], self.K[1, 1], self.K[0, 2], self.K[1, 2]
-        return Intrinsics(float(fx), float(fy), float(cx), float(cy), width, height)
-
-
-def read_object_calibration(path: Path) -> KittiCalibration:
-    """
-    Read ``calib/NNNNNN.txt`` of the object data set.
-
-    Raises
-    ------
-    RecordingError
-        If the file cannot be read or lacks an entry, naming it.
-    CalibrationError
-        If its numbers are no calibration of rectified images.
-
-    """
-    entries = _read_entries(path)
-    T_cam0_velo = _with_last_row(_numbers(path, entries, 'Tr_velo_to_cam', (3, 4)))
-    R_rect = _numbers(path, entries, 'R0_rect', (3, 3))
-    return _calibration(path, _numbers(path, entries, 'P2', (3, 4)), R_rect, T_cam0_velo)
-
-
-def read_raw_calibration(date_dir: Path, *, camera: int = 2) -> KittiCalibration:
-    """
-    Read ``calib_cam_to_cam.txt`` and ``calib_velo_to_cam.txt`` of a recording date.
-
-    Parameters
-    ----------
-    date_dir : Path
-        The folder they are in.
-    camera : int
-        2: the left colour camera; 3: the right one.
-
-    Raises
-    ------
-    RecordingError
-        If a file cannot be read or lacks an entry, naming it.
-    CalibrationError
-        If their numbers are no calibration of rectified images.
-
-    """
-    camera_path, lidar_path = date_dir / RAW_CAMERA_FILE, date_dir / RAW_LIDAR_FILE
-    cameras, lidar = _read_entries(camera_path), _read_entries(lidar_path)
-    rotation = _numbers(lidar_path, lidar, 'R', (3, 3))
-    translation = _numbers(lidar_path, lidar, 'T', (3, 1))
-    T_cam0_velo = _with_last_row(np.hstack([rotation, translation]))
-    P_rect = _numbers(camera_path, cameras, f'P_rect_{camera:02}', (3, 4))
-    R_rect_00 = _numbers(camera_path, cameras, 'R_rect_00', (3, 3))
-    return _calibration(camera_path, P_rect, R_rect_00, T_cam0_velo)
 
 
 @dataclass(frozen=True, slots=True)
@@ -333,54 +265,3 @@ def _stamp_ns(path: Path, lines: list[str], index: int) -> int:
             f'13:02:25.964389445, got {text!r}'
         ) from error
     return whole_s * 10**9 + nanoseconds
-
-
-def _calibration(
-    path: Path,
-    P_rect: NDArray[np.float64],
-    R_rect: NDArray[np.float64],
-    T_cam0_velo: Matrix4,
-) -> KittiCalibration:
-    K = P_rect[:, :3]
-    is_upright = np.array_equal(K[2], [0, 0, 1]) and K[0, 1] == K[1, 0] == 0
-    if not (is_upright and K[0, 0] > 0 and K[1, 1] > 0):
-        raise CalibrationError(
-            f'{str(path)!r}: P2 should start with [fx 0 cx; 0 fy cy; 0 0 1], got {K.tolist()}'
-        )
-    T_rect_cam0 = np.eye(4)
-    T_rect_cam0[:3, :3] = R_rect
-    T_cam2_rect = np.eye(4)
-    T_cam2_rect[:3, 3] = np.linalg.solve(K, P_rect[:, 3])  # K^-1 p: cam2 as seen from cam0
-    return KittiCalibration(K, T_cam2_rect @ T_rect_cam0 @ T_cam0_velo)
-
-
-def _read_entries(path: Path) -> dict[str, str]:
-    """Return the text behind each ``name:`` of a calibration file."""
-    try:
-        lines = path.read_text(encoding='utf-8').splitlines()
-    except (OSError, UnicodeDecodeError) as error:
-        raise RecordingError(f'KITTI calibration {str(path)!r} cannot be read: {error}') from error
-    return {name.strip(): text for name, _, text in (line.partition(':') for line in lines)}
-
-
-def _numbers(
-    path: Path, entries: dict[str, str], name: str, shape: tuple[int, int]
-) -> NDArray[np.float64]:
-    text = entries.get(name)
-    if text is None:
-        raise RecordingError(
-            f'KITTI calibration {str(path)!r} should have an entry {name!r}, has {[*entries]}'
-        )
-    try:
-        numbers = np.array([float(word) for word in text.split()])
-    except ValueError as error:
-        raise RecordingError(f'{str(path)!r}: {name} should be numbers, {error}') from error
-    if numbers.size != shape[0] * shape[1] or not np.isfinite(numbers).all():
-        raise RecordingError(
-            f'{str(path)!r}: {name} should be {shape[0] * shape[1]} finite numbers, got {text!r}'
-        )
-    return numbers.reshape(shape)
-
-
-def _with_last_row(top: NDArray[np.float64]) -> Matrix4:
-    return np.vstack([top, [0.0, 0.0, 0.0, 1.0]])

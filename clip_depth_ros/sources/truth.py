@@ -10,7 +10,7 @@ None of it is depth; it is left out, and counted.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -20,6 +20,7 @@ from clip_depth_ros.core.projection import (
     is_near,
     LidarPixel,
     LidarValue,
+    Pixels,
     Projection,
     sparse_depth,
 )
@@ -75,7 +76,14 @@ class TruthRules:
             facts['gt_max_range_m'] = f'{self.max_range_m:g}'
         return facts
 
-    def of_points(self, points: NDArray[Any], P: Projection, size: Size) -> Truth:
+    def of_points(
+        self,
+        points: NDArray[Any],
+        P: Projection,
+        size: Size,
+        *,
+        shown_at: Callable[[Pixels], Pixels] | None = None,
+    ) -> Truth:
         """
         Return the depth image that points make, 0 where no point falls.
 
@@ -84,7 +92,9 @@ class TruthRules:
         """
         near = is_near(points, self.lidar_min_range_m)
         images = [
-            sparse_depth(some, P, size, value=self.lidar_value, pixel=self.lidar_pixel)
+            sparse_depth(
+                some, P, size, value=self.lidar_value, pixel=self.lidar_pixel, shown_at=shown_at
+            )
             for some in (points[~near], points[near])
         ]
         n_hit = int(np.count_nonzero(images[1]))

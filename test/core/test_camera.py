@@ -1,14 +1,17 @@
 # Copyright 2026 The clip_depth_ros authors
 # SPDX-License-Identifier: Apache-2.0
-"""Camera_info: P before K, binning and regions applied, distortion removed, nonsense refused."""
+"""Camera_info: P before K where it can be, binning and regions applied, nonsense refused."""
 
 from __future__ import annotations
 
+from dataclasses import replace
 import math
 from typing import Any
 
 from clip_depth_ros.bags.messages import camera_info_message
 from clip_depth_ros.core.camera import Calibration, Camera
+from clip_depth_ros.core.clouds import CloudBuilder
+from clip_depth_ros.core.distortion import Distortion
 from clip_depth_ros.errors import CalibrationError
 from clip_depth_ros.types import Intrinsics
 import cv2
@@ -16,6 +19,7 @@ import numpy as np
 import pytest
 
 DISTORTION = [-0.36, 0.19, 0.001, -0.0005, -0.06]
+WIDE = [-0.2535, 0.0924, -0.0006, 0.0007, -0.0191]
 CAMERA = Intrinsics(100.0, 110.0, 9.5, 5.0, 20, 12)
 
 
@@ -46,7 +50,8 @@ def test_p_comes_first_and_needs_no_undistortion():
     camera = camera_of(kitti_like_info(), 'auto', 1242, 375)
     assert camera.source == 'P'
     assert camera.intrinsics.fx == pytest.approx(721.5377)
-    assert camera.distortion == ()
+    assert camera.distortion is None
+    assert camera.notes == ()
 
 
 def test_k_is_used_with_its_distortion_where_p_is_zero():
@@ -54,7 +59,7 @@ def test_k_is_used_with_its_distortion_where_p_is_zero():
     info.p = np.zeros(12)
     camera = camera_of(info, 'auto', 1242, 375)
     assert (camera.source, camera.intrinsics.fx) == ('K', 959.79)
-    assert camera.distortion == tuple(DISTORTION)
+    assert camera.distortion == Distortion.of('plumb_bob', tuple(DISTORTION))
     assert any('no P' in note for note in camera.notes)
 
 
@@ -69,14 +74,15 @@ def test_rays_of_an_unrectified_image_project_back_to_their_pixels(model):
     info.distortion_model = model
     info.d = DISTORTION if model == 'plumb_bob' else [0.05, -0.01, 0.002, 0.0]
     camera = camera_of(info, 'auto', 64, 48)
+    assert camera.distortion is not None
     rays = camera.rays(64, 48)
     points = np.concatenate([rays, np.ones((48, 64, 1), np.float32)], axis=2)
     project = cv2.projectPoints if model == 'plumb_bob' else cv2.fisheye.projectPoints
     k = camera.intrinsics.matrix()
     flat = points.reshape(-1, 1, 3).astype(np.float64)
-    pixels, _ = project(flat, np.zeros(3), np.zeros(3), k, np.array(camera.distortion))
+    pixels, _ = project(flat, np.zeros(3), np.zeros(3), k, np.array(camera.distortion.d))
     v, u = np.mgrid[0:48, 0:64]
-    assert np.abs(pixels.reshape(48, 64, 2) - np.stack([u, v], axis=2)).max() < 0.05
+    assert np.abs(pixels.reshape(48, 64, 2) - np.stack([u, v], axis=2)).max() < 1e-4
 
 
 def test_binning_and_region_of_interest_move_the_principal_point():
@@ -159,7 +165,9 @@ class TestPinhole:
         return camera_info_message(CAMERA, stamp_ns=0, frame_id='c')
 
     def pinhole(self, message: Any, width: int = 20, height: int = 12) -> Intrinsics:
-        return camera_of(message, 'auto', width, height).pinhole()
+        camera = camera_of(message, 'auto', width, height)
+        assert camera.distortion is None
+        return camera.intrinsics
 
     def test_p_comes_before_k(self):
         """Recordings made from KITTI have the raw camera's K and D beside rectified images."""
@@ -183,14 +191,118 @@ class TestPinhole:
         message.roi.width, message.roi.height = 10, 8
         assert self.pinhole(message, 10, 8) == CAMERA.cropped(3, 2, 10, 8)
 
-    @pytest.mark.parametrize(('model', 'd'), [
-        ('plumb_bob', DISTORTION), ('equidistant', [0.0] * 4),
+
+class TestWhetherImagesAreRectified:
+    """P says so, unless it is K again or D is a fisheye's: then it is filling."""
+
+    def camera(
+        self, model: str, d: list[float], source: str = 'auto', *, baseline: float = 0.0,
+        zoom: float = 1.0,
+    ) -> Camera:
+        message = camera_info_message(CAMERA, stamp_ns=0, frame_id='c')
+        message.distortion_model, message.d = model, np.array(d, np.float64)
+        message.p[3] = baseline
+        message.p[0] *= zoom
+        return camera_of(message, source, 20, 12)
+
+    @pytest.mark.parametrize(('model', 'd', 'baseline', 'zoom', 'says'), [
+        ('plumb_bob', DISTORTION, 0.0, 1.0, 'distortion D and a P that is K: images'),
+        ('plumb_bob', DISTORTION, -40.0, 1.0, 'a P that is K with a baseline: images'),
+        ('rational_polynomial', [*DISTORTION, 0.1, 0.2, 0.3], 0.0, 1.0, 'a P that is K: images'),
+        ('plumb_bob', DISTORTION, 0.0, 1.0005, 'a P that is K: images'),
+        ('equidistant', [0.1, 0.2, 0.3, 0.4], 0.0, 1.0, 'a P that is K: images'),
+        ('equidistant', [0.1, 0.0, 0.0, 0.0, 0.0], 0.0, 0.7, "model 'equidistant' and a P"),
+        ('equidistant', [0.0] * 4, 0.0, 1.0, "model 'equidistant' and a P"),
     ])
-    def test_a_distorted_camera_is_none(self, model: str, d: list[float]):
-        message = self.message()
-        message.p, message.distortion_model, message.d = np.zeros(12), model, np.array(d)
-        with pytest.raises(CalibrationError, match='rectify the images'):
-            self.pinhole(message)
+    def test_they_are_not(
+        self, model: str, d: list[float], baseline: float, zoom: float, says: str
+    ):
+        camera = self.camera(model, d, baseline=baseline, zoom=zoom)
+        assert (camera.source, camera.intrinsics) == ('K', CAMERA)
+        assert camera.distortion == Distortion.of(model, tuple(d))
+        (note,) = camera.notes
+        assert says in note
+        assert 'taken as not rectified, K with distortion D is used; if they are' in note
+
+    @pytest.mark.parametrize(('model', 'd', 'zoom'), [
+        ('plumb_bob', DISTORTION, 0.7), ('plumb_bob', [0.0] * 5, 1.0), ('', [], 1.0),
+        ('made_up', [0.0] * 3, 1.0),
+    ])
+    def test_they_are(self, model: str, d: list[float], zoom: float):
+        camera = self.camera(model, d, zoom=zoom)
+        assert (camera.source, camera.distortion, camera.notes) == ('P', None, ())
+
+    @pytest.mark.parametrize(('model', 'd'), [('equidistant', []), ('made_up', [0.1] * 4)])
+    def test_they_may_be(self, model: str, d: list[float]):
+        camera = self.camera(model, d, zoom=0.7)
+        assert (camera.source, camera.distortion) == ('P', None)
+        (note,) = camera.notes
+        assert f"model '{model}' and a P: images are taken as rectified, P is used; if" in note
+        assert 'set intrinsics_source: K' in note
+
+    @pytest.mark.parametrize('source', ['P', 'K'])
+    def test_what_is_asked_for_is_taken_without_a_word(self, source: str):
+        camera = self.camera('equidistant', [0.1, 0.2, 0.3, 0.4], source)
+        assert (camera.source, camera.notes) == (source, ())
+        assert (camera.distortion is None) == (source == 'P')
+
+    def test_an_unknown_model_is_refused_where_p_is_filling(self):
+        with pytest.raises(CalibrationError, match=r"model 'omnidirectional'.*intrinsics_source"):
+            self.camera('omnidirectional', [0.1] * 5)
+
+
+class TestRaysOfAWideLens:
+    """A lens of 110 degrees whose model folds within the picture, at 1.544 f of its rays."""
+
+    def camera(self, model: str = 'plumb_bob', d: Any = WIDE) -> Camera:
+        info = camera_info(384, 216, fx=191.736)
+        info.p, info.distortion_model, info.d = np.zeros(12), model, list(d)
+        return camera_of(info, 'auto', 384, 216)
+
+    def test_corners_have_none(self):
+        rays = self.camera().rays(384, 216)
+        is_known = np.isfinite(rays)
+        np.testing.assert_array_equal(is_known[..., 0], is_known[..., 1])
+        assert 0.03 < 1 - is_known[..., 0].mean() < 0.05
+        assert not is_known[[0, 0, -1, -1], [0, -1, 0, -1]].any()
+        assert np.nanmax(np.hypot(*rays.T)) < 1.55
+
+    def test_points_there_are_unknown_and_depth_stays(self):
+        depth_m = np.full((216, 384), 10, np.float32)
+        rays = self.camera().rays(384, 216)
+        points = CloudBuilder(rays).build(depth_m)
+        is_known = np.isfinite(points).all(axis=2)
+        np.testing.assert_array_equal(is_known, np.isfinite(rays).all(axis=2))
+        assert np.isnan(points[~is_known]).all()
+        assert np.abs(points[is_known]).max() < 16
+        assert (depth_m == 10).all()
+
+    @pytest.mark.parametrize('size', [(384, 216), (192, 108), (100, 100)])
+    def test_rays_are_shown_at_their_pixels(self, size: tuple[int, int]):
+        camera, (width, height) = self.camera(), size
+        rays = camera.rays(width, height).reshape(-1, 2).astype(np.float64)
+        full, scaled = camera.intrinsics, camera.intrinsics.scaled_to(width, height)
+        pixels = camera.shown_at(rays * [full.fx, full.fy] + [full.cx, full.cy])
+        plane = (pixels - [full.cx, full.cy]) / [full.fx, full.fy]
+        v, u = np.mgrid[:height, :width]
+        wanted = np.stack([u, v], axis=2).reshape(-1, 2)
+        missed = plane * [scaled.fx, scaled.fy] + [scaled.cx, scaled.cy] - wanted
+        assert np.nanmax(np.abs(missed)) < 0.02
+
+    def test_a_fisheye_sees_nothing_on_the_other_side(self):
+        camera = self.camera('equidistant', (0.05, -0.01, 0.002, 0.0))
+        rays = replace(camera, intrinsics=replace(camera.intrinsics, fx=90, fy=90)).rays(384, 216)
+        from_centre = np.arange(384) - 191.5
+        assert np.isnan(rays).any()
+        assert not (rays[..., 0] * from_centre < 0).any()
+
+
+def test_a_camera_info_may_be_scaled_to_images_that_were_resized():
+    info = camera_info(64, 48, fx=60.0)
+    camera = Calibration.of(info).camera('auto', 32, 12, is_scaled=True)
+    assert camera.intrinsics == Intrinsics(60.0, 60.0, 31.5, 23.5, 64, 48).scaled_to(32, 12)
+    assert camera.notes == ('camera_info is for 64x48 images, got 32x12: scaled',)
+    assert Calibration.of(info).camera('auto', 64, 48, is_scaled=True).notes == ()
 
 
 def test_calibrations_that_say_the_same_are_equal():

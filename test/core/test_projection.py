@@ -12,7 +12,8 @@ from clip_depth_ros.core.image_plan import Size
 from clip_depth_ros.core.projection import is_near, project, projection_matrix, sparse_depth
 from clip_depth_ros.errors import CalibrationError, DataError
 from clip_depth_ros.sources.files import read_rgb
-from clip_depth_ros.sources.kitti_files import read_kitti_scan, read_object_calibration
+from clip_depth_ros.sources.kitti_calibration import read_object_calibration
+from clip_depth_ros.sources.kitti_files import read_kitti_scan
 from clip_depth_ros.types import Intrinsics
 from clip_depth_ros.world.drive import Drive
 from hypothesis import given, strategies as st

@@ -16,13 +16,12 @@ from clip_depth_ros.core.transforms import matrix_from
 from clip_depth_ros.errors import CalibrationError, ConfigError, ImageError, RecordingError
 from clip_depth_ros.sources.as_messages import kitti_messages
 from clip_depth_ros.sources.files import read_rgb
+from clip_depth_ros.sources.kitti_calibration import read_object_calibration, read_raw_calibration
 from clip_depth_ros.sources.kitti_files import (
     find_kitti_frames,
     KittiFrame,
     OBJECT_START_NS,
     read_kitti_scan,
-    read_object_calibration,
-    read_raw_calibration,
 )
 import cv2
 import numpy as np

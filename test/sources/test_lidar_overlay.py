@@ -9,7 +9,8 @@ from typing import NamedTuple
 
 from clip_depth_ros.core.projection import project
 from clip_depth_ros.sources.files import read_rgb
-from clip_depth_ros.sources.kitti_files import read_kitti_scan, read_object_calibration
+from clip_depth_ros.sources.kitti_calibration import read_object_calibration
+from clip_depth_ros.sources.kitti_files import read_kitti_scan
 import cv2
 import numpy as np
 import pytest

@@ -117,6 +117,7 @@ class Health:
     image_error_age_s: float
     image_topic: str  # resolved name
     is_abandoned: bool = False  # work of before cleanup still runs
+    camera_notes: str = ''  # what had to be assumed about it
     scene: str = ''
     predictor: Mapping[str, str] = field(default_factory=dict)  # what it says of itself
 
@@ -174,6 +175,7 @@ def _values(health: Health) -> dict[str, str]:
         'last_error': health.transition_error or health.change_error or health.image_error,
         'parameters': 'in force',
         'camera_problem': health.camera_problem,
+        'camera_notes': health.camera_notes,
         'memory_mb': f'{_resident_memory_mb():.0f}',
         'abandoned': '',
     }

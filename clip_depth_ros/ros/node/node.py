@@ -334,6 +334,7 @@ class DepthNode(LifecycleNode):
             listened=self._outputs.listened() if self._outputs else (),
             last_image_age_s=pipeline.last_image_age_s(now_s) if pipeline else None,
             camera_problem=pipeline.camera_problem if pipeline else '',
+            camera_notes=pipeline.camera_notes if pipeline else '',
             transition_error=self._transition_error,
             change_error=predicting.error if predicting else '',
             changes=changes(predicting.settings, predicting.wanted) if predicting else '',

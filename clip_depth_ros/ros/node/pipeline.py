@@ -53,6 +53,8 @@ class Pipeline:
     ----------
     camera_problem : str
         Why there is no cloud; empty if there is one or none was asked for.
+    camera_notes : str
+        What had to be assumed about the camera, and else is worth knowing of its camera_info.
     last_error, last_error_s
         The newest error with an image, and when it was, monotonic seconds.
     scene : str
@@ -75,6 +77,7 @@ class Pipeline:
         self._newest_stamp_ns: int | None = None
         self._last_image_s: float | None = None
         self.camera_problem = ''
+        self.camera_notes = ''
         self._warned: set[str] = set()
         self.last_error = ''
         self.last_error_s = 0.0
@@ -223,6 +226,7 @@ class Pipeline:
             return
         for note in camera.notes:
             self._warn_once(note)
+        self.camera_notes = '; '.join(camera.notes)
         self.camera_problem = ''
 
     def _why_no_match(self, width: int, height: int, settings: NodeSettings) -> str:

@@ -47,7 +47,7 @@ from clip_depth_ros.settings.paths import user_path
 from clip_depth_ros.settings.source import SourceSettings
 from clip_depth_ros.sources.files import KITTI_PER_METRE
 from clip_depth_ros.sources.frame_reader import FrameReader, named_in_errors
-from clip_depth_ros.sources.kitti_files import read_raw_calibration
+from clip_depth_ros.sources.kitti_calibration import read_raw_calibration
 from clip_depth_ros.sources.registry import FrameRules, Kind, path_or_none, Source
 from clip_depth_ros.sources.samples import DepthSample, numbered
 from clip_depth_ros.sources.truth import TruthRules
@@ -100,7 +100,7 @@ class BagSource(Source):
     -----
     The recording is read through once when this is built, and not kept in memory: a frame is read
     where it stands, which is fast where the recording has an index (all but cut-off ones).
-    Distorted images can be used with depth images only.
+    Points of a LiDAR fall where the lens shows them, through its distortion if it has one.
 
     """
 
@@ -115,6 +115,11 @@ class BagSource(Source):
             )
         extrinsics_path = path_or_none(settings.lidar_extrinsics)
         calib_dir = path_or_none(settings.calib_dir)
+        if calib_dir is not None and settings.intrinsics_source != 'auto':
+            raise ConfigError(
+                f'intrinsics come from calib_dir or from camera_info, got {str(calib_dir)!r} and '
+                f'intrinsics_source {settings.intrinsics_source!r}: leave one of them out'
+            )
         T_camera_lidar = read_extrinsics(extrinsics_path) if extrinsics_path else None
         calibration = read_raw_calibration(calib_dir) if calib_dir else None
         self.name = f'the recording {path.name}'
@@ -170,7 +175,8 @@ class BagSource(Source):
         )
         self._reader = FrameReader(
             self.topics, index.cameras, calibration, not rules.images_needed, truth,
-            settings.max_image_pixels, per_metre,
+            settings.max_image_pixels, per_metre, settings.intrinsics_source,
+            settings.calibration_scaling,
         )
         self._chosen = _chosen(
             tolerance_s=f'{tolerance_s:g}',
@@ -179,6 +185,10 @@ class BagSource(Source):
             calibration='' if calibration is None else (
                 f'K {calibration.K.tolist()}, T_cam2_velo {calibration.T_cam2_velo.tolist()}'
             ),
+            intrinsics_source=(
+                '' if settings.intrinsics_source == 'auto' else settings.intrinsics_source
+            ),
+            calibration_scaling='allowed' if settings.calibration_scaling else '',
             gt_dir='' if gt_dir is None else f'{gt_dir} from {settings.gt_first}',
             lidar_value='' if rules.lidar_value == 'z' else rules.lidar_value,
             lidar_pixel='' if rules.lidar_pixel == 'nearest' else rules.lidar_pixel,
@@ -249,8 +259,8 @@ KIND: Final = Kind(
     recognises=_is_recording,
     uses={
         *_TOPICS, 'topic_preset', 'fixed_frame', 'lidar_extrinsics', 'lidar_min_range_m',
-        'calib_dir', 'sync_tolerance_s', 'pair_by', 'gt_dir', 'gt_first', 'gt_kind',
-        'gt_max_range_m', 'gt_per_metre', 'max_image_pixels',
+        'calib_dir', 'intrinsics_source', 'calibration_scaling', 'sync_tolerance_s', 'pair_by',
+        'gt_dir', 'gt_first', 'gt_kind', 'gt_max_range_m', 'gt_per_metre', 'max_image_pixels',
     },
     opened=BagSource,
     parts=_parts,

@@ -17,6 +17,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any, Final
 
@@ -37,17 +38,20 @@ from clip_depth_ros.sources.kinds.kitti_object import (
     lidar_facts,
     lidar_rules,
     open_kitti_lidar,
+    scaling_fact,
     ScanFrame,
+)
+from clip_depth_ros.sources.kitti_calibration import (
+    KittiCalibration,
+    RAW_CAMERA_FILE,
+    RAW_LIDAR_FILE,
+    read_raw_calibration,
 )
 from clip_depth_ros.sources.kitti_files import (
     files_beside,
-    KittiCalibration,
-    RAW_CAMERA_FILE,
     RAW_CAMERAS,
     raw_drives,
-    RAW_LIDAR_FILE,
     raw_place,
-    read_raw_calibration,
     read_timestamps,
 )
 from clip_depth_ros.sources.registry import FrameRules, Kind, path_or_none
@@ -79,6 +83,7 @@ def open_kitti(data_dir: Path, settings: SourceSettings, rules: FrameRules) -> F
 
     """
     split, gt_dir = path_or_none(settings.split), path_or_none(settings.gt_dir)
+    is_scaled = settings.calibration_scaling
     if split is None and gt_dir is not None:
         raise ConfigError(
             "KITTI's annotated depth (gt_dir) needs split: a file with lines 'image depth "
@@ -114,12 +119,13 @@ def open_kitti(data_dir: Path, settings: SourceSettings, rules: FrameRules) -> F
     truth = None if is_annotated else lidar_rules(settings, rules)
     facts = {
         **(lidar_facts(truth) if truth else {'depth_dir': str(depth_dir)}),
+        **scaling_fact(is_scaled),
         'left_out_without_depth': str(n_without),
         **({'left_out_missing': str(len(problems))} if problems else {}),
     }
     return FolderSource(
         'kitti', f'KITTI ({split.name})', data_dir,
-        _frames(found, truth), facts, split=split,
+        _frames(found, truth, is_scaled=is_scaled), facts, split=split,
         gt_kind='annotated' if is_annotated else 'raw-lidar',
         matching=Matching(len(found) + n_without, n_without), problems=problems,
     )
@@ -127,7 +133,8 @@ def open_kitti(data_dir: Path, settings: SourceSettings, rules: FrameRules) -> F
 
 KIND: Final = Kind(
     looks_like='raw drives, with gt_dir and split, or with their LiDAR', recognises=raw_drives,
-    uses={'gt_dir', 'split', 'lidar_min_range_m', 'max_image_pixels'}, opened=open_kitti,
+    uses={'gt_dir', 'split', 'calibration_scaling', 'lidar_min_range_m', 'max_image_pixels'},
+    opened=open_kitti,
 )
 
 
@@ -165,7 +172,9 @@ def _found(named: Iterable[_Files], gts: str) -> tuple[_Found, dict[str, dict[st
     return found, missing
 
 
-def _frames(found: _Found, lidar: TruthRules | None) -> list[FolderFrame]:
+def _frames(
+    found: _Found, lidar: TruthRules | None, *, is_scaled: bool
+) -> list[FolderFrame]:
     """Return frames with what stands beside them: drive, time, calibration."""
     stamps = _stamps(image for _, image, _ in found)
     calibrations: dict[tuple[Path, int], KittiCalibration | None] = {}
@@ -183,13 +192,17 @@ def _frames(found: _Found, lidar: TruthRules | None) -> list[FolderFrame]:
             'image': image,
             'gt': gt,
             'beside': tuple(files_beside(image)),
-            'camera': calibration.intrinsics if calibration else None,
+            'camera': (
+                partial(calibration.intrinsics, is_scaled=is_scaled) if calibration else None
+            ),
             'stamp_ns': stamps.get(image),
             'recording': place.drive if place else '',
         }
         if lidar:
             assert calibration is not None  # such images stand as in the raw data
-            frames.append(ScanFrame(**facts, calibration=calibration, rules=lidar))
+            frames.append(
+                ScanFrame(**facts, calibration=calibration, is_scaled=is_scaled, rules=lidar)
+            )
         else:
             frames.append(FolderFrame(**facts, per_metre=KITTI_PER_METRE))
     return frames

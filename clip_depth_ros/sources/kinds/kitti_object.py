@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Final
 
@@ -25,10 +26,10 @@ from clip_depth_ros.sources.files import (
     read_split,
     SplitLine,
 )
+from clip_depth_ros.sources.kitti_calibration import KittiCalibration
 from clip_depth_ros.sources.kitti_files import (
     files_beside,
     find_kitti_frames,
-    KittiCalibration,
     KittiFrame,
     object_splits,
     read_kitti_scan,
@@ -42,12 +43,20 @@ class ScanFrame(FolderFrame):
     """An image and a Velodyne scan, ``gt``; see :func:`sparse_depth` for its points."""
 
     calibration: KittiCalibration
+    is_scaled: bool = False
 
     def truth(self, size: Size) -> Truth:
         """Return the sparse depth of the scan, 0 where no point falls, and what is no return."""
-        intrinsics = self.calibration.intrinsics(size.width, size.height)
+        intrinsics = self.calibration.intrinsics(
+            size.width, size.height, is_scaled=self.is_scaled
+        )
         P = projection_matrix(intrinsics, self.calibration.T_cam2_velo)
         return self.rules.of_points(read_kitti_scan(self.gt), P, size)
+
+
+def scaling_fact(is_scaled: bool) -> Mapping[str, str]:
+    """Return, for descriptions, whether calibrations may be scaled to images."""
+    return {'calibration_scaling': 'allowed'} if is_scaled else {}
 
 
 def open_kitti_lidar(root: Path, settings: SourceSettings, rules: FrameRules) -> FolderSource:
@@ -68,7 +77,7 @@ def open_kitti_lidar(root: Path, settings: SourceSettings, rules: FrameRules) ->
         If a calibration file is damaged.
 
     """
-    split = path_or_none(settings.split)
+    split, is_scaled = path_or_none(settings.split), settings.calibration_scaling
     found = find_kitti_frames(root)
     chosen = _listed(found, split) if split else found
     truth = lidar_rules(settings, rules)
@@ -78,11 +87,12 @@ def open_kitti_lidar(root: Path, settings: SourceSettings, rules: FrameRules) ->
             image=frame.image_path,
             gt=frame.scan_path,
             beside=tuple(_beside(frame.image_path)),
-            camera=frame.calibration.intrinsics,
+            camera=partial(frame.calibration.intrinsics, is_scaled=is_scaled),
             stamp_ns=frame.stamp_ns if frame.drive else None,
             recording=frame.drive,
             calibration=frame.calibration,
             rules=truth,
+            is_scaled=is_scaled,
         )
         for frame in chosen
         if frame.scan_path is not None
@@ -96,6 +106,7 @@ def open_kitti_lidar(root: Path, settings: SourceSettings, rules: FrameRules) ->
     n_without = len(chosen) - len(frames)
     facts = {
         **lidar_facts(truth),
+        **scaling_fact(is_scaled),
         'left_out_without_scan': str(n_without),
     }
     return FolderSource(
@@ -125,7 +136,8 @@ def lidar_facts(truth: TruthRules) -> Mapping[str, str]:
 
 KIND: Final = Kind(
     looks_like='image_2/ beside velodyne/', recognises=object_splits,
-    uses={'split', 'lidar_min_range_m', 'max_image_pixels'}, opened=open_kitti_lidar,
+    uses={'split', 'calibration_scaling', 'lidar_min_range_m', 'max_image_pixels'},
+    opened=open_kitti_lidar,
 )
 
 

@@ -28,8 +28,11 @@ from clip_depth_ros.sources.files import (
     read_split,
     SplitLine,
 )
+from clip_depth_ros.sources.kinds.kitti_object import scaling_fact
+from clip_depth_ros.sources.kitti_calibration import fitted, selection_size
 from clip_depth_ros.sources.registry import FrameRules, Kind, path_or_none
 from clip_depth_ros.types import Intrinsics
+import numpy as np
 
 _PLACES: Final = ('.', 'val_selection_cropped', 'depth_selection/val_selection_cropped')
 _IMAGE_WORD: Final = '_image_'
@@ -77,7 +80,10 @@ def open_kitti_selection(
         FolderFrame(
             name=f'image/{image.name}', image=image, gt=gt, per_metre=KITTI_PER_METRE,
             beside=(_intrinsics_path(image),),
-            camera=partial(_read_intrinsics, _intrinsics_path(image)),
+            camera=partial(
+                _read_intrinsics, _intrinsics_path(image),
+                is_scaled=settings.calibration_scaling,
+            ),
             recording=image.name.partition(_IMAGE_WORD)[0],
         )
         for image in images
@@ -91,14 +97,15 @@ def open_kitti_selection(
     problems = _unpaired(folder, images, is_whole=split is None)
     return FolderSource(
         'kitti-selection', "KITTI's val_selection_cropped", root, frames,
-        {'left_out_missing': str(len(problems))},
+        {**scaling_fact(settings.calibration_scaling), 'left_out_missing': str(len(problems))},
         split=split, gt_kind='annotated', problems=problems,
     )
 
 
 KIND: Final = Kind(
     looks_like='image/ beside groundtruth_depth/', recognises=selection_dir,
-    uses={'split', 'max_image_pixels'}, opened=open_kitti_selection, protocol='kitti-benchmark',
+    uses={'split', 'calibration_scaling', 'max_image_pixels'},
+    opened=open_kitti_selection, protocol='kitti-benchmark',
 )
 
 
@@ -141,17 +148,20 @@ def _unpaired(folder: Path, images: list[Path], *, is_whole: bool) -> list[tuple
     ]
 
 
-def _read_intrinsics(path: Path, width: int, height: int) -> Intrinsics | None:
+def _read_intrinsics(
+    path: Path, width: int, height: int, *, is_scaled: bool
+) -> Intrinsics | None:
     """Read K, nine numbers row by row; None where the file is not there."""
     if not path.is_file():
         return None
     try:
         numbers = [float(word) for word in path.read_text(encoding='ascii').split()]
-        fx, zero_01, cx, zero_10, fy, cy, *last_row = numbers
+        fx, zero_01, _, zero_10, _, _, *last_row = numbers
     except (OSError, ValueError) as error:
         raise CalibrationError(
             f'{str(path)!r} should hold the nine numbers of K, row by row: {error}'
         ) from error
     if (zero_01, zero_10, *last_row) != (0, 0, 0, 0, 1):
         raise CalibrationError(f'{str(path)!r} should be fx 0 cx 0 fy cy 0 0 1, got {numbers}')
-    return Intrinsics(fx, fy, cx, cy, width, height)
+    K = np.array(numbers).reshape(3, 3)
+    return fitted(K, selection_size(fx), width, height, is_scaled=is_scaled)

@@ -107,6 +107,28 @@ def test_a_cloud_point_lands_on_its_own_pixel_again(make):
     assert np.abs(30.0 * points[..., 1] / points[..., 2] + 11.5 - v).max() < 1e-3
 
 
+def test_a_camera_that_publishes_raw_images_has_no_points_where_its_model_folds(make):
+    """D, and P is K again: K with D it is, which is said; depth stays in the corners."""
+    info = camera_info(fx=16.0)
+    info.d = [-0.2535, 0.0924, -0.0006, 0.0007, -0.0191]
+    harness = active(make, 'depth', 'cloud')
+    harness.send(SECOND, rgb_image(), info)
+    harness.wait_for(lambda: harness.received['cloud'] and harness.received['depth'])
+    points = xyz(harness.received['cloud'][0])
+    corners = points[[0, 0, -1, -1], [0, -1, 0, -1]]
+    assert np.isnan(corners).all()
+    assert np.isfinite(points[12]).all()
+    rays = points[..., :2] / points[..., 2:]
+    assert rays[12, 31, 0] > (31 - 15.5) / 16.0 * 1.2  # bent outwards
+    depth_m = np.frombuffer(harness.received['depth'][0].data, np.float32)
+    assert np.isfinite(depth_m).all()
+    harness.wait_for(lambda: harness.node._health().camera_notes)
+    health = harness.node._health()
+    assert 'taken as not rectified, K with distortion D' in health.camera_notes
+    values = {value.key: value.value for value in status_of(health).values}
+    assert values['camera_notes'] == health.camera_notes
+
+
 def test_without_camera_info_depth_flows_and_diagnostics_say_why_there_is_no_cloud(make):
     harness = active(make, 'depth', 'cloud')
     harness.send(SECOND, rgb_image())

@@ -165,8 +165,8 @@ def test_cameras(k: Any, p: Any, d: Any, model: str, size: Any, binning: Any, ro
         message,
         Calibration.of,
         *map(camera, ('auto', 'P', 'K')),
-        lambda info: camera('auto')(info).pinhole(),
         lambda info: camera('auto')(info).rays(8, 6),
+        lambda info: camera('auto')(info).shown_at(np.eye(2)),
         depth_info,
     )
 

@@ -43,11 +43,8 @@ from clip_depth_ros.settings.source import SourceSettings
 from clip_depth_ros.sources.as_messages import drive_messages, kitti_messages
 from clip_depth_ros.sources.files import read_rgb
 from clip_depth_ros.sources.frames import open_for_evaluation
-from clip_depth_ros.sources.kitti_files import (
-    find_kitti_frames,
-    KittiCalibration,
-    read_kitti_scan,
-)
+from clip_depth_ros.sources.kitti_calibration import KittiCalibration
+from clip_depth_ros.sources.kitti_files import find_kitti_frames, read_kitti_scan
 from clip_depth_ros.sources.registry import Source
 from clip_depth_ros.sources.samples import check_source
 from clip_depth_ros.types import Intrinsics, RecordedMessage
@@ -199,13 +196,6 @@ class TestLidar:
         messages = [m for m in lidar_drive() if m.topic != '/cam/camera_info']
         with pytest.raises(CalibrationError, match="no camera_info for '/cam/image'"):
             open_bag(write_ros2(tmp_path / 'bag', messages))
-
-    def test_k_with_distortion_is_refused(self, tmp_path: Path):
-        bent = info(0, p=np.zeros(12), d=np.array([-0.3, 0.1, 0, 0, 0]))
-        messages = [lidar_drive()[0], bent, image(0), cloud(0)]
-        source = open_bag(write_ros2(tmp_path / 'bag', messages))
-        with pytest.raises(DataError, match='rectify the images'):
-            source[0]
 
 
 class TestMatching:

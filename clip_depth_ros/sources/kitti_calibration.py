@@ -1,0 +1,228 @@
+# Copyright 2026 The clip_depth_ros authors
+# SPDX-License-Identifier: Apache-2.0
+"""
+KITTI's calibration files: intrinsics of the rectified left colour camera, and where the LiDAR is.
+
+Source: Geiger, Lenz, Stiller, Urtasun, "Vision meets Robotics: The KITTI Dataset", IJRR 2013,
+section IV, and the development kits' readme files.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Final
+
+from clip_depth_ros.core.transforms import Matrix4
+from clip_depth_ros.errors import CalibrationError, RecordingError
+from clip_depth_ros.types import Intrinsics
+import numpy as np
+from numpy.typing import NDArray
+
+RAW_CAMERA_FILE: Final = 'calib_cam_to_cam.txt'
+RAW_LIDAR_FILE: Final = 'calib_velo_to_cam.txt'
+
+_SIZES: Final = {
+    721.5377: (1242, 375),
+    707.0493: (1224, 370),
+    718.3351: (1238, 374),
+    707.0912: (1226, 370),
+    718.856: (1241, 376),
+}
+"""
+Size of KITTI's rectified images by their focal length, pixels, for files without it.
+
+Each of the five recording dates has its own (2011-09-26, 28, 29, 30 and 10-03), in the object and
+odometry data too.
+"""
+
+_SELECTION_SIZE: Final = (1216, 352)
+"""Of the depth benchmark's selected images, whose intrinsics are in files of their own."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class KittiCalibration:
+    """
+    Rectified left colour camera and LiDAR.
+
+    Attributes
+    ----------
+    K : float64 (3, 3)
+        Intrinsics of the rectified images: the left part of P2.
+    T_cam2_velo : float64 (4, 4)
+        Takes LiDAR points to cam2's own optical frame (cam3's where that was asked for). P2's
+        fourth column, the offset from cam0, is in here, so K without it is the whole projection.
+    size, unrectified_size : (int, int), optional
+        Width and height in pixels of the images before and after rectifying, where known.
+
+    """
+
+    K: NDArray[np.float64]
+    T_cam2_velo: Matrix4
+    size: tuple[int, int] | None = None
+    unrectified_size: tuple[int, int] | None = None
+
+    def intrinsics(self, width: int, height: int, *, is_scaled: bool = False) -> Intrinsics:
+        """
+        Return the intrinsics of a rectified image of this size in pixels.
+
+        ``is_scaled``: images may have been resized. CalibrationError if the calibration is for
+        images of another size, or for others than these.
+        """
+        if (width, height) == self.unrectified_size != self.size:
+            raise CalibrationError(
+                f"KITTI's calibration is for rectified images of {_text(self.size)}, got "
+                f'{width}x{height}, the size before rectifying: use the images of the _sync drive '
+                'rather than those of _extract'
+            )
+        return fitted(self.K, self.size, width, height, is_scaled=is_scaled)
+
+
+def fitted(
+    K: NDArray[np.float64],
+    size: tuple[int, int] | None,
+    width: int,
+    height: int,
+    *,
+    is_scaled: bool,
+) -> Intrinsics:
+    """
+    Return K, which is for images of a size, as the intrinsics of images of ``width`` x ``height``.
+
+    CalibrationError if the sizes differ, and images may not have been resized (``is_scaled``).
+    """
+    own_width, own_height = size or (width, height)
+    if not is_scaled and (own_width, own_height) != (width, height):
+        raise CalibrationError(
+            f"KITTI's calibration is for images of {_text(size)}, got {width}x{height}: use the "
+            'images as they are in the data set, or set calibration_scaling if they were resized '
+            '(not cropped)'
+        )
+    fx, fy, cx, cy = float(K[0, 0]), float(K[1, 1]), float(K[0, 2]), float(K[1, 2])
+    return Intrinsics(fx, fy, cx, cy, own_width, own_height).scaled_to(width, height)
+
+
+def selection_size(fx: float) -> tuple[int, int] | None:
+    """Return the size that the depth benchmark's selected images have, of KITTI's cameras."""
+    return None if _size_of(fx) is None else _SELECTION_SIZE
+
+
+def read_object_calibration(path: Path) -> KittiCalibration:
+    """
+    Read ``calib/NNNNNN.txt`` of the object data set.
+
+    Raises
+    ------
+    RecordingError
+        If the file cannot be read or lacks an entry, naming it.
+    CalibrationError
+        If its numbers are no calibration of rectified images.
+
+    """
+    entries = _read_entries(path)
+    T_cam0_velo = _with_last_row(_numbers(path, entries, 'Tr_velo_to_cam', (3, 4)))
+    R_rect = _numbers(path, entries, 'R0_rect', (3, 3))
+    return _calibration(path, _numbers(path, entries, 'P2', (3, 4)), R_rect, T_cam0_velo)
+
+
+def read_raw_calibration(date_dir: Path, *, camera: int = 2) -> KittiCalibration:
+    """
+    Read ``calib_cam_to_cam.txt`` and ``calib_velo_to_cam.txt`` of a recording date.
+
+    Parameters
+    ----------
+    date_dir : Path
+        The folder they are in.
+    camera : int
+        2: the left colour camera; 3: the right one.
+
+    Raises
+    ------
+    RecordingError
+        If a file cannot be read or lacks an entry, naming it.
+    CalibrationError
+        If their numbers are no calibration of rectified images.
+
+    """
+    camera_path, lidar_path = date_dir / RAW_CAMERA_FILE, date_dir / RAW_LIDAR_FILE
+    cameras, lidar = _read_entries(camera_path), _read_entries(lidar_path)
+    rotation = _numbers(lidar_path, lidar, 'R', (3, 3))
+    translation = _numbers(lidar_path, lidar, 'T', (3, 1))
+    T_cam0_velo = _with_last_row(np.hstack([rotation, translation]))
+    P_rect = _numbers(camera_path, cameras, f'P_rect_{camera:02}', (3, 4))
+    R_rect_00 = _numbers(camera_path, cameras, 'R_rect_00', (3, 3))
+    calibration = _calibration(camera_path, P_rect, R_rect_00, T_cam0_velo)
+    return replace(
+        calibration,
+        size=_size(camera_path, cameras, f'S_rect_{camera:02}') or calibration.size,
+        unrectified_size=_size(camera_path, cameras, f'S_{camera:02}'),
+    )
+
+
+def _size(path: Path, entries: dict[str, str], name: str) -> tuple[int, int] | None:
+    """Return a width and a height, pixels; None where the file does not say."""
+    if name not in entries:
+        return None
+    width, height = _numbers(path, entries, name, (1, 2))[0]
+    return int(width), int(height)
+
+
+def _calibration(
+    path: Path,
+    P_rect: NDArray[np.float64],
+    R_rect: NDArray[np.float64],
+    T_cam0_velo: Matrix4,
+) -> KittiCalibration:
+    K = P_rect[:, :3]
+    is_upright = np.array_equal(K[2], [0, 0, 1]) and K[0, 1] == K[1, 0] == 0
+    if not (is_upright and K[0, 0] > 0 and K[1, 1] > 0):
+        raise CalibrationError(
+            f'{str(path)!r}: P2 should start with [fx 0 cx; 0 fy cy; 0 0 1], got {K.tolist()}'
+        )
+    T_rect_cam0 = np.eye(4)
+    T_rect_cam0[:3, :3] = R_rect
+    T_cam2_rect = np.eye(4)
+    T_cam2_rect[:3, 3] = np.linalg.solve(K, P_rect[:, 3])  # K^-1 p: cam2 as seen from cam0
+    size = _size_of(float(K[0, 0]))
+    return KittiCalibration(K, T_cam2_rect @ T_rect_cam0 @ T_cam0_velo, size)
+
+
+def _size_of(fx: float) -> tuple[int, int] | None:
+    """Return the size of rectified images where the focal length is one of KITTI's cameras."""
+    return next((size for known, size in _SIZES.items() if abs(fx - known) < 1e-3), None)
+
+
+def _text(size: tuple[int, int] | None) -> str:
+    return 'x'.join(map(str, size)) if size else 'another size'
+
+
+def _read_entries(path: Path) -> dict[str, str]:
+    """Return the text behind each ``name:`` of a calibration file."""
+    try:
+        lines = path.read_text(encoding='utf-8').splitlines()
+    except (OSError, UnicodeDecodeError) as error:
+        raise RecordingError(f'KITTI calibration {str(path)!r} cannot be read: {error}') from error
+    return {name.strip(): text for name, _, text in (line.partition(':') for line in lines)}
+
+
+def _numbers(
+    path: Path, entries: dict[str, str], name: str, shape: tuple[int, int]
+) -> NDArray[np.float64]:
+    text = entries.get(name)
+    if text is None:
+        raise RecordingError(
+            f'KITTI calibration {str(path)!r} should have an entry {name!r}, has {[*entries]}'
+        )
+    try:
+        numbers = np.array([float(word) for word in text.split()])
+    except ValueError as error:
+        raise RecordingError(f'{str(path)!r}: {name} should be numbers, {error}') from error
+    if numbers.size != shape[0] * shape[1] or not np.isfinite(numbers).all():
+        raise RecordingError(
+            f'{str(path)!r}: {name} should be {shape[0] * shape[1]} finite numbers, got {text!r}'
+        )
+    return numbers.reshape(shape)
+
+
+def _with_last_row(top: NDArray[np.float64]) -> Matrix4:
+    return np.vstack([top, [0.0, 0.0, 0.0, 1.0]])
