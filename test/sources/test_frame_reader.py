@@ -138,7 +138,10 @@ class TestSize:
         assert sample.intrinsics == WIDE
         assert where(sample) == where(open_bag(drive(tmp_path / 'plain'))[0])
 
-    def test_a_matrix_cannot_be_chosen_from_it(self, tmp_path: Path):
-        calibration = KittiCalibration(WIDE.matrix(), T_CAMERA_LIDAR)
-        with pytest.raises(ConfigError, match=r"calib_dir or from camera_info, .*source 'K'"):
-            open_bag(drive(tmp_path), calibration=calibration, intrinsics_source='K')
+    @pytest.mark.parametrize('given', [{'intrinsics_source': 'K'}, {'calibration_scaling': True}])
+    def test_settings_of_a_calibration_that_is_not_there(
+        self, tmp_path: Path, given: dict[str, Any]
+    ):
+        path = write_ros2(tmp_path / 'bag', depth_drive())
+        with pytest.raises(ConfigError, match='would not be used, as there is no camera_info'):
+            open_bag(path, depth_topic='/cam/depth', **given)

@@ -98,6 +98,8 @@ KINDS: Final[Mapping[str, tuple[Callable[..., Path], Values, Used]]] = {
         'gt_first': (1, {'gt_dir': GT}),
         'gt_kind': ('annotated', {}),
         'pair_by': ('receive', {}),
+        'intrinsics_source': ('K', {}),
+        'calibration_scaling': (True, {}),
         'gt_per_metre': (256.0, MILLIMETRES),
         'gt_max_range_m': (20.0, {}),
         'lidar_min_range_m': (20.0, LIDAR),
@@ -105,14 +107,14 @@ KINDS: Final[Mapping[str, tuple[Callable[..., Path], Values, Used]]] = {
     'diode': (folders.write_diode, {}, {}),
     'kitti': (write_split, {}, {
         'split': ('{}/first.txt', {}), 'gt_dir': ('{}', {'split': '{}/bts.txt'}),
-        'lidar_min_range_m': (20.0, {}),
+        'calibration_scaling': (True, {}), 'lidar_min_range_m': (20.0, {}),
     }),
     'kitti-object': (with_list(folders.write_object, '000000'), {}, {
-        'split': ('{}/first.txt', {}),
+        'split': ('{}/first.txt', {}), 'calibration_scaling': (True, {}),
         'lidar_min_range_m': (20.0, {}),
     }),
     'kitti-selection': (with_list(folders.write_selection, IMAGE_NAME), {}, {
-        'split': ('{}/first.txt', {}),
+        'split': ('{}/first.txt', {}), 'calibration_scaling': (True, {}),
     }),
     'nyu': (
         with_list(folders.write_nyu_folder, 'rgb/rgb_00000.png depth/sync_depth_00000.png'), {},
@@ -150,7 +152,8 @@ LIMITS: Final = ('max_image_pixels',)
 SPECS: Final = setting_specs(SourceSettings)
 NOTHING: Final = ('', [])
 OF_A_KIND: Final[Mapping[str, tuple[Any, ...]]] = {
-    'str': ('a.txt',), 'int': (9,), 'float': (9.0,), 'float_list': ((5.0, 5.0, 3.0, 2.0),),
+    'str': ('a.txt',), 'bool': (True,), 'int': (9,), 'float': (9.0,),
+    'float_list': ((5.0, 5.0, 3.0, 2.0),),
 }
 FIELDS: Final = [name for name in SourceSettings.model_fields if name not in ('kind', *LIMITS)]
 
@@ -216,6 +219,10 @@ def test_a_default_that_is_named_is_meant(tmp_path: Path, frames: Any) -> None:
     (
         {'camera_info_topic': OTHERS['camera_info'], 'calib_dir': f'{{}}/{folders.DATE}'},
         'camera_info_topic would not be used, as calib_dir has the intrinsics',
+    ),
+    (
+        {'intrinsics_source': 'K', 'calib_dir': f'{{}}/{folders.DATE}'},
+        'intrinsics_source would not be used, as calib_dir has the intrinsics',
     ),
     ({'fixed_frame': 'nowhere'}, "fixed_frame 'nowhere' is not on /tf"),
 ])

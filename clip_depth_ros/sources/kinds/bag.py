@@ -115,11 +115,6 @@ class BagSource(Source):
             )
         extrinsics_path = path_or_none(settings.lidar_extrinsics)
         calib_dir = path_or_none(settings.calib_dir)
-        if calib_dir is not None and settings.intrinsics_source != 'auto':
-            raise ConfigError(
-                f'intrinsics come from calib_dir or from camera_info, got {str(calib_dir)!r} and '
-                f'intrinsics_source {settings.intrinsics_source!r}: leave one of them out'
-            )
         T_camera_lidar = read_extrinsics(extrinsics_path) if extrinsics_path else None
         calibration = read_raw_calibration(calib_dir) if calib_dir else None
         self.name = f'the recording {path.name}'
@@ -273,7 +268,11 @@ def _check_all_used(settings: SourceSettings, used: BagTopics, bag: BagReader) -
     if settings.depth_topic:
         refuse('lidar_topic', because='as depth_topic is the truth: name one of them')
     if settings.calib_dir:
-        refuse('camera_info_topic', because='as calib_dir has the intrinsics: name one of them')
+        of_info = ('camera_info_topic', 'intrinsics_source')
+        refuse(*of_info, because='as calib_dir has the intrinsics: name one of them')
+    elif not used.camera_info:
+        nothing = 'as there is no camera_info'
+        refuse('intrinsics_source', 'calibration_scaling', because=nothing)
     if not settings.gt_dir:
         refuse('gt_first', because='as it numbers the depth maps of gt_dir, and none is named')
     if used.is_lidar:
