@@ -14,9 +14,9 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Final, Literal
 
-from clip_depth_ros.core.crops import at_bottom_centre, KB_SIZE
 from clip_depth_ros.core.image_plan import Size, Window
 from clip_depth_ros.errors import DataError
+from clip_depth_ros.evaluation.score.crops import at_bottom_centre, KB_SIZE
 from clip_depth_ros.settings.training import TrainSettings
 from clip_depth_ros.sources.samples import DepthSample
 from clip_depth_ros.types import Intrinsics, Rgb

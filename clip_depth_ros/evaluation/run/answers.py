@@ -8,11 +8,11 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final, Literal, Protocol, runtime_checkable
 
-from clip_depth_ros.core.crops import KB_SIZE, WINDOWS
 from clip_depth_ros.core.depth_images import MM_PER_METRE
 from clip_depth_ros.core.image_plan import Size, Window
 from clip_depth_ros.core.stamps import PairBy
 from clip_depth_ros.errors import ConfigError, DataError, ImageError
+from clip_depth_ros.evaluation.score.crops import KB_SIZE, WINDOWS
 from clip_depth_ros.evaluation.score.prepare import check_shape, resized
 from clip_depth_ros.evaluation.score.protocols import EvaluationProtocol
 from clip_depth_ros.settings.evaluation import EvaluateSettings

@@ -13,10 +13,10 @@ from dataclasses import dataclass
 from typing import Final, Literal
 
 from clip_depth_ros.core.alignment import fit_alignment
-from clip_depth_ros.core.crops import WINDOWS
 from clip_depth_ros.core.image_plan import Size, Window
 from clip_depth_ros.core.metrics import clamp_depth, valid_pixels
 from clip_depth_ros.errors import DataError, ImageError
+from clip_depth_ros.evaluation.score.crops import WINDOWS
 from clip_depth_ros.evaluation.score.protocols import EvaluationProtocol
 from clip_depth_ros.sources.samples import DepthSample
 from clip_depth_ros.types import Depth, DepthMap

@@ -4,9 +4,9 @@
 
 from __future__ import annotations
 
-from clip_depth_ros.core.crops import WINDOWS
 from clip_depth_ros.core.image_plan import Size, Window
 from clip_depth_ros.errors import DataError
+from clip_depth_ros.evaluation.score.crops import WINDOWS
 from hypothesis import given, strategies as st
 import pytest
 
