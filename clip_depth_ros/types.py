@@ -121,6 +121,10 @@ class DepthMap:
     scene: str | None = None
 
 
+NOTES: Final = 'notes'
+"""What a predictor's ``describe()`` says to whoever uses its numbers, if it must: sentences."""
+
+
 class DepthPredictor(Protocol):
     """
     Anything that turns images into metric depth: ours, a constant, a rival's.

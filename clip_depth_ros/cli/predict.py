@@ -68,7 +68,7 @@ def run(args: argparse.Namespace) -> int:
     try:
         # First of all, so that nobody takes random weights for depth.
         described = predictor.describe()
-        for key in ('weights', 'method', 'clip2depth_weights'):
+        for key in ('weights', 'method', 'clip2depth_weights', 'notes'):
             if key in described:
                 print(f'{key}: {described[key]}')
         answer = predictor.predict(rgb)

@@ -22,7 +22,7 @@ from clip_depth_ros.errors import ClipDepthError, WeightsError
 from clip_depth_ros.model.backbone import Backbone, build_backbone
 from clip_depth_ros.model.devices import explain_out_of_memory, this_machine
 from clip_depth_ros.settings.predictor import PredictorSettings
-from clip_depth_ros.types import Depth, DepthMap, DepthPredictor, Rgb
+from clip_depth_ros.types import Depth, DepthMap, DepthPredictor, NOTES, Rgb
 import numpy as np
 from numpy.typing import NDArray
 import torch
@@ -193,6 +193,8 @@ class ClipPredictor(abc.ABC):
             **description,
             'flip': 'on' if self.settings.flip else 'off',
         }
+        if notes := [note for note in (backbone.note, *self._notes()) if note]:
+            described[NOTES] = '; '.join(notes)
         if backbone.device.startswith('cuda'):
             megabytes = torch.cuda.memory_allocated(backbone.device) / 1e6
             described['device_memory_mb'] = f'{megabytes:.0f}'
@@ -201,6 +203,10 @@ class ClipPredictor(abc.ABC):
     @abc.abstractmethod
     def _describe(self) -> dict[str, str]:
         """Return what is particular to the method; ``method`` is its name and why it was taken."""
+
+    def _notes(self) -> list[str]:
+        """Return what a user should know of settings that do not fit each other or the weights."""
+        return []
 
     def reset(self) -> None:  # noqa: B027
         """Forget what earlier images left behind; nothing, unless the method says otherwise."""

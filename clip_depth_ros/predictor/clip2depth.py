@@ -141,6 +141,17 @@ class Clip2DepthPredictor(ClipPredictor):
         nearest, farthest = map(np.float32, self._answer_range_m(None))
         return bool((depth_m <= nearest).all() or (depth_m >= farthest).all())
 
+    def _notes(self) -> list[str]:
+        trained = self.file.settings
+        size = _size_text(trained.input_width_px, trained.input_height_px)
+        wanted = _size_text(self.requested.width, self.requested.height)
+        if wanted == size or not (trained.input_width_px and trained.input_height_px):
+            return []
+        return [
+            f'images of {wanted} pixels go into a network that was trained at {size}: set '
+            'input_width_px and input_height_px to 0, or train at that size'
+        ]
+
     def _describe(self) -> dict[str, str]:
         trained = self.file.settings
         return {

@@ -98,7 +98,7 @@ class DepthClipPredictor(ClipPredictor):
             batch,
             self._prompts,
             features=self._features,
-            temperature=self.settings.temperature,
+            temperature=self.settings.resolved_temperature(),
             flip=self.settings.flip,
         )
         grids = np.stack([
@@ -118,6 +118,9 @@ class DepthClipPredictor(ClipPredictor):
         bins_m = self._bins_m[scene]
         return bins_m[0], bins_m[-1]
 
+    def _notes(self) -> list[str]:
+        return self.settings.depthclip_notes()
+
     def _describe(self) -> dict[str, str]:
         settings = self.settings
         return {
@@ -126,5 +129,5 @@ class DepthClipPredictor(ClipPredictor):
             'words': ', '.join(settings.resolved_words()),
             'bins_m': ' '.join(f'{depth_m:.4g}' for depth_m in settings.resolved_bins_m()),
             'scenes': ', '.join(self.scenes.names) if settings.scene_aware else 'off',
-            'temperature': f'{settings.temperature:g}',
+            'temperature': f'{settings.resolved_temperature():g}',
         }

@@ -51,8 +51,15 @@ BINS_M: Final[Mapping[str, tuple[float, ...]]] = MappingProxyType({
 })
 """Depth of each class, metres, nearest first."""
 
+AUTO: Final = 'auto'
+"""What the weights bring along."""
+
 OUTDOOR: Final = 'outdoor'
 """Our choice: bins spaced evenly in log depth over the configured range, one for each word."""
+
+BUNDLED_RANGE_M: Final = (1.0, 80.0)
+BUNDLED_TEMPERATURE: Final = 3.5
+"""What goes with the bundled weights: what their words mean, and what suits their cosines."""
 
 MAX_DEPTH_M = 1000.0
 """Farther than anything that a camera on a robot looks at."""
@@ -151,9 +158,10 @@ class PredictorSettings(Settings):
     prompt_objects: tuple[str, ...] = setting(
         ('object',), 'Objects to put into the first gap. Several are averaged.', at_run_time=True
     )
-    bins: Literal['original', 'scene1', 'scene2', 'scene3', 'scene4', 'outdoor'] = setting(
-        'original',
-        'Depth of each word by preset name, or outdoor: spaced evenly in log depth from '
+    bins: Literal['auto', 'original', 'scene1', 'scene2', 'scene3', 'scene4', 'outdoor'] = setting(
+        'auto',
+        'Depth of each word by preset name. auto: what the weights bring along (the bundled ones: '
+        'evenly in log depth from 1 to 80 m), else original. outdoor: evenly in log depth from '
         'min_depth_m to max_depth_m. The others are for rooms: original ends at 3 m; scene1, '
         'scene2 and scene4 at 4 m; scene3 at 2.5 m.',
         at_run_time=True,
@@ -163,9 +171,10 @@ class PredictorSettings(Settings):
         at_run_time=True,
     )
     temperature: float = setting(
-        0.1,
-        'Divides 100 x cosine before the softmax over words; smaller is more decided.',
-        at_run_time=True, ge=1e-4, le=100.0,
+        0.0,
+        'Divides 100 x cosine before the softmax over words, 0.0001 or more; smaller is more '
+        "decided. 0: what the weights bring along (the bundled ones: 3.5), else the paper's 0.1.",
+        at_run_time=True, ge=0.0, le=100.0,
     )
     flip: bool = setting(
         True, 'Average with the prediction for the left-right flipped image (twice the work).',
@@ -197,6 +206,13 @@ class PredictorSettings(Settings):
         if not re.fullmatch(r'auto|cpu|cuda(:\d+)?', device):
             raise ValueError('must be auto, cpu, cuda or cuda:N')
         return device
+
+    @field_validator('temperature')
+    @classmethod
+    def _check_temperature(cls, temperature: float) -> float:
+        if 0 < temperature < 1e-4:
+            raise ValueError('must be 0 or at least 0.0001')
+        return temperature
 
     @field_validator('depth_words', 'prompt_objects')
     @classmethod
@@ -244,7 +260,7 @@ class PredictorSettings(Settings):
 
     def _clashes_of_bins(self, scenes: Mapping[str, tuple[float, ...]]) -> Iterator[str]:
         words, bins_m = self.resolved_words(), self.resolved_bins_m()
-        source = 'bins_m' if self.bins_m else f'bins={self.bins!r}'
+        source = 'bins_m' if self.bins_m else f'bins={self._preset()!r}'
         yield from _count_clash(words, bins_m, source)
         if bins_m[-1] < self.min_depth_m or bins_m[0] > self.max_depth_m:
             yield (
@@ -282,13 +298,48 @@ class PredictorSettings(Settings):
 
     def resolved_bins_m(self) -> tuple[float, ...]:
         """Return the depth bins that are in force, metres, one for each word."""
-        return self.bins_m or self._preset_bins_m(self.bins)
+        return self.bins_m or self._preset_bins_m(self._preset())
+
+    def resolved_temperature(self) -> float:
+        """Return what 100 x cosine is divided by; the paper's where nothing else is said."""
+        return self.temperature or (BUNDLED_TEMPERATURE if self.uses_bundled() else 0.1)
+
+    def depthclip_notes(self) -> list[str]:
+        """Return what should be said of settings of DepthCLIP that do not fit each other."""
+        notes, bins_m = [], self.resolved_bins_m()
+        own_m = log_spaced(*BUNDLED_RANGE_M, len(bins_m))
+        if self.uses_bundled() and not all(map(_is_about, bins_m, own_m)):
+            notes.append(
+                f'depth bins from {bins_m[0]:g} to {bins_m[-1]:g} m are not what the words of the '
+                f'bundled weights were trained to mean, {own_m[0]:g} to {own_m[-1]:g} m evenly in '
+                "log depth, and so depth is wrong: set bins='auto' and no bins_m"
+            )
+        if self.uses_bundled() and not _is_about(self.resolved_temperature(), BUNDLED_TEMPERATURE):
+            notes.append(
+                f'temperature {self.temperature:g} is not what suits the bundled weights, '
+                f'{BUNDLED_TEMPERATURE:g}: set it to 0'
+            )
+        if bins_m[0] < self.min_depth_m or bins_m[-1] > self.max_depth_m:
+            notes.append(
+                f'depth bins from {bins_m[0]:g} to {bins_m[-1]:g} m reach beyond '
+                f'min_depth_m={self.min_depth_m:g} to max_depth_m={self.max_depth_m:g}: answers '
+                'there are marked as out of range'
+            )
+        return notes
 
     def resolved_scenes(self) -> dict[str, tuple[float, ...]]:
         """Return the bins of each scene, metres, by scene name."""
         return dict(self._parse_scene(entry) for entry in self.scene_bins)
 
+    def _preset(self) -> str:
+        """Return the name of the bins in force where bins_m are not set."""
+        if self.bins != AUTO:
+            return self.bins
+        return BUNDLED if self.uses_bundled() else 'original'
+
     def _preset_bins_m(self, name: str) -> tuple[float, ...]:
+        if name == BUNDLED:
+            return log_spaced(*BUNDLED_RANGE_M, len(self.resolved_words()))
         if name != OUTDOOR:
             return BINS_M[name]
         return log_spaced(self.min_depth_m, self.max_depth_m, len(self.resolved_words()))
@@ -315,6 +366,10 @@ def log_spaced(first_m: float, last_m: float, count: int) -> tuple[float, ...]:
     ratio = last_m / first_m
     inner = tuple(first_m * ratio ** (i / (count - 1)) for i in range(1, count - 1))
     return (first_m, *inner, last_m)
+
+
+def _is_about(value: float, wanted: float) -> bool:
+    return abs(value - wanted) <= 0.01 * wanted
 
 
 def _check_gaps(template: str, count: int) -> str:

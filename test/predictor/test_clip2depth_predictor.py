@@ -26,6 +26,7 @@ from clip_depth_ros.predictor.build import build_predictor
 from clip_depth_ros.predictor.clip2depth import Clip2DepthPredictor
 from clip_depth_ros.settings.installation import BUNDLED_CLIP, BUNDLED_CLIP2DEPTH
 from clip_depth_ros.settings.predictor import PredictorSettings
+from clip_depth_ros.types import NOTES
 import cv2
 import numpy as np
 import pytest
@@ -222,6 +223,13 @@ class TestMemory:
         assert again.backbone is predictor.backbone
         assert again.model is predictor.model
         assert again.predict(blobs(16, 16)).depth_m.shape
+
+    def test_another_size_than_that_of_training_is_said(self, predictor):
+        assert NOTES not in predictor.describe()
+        assert changed(predictor, input_width_px=64).describe()[NOTES] == (
+            'images of 64x32 pixels go into a network that was trained at 48x32: set '
+            'input_width_px and input_height_px to 0, or train at that size'
+        )
 
     def test_a_depthclip_s_whole_clip_is_shared_and_left_whole(self, settings):
         zero_shot = build_predictor(settings.changed(method='depthclip'))

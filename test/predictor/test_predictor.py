@@ -13,6 +13,7 @@ from clip_depth_ros.model.text import BpeTokenizer
 from clip_depth_ros.predictor.build import build_predictor
 from clip_depth_ros.predictor.constant import ConstantPredictor
 from clip_depth_ros.settings.predictor import PredictorSettings
+from clip_depth_ros.types import NOTES
 import numpy as np
 import pytest
 from small_clips import blobs, lively, SMALL_RESNET, SMALL_VIT, write_json
@@ -328,6 +329,11 @@ class TestDescribe:
         assert described['bins_m'] == '1 1.5 2 2.25 2.5 2.75 3'
         assert described['words'].startswith('giant, extremely close')
         assert all(isinstance(value, str) for value in described.values())
+
+    def test_settings_that_do_not_fit_are_said(self, predictor):
+        assert NOTES not in predictor.describe()
+        notes = changed(predictor, max_depth_m=2.0).describe()[NOTES]
+        assert notes.startswith('depth bins from 1 to 3 m reach beyond min_depth_m=0.5 to max')
 
     def test_a_method_that_was_asked_for_says_so(self, predictor):
         described = changed(predictor, method='depthclip').describe()

@@ -11,7 +11,7 @@ from typing import Any
 
 from clip_depth_ros.errors import ConfigError
 from clip_depth_ros.settings.base import Settings
-from clip_depth_ros.settings.node import NodeSettings
+from clip_depth_ros.settings.node import NodeSettings, read_parameters
 from clip_depth_ros.settings.predictor import BINS_M, DEPTH_WORDS, log_spaced, PredictorSettings
 from hypothesis import given, strategies as st
 import pydantic
@@ -25,7 +25,7 @@ def test_defaults_are_depthclip_of_the_paper():
     assert settings.resolved_words() == DEPTH_WORDS['original']
     assert settings.resolved_bins_m() == (1.0, 1.5, 2.0, 2.25, 2.5, 2.75, 3.0)
     assert settings.prompt_templates == ('This {} is {}',)
-    assert 100 / settings.temperature == pytest.approx(1000)
+    assert 100 / settings.resolved_temperature() == pytest.approx(1000)
     assert not settings.allow_download
     assert not settings.scene_aware
 
@@ -230,7 +230,7 @@ WRONG: list[tuple[dict[str, Any], str]] = [
         {'depth_words': ['near', 'far']},
         r"2 words \['near', 'far'\] and 7 bins .*\(bins='original'\)",
     ),
-    ({'temperature': 0.0}, 'temperature: .*greater than or equal to 0.0001, got 0.0'),
+    ({'temperature': 1e-5}, 'temperature: must be 0 or at least 0.0001, got 1e-05'),
     ({'flip': 'perhaps'}, "flip: .*boolean.*, got 'perhaps'"),
     ({'scene_bins': ['bathroom']}, "scene_bins entries read .*, got 'bathroom'"),
     ({'scene_bins': [': scene1']}, "scene_bins entries read .*, got ': scene1'"),
@@ -284,3 +284,59 @@ def test_any_values_are_taken_or_refused_as_config_errors(values: dict[str, Any]
     with contextlib.suppress(ConfigError):
         settings = NodeSettings.from_mapping(values)
         assert NodeSettings.from_mapping(settings.model_dump()) == settings
+
+
+class TestWhatWeightsBringAlong:
+    """Bins and temperature go with the weights, unless somebody sets them; then it is said."""
+
+    BUNDLED = {'backbone': 'tiny', 'pretrained': 'bundled', 'method': 'depthclip'}  # noqa: RUF012
+
+    def test_bundled_weights_mean_streets(self):
+        settings = PredictorSettings.from_mapping(self.BUNDLED)
+        assert settings.resolved_bins_m() == log_spaced(1.0, 80.0, 7)
+        assert settings.resolved_temperature() == 3.5
+        assert settings.answer_range_m() == (1.0, 80.0)
+        assert settings.depthclip_notes() == []
+
+    @pytest.mark.parametrize('values', [
+        {'pretrained': 'random'}, {'clip_weights': 'mine.pt'}, {'backbone': 'RN50-quickgelu'},
+    ])
+    def test_others_mean_what_the_paper_s_do(self, values: dict[str, Any]):
+        settings = PredictorSettings.from_mapping({'pretrained': 'openai', **values})
+        assert settings.resolved_bins_m() == BINS_M['original']
+        assert settings.resolved_temperature() == 0.1
+        assert settings.depthclip_notes() == []
+
+    def test_there_are_as_many_bins_as_words(self):
+        settings = PredictorSettings.from_mapping({**self.BUNDLED, 'depth_words': ['a', 'b']})
+        assert settings.resolved_bins_m() == (1.0, 80.0)
+
+    def test_what_is_set_is_done_and_said(self):
+        settings = PredictorSettings.from_mapping(
+            {**self.BUNDLED, 'bins': 'original', 'temperature': 0.1}
+        )
+        assert settings.resolved_bins_m() == BINS_M['original']
+        assert settings.depthclip_notes() == [
+            'depth bins from 1 to 3 m are not what the words of the bundled weights were trained '
+            'to mean, 1 to 80 m evenly in log depth, and so depth is wrong: '
+            "set bins='auto' and no bins_m",
+            'temperature 0.1 is not what suits the bundled weights, 3.5: set it to 0',
+        ]
+
+    def test_bins_that_are_nearly_the_same_are_no_other(self):
+        """Those of before, which depended on the range."""
+        values = {**self.BUNDLED, 'bins': 'outdoor', 'min_depth_m': 1.0, 'temperature': 3.5}
+        assert PredictorSettings.from_mapping(values).depthclip_notes() == []
+        assert PredictorSettings.from_mapping({**values, 'min_depth_m': 0.5}).depthclip_notes()
+
+    def test_bins_beyond_the_range_are_said(self):
+        settings = PredictorSettings(max_depth_m=2.0)
+        assert settings.depthclip_notes() == [
+            'depth bins from 1 to 3 m reach beyond min_depth_m=0.5 to max_depth_m=2: answers '
+            'there are marked as out of range'
+        ]
+
+    @pytest.mark.parametrize('preset', ['kitti', 'indoor', 'synthetic'])
+    def test_the_presets_that_come_with_the_package_fit(self, preset: str):
+        settings: NodeSettings = NodeSettings.from_mapping(read_parameters(preset))
+        assert settings.depthclip_notes() == []

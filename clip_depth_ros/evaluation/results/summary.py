@@ -19,6 +19,7 @@ from clip_depth_ros.evaluation.results.tables import (
 )
 from clip_depth_ros.evaluation.score.independence import ENOUGH_INDEPENDENT
 from clip_depth_ros.evaluation.score.intervals import ENOUGH_FRAMES
+from clip_depth_ros.types import NOTES
 
 _WIDTH: Final = 100
 _N_PROBLEMS: Final = 10
@@ -80,7 +81,7 @@ def _first_abs_rel(result: Result) -> Estimate | None:
 
 
 def _predictor_notes(result: Result, n_used: int) -> Iterator[str]:
-    """Yield whose numbers are of few or fewer frames, or seem to be in another unit."""
+    """Yield what predictors say of themselves, and what their numbers tell of them."""
     first = _first_abs_rel(result)
     if first and first.n_effective < ENOUGH_INDEPENDENT:
         yield (
@@ -90,6 +91,8 @@ def _predictor_notes(result: Result, n_used: int) -> Iterator[str]:
     elif first and first.n_effective < ENOUGH_FRAMES:
         yield f'intervals over fewer than {ENOUGH_FRAMES} independent frames are too narrow'
     for name, found in result.predictors.items():
+        for note in filter(None, found.describe.get(NOTES, '').split('; ')):
+            yield f'{name}: {note}'
         if found.n_frames < n_used:
             yield f'{name} has answered {found.n_frames} of {n_used} frames'
         scale = found.estimates.get('scale')

@@ -13,7 +13,7 @@ from typing import Any, Final, TypeAlias
 from clip_depth_ros.ros.node.diagnostics import reason
 from clip_depth_ros.settings.node import NodeSettings
 from clip_depth_ros.settings.predictor import PredictorSettings
-from clip_depth_ros.types import DepthPredictor
+from clip_depth_ros.types import DepthPredictor, NOTES
 import numpy as np
 
 BuildPredictor: TypeAlias = Callable[[PredictorSettings, 'DepthPredictor | None'], DepthPredictor]
@@ -213,7 +213,10 @@ class PredictorWorker:
             self._described_s = time.monotonic()
 
     def _describe(self, predictor: DepthPredictor) -> None:
+        said = self.described.get(NOTES)
         self.described, self._described_s = predictor.describe(), time.monotonic()
+        if (notes := self.described.get(NOTES)) and notes != said:
+            self._logger.warning(notes)
 
     def _close(self) -> None:
         """Give memory back, on the device too; an error may come when nobody waits any more."""

@@ -99,6 +99,14 @@ def test_a_predictor_in_another_unit_is_noticed():
     assert f'note: {name} is about 1000 times too far' in summary_text(wrong)
 
 
+def test_what_a_predictor_says_to_whoever_uses_its_numbers_stands_above_them():
+    result = hand_made_result()
+    name, found = next(iter(result.predictors.items()))
+    said = replace(found, describe={**found.describe, 'notes': 'bins of rooms; too small'})
+    text = summary_text(replace(result, predictors={**result.predictors, name: said}))
+    assert f'note: {name}: bins of rooms\nnote: {name}: too small\n' in text
+
+
 def test_a_predictor_with_fewer_frames_is_named_above_the_tables():
     result = hand_made_result()
     (first, found), *others = result.predictors.items()

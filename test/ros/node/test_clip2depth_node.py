@@ -179,3 +179,16 @@ def test_a_change_that_only_clip_can_refuse_is_told_and_the_node_goes_on(node_wi
     assert harness.change(features='dense').successful
     assert np.abs(depth_of_one_image(harness, 3 * SECOND) - before).max() > 1e-3
     harness.wait_for_diagnostics('parameters', 'in force')
+
+
+def test_what_does_not_fit_is_warned_of_and_stays_in_diagnostics(
+    node_with: StartNode, good: Path, capfd: pytest.CaptureFixture[str]
+):
+    harness = node_with(clip2depth_weights=str(good), input_width_px=64)
+    assert harness.node.start()
+    note = 'images of 64x32 pixels go into a network that was trained at 48x32'
+    assert harness.wait_for_diagnostics('notes', note).startswith(note)
+    assert capfd.readouterr().err.count(note) == 1
+
+    assert harness.change(input_width_px=0).successful
+    harness.wait_for(lambda: 'notes' not in harness.node._health().predictor)

@@ -504,8 +504,8 @@ def test_the_predictor_is_rebuilt_from_the_previous_one_with_the_new_settings(ma
     calls: list[tuple[float, Any]] = []
 
     def build(settings: Any, previous: Any) -> FakePredictor:
-        calls.append((settings.temperature, previous))
-        return FakePredictor(depth_m=settings.temperature)
+        calls.append((settings.resolved_temperature(), previous))
+        return FakePredictor(depth_m=settings.resolved_temperature())
 
     harness = active(make, 'depth', build=build)
     assert harness.change(temperature=0.5).successful
@@ -598,12 +598,12 @@ class Builder:
         self.predictors: list[FakePredictor] = []
 
     def __call__(self, settings: Any, previous: Any) -> FakePredictor:
-        self.begun.append(settings.temperature)
+        self.begun.append(settings.resolved_temperature())
         self.threads.add(threading.get_ident())
         assert self.gate.wait(ros_harness.TIMEOUT_S)
         if settings.temperature > 50.0:
             raise WeightsError('too hot to build')
-        self.predictors.append(Spied(settings.temperature, self.threads))
+        self.predictors.append(Spied(settings.resolved_temperature(), self.threads))
         return self.predictors[-1]
 
 
@@ -643,7 +643,7 @@ def test_a_change_is_answered_at_once_and_built_by_the_worker_alone(make):
     assert harness.change(temperature=0.5).successful
     harness.wait_for(lambda: builder.begun == [0.1, 0.5])
     being_built = harness.wait_for_diagnostics('parameters', 'being built')
-    assert being_built == 'being built: temperature is 0.1 and not 0.5'
+    assert being_built == 'being built: temperature is 0.0 and not 0.5'
     builder.gate.set()
     assert depth_after(harness, SECOND) == 0.5
     harness.send(SECOND // 2, rgb_image())  # time jumps back: the predictor is reset
@@ -657,7 +657,7 @@ def test_a_change_that_cannot_be_built_leaves_the_old_settings_in_force_and_is_t
     harness = active(make, 'depth', build=builder)
     assert harness.change(temperature=99.0, cloud_stride=3).successful
     told = harness.wait_for_diagnostics('parameters', 'not in force')
-    assert told == 'not in force: temperature is 0.1 and not 99.0, cloud_stride is 1 and not 3'
+    assert told == 'not in force: temperature is 0.0 and not 99.0, cloud_stride is 1 and not 3'
     status = harness.received['diagnostics'][-1].status[0]
     assert status.level == DiagnosticStatus.WARN
     assert status.message.endswith('too hot to build')
@@ -666,7 +666,7 @@ def test_a_change_that_cannot_be_built_leaves_the_old_settings_in_force_and_is_t
     assert 'changed parameters are not in force: too hot to build' in capfd.readouterr().err
     assert harness.node.get_parameter('temperature').value == 99.0
 
-    assert harness.change(temperature=0.1).successful  # back to what is in force
+    assert harness.change(temperature=0.0).successful  # back to what is in force
     harness.wait_for_diagnostics('parameters', 'in force')
     assert harness.node._predicting.settings.cloud_stride == 3
     assert harness.node._health().change_error == ''
@@ -701,7 +701,7 @@ def test_a_change_taken_back_while_it_is_built_is_not_in_force(make):
     builder.gate.clear()
     assert harness.change(temperature=0.2).successful
     harness.wait_for(lambda: builder.begun == [0.1, 0.2])
-    assert harness.change(temperature=0.1).successful
+    assert harness.change(temperature=0.0).successful
     builder.gate.set()
     assert depth_after(harness, SECOND) == 0.1
 
