@@ -65,7 +65,7 @@ def recorded_pairs(index: BagIndex, used: BagTopics, tolerance_s: float) -> list
         f'{len(index.depths)} messages on {used.depth!r}'
     )
     if index.damage.problems:
-        raise RecordingError(f'{text}; the recording is damaged: {index.damage.problems[0][1]}')
+        raise RecordingError(f'{text}; first of all, {index.damage.problems[0][1]}')
     if not (index.images and index.depths):
         raise RecordingError(f'{text}; name topics that hold some')
     raise RecordingError(f'{text}, {why_unpaired(index.images, index.depths, tolerance_s)}')

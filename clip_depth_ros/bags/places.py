@@ -11,6 +11,7 @@ from pathlib import Path
 import struct
 from typing import Any, Final
 
+from clip_depth_ros.bags.foreign import why_no_cdr
 from clip_depth_ros.bags.reader import BagReader
 from clip_depth_ros.core.files import PerProcess
 from clip_depth_ros.core.stamps import ByStamp, gap_max_s, once_each, PairBy, stamp_ns_of
@@ -49,11 +50,7 @@ def place_of(message: RecordedMessage, pair_by: PairBy = 'header') -> Place:
 
     """
     if message.cdr[:1] not in (b'\x00', b''):
-        raise RecordingError(
-            f'a message of {message.topic!r} should be CDR, which starts with a zero, maybe '
-            f'compressed with zstd, and starts with {bytes(message.cdr[:4])!r}: the recording is '
-            'damaged'
-        )
+        raise RecordingError(why_no_cdr(message.topic, message.cdr))
     # CDR: four bytes of which the second says the byte order, then int32 and uint32, then the
     # length of the text with its closing zero.
     order = '<' if message.cdr[1:2] == b'\x01' else '>'
@@ -61,10 +58,7 @@ def place_of(message: RecordedMessage, pair_by: PairBy = 'header') -> Place:
         seconds, nanoseconds, length = struct.unpack_from(f'{order}iII', message.cdr, 4)
         (name,) = struct.unpack_from(f'{max(0, length - 1)}s', message.cdr, 16)
     except struct.error as error:
-        raise RecordingError(
-            f'a message of {message.topic!r} ends within its header ({len(message.cdr)} bytes): '
-            'the recording is damaged'
-        ) from error
+        raise RecordingError(why_no_cdr(message.topic, message.cdr)) from error
     return Place(
         message.topic,
         message.bag_time_ns,

@@ -23,6 +23,7 @@ from urllib.parse import quote
 
 import apsw
 from clip_depth_ros.bags.bounds import check_concurrent, most_bytes, ROS1_DECOMPRESSORS
+from clip_depth_ros.bags.foreign import check_mcap, check_metadata
 from clip_depth_ros.errors import RecordingError
 from rosbags.interfaces import Connection
 from rosbags.rosbag1 import Reader as Ros1Reader
@@ -79,6 +80,10 @@ def check_is_recording(path: Path) -> None:
         )
     if not (path.is_dir() or path.is_file()):
         raise RecordingError(f'{str(path)!r} should be a file or a folder, is neither')
+    if path.is_dir():
+        check_metadata(path)
+    for file in filter(Path.is_file, [path] if path.suffix == '.mcap' else path.glob('*.mcap')):
+        check_mcap(file)
     databases = [path] if path.suffix == '.db3' else sorted(path.glob('*.db3'))
     for database in filter(Path.is_file, databases):
         _check_is_whole_sqlite(database)

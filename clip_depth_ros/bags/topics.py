@@ -7,15 +7,18 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
+from itertools import islice
 from typing import Any, Final
 
 from clip_depth_ros.bags.damage import Damage, readable_messages
+from clip_depth_ros.bags.foreign import other_lidars
 from clip_depth_ros.bags.message_types import (
     CAMERA_INFO_TYPE,
     CLOUD_TYPE,
     COMPRESSED_IMAGE_TYPE,
     IMAGE_TYPE,
 )
+from clip_depth_ros.bags.places import place_of
 from clip_depth_ros.bags.reader import BagReader
 from clip_depth_ros.core.images import encoding_of, is_depth
 from clip_depth_ros.errors import ConfigError, did_you_mean, RecordingError, TopicError
@@ -239,7 +242,7 @@ def check_topic(bag: BagReader, topic: str, msgtypes: set[str]) -> str:
     if there[topic].msgtype not in msgtypes:
         raise TopicError(
             f'topic {topic!r} of {str(bag.path)!r} should be {" or ".join(sorted(msgtypes))}, is '
-            f'{there[topic].msgtype}'
+            f'{there[topic].msgtype}{_other_lidars(bag, topic)}'
         )
     return topic
 
@@ -256,11 +259,21 @@ def _of_type(bag: BagReader, msgtypes: set[str]) -> list[str]:
 
 def _only(bag: BagReader, found: list[str], what: str, setting: str) -> str:
     if len(found) != 1:
+        for topic in [] if found else _of_type(bag, {IMAGE_TYPE, CLOUD_TYPE}):
+            for message in islice(readable_messages(bag, [topic], Damage()), 1):
+                place_of(message)  # says why nothing of this kind was found, if it is no CDR
         raise TopicError(
             f'{str(bag.path)!r} has {len(found)} topics that could be {what}: {found}; name one '
             f'with {setting}. All topics: {sorted(bag.topics)}'
+            f'{_other_lidars(bag) if "LiDAR" in what else ""}'
         )
     return found[0]
+
+
+def _other_lidars(bag: BagReader, *names: str) -> str:
+    """Return what is said of topics, by default of all, that a LiDAR sends besides clouds."""
+    there = bag.topics
+    return other_lidars({name: kind for name in names or there for kind in there[name].msgtypes})
 
 
 def holds_depth(bag: BagReader, topic: str) -> bool:

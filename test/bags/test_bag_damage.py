@@ -151,7 +151,7 @@ def test_damage_at_the_end(tmp_path: Path):
 def test_nothing_left(tmp_path: Path):
     path = KINDS['bare-mcap-storage'](tmp_path / 'drive', big_drive(1))
     flip(path, zstd_frames(path.read_bytes())[0])
-    with pytest.raises(RecordingError, match=r'no image with depth: .*is damaged: after 0 of 2'):
+    with pytest.raises(RecordingError, match=r'no image with depth: .*first of all, after 0 of 2'):
         open_bag(path, **TOPICS, allow_missing=True)
 
 
