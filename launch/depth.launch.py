@@ -9,10 +9,16 @@ is not given overrides nothing. Later wins: config/depth_node.yaml, preset, para
 
 import os
 from pathlib import Path
+import re
 
-from ament_index_python.packages import get_package_share_directory
+from ament_index_python.packages import get_package_prefix, get_package_share_directory
 from launch import LaunchDescription
-from launch.actions import DeclareLaunchArgument, OpaqueFunction, SetEnvironmentVariable
+from launch.actions import (
+    DeclareLaunchArgument,
+    OpaqueFunction,
+    SetEnvironmentVariable,
+    Shutdown,
+)
 from launch.substitutions import LaunchConfiguration
 from launch_ros.actions import LifecycleNode, Node
 
@@ -27,7 +33,11 @@ TEXT_PARAMETERS = (
     'image_transport',
 )
 BOOL_PARAMETERS = ('allow_download', 'autostart', 'use_sim_time')
-YES_NO = ['', 'true', 'false']
+YES_NO = {'true': True, '1': True, 'false': False, '0': False}
+"""Flags are understood in any case: Python and YAML write True."""
+
+TOPIC_NAME = re.compile(r'(~?/)?[A-Za-z_{][\w{}]*(/[A-Za-z_{][\w{}]*)*', re.ASCII)
+"""What ROS takes for a topic's name; in braces it puts the node's own name or namespace."""
 
 OUTPUTS = ('depth/image_rect', 'depth/image_color', 'depth/points', 'depth/camera_info')
 
@@ -82,20 +92,22 @@ def generate_launch_description():
             description='Trained CLIP2Depth weights file. Empty: as the parameter files say.',
         ),
         DeclareLaunchArgument(
-            'allow_download', default_value='', choices=YES_NO,
-            description='Allow fetching published weights. Empty: as the parameter files say.',
+            'allow_download', default_value='',
+            description='Allow fetching published weights: true or false. Empty: as the parameter '
+            'files say.',
         ),
         DeclareLaunchArgument(
             'device', default_value='',
             description='auto, cpu, cuda or cuda:N. Empty: as the parameter files say.',
         ),
         DeclareLaunchArgument(
-            'autostart', default_value='', choices=YES_NO,
-            description='Configure and activate on start. Empty: as the parameter files say.',
+            'autostart', default_value='',
+            description='Configure and activate on start: true or false. Empty: as the parameter '
+            'files say.',
         ),
         DeclareLaunchArgument(
-            'use_sim_time', default_value='', choices=YES_NO,
-            description='Take time from /clock. Empty: as the parameter files say.',
+            'use_sim_time', default_value='',
+            description='Take time from /clock: true or false. Empty: as the parameter files say.',
         ),
         DeclareLaunchArgument(
             'log_level', default_value='info',
@@ -103,8 +115,8 @@ def generate_launch_description():
             description='Least severity that is logged.',
         ),
         DeclareLaunchArgument(
-            'rviz', default_value='false', choices=['true', 'false'],
-            description='Show image, depth and cloud in RViz.',
+            'rviz', default_value='false',
+            description='Show image, depth and cloud in RViz: true or false.',
         ),
         DeclareLaunchArgument(
             'fixed_frame', default_value='',
@@ -116,23 +128,47 @@ def generate_launch_description():
 
 
 def start(context):
-    """Return the actions for the arguments as they were given."""
+    """Return the actions for the arguments as they were given; refuse wrong ones before that."""
     given = {name: value for name, value in context.launch_configurations.items() if value != ''}
+    check_topic_names(given)
     share = Path(get_package_share_directory(PACKAGE))
-    actions = [
-        *dds_profile(share, context.environment),
-        LifecycleNode(
-            package=PACKAGE,
-            executable='depth_node',
-            name='depth_node',
-            namespace=LaunchConfiguration('namespace'),
-            parameters=[*parameter_files(share, given), given_parameters(given)],
-            remappings=input_remappings(given),
-            ros_arguments=['--log-level', given['log_level']],
-            output='screen',
-        ),
-    ]
-    return [*actions, rviz(share, given)] if given['rviz'] == 'true' else actions
+    with_rviz = flag(given, 'rviz')
+    node = LifecycleNode(
+        package=PACKAGE,
+        executable='depth_node',
+        name='depth_node',
+        namespace=LaunchConfiguration('namespace'),
+        parameters=[*parameter_files(share, given), given_parameters(given)],
+        remappings=input_remappings(given),
+        ros_arguments=['--log-level', given['log_level']],
+        output='screen',
+        # A window without its node shows nothing; without a window, launch ends by itself.
+        on_exit=Shutdown(reason='depth_node has ended') if with_rviz else None,
+    )
+    # RViz first: should it not start, there is no node yet that would be left behind.
+    windows = [rviz(share, given)] if with_rviz else []
+    return [*dds_profile(share, context.environment), *windows, node]
+
+
+def check_topic_names(given):
+    """Refuse what ROS would refuse in the node, where it is harder to see."""
+    namespace = given.get('namespace', '').strip('/')
+    texts = {**given, 'namespace': namespace or 'none'}
+    for name in ('image', 'camera_info', 'namespace'):
+        text = texts.get(name, 'none')
+        if not TOPIC_NAME.fullmatch(text):
+            raise RuntimeError(
+                f'{name}:={text} is no name: letters, digits and _, parts separated by /, and '
+                'none begins with a digit'
+            )
+
+
+def flag(given, name):
+    """Return a flag that was given, whether it was written as Python, YAML or C++ do."""
+    text = given[name].lower()
+    if text not in YES_NO:
+        raise RuntimeError(f'{name} should be true or false, got {given[name]!r}')
+    return YES_NO[text]
 
 
 def dds_profile(share, environment):
@@ -162,7 +198,7 @@ def parameter_files(share, given):
 def given_parameters(given):
     """Return the parameters that were given as launch arguments."""
     texts = {name: given[name] for name in TEXT_PARAMETERS if name in given}
-    flags = {name: given[name] == 'true' for name in BOOL_PARAMETERS if name in given}
+    flags = {name: flag(given, name) for name in BOOL_PARAMETERS if name in given}
     return {**texts, **flags}
 
 
@@ -179,6 +215,7 @@ def input_remappings(given):
 
 def rviz(share, given):
     """Return RViz with the shipped displays, listening to this node's topics."""
+    check_rviz()
     namespace = given.get('namespace', '').strip('/')
     prefix = f'/{namespace}' if namespace else ''
     topics = [*input_remappings(given), *((name, name) for name in OUTPUTS)]
@@ -190,6 +227,20 @@ def rviz(share, given):
         arguments=['--display-config', str(share / 'rviz' / 'clip_depth.rviz'), *fixed_frame],
         # An absolute topic stays as it is, a relative one is the depth node's.
         remappings=[(f'/{name}', os.path.join(f'{prefix}/', topic)) for name, topic in topics],
-        parameters=[{'use_sim_time': given.get('use_sim_time') == 'true'}],
+        parameters=[{'use_sim_time': 'use_sim_time' in given and flag(given, 'use_sim_time')}],
         output='log',
     )
+
+
+def check_rviz():
+    """Refuse to start anything where RViz is asked for and not installed."""
+    try:
+        executable = Path(get_package_prefix('rviz2'), 'lib', 'rviz2', 'rviz2')
+    except LookupError:
+        executable = None
+    if executable is None or not executable.exists():
+        distro = os.environ.get('ROS_DISTRO', '<distro>')
+        raise RuntimeError(
+            f'rviz:=true needs rviz2, which is not installed: apt install ros-{distro}-rviz2, or '
+            'leave rviz out'
+        )

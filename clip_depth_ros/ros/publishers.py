@@ -7,6 +7,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Collection, Iterator, Mapping
 import contextlib
+import secrets
 import time
 from typing import Any, Final
 
@@ -111,7 +112,8 @@ class TopicPublishers:
         try:
             return self._node.create_publisher(message_type, name, qos)
         except (InvalidTopicNameException, ValueError) as error:
-            raise TopicError(f'{name!r} is no topic name, remap it: {error}') from error
+            reason = str(error).partition('\n')[0].rstrip(':')  # below, rclpy marks the place
+            raise TopicError(f'{name!r} is no topic name, remap it: {reason}') from error
 
 
 @contextlib.contextmanager
@@ -119,13 +121,15 @@ def node_apart(name: str) -> Iterator[Node]:
     """
     Provide a node in a context of its own, which disturbs no other node of the process.
 
-    No signal handlers either, so that Ctrl-C arrives as KeyboardInterrupt.
+    It is called ``name`` and a few digits: several may run, and a name is for one node. No signal
+    handlers either, so that Ctrl-C arrives as KeyboardInterrupt.
     """
     context = Context()
     rclpy.init(args=[], context=context, signal_handler_options=SignalHandlerOptions.NO)
     try:
         node = Node(
-            name, context=context, use_global_arguments=False, start_parameter_services=False
+            f'{name}_{secrets.token_hex(4)}', context=context, use_global_arguments=False,
+            start_parameter_services=False,
         )
         try:
             yield node

@@ -55,6 +55,18 @@ def choices(argument: str) -> list[str] | None:
     return None if node is None else list(ast.literal_eval(node))
 
 
+def function(name: str) -> Callable[..., Any]:
+    """Return a function of the launch file that needs nothing of ROS, and what it looks up."""
+    wanted = ('TOPIC_NAME', 'YES_NO', name)
+    names = {'re': re}
+    for node in TREE.body:
+        named = [ast.unparse(each) for each in getattr(node, 'targets', [])]
+        if getattr(node, 'name', *named[:1] or ['']) in wanted:
+            exec(ast.unparse(node), names)
+    found: Any = names[name]
+    return found  # type: ignore[no-any-return]
+
+
 def test_it_compiles():
     compile(TREE, LAUNCH_FILE, 'exec')
 
@@ -98,6 +110,43 @@ def test_parameters_not_given_override_nothing(name: str):
     assert ast.literal_eval(ARGUMENTS[name]['default_value']) == ''
 
 
+@pytest.mark.parametrize(('text', 'value'), [
+    ('true', True), ('True', True), ('TRUE', True), ('1', True),
+    ('false', False), ('False', False), ('0', False),
+])
+def test_flags_are_understood_as_python_and_yaml_write_them(text: str, value: bool):
+    assert function('flag')({'use_sim_time': text}, 'use_sim_time') is value
+
+
+def test_a_flag_that_is_none_is_refused():
+    with pytest.raises(RuntimeError, match="rviz should be true or false, got 'maybe'"):
+        function('flag')({'rviz': 'maybe'}, 'rviz')
+
+
+@pytest.mark.parametrize('given', [
+    {'image': '/1abc'}, {'image': 'a//b'}, {'image': 'a/'}, {'image': 'a b'}, {'image': '/'},
+    {'camera_info': 'a-b'}, {'namespace': '1robot'}, {'image': 'ä'},
+])
+def test_what_is_no_name_is_refused_before_anything_starts(given: dict[str, str]):
+    with pytest.raises(RuntimeError, match=re.escape(':='.join(*given.items()))):
+        function('check_topic_names')({'image': 'image', **given})
+
+
+@pytest.mark.parametrize('given', [
+    {'image': '/front/image_raw'}, {'image': '~/image'}, {'image': '/{ns}/image'},
+    {'camera_info': 'i'},
+    {'namespace': '/'}, {'namespace': '/robot1/'}, {'namespace': 'robot1/arm'}, {},
+])
+def test_names_of_topics_are_let_through(given: dict[str, str]):
+    function('check_topic_names')({'image': 'image', **given})
+
+
+def test_nothing_is_started_before_what_might_be_missing():
+    """Launch would leave a node behind that had started when RViz was found to be missing."""
+    (start,) = (n for n in TREE.body if isinstance(n, ast.FunctionDef) and n.name == 'start')
+    assert ast.unparse(start.body[-1]).endswith('*windows, node]')
+
+
 def test_what_is_written_twice_is_equal():
     """The launch file must not import the package, so it repeats a few names of it."""
     from clip_depth_ros.ros import environment
@@ -136,9 +185,16 @@ def prefix(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, ros_domain: int) -> 
         script.parent.mkdir(parents=True)
         script.write_text(
             '#!/usr/bin/env python3\n'
-            'import json, os, sys\n'
-            f'with open({str(tmp_path / executable)!r}, "w") as file:\n'
+            'import json, os, sys, time\n'
+            f'path = {str(tmp_path / executable)!r}\n'
+            'with open(path + ".part", "w") as file:\n'
             '    json.dump([sys.argv[1:], dict(os.environ)], file)\n'
+            'os.replace(path + ".part", path)\n'
+            'until = time.monotonic() + 10\n'
+            'while "WAIT_FOR" in os.environ and time.monotonic() < until:\n'
+            '    time.sleep(0.05)\n'
+            '    if os.path.exists(os.environ["WAIT_FOR"]):\n'
+            '        break\n'
         )
         script.chmod(0o755)
     (prefix / 'share' / PACKAGE).symlink_to(ROOT)
@@ -236,6 +292,7 @@ def test_texts_stay_texts(launch: Callable[..., dict[str, Any]]):
 @pytest.mark.distro
 @pytest.mark.parametrize('arguments', [
     {'params_file': '/nowhere.yaml'}, {'method': 'midas'}, {'preset': 'ktti'}, {'rviz': 'maybe'},
+    {'image': '/1abc'}, {'use_sim_time': 'perhaps'}, {'namespace': '1robot'},
 ])
 def test_wrong_arguments_start_nothing(
     arguments: dict[str, str], launch: Callable[..., dict[str, Any]], tmp_path: Path
@@ -269,9 +326,31 @@ def test_the_users_dds_profile_is_left_alone(
 
 
 @pytest.mark.distro
-def test_rviz_listens_to_the_same_topics(launch: Callable[..., dict[str, Any]]):
+def test_rviz_listens_to_the_same_topics(
+    launch: Callable[..., dict[str, Any]], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    """The node runs meanwhile: when it ends, so does RViz."""
+    monkeypatch.setenv('WAIT_FOR', str(tmp_path / 'rviz2'))
     call = launch('rviz2', rviz='true', namespace='robot', image='/cam/image', fixed_frame='cam')
     assert call['remaps']['/depth/points'] == '/robot/depth/points'
     assert call['remaps']['/image'] == '/cam/image'
     assert after(call['argv'], '--fixed-frame') == ['cam']
     assert Path(after(call['argv'], '--display-config')[0]).is_file()
+
+
+@pytest.mark.distro
+def test_without_rviz_nothing_is_started_that_would_be_left_behind(
+    launch: Callable[..., dict[str, Any]], prefix: Path, tmp_path: Path
+):
+    """The node of the next launch would share its name and topics with the one left behind."""
+    (prefix / 'lib/rviz2/rviz2').unlink()
+    with contextlib.suppress(RuntimeError):
+        assert launch(rviz='true') == {}
+    assert not (tmp_path / 'depth_node').exists()
+
+
+@pytest.mark.distro
+def test_true_is_understood_as_python_writes_it(launch: Callable[..., dict[str, Any]]):
+    call = launch(use_sim_time='True', autostart='False')
+    assert call['parameters']['use_sim_time'] is True
+    assert call['parameters']['autostart'] is False

@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any, Final
 
+from clip_depth_ros.ros.node.silence import CAMERA_INFO, COMPRESSED, IMAGE, Silence
 from rcl_interfaces.msg import SetParametersResult
 from rclpy.lifecycle import LifecycleNode
 from rclpy.qos import (
@@ -62,17 +63,37 @@ class Inputs:
     ) -> None:
         self._node = node
         msgtype, topic = _IMAGE_TOPICS[image_transport]
-        self._image = _subscribe(node, msgtype, topic, _with_gaps(on_image), _IMAGE_QUEUE)
+        self._silences: dict[str, Silence] = {}
+
+        def hear_image(message: Any, n_unseen: int | None) -> None:
+            self._silences['image'].end()
+            on_image(message, n_unseen)
+
+        def hear_info(message: CameraInfo) -> None:
+            self._silences['camera_info'].end()
+            on_info(message)
+
+        self._image = _subscribe(node, msgtype, topic, _with_gaps(hear_image), _IMAGE_QUEUE)
         try:
-            self._info = _subscribe(node, CameraInfo, 'camera_info', on_info, _INFO_QUEUE)
+            self._info = _subscribe(node, CameraInfo, 'camera_info', hear_info, _INFO_QUEUE)
         except BaseException:
             node.destroy_subscription(self._image)
             raise
+        kind = IMAGE if msgtype is Image else COMPRESSED
+        for name, wanted, topic in (
+            ('image', kind, self.image_topic), ('camera_info', CAMERA_INFO, self._info.topic_name)
+        ):
+            self._silences[name] = Silence(node, topic, wanted, name)
 
     @property
     def image_topic(self) -> str:
         """Return the resolved name of the image topic."""
         return str(self._image.topic_name)
+
+    def warn_of_silence(self) -> None:
+        """Say what there is instead, where nothing has come for a while; to be called often."""
+        for silence in self._silences.values():
+            silence.look()
 
     def destroy(self) -> None:
         """Destroy the subscriptions."""

@@ -15,7 +15,6 @@ from collections.abc import Callable, Mapping, Sequence
 import contextlib
 import functools
 import math
-import sys
 import textwrap
 import time
 from typing import Any, Final, TypeAlias
@@ -38,7 +37,6 @@ from clip_depth_ros.ros.node.worker import BuildPredictor, PredictorWorker
 from clip_depth_ros.settings.node import DIAGNOSTICS
 from diagnostic_msgs.msg import DiagnosticArray
 from rcl_interfaces.msg import SetParametersResult
-import rclpy
 from rclpy.clock import (  # type: ignore[attr-defined]  # rclpy.clock_type came after Humble
     Clock,
     ClockChange,
@@ -47,7 +45,6 @@ from rclpy.clock import (  # type: ignore[attr-defined]  # rclpy.clock_type came
     TimeJump,
 )
 from rclpy.duration import Duration
-from rclpy.executors import ExternalShutdownException
 from rclpy.lifecycle import LifecycleNode, LifecycleState, TransitionCallbackReturn
 from rclpy.parameter import Parameter
 from sensor_msgs.msg import CameraInfo, CompressedImage, Image
@@ -322,6 +319,8 @@ class DepthNode(LifecycleNode):
         message = DiagnosticArray(status=[status_of(self._health())])
         message.header.stamp = self.get_clock().now().to_msg()
         self._diagnostics.publish(message)
+        if self._inputs:
+            self._inputs.warn_of_silence()
 
     def _health(self) -> Health:
         now_s = time.monotonic()
@@ -351,29 +350,3 @@ def _configured(described: Mapping[str, str]) -> str:
     """Return in one line what was configured; a log is read on a robot's terminal."""
     said = ', '.join(f'{name}: {described[name]}' for name in _LOGGED if name in described)
     return textwrap.shorten(f'configured; {said}', 135, placeholder=' ...') + f' ({DIAGNOSTICS})'
-
-
-def main(args: Sequence[str] | None = None) -> int:
-    """Run the node until it is shut down; quiet on Ctrl-C."""
-    rclpy.init(args=None if args is None else list(args))
-    try:
-        node = DepthNode()
-        executor = rclpy.executors.SingleThreadedExecutor()
-        executor.add_node(node)
-        try:
-            if node.get_parameter('autostart').value:
-                node.start()
-            # Asked to end while weights were loading, there is nothing to spin.
-            if rclpy.ok():
-                executor.spin()
-        finally:
-            node.destroy_node()
-    except (KeyboardInterrupt, ExternalShutdownException):
-        pass
-    finally:
-        rclpy.try_shutdown()
-    return 0
-
-
-if __name__ == '__main__':
-    sys.exit(main())
