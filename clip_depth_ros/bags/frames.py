@@ -8,15 +8,20 @@ from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
+import re
 from typing import Final
 
 from clip_depth_ros.bags.clocks import why_unpaired
 from clip_depth_ros.bags.index import BagIndex
 from clip_depth_ros.bags.places import Pair, paired, Place
+from clip_depth_ros.bags.poses import plain_frame
 from clip_depth_ros.bags.topics import BagTopics, TF_STATIC
 from clip_depth_ros.core.stamps import ByStamp
 from clip_depth_ros.core.transforms import Matrix4
 from clip_depth_ros.errors import CalibrationError, RecordingError
+
+_REGISTERED: Final = re.compile(r'(?<![a-z])(aligned|registered)(?![a-z])|depth_to_[a-z]')
+"""Names of topics of depth images that were brought to the camera's, whatever their frame."""
 
 _BELOW_DRIVE: Final = Path('proj_depth/groundtruth/image_02')
 """Where KITTI's annotated depth is below the folder of a drive."""
@@ -35,6 +40,8 @@ class BagFrame:
     class_ids : Place, optional
     T_camera_lidar : float64 (4, 4), optional
         Where depth is a cloud.
+    T_camera_depth : float64 (4, 4), optional
+        Where depth is an image of another frame, and it is known.
     T_world_camera : float64 (4, 4), optional
         Where known.
 
@@ -45,6 +52,16 @@ class BagFrame:
     class_ids: Place | None = None
     T_camera_lidar: Matrix4 | None = None
     T_world_camera: Matrix4 | None = None
+    T_camera_depth: Matrix4 | None = None
+
+    @property
+    def is_foreign(self) -> bool:
+        """Return whether depth is an image of another camera than the picture, by its frame."""
+        if isinstance(self.depth, Path) or self.T_camera_lidar is not None:
+            return False
+        frames = [plain_frame(place.frame_id) for place in (self.image, self.depth)]
+        is_told = all(frames) and not _REGISTERED.search(self.depth.topic)
+        return is_told and frames[0] != frames[1]
 
 
 def recorded_pairs(index: BagIndex, used: BagTopics, tolerance_s: float) -> list[Pair]:
@@ -177,9 +194,17 @@ def complete_frames(
             class_ids.within(pair.image.time_ns, tolerance_ns, pair.image.received_ns),
             T_camera_lidar,
             index.poses.pose(pair.image, fixed_frame=fixed_frame, tolerance_ns=tolerance_ns),
+            _to_camera(index, pair, tolerance_ns) if T_camera_lidar is None else None,
         )
         for pair, T_camera_lidar in zip(pairs, extrinsics, strict=True)
     ]
+
+
+def _to_camera(index: BagIndex, pair: Pair, tolerance_ns: int) -> Matrix4 | None:
+    """Return what takes points of a depth image to the camera, where their frames differ."""
+    if isinstance(pair.depth, Path) or pair.depth.frame_id == pair.image.frame_id:
+        return None
+    return index.poses.transform(pair.image, pair.depth.frame_id, tolerance_ns=tolerance_ns)
 
 
 def _without_gaps(index: BagIndex, gt_dir: Path) -> list[Place]:

@@ -57,6 +57,8 @@ class BagIndex:
         In the order of their receive times.
     cameras : History of Calibration
         By the times that images are paired by.
+    depth_cameras : History of Calibration
+        The same of depth images that are of another frame.
     transforms : History of TransformTree
         The static ones, by receive time.
     poses : PoseTree
@@ -70,6 +72,7 @@ class BagIndex:
     depths: list[Place] = field(default_factory=list)
     class_ids: list[Place] = field(default_factory=list)
     cameras: History[Calibration] = field(default_factory=History)
+    depth_cameras: History[Calibration] = field(default_factory=History)
     transforms: History[TransformTree] = field(default_factory=History)
     poses: PoseTree = field(default_factory=PoseTree)
     damage: Damage = field(default_factory=Damage)
@@ -126,7 +129,7 @@ def index_bag(
 
 def _wanted(bag: BagReader, used: BagTopics) -> set[str]:
     there = bag.topics
-    wanted = {used.image, used.depth, used.camera_info, used.class_ids}
+    wanted = {used.image, used.depth, used.camera_info, used.depth_info, used.class_ids}
     for topic in (topics.TF, topics.TF_STATIC):
         if topic in there and there[topic].msgtypes == (TRANSFORMS_TYPE,):
             wanted.add(topic)
@@ -144,10 +147,14 @@ def _take(
     ):
         if topic == wanted:
             places.append(place_of(message, pair_by))
-    if topic == used.camera_info:
-        place = place_of(message, pair_by)
-        index.cameras.add(place.time_ns, Calibration.of(bag.decode(message)))
-    elif topic == topics.TF:
+    for wanted, cameras in (
+        (used.camera_info, index.cameras),
+        (used.depth_info, index.depth_cameras),  # which may be the same
+    ):
+        if topic == wanted:
+            place = place_of(message, pair_by)
+            cameras.add(place.time_ns, Calibration.of(bag.decode(message)))
+    if topic == topics.TF:
         index.poses.add(bag.decode(message), time_ns, is_static=False)
     elif topic == topics.TF_STATIC:
         decoded: Any = bag.decode(message)

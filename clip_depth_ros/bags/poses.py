@@ -128,17 +128,34 @@ class PoseTree:
         """
         ups = self._ancestors(plain_frame(image.frame_id))
         fixed_ups = self._fixed_ancestors(plain_frame(fixed_frame)) if fixed_frame else ups[-1:]
-        common = next((frame for frame in ups if frame in fixed_ups), None)
-        if common is None:
+        branches = _branches(ups, fixed_ups)
+        if branches is None or all(
+            self._edges[frame].is_static for branch in branches for frame in branch
+        ):
             return None
-        down, across = ups[:ups.index(common)], fixed_ups[:fixed_ups.index(common)]
-        if all(self._edges[frame].is_static for frame in [*down, *across]):
+        return self._across(*branches[::-1], image, tolerance_ns)
+
+    def transform(
+        self, image: Place, frame_id: str, *, tolerance_ns: int = 0
+    ) -> Matrix4 | None:
+        """
+        Return what takes points of a frame to that of an image, at its time, moving or not.
+
+        None where that is not known.
+        """
+        ups, others = (self._ancestors(plain_frame(id_)) for id_ in (image.frame_id, frame_id))
+        branches = _branches(ups, others)
+        return branches and self._across(*branches, image, tolerance_ns)
+
+    def _across(
+        self, down: Sequence[str], up: Sequence[str], image: Place, tolerance_ns: int
+    ) -> Matrix4 | None:
+        """Return ``T_a_b`` of the first frames a and b of two branches that end alike."""
+        T_common_down = self._chain(down, image, tolerance_ns)
+        T_common_up = self._chain(up, image, tolerance_ns)
+        if T_common_down is None or T_common_up is None:
             return None
-        T_common_image = self._chain(down, image, tolerance_ns)
-        T_common_fixed = self._chain(across, image, tolerance_ns)
-        if T_common_image is None or T_common_fixed is None:
-            return None
-        return np.asarray(np.linalg.inv(T_common_fixed) @ T_common_image, np.float64)
+        return np.asarray(np.linalg.inv(T_common_down) @ T_common_up, np.float64)
 
     def _ancestors(self, frame: str) -> list[str]:
         """Return a frame, its parent, and so on up to the root (or once around a loop)."""
@@ -165,6 +182,14 @@ class PoseTree:
                 return None
             T_parent_first = T_parent_frame @ T_parent_first
         return T_parent_first
+
+
+def _branches(ups: Sequence[str], others: Sequence[str]) -> tuple[list[str], list[str]] | None:
+    """Return both lines of ancestors up to, without, the first frame that they share."""
+    common = next((frame for frame in ups if frame in others), None)
+    if common is None:
+        return None
+    return [*ups[:ups.index(common)]], [*others[:others.index(common)]]
 
 
 @dataclass(slots=True)

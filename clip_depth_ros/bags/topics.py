@@ -4,7 +4,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from itertools import islice
@@ -148,6 +148,8 @@ class BagTopics:
         Empty: there is none.
     is_lidar : bool
         Whether ``depth`` holds clouds.
+    depth_info : str
+        The camera_info of depth images of another frame than the pictures; empty: there is none.
 
     """
 
@@ -156,6 +158,7 @@ class BagTopics:
     camera_info: str
     is_lidar: bool
     class_ids: str = ''
+    depth_info: str = ''
 
 
 def choose_topics(
@@ -214,12 +217,14 @@ def choose_topics(
             f'depth_topic. All topics of {str(bag.path)!r}: {sorted(bag.topics)}'
         )
     info = check_topic(bag, camera_info_topic, {CAMERA_INFO_TYPE}) if camera_info_topic else ''
+    depth_info = _depth_info(bag, image, depth) if depth and not is_lidar else ''
     return BagTopics(
         image=image,
         depth=depth,
-        camera_info=info or _info_beside(bag, image),
+        camera_info=info or _info_beside(bag, image, but=depth_info),
         is_lidar=is_lidar,
         class_ids=check_topic(bag, class_topic, {IMAGE_TYPE}) if class_topic else '',
+        depth_info=depth_info,
     )
 
 
@@ -328,11 +333,39 @@ def first_image(bag: BagReader, topic: str) -> Any:
     return None
 
 
-def _info_beside(bag: BagReader, image_topic: str) -> str:
-    """Return the camera_info in the image's namespace, else the only one there is."""
-    infos = _of_type(bag, {CAMERA_INFO_TYPE})
-    name = image_topic
+def _depth_info(bag: BagReader, image: str, depth: str) -> str:
+    """Return the camera_info of a depth camera, by its frame, else by its namespace."""
+    frame, image_frame = _frame_of(bag, depth), _frame_of(bag, image)
+    if not frame or frame == image_frame:
+        return ''
+    frames = {info: _frame_of(bag, info) for info in _of_type(bag, {CAMERA_INFO_TYPE})}
+    found = [info for info in frames if frames[info] == frame]
+    beside = _in_namespace(depth, [info for info in frames if frames[info] != image_frame])
+    return beside if beside in found or not found else found[0]
+
+
+def _frame_of(bag: BagReader, topic: str) -> str:
+    """Return the frame of the first readable message of a topic."""
+    for message in readable_messages(bag, [topic], Damage()):
+        with suppress(RecordingError):
+            return place_of(message).frame_id.lstrip('/')
+    return ''
+
+
+def _in_namespace(topic: str, infos: Sequence[str]) -> str:
+    """Return the camera_info in the namespace of a topic, or in the nearest one above."""
+    name = topic
     while name := name.rpartition('/')[0]:
         if f'{name}/camera_info' in infos:
             return f'{name}/camera_info'
+    return ''
+
+
+def _info_beside(bag: BagReader, image_topic: str, *, but: str = '') -> str:
+    """Return the camera_info in the image's namespace, else the only other one of its frame."""
+    infos = [info for info in _of_type(bag, {CAMERA_INFO_TYPE}) if info != but]
+    if beside := _in_namespace(image_topic, infos):
+        return beside
+    if len(infos) > 1 and (frame := _frame_of(bag, image_topic)):
+        infos = [info for info in infos if _frame_of(bag, info) == frame]
     return infos[0] if len(infos) == 1 else ''

@@ -12,7 +12,7 @@ from typing import Final
 
 from clip_depth_ros.bags.frames import BagFrame
 from clip_depth_ros.bags.index import History
-from clip_depth_ros.bags.places import message_at
+from clip_depth_ros.bags.places import message_at, Place
 from clip_depth_ros.bags.reader import BagReader
 from clip_depth_ros.bags.topics import BagTopics, TRUE_CLASS_IDS
 from clip_depth_ros.core.camera import Calibration, Camera, IntrinsicsSource
@@ -25,8 +25,8 @@ from clip_depth_ros.errors import CalibrationError, DataError, RecordingError
 from clip_depth_ros.sources.files import read_depth_png, sample_of
 from clip_depth_ros.sources.kitti_calibration import KittiCalibration
 from clip_depth_ros.sources.samples import Classes, DepthSample
-from clip_depth_ros.sources.truth import Truth, TruthRules
-from clip_depth_ros.types import Rgb
+from clip_depth_ros.sources.truth import registered, Truth, TruthRules
+from clip_depth_ros.types import Depth, Rgb
 from clip_depth_ros.world.things import CLASS_NAMES
 
 _NUMBERED_CLASSES: Final = {number: f'class {number}' for number in range(256)}
@@ -43,6 +43,8 @@ class FrameReader:
     topics : BagTopics
     cameras : History of Calibration
         By the times that images are paired by.
+    depth_cameras : History of Calibration
+        The same of depth images of another frame.
     calibration : KittiCalibration, optional
         Stands for the cameras where it is given.
     image_may_be_depth : bool
@@ -60,6 +62,7 @@ class FrameReader:
 
     topics: BagTopics
     cameras: History[Calibration]
+    depth_cameras: History[Calibration]
     calibration: KittiCalibration | None
     image_may_be_depth: bool
     truth: TruthRules
@@ -122,10 +125,41 @@ class FrameReader:
         message = message_at(bag, frame.depth)
         if frame.T_camera_lidar is None or camera is None:
             depth_m = decode_depth(message, self.max_pixels, self.per_metre)
-            return self.truth.of_image(depth_m, per_metre=self.per_metre)
+            depth_m, notes = self.truth.of_image(depth_m, per_metre=self.per_metre)
+            if not frame.is_foreign:
+                return depth_m, notes
+            depth_m, more = self._registered(depth_m, frame, camera)
+            return depth_m, {**notes, **dict.fromkeys(more, 0)}
         P = projection_matrix(camera.intrinsics, frame.T_camera_lidar)
         size = Size(*rgb.shape[:2])
         return self.truth.of_points(points_of(message), P, size, shown_at=camera.shown_at)
+
+    def _registered(
+        self, depth_m: Depth, frame: BagFrame, camera: Camera | None
+    ) -> tuple[Depth, tuple[str, ...]]:
+        """Return depth of another frame as the camera sees it, and what is to be said of it."""
+        assert isinstance(frame.depth, Place)
+        theirs, own = frame.depth.frame_id, frame.image.frame_id
+        frames = f'depth is of frame {theirs!r}, images are of {own!r}'
+        try:
+            if frame.T_camera_depth is None:
+                raise CalibrationError('no transforms lead from one to the other')
+            if not self.depth_cameras.values:
+                raise CalibrationError(f'there is no camera_info for {frame.depth.topic!r}')
+            if camera is None:
+                raise CalibrationError('the intrinsics of the images are not known')
+            height, width = depth_m.shape
+            calibration = self.depth_cameras.at(frame.depth.time_ns)
+            depth_camera = calibration.camera('auto', width, height, is_scaled=self.is_scaled)
+        except CalibrationError as error:
+            return depth_m, (
+                f'{frames}, and {error}: depth is taken pixel for pixel, as if it were registered '
+                'to the images; name a depth_topic that is',
+            )
+        assumed = (f'of depth images: {note}' for note in depth_camera.notes)
+        return registered(depth_m, depth_camera, frame.T_camera_depth, camera), (
+            f'{frames}: registered by their transform and both camera_infos', *assumed
+        )
 
     def _classes(self, bag: BagReader, frame: BagFrame, rgb: Rgb) -> Classes | None:
         if frame.class_ids is None:

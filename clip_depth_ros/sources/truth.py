@@ -12,8 +12,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import lru_cache
+import math
 from typing import Any, Final
 
+from clip_depth_ros.core.camera import Camera, Rays
+from clip_depth_ros.core.clouds import CloudBuilder
 from clip_depth_ros.core.depth_images import range_end_m
 from clip_depth_ros.core.image_plan import Size
 from clip_depth_ros.core.projection import (
@@ -22,8 +26,10 @@ from clip_depth_ros.core.projection import (
     LidarValue,
     Pixels,
     Projection,
+    projection_matrix,
     sparse_depth,
 )
+from clip_depth_ros.core.transforms import Matrix4
 from clip_depth_ros.settings.source import LIDAR_MIN_RANGE_M
 from clip_depth_ros.types import Depth
 import numpy as np
@@ -33,6 +39,9 @@ Truth = tuple[Depth, Mapping[str, int]]
 """Depth, float32 (H, W), metres, and what was left out, as in ``DepthSample.notes``."""
 
 _FULL_16_BIT: Final = 65535
+
+_AS_FINE: Final = 0.1
+_FINEST: Final = 4
 
 _FULL: Final = '65535 in 16-bit depth is no depth, pixels'
 _END: Final = (
@@ -126,6 +135,44 @@ class TruthRules:
         elif self.is_measured:
             depth_m = _without(depth_m, depth_m >= range_end_m(depth_m), _END, notes)
         return depth_m, notes
+
+
+def registered(
+    depth_m: Depth, depth_camera: Camera, T_camera_depth: Matrix4, camera: Camera
+) -> Depth:
+    """
+    Return a depth image as another camera sees it, 0 where nothing is known.
+
+    Each pixel is a point; of those on one pixel the nearest counts. Where the other camera has
+    finer pixels, each is several, so that what is behind does not shine through.
+
+    Parameters
+    ----------
+    depth_m : float32 (h, w)
+        Metres along the axis of the depth camera.
+    depth_camera : Camera
+        Of an image of this size.
+    T_camera_depth : float64 (4, 4)
+        Takes points of the depth camera's frame to that of the other one.
+    camera : Camera
+        The other one; says the size of the result.
+
+    """
+    own, other = depth_camera.intrinsics, camera.intrinsics
+    finer = max(other.fx / own.fx, other.fy / own.fy)
+    times = min(max(math.ceil(finer - _AS_FINE), 1), _FINEST)
+    depth_m = np.where(depth_m > 0, depth_m, np.float32(np.nan))
+    depth_m = depth_m.repeat(times, axis=0).repeat(times, axis=1)
+    height, width = depth_m.shape
+    points = CloudBuilder(_rays(depth_camera, width, height)).build(depth_m).reshape(-1, 3)
+    P = projection_matrix(other, T_camera_depth)
+    return sparse_depth(points, P, Size(other.height, other.width), shown_at=camera.shown_at)
+
+
+@lru_cache(maxsize=2)
+def _rays(camera: Camera, width: int, height: int) -> Rays:
+    """Return the rays of a camera; they seldom change, and take long where a lens distorts."""
+    return camera.rays(width, height)
 
 
 def _without(

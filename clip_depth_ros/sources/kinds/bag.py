@@ -169,9 +169,9 @@ class BagSource(Source):
             is_measured=gt_kind == 'depth-images',
         )
         self._reader = FrameReader(
-            self.topics, index.cameras, calibration, not rules.images_needed, truth,
-            settings.max_image_pixels, per_metre, settings.intrinsics_source,
-            settings.calibration_scaling,
+            self.topics, index.cameras, index.depth_cameras, calibration,
+            not rules.images_needed, truth, settings.max_image_pixels, per_metre,
+            settings.intrinsics_source, settings.calibration_scaling,
         )
         self._chosen = _chosen(
             tolerance_s=f'{tolerance_s:g}',
@@ -189,6 +189,7 @@ class BagSource(Source):
             lidar_pixel='' if rules.lidar_pixel == 'nearest' else rules.lidar_pixel,
             gt_per_metre=f'{per_metre:g}' if is_named else '',
             class_topic=self.topics.class_ids,
+            depth_camera_info_topic=self.topics.depth_info,
             fixed_frame=settings.fixed_frame,
             **truth.describe(),
         )
