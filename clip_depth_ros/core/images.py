@@ -183,7 +183,11 @@ def is_depth(message: Any) -> bool:
 def size_of(message: Any) -> Size:
     """Return the size of an Image or CompressedImage message; ImageError if it cannot be read."""
     if hasattr(message, 'encoding'):
-        return Size(message.height, message.width)
+        width, height = message.width, message.height
+        if message.encoding in _TWO_PLANES:
+            rows = _rows_of_planes(height, message.step or width, width, len(message.data))
+            return Size(rows * 2 // 3, width)
+        return Size(height, width)
     return size_in(message.data, _described(message))
 
 
@@ -259,7 +263,9 @@ def _converted_to_rgb(stored: Pixels, encoding: str, layout: Layout) -> Rgb:
     return np.ascontiguousarray(rgb.astype(np.uint8, copy=False))
 
 
-def class_ids_of(image: Any, size: tuple[int, ...]) -> NDArray[np.uint8]:
+def class_ids_of(
+    image: Any, size: tuple[int, ...], max_pixels: int = MAX_IMAGE_PIXELS
+) -> NDArray[np.uint8]:
     """
     Return the class of each pixel, uint8 (H, W), from an 8-bit Image message of that size.
 
@@ -273,7 +279,7 @@ def class_ids_of(image: Any, size: tuple[int, ...]) -> NDArray[np.uint8]:
         raise ImageError(
             f'class ids need an encoding of {_CLASS_ENCODINGS}, got {image.encoding!r}'
         )
-    ids = np.ascontiguousarray(pixels_of(image, np.uint8, 1))
+    ids = np.ascontiguousarray(pixels_of(image, np.uint8, 1, max_pixels))
     if ids.shape != size:
         raise ImageError(
             f'the image has {size[1]}x{size[0]} pixels, its class ids {ids.shape[1]}x'

@@ -176,7 +176,10 @@ def _metrics(plan: DemoPlan, result: Result) -> dict[str, Any]:
     names = {method.title: method.name for method in plan.methods}
     n_images = scores[CONSTANT]['images']
     return {
-        'protocol': f'{plan.source}, {n_images} images, {result.title}',
+        'protocol': (
+            f'{plan.source}, {n_images} images, {result.title}, images of '
+            f'{result.source.get("image_sizes", "unknown size")}'
+        ),
         'images': n_images,
         'methods': {names[title]: score for title, score in scores.items() if title in names},
         'controls': {

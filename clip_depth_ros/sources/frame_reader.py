@@ -164,7 +164,8 @@ class FrameReader:
     def _classes(self, bag: BagReader, frame: BagFrame, rgb: Rgb) -> Classes | None:
         if frame.class_ids is None:
             return None
-        ids = class_ids_of(message_at(bag, frame.class_ids), Size(*rgb.shape[:2]))
+        message = message_at(bag, frame.class_ids)
+        ids = class_ids_of(message, Size(*rgb.shape[:2]), self.max_pixels)
         is_ours = frame.class_ids.topic == TRUE_CLASS_IDS
         return Classes(ids, CLASS_NAMES if is_ours else _NUMBERED_CLASSES)
 

@@ -103,7 +103,9 @@ class TestTwoPlanes:
     ):
         code = getattr(cv2, f'COLOR_YUV2RGB_{encoding.upper()}')
         wanted = cv2.cvtColor(self.planes(self.WIDTH), code)
-        rgb = rgb_of(image(self.planes(step).tobytes(), height, self.WIDTH, step, encoding))
+        message = image(self.planes(step).tobytes(), height, self.WIDTH, step, encoding)
+        rgb = rgb_of(message)
+        assert size_of(message) == (self.HEIGHT, self.WIDTH)
         assert rgb.shape == (self.HEIGHT, self.WIDTH, 3)
         assert np.array_equal(rgb, wanted)
 

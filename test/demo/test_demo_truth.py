@@ -127,7 +127,7 @@ def test_the_protocol_is_beside_the_numbers(tmp_path):
     metrics = score(tmp_path, [Moment(depth(9.0), {'depthclip': depth(9.0)})], 'depthclip')
     assert metrics is not None
     assert metrics['protocol'].startswith('synthetic drive seed 7, 1 images, plain, min_depth_m=1')
-    for words in ('1 to 80 m', 'no crop', 'mean over images'):
+    for words in ('1 to 80 m', 'no crop', 'mean over images', 'images of 16x12'):
         assert words in metrics['protocol']
     assert metrics['methods']['depthclip'].keys() >= {
         'title', 'images', 'abs_rel', 'sq_rel', 'rmse', 'rmse_log', 'log10', 'silog',

@@ -178,7 +178,7 @@ class TestCompressedMessages:
 def test_no_memory_is_spent_on_them():
     """In a process of its own, whose highest use tells; together they claim 80 GB."""
     script = (
-        'import resource, test_images as t\n'
+        'import resource, test_pictures as t\n'
         'def most(): return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024\n'
         't.rgb_of(t.message(t.SMALL)); before = most()\n'
         'for data in t.HOSTILE.values():\n'
