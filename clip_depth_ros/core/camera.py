@@ -7,12 +7,15 @@ Rectified images are described by P, unrectified ones by K with the distortion D
 not say which of the two came. Recordings made from KITTI hold rectified images under ``image_raw``
 with the raw camera's K and D, so P comes first. But rectifying changes the matrix: where D bends
 and P is K again, or where the lens is a fisheye, P is filling and the images are as the lens shows
-them. P's fourth column (a stereo baseline) is left out: points stay in the camera's own frame.
+them, unless their topic is named as that of rectified ones.
+
+P's fourth column (a stereo baseline) is left out: points stay in the camera's own frame.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+import re
 from typing import Any, Final, Literal
 
 from clip_depth_ros.core.distortion import Distortion, FISHEYE, KNOWN_MODELS
@@ -29,6 +32,9 @@ Rays = NDArray[np.float32]
 _SAME_FOCAL: Final = 1e-3
 _SAME_CENTRE_PX: Final = 0.5
 """P is K again within these; rectifying an image moves more than that."""
+
+_RECTIFIED: Final = re.compile(r'(^|[/_])rect(ified)?([/_]|$)')
+"""In the names of topics of rectified images, as image_proc has them (image_rect_color)."""
 
 _MISS_PX: Final = 0.01
 """
@@ -193,7 +199,13 @@ class Calibration:
         return f'camera_info is for {own_width}x{own_height} images, got {width}x{height}'
 
     def camera(
-        self, source: IntrinsicsSource, width: int, height: int, *, is_scaled: bool = False
+        self,
+        source: IntrinsicsSource,
+        width: int,
+        height: int,
+        *,
+        image_topic: str = '',
+        is_scaled: bool = False,
     ) -> Camera:
         """
         Return the camera of images of ``width`` x ``height`` pixels.
@@ -205,6 +217,8 @@ class Calibration:
             be that of rectified images (see above), which the notes say.
         width, height : int
             Size of the image messages, pixels.
+        image_topic : str
+            Their topic: names such as image_rect_color are those of rectified images.
         is_scaled : bool
             Whether images may have been resampled from those that this is for.
 
@@ -221,7 +235,9 @@ class Calibration:
                 f'{self.misfit(width, height)}: name the camera_info topic of this camera, or set '
                 'calibration_scaling if the images were resized'
             )
-        used: Literal['P', 'K'] = source if source != 'auto' else self._best()
+        used: Literal['P', 'K'] = (
+            source if source != 'auto' else self._best(image_topic)
+        )
         m, columns = (self.p, 4) if used == 'P' else (self.k, 3)
         fx, cx, fy, cy = m[0], m[2], m[columns + 1], m[columns + 2]
         if not np.isfinite([fx, fy, cx, cy]).all() or fx <= 0 or fy <= 0:
@@ -273,10 +289,12 @@ class Calibration:
             roi=(0, 0, 0, 0),
         )
 
-    def _best(self) -> Literal['P', 'K']:
+    def _best(self, image_topic: str) -> Literal['P', 'K']:
         """Return the matrix that describes the images."""
         if self.p[0] == 0:
             return 'K'
+        if _RECTIFIED.search(image_topic):
+            return 'P'
         has_k = self.k[0] > 0 and self.k[4] > 0
         is_fisheye = self.distortion_model == FISHEYE and len(self.d) > 0
         is_raw = is_fisheye or (any(self.d) and self._p_is_k())
@@ -292,12 +310,15 @@ class Calibration:
 
     def _assumed(self, used: Literal['P', 'K']) -> tuple[str, ...]:
         """Return what had to be assumed where the message contradicts itself."""
-        is_odd = self.distortion_model not in KNOWN_MODELS and any(self.d)
-        if self.p[0] == 0 or (used == 'P' and not is_odd and self.distortion_model != FISHEYE):
+        is_bent = any(self.d)
+        is_plain = self.distortion_model in KNOWN_MODELS - {FISHEYE} or not (
+            is_bent or self.distortion_model == FISHEYE
+        )
+        if self.p[0] == 0 or (is_plain and not (is_bent and self._p_is_k())):
             return ()
         has = (
             f'a distortion D and a P that is K{" with a baseline" if self.p[3] else ""}'
-            if self._p_is_k() and any(self.d)
+            if self._p_is_k() and is_bent
             else f'distortion model {self.distortion_model!r} and a P'
         )
         taken, other = (
@@ -305,7 +326,7 @@ class Calibration:
             if used == 'K'
             else ('rectified, P is used', 'if they are not, set intrinsics_source: K')
         )
-        return (f'camera_info has {has}: images are taken as {taken}; {other}',)
+        return (f'camera_info has {has}: images are taken as {taken} ({other})',)
 
     def _notes(self) -> tuple[str, ...]:
         notes = []

@@ -92,7 +92,7 @@ class Distortion:
         n_used = max((place for place, number in enumerate(d, start=1) if number), default=0)
         fitting = [n for n in lengths if n == len(d) or n_used <= n < len(d)]
         if not (fitting or (lengths and not any(d))) or not np.isfinite(d).all():
-            known = '; '.join(
+            known = ', '.join(
                 f'{name} of {" or ".join(map(str, allowed))} numbers'
                 for name, allowed in _D_LENGTHS.items() if name
             )

@@ -108,7 +108,8 @@ class FrameReader:
         calibration = self.cameras.at(frame.image.time_ns)
         try:
             camera = calibration.camera(
-                self.intrinsics_source, width, height, is_scaled=self.is_scaled
+                self.intrinsics_source, width, height,
+                image_topic=frame.image.topic, is_scaled=self.is_scaled,
             )
         except CalibrationError as error:
             if self.topics.is_lidar:

@@ -222,7 +222,7 @@ class TestWhetherImagesAreRectified:
         assert camera.distortion == Distortion.of(model, tuple(d))
         (note,) = camera.notes
         assert says in note
-        assert 'taken as not rectified, K with distortion D is used; if they are' in note
+        assert 'taken as not rectified, K with distortion D is used (if they are,' in note
 
     @pytest.mark.parametrize(('model', 'd', 'zoom'), [
         ('plumb_bob', DISTORTION, 0.7), ('plumb_bob', [0.0] * 5, 1.0), ('', [], 1.0),
@@ -237,7 +237,7 @@ class TestWhetherImagesAreRectified:
         camera = self.camera(model, d, zoom=0.7)
         assert (camera.source, camera.distortion) == ('P', None)
         (note,) = camera.notes
-        assert f"model '{model}' and a P: images are taken as rectified, P is used; if" in note
+        assert f"model '{model}' and a P: images are taken as rectified, P is used (if" in note
         assert 'set intrinsics_source: K' in note
 
     @pytest.mark.parametrize('source', ['P', 'K'])
@@ -245,6 +245,19 @@ class TestWhetherImagesAreRectified:
         camera = self.camera('equidistant', [0.1, 0.2, 0.3, 0.4], source)
         assert (camera.source, camera.notes) == (source, ())
         assert (camera.distortion is None) == (source == 'P')
+
+    @pytest.mark.parametrize(('topic', 'source'), [
+        ('/camera/image_rect_color', 'P'), ('/image_rect/compressed', 'P'), ('/rect/left', 'P'),
+        ('/stereo/left_rectified', 'P'), ('/camera/image_raw', 'K'), ('/direct/image', 'K'),
+    ])
+    def test_the_name_of_their_topic_may_say_so(self, topic: str, source: str):
+        """As image_proc names what it has rectified, beside the camera_info of the raw images."""
+        info = camera_info_message(CAMERA, stamp_ns=0, frame_id='c')
+        info.d = np.array(DISTORTION)
+        camera = Calibration.of(info).camera('auto', 20, 12, image_topic=topic)
+        assert camera.source == source
+        (note,) = camera.notes
+        assert f'{source}{"" if source == "P" else " with distortion D"} is used (if they' in note
 
     def test_an_unknown_model_is_refused_where_p_is_filling(self):
         with pytest.raises(CalibrationError, match=r"model 'omnidirectional'.*intrinsics_source"):

@@ -168,6 +168,7 @@ class DepthNode(LifecycleNode):
         self._pipeline = Pipeline(self.get_logger(), settings, self._outputs, self._statistics)
         try:
             self._inputs = Inputs(self, settings.image_transport, self._on_image, self._on_info)
+            self._pipeline.image_topic = self._inputs.image_topic
             super().on_activate(state)
         except BaseException:
             self._stop()

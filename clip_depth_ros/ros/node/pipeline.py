@@ -53,6 +53,8 @@ class Pipeline:
     ----------
     camera_problem : str
         Why there is no cloud; empty if there is one or none was asked for.
+    image_topic : str
+        Resolved name, as soon as it is known: what it says of the images counts.
     camera_notes : str
         What had to be assumed about the camera, and else is worth knowing of its camera_info.
     last_error, last_error_s
@@ -78,6 +80,7 @@ class Pipeline:
         self._last_image_s: float | None = None
         self.camera_problem = ''
         self.camera_notes = ''
+        self.image_topic = ''
         self._warned: set[str] = set()
         self.last_error = ''
         self.last_error_s = 0.0
@@ -217,7 +220,9 @@ class Pipeline:
             self._note_problem(self._why_no_match(width, height, settings))
             return
         try:
-            camera = match.item.camera(settings.intrinsics_source, width, height)
+            camera = match.item.camera(
+                settings.intrinsics_source, width, height, image_topic=self.image_topic
+            )
             self._publish(
                 lambda outputs: outputs.publish_geometry(result, match.item, camera, settings)
             )
