@@ -111,14 +111,10 @@ def _check_is_whole_sqlite(path: Path) -> None:
 class QuickMcapReader(McapReader):
     """rosbags' reader of MCAP files, which finds the chunks of a window by bisection."""
 
-    def open(self) -> None:
-        """Open the file; ValueError if reading it would take memory out of all proportion."""
-        super().open()
-        try:
-            check_concurrent(self.chunks)
-        except BaseException:
-            self.close()
-            raise
+    def _open(self) -> None:
+        """Read the index; ValueError if all that it names takes memory out of all proportion."""
+        super()._open()
+        check_concurrent(self.chunks)
 
     def messages(
         self,
@@ -153,11 +149,13 @@ class BoundedSqliteReader(Sqlite3Reader):
         super().__init__(Path(quote(str(path))))
         self._most_bytes = most_bytes(path.stat().st_size)
 
-    def open(self) -> None:
-        """Open the file; what a generated column makes of nothing stays within bounds."""
-        apsw.connection_hooks.append(self._bound)
+    def _open(self) -> None:
+        """Read the topics; what a generated column makes of nothing stays within bounds."""
+        assert self.dbconn is not None
+        self._bound(self.dbconn)
+        apsw.connection_hooks.append(self._bound)  # rosbags opens another for the topics
         try:
-            super().open()
+            super()._open()
         finally:
             apsw.connection_hooks.remove(self._bound)
 
@@ -173,10 +171,15 @@ class _QuickDirectoryReader(DirectoryReader):
         'sqlite3': BoundedSqliteReader,
     }
 
-    def open(self) -> None:
-        """Open the files; messages that are compressed one by one stay so."""
-        super().open()
+    def messages(
+        self,
+        connections: Collection[Connection],
+        start: int | None = None,
+        stop: int | None = None,
+    ) -> Generator[tuple[Connection, int, bytes], None, None]:
+        """Return the messages; those that are compressed one by one stay so."""
         self.metadata = self.metadata._replace(compression_mode=None)
+        yield from super().messages(connections, start, stop)
 
 
 class QuickReader(Reader):

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from bag_files import drive, KINDS
-from clip_depth_ros.bags.storage import QuickMcapReader, QuickReader
+from clip_depth_ros.bags.storage import BoundedSqliteReader, QuickMcapReader, QuickReader
 import pytest
 from rosbags.rosbag1 import Reader as Ros1Reader
 from source_tree import ROOT
@@ -74,7 +74,8 @@ def test_a_ros1_bag_holds_one_chunk(tmp_path: Path):
 
 
 @pytest.mark.parametrize(('reader', 'names'), [
-    (Ros1Reader, ['read_chunk', 'read_index_data', 'bio']), (QuickMcapReader, ['open', 'chunks']),
+    (Ros1Reader, ['read_chunk', 'read_index_data', 'bio']), (QuickMcapReader, ['_open', 'chunks']),
+    (BoundedSqliteReader, ['_open', 'dbconn']),
 ])
 def test_methods_that_are_bounded(reader: type, names: list[str]):
     made = reader(Path(__file__))
