@@ -8,6 +8,7 @@ from collections.abc import Collection, Mapping
 import time
 from typing import Final
 
+from clip_depth_ros.core.plain_text import printable
 from rclpy.node import Node
 
 SILENT_S: Final = 10.0
@@ -50,9 +51,10 @@ class Silence:
         """Warn if it is time; to be called now and then."""
         if self._until_s is not None and time.monotonic() > self._until_s:
             self.end()
+            why = _why(self._node, self._topic, self._msgtype, self._name)
             self._node.get_logger().warning(
-                f'nothing has come on {self._topic} for {SILENT_S:g} s: '
-                f'{_why(self._node, self._topic, self._msgtype, self._name)}'
+                # Names of types come from other machines as they are.
+                printable(f'nothing has come on {self._topic} for {SILENT_S:g} s: {why}')
             )
 
 
