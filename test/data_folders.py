@@ -66,6 +66,28 @@ def write_object(root: Path, frames: Frames) -> Path:
     return root
 
 
+def write_odometry(root: Path, frames: Frames, *, sequence: str = '03') -> Path:
+    """Write a sequence of KITTI's odometry data, with poses; cam2 is beside cam0."""
+    folder = root / 'sequences' / sequence
+    for number, frame in enumerate(frames):
+        write_png(folder / f'image_2/{number:06}.png', frame.rgb[..., ::-1])
+        write_scan(folder / f'velodyne/{number:06}.bin', frame)
+    K = frames[0].intrinsics.matrix()
+    projected = np.hstack([K, K @ [[0.06], [0], [0]]])
+    T_cam2_cam0 = np.eye(4)
+    T_cam2_cam0[0, 3] = 0.06
+    T_cam0_lidar = np.linalg.inv(T_cam2_cam0) @ frames[0].T_cam_lidar
+    write_text(folder / 'calib.txt', f'P0: {_row(projection(frames[0]))}\nP2: {_row(projected)}\n'
+                                     f'Tr: {_row(T_cam0_lidar[:3])}')
+    start_ns = frames[0].stamp_ns
+    write_text(
+        folder / 'times.txt', '\n'.join(f'{(f.stamp_ns - start_ns) / 1e9:e}' for f in frames)
+    )
+    poses = [_row((frame.T_world_cam @ T_cam2_cam0)[:3]) for frame in frames]
+    write_text(root / f'poses/{sequence}.txt', '\n'.join(poses))
+    return root
+
+
 def write_selection(root: Path, frames: Frames) -> Path:
     """Write KITTI's val_selection_cropped."""
     for number, frame in enumerate(frames):

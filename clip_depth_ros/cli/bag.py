@@ -34,10 +34,10 @@ def run(args: argparse.Namespace) -> int:
 def _add_kitti(verbs: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     verb = verbs.add_parser(
         'kitti',
-        help='turn a KITTI raw or object folder into an MCAP recording',
+        help='turn a KITTI raw, object or odometry folder into an MCAP recording',
         description='Turn a KITTI folder into an MCAP recording with image, camera_info, LiDAR '
         'cloud and tf_static. Raw: a drive, a date or their root. Object: the root, training or '
-        'testing.',
+        'testing. Odometry: a sequence or the root.',
     )
     verb.add_argument('folder', type=path_flag, metavar='DIR', help='KITTI folder')
     _add_output(verb, '<name of DIR>.mcap')
@@ -45,9 +45,9 @@ def _add_kitti(verbs: argparse._SubParsersAction[argparse.ArgumentParser]) -> No
     verb.add_argument(
         '--rate',
         type=_positive_float,
-        default=10.0,
         metavar='HZ',
-        help='frames per second of object folders, which have no stamps (default: %(default)s)',
+        help='frames per second where there are no times: object folders (default: 10), drives '
+        'without timestamps.txt (default: refused)',
     )
     verb.set_defaults(run_verb=_run_kitti)
 
@@ -169,7 +169,9 @@ def _run_kitti(args: argparse.Namespace) -> int:
     from clip_depth_ros.sources.kitti_files import find_kitti_frames
     from tqdm import tqdm
 
-    frames = find_kitti_frames(args.folder, rate_hz=args.rate)[: args.frames]
+    frames = find_kitti_frames(
+        args.folder, rate_hz=args.rate or 10.0, drive_rate_hz=args.rate or 0.0
+    )[: args.frames]
     out = args.out or Path(f'{args.folder.resolve().name}.mcap')
     messages = kitti_messages(tqdm(frames, unit='frame', disable=None))
     write_recording(messages, out, force=args.force)

@@ -85,6 +85,12 @@ class SourceSettings(ImageLimits):
         'named, 0.02 for TUM-style folders.',
         unit='s', ge=0, le=3600,
     )
+    frame_rate_hz: float = setting(
+        0.0,
+        "Images a second of KITTI's drives and sequences that lack timestamps.txt or times.txt "
+        '(10 in KITTI); 0: these must be there.',
+        unit='Hz', ge=0, le=1000,
+    )
     frame_stride: int = setting(1, 'Use every n-th frame.', ge=1, le=10**6)
 
     # Folders.

@@ -125,6 +125,33 @@ def read_object_calibration(path: Path) -> KittiCalibration:
     return _calibration(path, _numbers(path, entries, 'P2', (3, 4)), R_rect, T_cam0_velo)
 
 
+def read_odometry_calibration(path: Path) -> tuple[KittiCalibration, Matrix4]:
+    """
+    Read ``calib.txt`` of a sequence of the odometry data set.
+
+    Returns
+    -------
+    KittiCalibration
+        Of cam2, the left colour camera.
+    T_cam0_cam2 : float64 (4, 4)
+        Takes points of cam2 to cam0, whose poses are published; both are rectified.
+
+    Raises
+    ------
+    RecordingError
+        If the file cannot be read or lacks an entry, naming it.
+    CalibrationError
+        If its numbers are no calibration of rectified images.
+
+    """
+    entries = _read_entries(path)
+    T_cam0_velo = _with_last_row(_numbers(path, entries, 'Tr', (3, 4)))
+    calibration = _calibration(
+        path, _numbers(path, entries, 'P2', (3, 4)), np.eye(3), T_cam0_velo
+    )
+    return calibration, T_cam0_velo @ np.linalg.inv(calibration.T_cam2_velo)
+
+
 def read_raw_calibration(date_dir: Path, *, camera: int = 2) -> KittiCalibration:
     """
     Read ``calib_cam_to_cam.txt`` and ``calib_velo_to_cam.txt`` of a recording date.

@@ -14,6 +14,7 @@ from clip_depth_ros.core.metrics import depth_metrics
 from clip_depth_ros.settings.source import SourceSettings
 from clip_depth_ros.sources.as_messages import drive_messages
 from clip_depth_ros.sources.frames import open_for_evaluation, SourceFrames
+from clip_depth_ros.sources.kitti_files import OBJECT_START_NS
 from clip_depth_ros.world.drive import Drive, SyntheticFrame
 import data_folders as folders
 import numpy as np
@@ -56,6 +57,7 @@ SOURCES: dict[str, tuple[Write, dict[str, Any], str, str, float]] = {
         write_split, {'split': '{}/bts.txt'}, 'kitti', 'raw-lidar', 1e-4
     ),
     'KITTI object': (folders.write_object, {}, 'kitti-object', 'raw-lidar', 1e-4),
+    'KITTI odometry': (folders.write_odometry, {}, 'kitti-odometry', 'raw-lidar', 1e-4),
     'KITTI selection': (folders.write_selection, {}, 'kitti-selection', 'annotated', 1 / 512),
     'NYU labelled': (folders.write_nyu_mat, {}, 'nyu', 'depth-images', 0),
     'NYU folder': (folders.write_nyu_folder, {}, 'nyu', 'depth-images', 0.0005),
@@ -126,8 +128,11 @@ def test_images_and_intrinsics_are_those_of_the_drive(
 def test_times_are_those_of_the_drive_where_they_are_known(
     opened: SourceFrames, frames: list[SyntheticFrame]
 ) -> None:
-    has_stamps = opened.kind in ('bag', 'kitti', 'tum')
-    stamps = [frame.stamp_ns if has_stamps else None for frame in frames]
+    if opened.kind == 'kitti-odometry':  # since the first frame
+        stamps = [frame.stamp_ns - frames[0].stamp_ns + OBJECT_START_NS for frame in frames]
+    else:
+        has_stamps = opened.kind in ('bag', 'kitti', 'tum')
+        stamps = [frame.stamp_ns if has_stamps else None for frame in frames]
     assert [opened[index].stamp_ns for index in range(2)] == stamps
 
 

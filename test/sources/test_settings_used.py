@@ -113,6 +113,10 @@ KINDS: Final[Mapping[str, tuple[Callable[..., Path], Values, Used]]] = {
         'split': ('{}/first.txt', {}), 'calibration_scaling': (True, {}),
         'lidar_min_range_m': (20.0, {}),
     }),
+    'kitti-odometry': (with_list(folders.write_odometry, '03/000000'), {}, {
+        'split': ('{}/first.txt', {}), 'calibration_scaling': (True, {}),
+        'lidar_min_range_m': (20.0, {}),
+    }),
     'kitti-selection': (with_list(folders.write_selection, IMAGE_NAME), {}, {
         'split': ('{}/first.txt', {}), 'calibration_scaling': (True, {}),
     }),
@@ -146,8 +150,8 @@ KINDS: Final[Mapping[str, tuple[Callable[..., Path], Values, Used]]] = {
 EACH_KIND: Final = {'frame_stride': (2, {})}
 """What all kinds use; ``kind`` says which."""
 
-LIMITS: Final = ('max_image_pixels',)
-"""What decides whether a frame is read at all."""
+LIMITS: Final = ('max_image_pixels', 'frame_rate_hz')
+"""What decides whether frames are read at all."""
 
 SPECS: Final = setting_specs(SourceSettings)
 NOTHING: Final = ('', [])

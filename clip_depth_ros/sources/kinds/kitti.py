@@ -15,7 +15,7 @@ missing depth, or those of monodepth2, ``date/drive frame side`` with side l or 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -48,6 +48,7 @@ from clip_depth_ros.sources.kitti_calibration import (
     read_raw_calibration,
 )
 from clip_depth_ros.sources.kitti_files import (
+    counted_stamps,
     files_beside,
     RAW_CAMERAS,
     raw_drives,
@@ -115,6 +116,7 @@ def open_kitti(data_dir: Path, settings: SourceSettings, rules: FrameRules) -> F
             f'none of the {len(lines)} frames of {str(split)!r} has a depth map below '
             f'{str(depth_dir)!r}: set gt_dir to the folder of the annotated depth'
         )
+    stamps = _stamps((image for _, image, _ in found), settings)
     n_without = len(lines) - len(found) - len(problems)
     truth = None if is_annotated else lidar_rules(settings, rules)
     facts = {
@@ -125,7 +127,7 @@ def open_kitti(data_dir: Path, settings: SourceSettings, rules: FrameRules) -> F
     }
     return FolderSource(
         'kitti', f'KITTI ({split.name})', data_dir,
-        _frames(found, truth, is_scaled=is_scaled), facts, split=split,
+        _frames(found, truth, stamps, is_scaled=is_scaled), facts, split=split,
         gt_kind='annotated' if is_annotated else 'raw-lidar',
         matching=Matching(len(found) + n_without, n_without), problems=problems,
     )
@@ -133,7 +135,10 @@ def open_kitti(data_dir: Path, settings: SourceSettings, rules: FrameRules) -> F
 
 KIND: Final = Kind(
     looks_like='raw drives, with gt_dir and split, or with their LiDAR', recognises=raw_drives,
-    uses={'gt_dir', 'split', 'calibration_scaling', 'lidar_min_range_m', 'max_image_pixels'},
+    uses={
+        'gt_dir', 'split', 'frame_rate_hz', 'calibration_scaling', 'lidar_min_range_m',
+        'max_image_pixels',
+    },
     opened=open_kitti,
 )
 
@@ -173,10 +178,9 @@ def _found(named: Iterable[_Files], gts: str) -> tuple[_Found, dict[str, dict[st
 
 
 def _frames(
-    found: _Found, lidar: TruthRules | None, *, is_scaled: bool
+    found: _Found, lidar: TruthRules | None, stamps: Mapping[Path, int], *, is_scaled: bool
 ) -> list[FolderFrame]:
     """Return frames with what stands beside them: drive, time, calibration."""
-    stamps = _stamps(image for _, image, _ in found)
     calibrations: dict[tuple[Path, int], KittiCalibration | None] = {}
     frames: list[FolderFrame] = []
     for name, image, gt in found:
@@ -208,19 +212,30 @@ def _frames(
     return frames
 
 
-def _stamps(images: Iterable[Path]) -> dict[Path, int]:
-    """Return when each image was taken, of those beside whose folder it is written."""
+def _stamps(images: Iterable[Path], settings: SourceSettings) -> dict[Path, int]:
+    """
+    Return when each image was taken, where it is written beside its folder, or a rate is named.
+
+    ConfigError if a rate is named, and it is written everywhere.
+    """
     cameras: dict[Path, list[Path]] = {}
     for image in images:
         if raw_place(image):
             cameras.setdefault(image.parent.parent, []).append(image)
-    return {
-        image: stamps[image.stem]
-        for camera, of_camera in cameras.items()
-        if (camera / _STAMPS).is_file()
-        for stamps in [read_timestamps(camera / _STAMPS, [path.stem for path in of_camera])]
-        for image in of_camera
-    }
+    rate_hz = settings.frame_rate_hz
+    stamps: dict[Path, int] = {}
+    is_written = [(camera / _STAMPS).is_file() for camera in cameras]
+    if rate_hz and all(is_written):
+        settings.refuse('frame_rate_hz', because='as all times of the images are there')
+    for (camera, of_camera), is_there in zip(cameras.items(), is_written, strict=True):
+        path, numbers = camera / _STAMPS, [image.stem for image in of_camera]
+        by_number: dict[str, int] = {}
+        if is_there:
+            by_number = read_timestamps(path, numbers)
+        elif rate_hz:
+            by_number = counted_stamps(path, numbers, rate_hz)
+        stamps |= {image: by_number[image.stem] for image in of_camera if by_number}
+    return stamps
 
 
 def _calibration(date_dir: Path, camera: int, *, is_needed: bool) -> KittiCalibration | None:

@@ -33,6 +33,7 @@ from clip_depth_ros.sources.kitti_files import (
     KittiFrame,
     object_splits,
     read_kitti_scan,
+    times_missing,
 )
 from clip_depth_ros.sources.registry import FrameRules, Kind, path_or_none
 from clip_depth_ros.sources.truth import Truth, TruthRules
@@ -63,8 +64,10 @@ def open_kitti_lidar(root: Path, settings: SourceSettings, rules: FrameRules) ->
     """
     Open the frames of a KITTI folder that have a Velodyne scan.
 
-    Raw: a drive, a date or the root of dates. Object: the root, or one of its splits; such frames
-    are moments on their own, with neither stamp nor recording. Lines of a split file are names of
+    Raw: a drive, a date or the root of dates. Odometry: a sequence or the root. Object: the root,
+    or one of its splits; such frames are moments on their own, with neither stamp nor recording.
+    Stamps of the others come from their files of times, or, where those are missing, from
+    frame_rate_hz. Lines of a split file are names of
     frames, ``training/000114`` or ``2011_09_26_drive_0002_sync/0000000005``, or their last part
     alone, as in the object data's ImageSets.
 
@@ -78,7 +81,9 @@ def open_kitti_lidar(root: Path, settings: SourceSettings, rules: FrameRules) ->
 
     """
     split, is_scaled = path_or_none(settings.split), settings.calibration_scaling
-    found = find_kitti_frames(root)
+    if settings.frame_rate_hz and not times_missing(root):
+        settings.refuse('frame_rate_hz', because='as all times of the images are there')
+    found = find_kitti_frames(root, drive_rate_hz=settings.frame_rate_hz)
     chosen = _listed(found, split) if split else found
     truth = lidar_rules(settings, rules)
     frames = [
@@ -90,6 +95,7 @@ def open_kitti_lidar(root: Path, settings: SourceSettings, rules: FrameRules) ->
             camera=partial(frame.calibration.intrinsics, is_scaled=is_scaled),
             stamp_ns=frame.stamp_ns if frame.drive else None,
             recording=frame.drive,
+            T_world_camera=frame.T_world_camera,
             calibration=frame.calibration,
             rules=truth,
             is_scaled=is_scaled,
