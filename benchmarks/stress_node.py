@@ -43,6 +43,8 @@ from sensor_msgs.msg import CameraInfo, CompressedImage, Image, PointCloud2
 
 WITHIN_S = 1.0
 GROWTH_MB = 30.0
+WARM_UP = 10
+"""Messages of each kind before memory is looked at: buffers grow to what comes."""
 
 
 # ------------------------------------------------------------------ the node and the world
@@ -202,7 +204,7 @@ def stress(transport: str, args: argparse.Namespace, log: Path) -> bool:
         try:
             world = World(transport, args.hz)
             world.connect()
-            for _ in range(3):
+            for _ in range(WARM_UP):
                 for make in kinds.values():
                     world.send(make(rng))
                 world.send_good()
