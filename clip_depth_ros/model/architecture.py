@@ -15,21 +15,20 @@ from typing import Any, Final, NamedTuple
 
 from clip_depth_ros.core.files import check_regular
 from clip_depth_ros.errors import ConfigError
+from clip_depth_ros.model import open_clip_parts
 from clip_depth_ros.settings.installation import assets_dir
 from clip_depth_ros.settings.paths import user_path
 from clip_depth_ros.settings.predictor import TINY
-import open_clip
-from open_clip.pretrained import get_pretrained_cfg, list_pretrained_tags_by_model
 import torch
 from torch import nn, Tensor
 
 Rgb01 = tuple[float, float, float]
 """A number for red, green and blue each, on the scale where white is 1."""
 
-CLIP_MEAN: Final[Rgb01] = open_clip.OPENAI_DATASET_MEAN
-CLIP_STD: Final[Rgb01] = open_clip.OPENAI_DATASET_STD
-IMAGENET_MEAN: Final[Rgb01] = open_clip.constants.IMAGENET_MEAN
-IMAGENET_STD: Final[Rgb01] = open_clip.constants.IMAGENET_STD
+CLIP_MEAN: Final[Rgb01] = open_clip_parts.constants.OPENAI_DATASET_MEAN
+CLIP_STD: Final[Rgb01] = open_clip_parts.constants.OPENAI_DATASET_STD
+IMAGENET_MEAN: Final[Rgb01] = open_clip_parts.constants.IMAGENET_MEAN
+IMAGENET_STD: Final[Rgb01] = open_clip_parts.constants.IMAGENET_STD
 _KEYS: Final = ('embed_dim', 'vision_cfg', 'text_cfg')
 _INITIAL_SEED: Final = 0
 
@@ -76,7 +75,8 @@ class Architecture:
         """
         config = copy.deepcopy(dict(self.config))
         custom_text = config.pop('custom_text', False)
-        model_class = open_clip.CustomTextCLIP if custom_text else open_clip.CLIP
+        parts = open_clip_parts.model
+        model_class = parts.CustomTextCLIP if custom_text else parts.CLIP
         with torch.random.fork_rng(devices=[]):
             torch.default_generator.manual_seed(_INITIAL_SEED)
             try:
@@ -123,20 +123,20 @@ def find_architecture(name: str, tag: str = '') -> Architecture:
 
 def supported_names() -> list[str]:
     """Return the names of open_clip's architectures that work here."""
-    configs = {name: open_clip.get_model_config(name) for name in open_clip.list_models()}
+    configs = open_clip_parts.model_configs()
     return [name for name, config in configs.items() if not _obstacle(config)]
 
 
 def _from_open_clip(name: str, tag: str) -> Architecture:
-    config = open_clip.get_model_config(name) if name in open_clip.list_models() else None
+    config = open_clip_parts.model_configs().get(name)
     if config is None:
         close = difflib.get_close_matches(name, supported_names(), n=4, cutoff=0.4)
         raise ConfigError(
             f'backbone must be an open_clip architecture, the path of an open_clip model JSON or '
             f'{TINY!r}, got {name!r}; did you mean one of {close}?'
         )
-    tags = [tag] if tag else list_pretrained_tags_by_model(name)
-    published = [get_pretrained_cfg(name, tag) for tag in tags]
+    tags = [tag] if tag else open_clip_parts.pretrained.list_pretrained_tags_by_model(name)
+    published = [open_clip_parts.pretrained.get_pretrained_cfg(name, tag) for tag in tags]
     conventions = {(tuple(each['mean']), tuple(each['std'])) for each in published if each}
     mean, std = conventions.pop() if len(conventions) == 1 else (CLIP_MEAN, CLIP_STD)
     return Architecture(name, config, mean, std)
@@ -206,8 +206,8 @@ def fitting_backbones(state: Mapping[str, Tensor]) -> list[str]:
     found = _signature_of_weights(state)
     if found is None:
         return []
-    configs = {name: open_clip.get_model_config(name) for name in supported_names()}
-    return [name for name, config in configs.items() if _signature_of_config(config) == found]
+    configs = open_clip_parts.model_configs()
+    return [name for name in supported_names() if _signature_of_config(configs[name]) == found]
 
 
 def _signature_of_weights(state: Mapping[str, Tensor]) -> _Signature | None:

@@ -9,6 +9,7 @@ from typing import Any, Final, Literal
 
 from clip_depth_ros.core.image_plan import Size
 from clip_depth_ros.errors import ClipDepthError, ConfigError
+from clip_depth_ros.model import open_clip_parts
 from clip_depth_ros.model.architecture import (
     Architecture,
     find_architecture,
@@ -24,7 +25,6 @@ from clip_depth_ros.model.weights import hash_of_values, load_weights
 from clip_depth_ros.settings.predictor import PredictorSettings
 import numpy as np
 from numpy.typing import NDArray
-from open_clip.model import convert_weights_to_lp
 import torch
 from torch import Tensor
 from torch.nn import functional
@@ -198,6 +198,7 @@ class Backbone:
         for name in _TEXT_PARTS:
             if hasattr(self._clip, name):
                 delattr(self._clip, name)
+        del self._text  # with its vocabulary, 20 MB
         self.is_trimmed = True
 
     def image_embeddings(self, rgbs: NDArray[np.uint8]) -> Tensor:
@@ -258,5 +259,5 @@ def _frozen(clip: Any, device: str, precision: Precision) -> Any:
     # Convolutions are faster in this layout; it changes nothing else.
     frozen.visual.to(memory_format=torch.channels_last)
     if precision != 'fp32':
-        convert_weights_to_lp(frozen, DTYPES[precision])
+        open_clip_parts.model.convert_weights_to_lp(frozen, DTYPES[precision])
     return frozen

@@ -10,6 +10,7 @@ from typing import Any, Final, NamedTuple
 import urllib.error
 
 from clip_depth_ros.errors import WeightsError
+from clip_depth_ros.model import open_clip_parts
 from clip_depth_ros.model.architecture import Architecture
 from clip_depth_ros.model.hub import cached_file, fetch_file, is_offline
 from clip_depth_ros.model.tensor_files import first_line
@@ -18,13 +19,6 @@ from clip_depth_ros.settings.installation import assets_dir, BUNDLED_CLIP
 from clip_depth_ros.settings.paths import user_path
 from clip_depth_ros.settings.predictor import BUNDLED, PredictorSettings
 from huggingface_hub.errors import HfHubHTTPError
-import open_clip
-from open_clip.constants import HF_SAFE_WEIGHTS_NAME, HF_WEIGHTS_NAME
-from open_clip.pretrained import (
-    get_pretrained_cfg,
-    list_pretrained,
-    list_pretrained_tags_by_model,
-)
 import torch
 
 URL_CACHE: Final = Path('~/.cache/clip')
@@ -97,9 +91,10 @@ def check_activation(architecture: Architecture, weights: Weights, path: str) ->
         if name in {part.rpartition('--')[2] for part in weights.path.parts}:
             check_quick_gelu(architecture, needed, f'{path} ({name})')
             return ''
-    is_named = architecture.name in open_clip.list_models()
+    known = open_clip_parts.model_configs()
+    is_named = architecture.name in known
     right = _with_activation(architecture, not architecture.quick_gelu)
-    if architecture.says_activation or (is_named and right not in open_clip.list_models()):
+    if architecture.says_activation or (is_named and right not in known):
         return ''
     own, other = ('QuickGELU', 'GELU') if architecture.quick_gelu else ('GELU', 'QuickGELU')
     remedy = f'set backbone={right!r}' if is_named else 'set "quick_gelu" in your model JSON'
@@ -112,8 +107,8 @@ def check_activation(architecture: Architecture, weights: Weights, path: str) ->
 
 def _published_activations() -> Iterator[tuple[str, bool]]:
     """Yield the names of published files and repositories, and whether they need QuickGELU."""
-    for model, tag in list_pretrained():
-        source: Mapping[str, Any] = get_pretrained_cfg(model, tag)
+    for model, tag in open_clip_parts.pretrained.list_pretrained():
+        source: Mapping[str, Any] = open_clip_parts.pretrained.get_pretrained_cfg(model, tag)
         needed = bool(source.get('quick_gelu', False))
         for name in (source.get('url', '').rpartition('/')[2], _hub_files(source)[0]):
             if name:
@@ -186,11 +181,11 @@ def _with_activation(architecture: Architecture, quick_gelu: bool) -> str:
 def _source(architecture: Architecture, tag: str) -> Mapping[str, Any]:
     """Return open_clip's entry for a tag: url, hf_hub and more."""
     name = architecture.name.replace('/', '-')
-    source: Mapping[str, Any] = get_pretrained_cfg(name, tag)
+    source: Mapping[str, Any] = open_clip_parts.pretrained.get_pretrained_cfg(name, tag)
     if not source:
-        if get_pretrained_cfg(name.removesuffix('-quickgelu'), tag):
+        if open_clip_parts.pretrained.get_pretrained_cfg(name.removesuffix('-quickgelu'), tag):
             check_quick_gelu(architecture, False, tag)
-        tags = list_pretrained_tags_by_model(name)
+        tags = open_clip_parts.pretrained.list_pretrained_tags_by_model(name)
         known = f'they are {", ".join(tags)}' if tags else 'there are none'
         raise WeightsError(
             f'pretrained must be a tag of published weights for backbone {architecture.name!r}, '
@@ -205,8 +200,9 @@ def _hub_files(source: Mapping[str, Any]) -> tuple[str, list[str]]:
     repository, _, name = source.get('hf_hub', '').rpartition('/')
     if not repository:
         return '', []
+    constants = open_clip_parts.constants
     if not name:
-        return repository, [HF_SAFE_WEIGHTS_NAME, HF_WEIGHTS_NAME]
+        return repository, [constants.HF_SAFE_WEIGHTS_NAME, constants.HF_WEIGHTS_NAME]
     stem, _, suffix = name.rpartition('.')
     return repository, [f'{stem}.safetensors', name] if suffix in ('bin', 'pth') else [name]
 

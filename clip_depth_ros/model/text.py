@@ -9,8 +9,8 @@ from typing import Any, Final
 
 from clip_depth_ros.errors import ConfigError, MissingDependencyError, WeightsError
 from clip_depth_ros.model.hub import offline_unless
+from clip_depth_ros.model.open_clip_parts import tokenizer as open_clip
 from clip_depth_ros.model.tensor_files import first_line
-from open_clip.tokenizer import DEFAULT_CONTEXT_LENGTH, HFTokenizer, SimpleTokenizer
 import torch
 from torch import Tensor
 from torch.nn import functional
@@ -70,9 +70,9 @@ class BpeTokenizer:
     """OpenAI's byte pair encoding, which refuses what open_clip would cut off in silence."""
 
     def __init__(self, text_config: Mapping[str, Any]) -> None:
-        self._length = text_config.get('context_length', DEFAULT_CONTEXT_LENGTH)
+        self._length = text_config.get('context_length', open_clip.DEFAULT_CONTEXT_LENGTH)
         options = text_config.get('tokenizer_kwargs', {})
-        self._tokenizer = SimpleTokenizer(context_length=self._length, **options)
+        self._tokenizer = open_clip.SimpleTokenizer(context_length=self._length, **options)
 
     @property
     def frame_ids(self) -> tuple[int, int]:
@@ -108,9 +108,9 @@ def tokenizer_for(text_config: Mapping[str, Any], *, allow_download: bool) -> To
         return BpeTokenizer(text_config)
     try:
         with offline_unless(allow_download):
-            tokenizer: Tokenizer = HFTokenizer(
+            tokenizer: Tokenizer = open_clip.HFTokenizer(
                 name,
-                context_length=text_config.get('context_length', DEFAULT_CONTEXT_LENGTH),
+                context_length=text_config.get('context_length', open_clip.DEFAULT_CONTEXT_LENGTH),
                 tokenizer_mode=text_config.get('tokenizer_mode'),
                 local_files_only=not allow_download,
                 **text_config.get('tokenizer_kwargs', {}),

@@ -1,6 +1,6 @@
 # Copyright 2026 The clip_depth_ros authors
 # SPDX-License-Identifier: Apache-2.0
-"""State dicts of CLIP models: told apart, checked against the model, and loaded."""
+"""State dicts of CLIP models: told apart, renamed, checked against the model, and loaded."""
 
 from __future__ import annotations
 
@@ -11,13 +11,9 @@ from pathlib import Path
 from typing import Final
 
 from clip_depth_ros.errors import WeightsError
+from clip_depth_ros.model import open_clip_parts
 from clip_depth_ros.model.architecture import fitting_backbones
 from clip_depth_ros.model.tensor_files import first_line, OPENAI_NUMBERS, read_tensor_file
-from clip_depth_ros.model.transformers_clip import (
-    from_transformers_clip,
-    is_transformers_clip,
-)
-from open_clip.model import convert_to_custom_text_state_dict
 import torch
 from torch import nn, Tensor
 
@@ -107,7 +103,7 @@ def _adapted(state: Mapping[str, Tensor], expected: Mapping[str, Tensor]) -> dic
     """Rename and reshape what open_clip's versions have named and shaped differently."""
     adapted = dict(state)
     if 'positional_embedding' not in expected:
-        adapted = convert_to_custom_text_state_dict(adapted)
+        adapted = open_clip_parts.model.convert_to_custom_text_state_dict(adapted)
     scale = adapted.get('logit_scale')
     if scale is not None and scale.numel() == 1:  # a scalar or (1,), by version
         adapted['logit_scale'] = scale.reshape(expected['logit_scale'].shape)
@@ -173,3 +169,62 @@ def hash_of_values(state: Mapping[str, Tensor]) -> str:
         digest.update(f'{name} {list(tensor.shape)} '.encode())
         digest.update(tensor.detach().float().cpu().contiguous().numpy().tobytes())
     return digest.hexdigest()
+
+
+_MARK: Final = 'text_model.encoder.layers.0.self_attn.q_proj.weight'
+_NAMES: Final = (
+    ('text_model.', ''),
+    ('vision_model.', 'visual.'),
+    ('embeddings.token_embedding.', 'token_embedding.'),
+    ('embeddings.position_embedding.weight', 'positional_embedding'),
+    ('embeddings.class_embedding', 'class_embedding'),
+    ('embeddings.patch_embedding.', 'conv1.'),
+    ('pre_layrnorm.', 'ln_pre.'),  # so spelt
+    ('post_layernorm.', 'ln_post.'),
+    ('final_layer_norm.', 'ln_final.'),
+    ('encoder.layers.', 'transformer.resblocks.'),
+    ('.layer_norm1.', '.ln_1.'),
+    ('.layer_norm2.', '.ln_2.'),
+    ('.mlp.fc1.', '.mlp.c_fc.'),
+    ('.mlp.fc2.', '.mlp.c_proj.'),
+    ('.self_attn.', '.attn.'),
+)
+"""Parts of names there and here; each is replaced wherever it stands."""
+
+_PROJECTIONS: Final = {
+    'text_projection.weight': 'text_projection', 'visual_projection.weight': 'visual.proj',
+}
+"""Matrices that open_clip multiplies from the other side."""
+
+
+def is_transformers_clip(state: Mapping[str, Tensor]) -> bool:
+    """Return whether weights are named as those of transformers' CLIPModel."""
+    return _MARK in state
+
+
+def from_transformers_clip(state: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """
+    Return the weights of transformers' CLIPModel by open_clip's names and in its shapes.
+
+    What has no counterpart keeps its name. RuntimeError if the parts of an attention do not fit
+    together.
+    """
+    renamed: dict[str, Tensor] = {}
+    for name, tensor in state.items():
+        if name in _PROJECTIONS:
+            renamed[_PROJECTIONS[name]] = tensor.t()
+        elif '.self_attn.q_proj.' in name:
+            parts = [state.get(name.replace('q_proj', f'{each}_proj')) for each in 'qkv']
+            known = [part for part in parts if part is not None]
+            renamed[_renamed(name.replace('q_proj.', 'in_proj_'))] = torch.cat(known)
+        elif '.self_attn.k_proj.' in name or '.self_attn.v_proj.' in name:
+            continue  # one matrix with that of the query
+        elif not name.endswith('.position_ids'):  # 0, 1, 2, ...: earlier versions kept them
+            renamed[_renamed(name)] = tensor
+    return renamed
+
+
+def _renamed(name: str) -> str:
+    for there, here in _NAMES:
+        name = name.replace(there, here)
+    return name

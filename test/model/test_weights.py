@@ -8,8 +8,14 @@ import socket
 import warnings
 
 from clip_depth_ros.errors import WeightsError
-from clip_depth_ros.model import pretrained, tensor_files
-from clip_depth_ros.model.architecture import Architecture, find_architecture, fitting_backbones
+from clip_depth_ros.model import open_clip_parts, tensor_files
+from clip_depth_ros.model.architecture import (
+    Architecture,
+    CLIP_MEAN,
+    CLIP_STD,
+    find_architecture,
+    fitting_backbones,
+)
 from clip_depth_ros.model.backbone import build_backbone
 from clip_depth_ros.model.pretrained import (
     check_activation,
@@ -340,9 +346,14 @@ class TestPublished:
 
     def test_a_fetch_that_fails_says_why_and_what_else_to_do(self, tmp_path):
         name, tag = 'ViT-B-32-quickgelu', 'metaclip_400m'
-        source = {'url': (tmp_path / 'absent.pt').as_uri(), 'quick_gelu': True}
+        source = {
+            'url': (tmp_path / 'absent.pt').as_uri(), 'quick_gelu': True,
+            'mean': CLIP_MEAN, 'std': CLIP_STD,
+        }
         with pytest.MonkeyPatch.context() as patch:
-            patch.setattr(pretrained, 'get_pretrained_cfg', lambda *_: source)
+            patch.setattr(
+                open_clip_parts.pretrained, 'get_pretrained_cfg', lambda *_: source
+            )
             with pytest.raises(WeightsError, match=r'fetching failed \(URLError: .*clip_weights'):
                 self.find(tmp_path, name, tag, allow_download=True)
 
