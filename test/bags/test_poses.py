@@ -156,7 +156,10 @@ class TestChains:
 
     def test_no_transforms_at_all(self):
         assert PoseTree().pose(at(0)) is None
-        assert PoseTree().pose(at(0), fixed_frame='map') is None
+
+    def test_a_fixed_frame_without_transforms_is_an_error(self):
+        with pytest.raises(CalibrationError, match="'map' is not on .*no transforms at all"):
+            PoseTree().pose(at(0), fixed_frame='map')
 
     def test_frames_of_different_trees(self):
         poses = tree(('map', 'base', 0, moved(1)), ('other', 'camera', 0, moved(1)))
