@@ -15,7 +15,7 @@ from clip_depth_ros.bags.clocks import why_unpaired
 from clip_depth_ros.bags.index import BagIndex
 from clip_depth_ros.bags.places import Pair, paired, Place
 from clip_depth_ros.bags.poses import plain_frame
-from clip_depth_ros.bags.topics import BagTopics, TF_STATIC
+from clip_depth_ros.bags.topics import BagTopics, TF, TF_STATIC
 from clip_depth_ros.core.stamps import ByStamp
 from clip_depth_ros.core.transforms import Matrix4
 from clip_depth_ros.errors import CalibrationError, RecordingError
@@ -135,24 +135,33 @@ def annotated_pairs(index: BagIndex, gt_dir: Path, first: int) -> list[Pair]:
     return pairs
 
 
-def static_extrinsics(index: BagIndex, pairs: Sequence[Pair]) -> list[Matrix4]:
+def recorded_extrinsics(
+    index: BagIndex, pairs: Sequence[Pair], tolerance_s: float
+) -> list[Matrix4 | None]:
     """
-    Return the transforms from LiDAR to camera, from the static transforms of the recording.
+    Return the transforms from LiDAR to camera, from the transforms of the recording.
 
-    For each pair it is the transform in force when both were received, or the first after it.
+    For each pair it is the static transform in force when both were received, or the first after
+    it; without a chain of static ones, that of all transforms at the time of the image, None where
+    it is not known within the tolerance.
 
     Raises
     ------
     CalibrationError
-        If there is no chain of static transforms.
+        If it is known for no pair.
 
     """
-    if not index.transforms.values:
-        raise CalibrationError(
-            f'the recording has no {TF_STATIC}, so where its LiDAR is, is not known: give the '
-            '4 x 4 that takes LiDAR points to the camera'
-        )
-    return [_looked_up(index, pair.image, pair.depth) for pair in pairs]
+    tolerance_ns = round(tolerance_s * 1e9)
+    found = [_looked_up(index, pair.image, pair.depth, tolerance_ns) for pair in pairs]
+    if any(T_camera_lidar is not None for T_camera_lidar in found):
+        return found
+    image, cloud = pairs[0].image, pairs[0].depth
+    if index.transforms.values and isinstance(cloud, Place):
+        index.transforms.values[-1].transform(image.frame_id, cloud.frame_id)  # says what is not
+    raise CalibrationError(
+        f'the recording has no {TF_STATIC}, and {TF} does not lead from its LiDAR to the camera, '
+        'so where its LiDAR is, is not known: give the 4 x 4 that takes LiDAR points to the camera'
+    )
 
 
 def complete_frames(
@@ -226,12 +235,13 @@ def _numbered_pngs(folder: Path) -> dict[int, Path]:
     return {int(path.stem): path for path in folder.glob('*.png') if path.stem.isdecimal()}
 
 
-def _looked_up(index: BagIndex, image: Place, cloud: Place | Path) -> Matrix4:
+def _looked_up(
+    index: BagIndex, image: Place, cloud: Place | Path, tolerance_ns: int
+) -> Matrix4 | None:
     assert isinstance(cloud, Place)
-    *trees, newest = index.transforms.since(max(image.received_ns, cloud.received_ns))
     # A recording often starts before all of its publishers of static transforms were found: what
     # came later and is static was so before.
-    for tree in trees:
+    for tree in index.transforms.since(max(image.received_ns, cloud.received_ns)):
         with suppress(CalibrationError):
             return tree.transform(image.frame_id, cloud.frame_id)
-    return newest.transform(image.frame_id, cloud.frame_id)
+    return index.poses.transform(image, cloud.frame_id, tolerance_ns=tolerance_ns)

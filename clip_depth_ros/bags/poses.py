@@ -141,18 +141,25 @@ class PoseTree:
         """
         Return what takes points of a frame to that of an image, at its time, moving or not.
 
-        None where that is not known.
+        Transforms of ``/tf`` that never change hold at all times: what is mounted is often told
+        there, again and again. None where one that moves is not known.
         """
         ups, others = (self._ancestors(plain_frame(id_)) for id_ in (image.frame_id, frame_id))
         branches = _branches(ups, others)
-        return branches and self._across(*branches, image, tolerance_ns)
+        return branches and self._across(*branches, image, tolerance_ns, are_mounted=True)
 
     def _across(
-        self, down: Sequence[str], up: Sequence[str], image: Place, tolerance_ns: int
+        self,
+        down: Sequence[str],
+        up: Sequence[str],
+        image: Place,
+        tolerance_ns: int,
+        *,
+        are_mounted: bool = False,
     ) -> Matrix4 | None:
         """Return ``T_a_b`` of the first frames a and b of two branches that end alike."""
-        T_common_down = self._chain(down, image, tolerance_ns)
-        T_common_up = self._chain(up, image, tolerance_ns)
+        T_common_down = self._chain(down, image, tolerance_ns, are_mounted=are_mounted)
+        T_common_up = self._chain(up, image, tolerance_ns, are_mounted=are_mounted)
         if T_common_down is None or T_common_up is None:
             return None
         return np.asarray(np.linalg.inv(T_common_down) @ T_common_up, np.float64)
@@ -173,11 +180,15 @@ class PoseTree:
             )
         return self._ancestors(fixed_frame)
 
-    def _chain(self, frames: Sequence[str], image: Place, tolerance_ns: int) -> Matrix4 | None:
+    def _chain(
+        self, frames: Sequence[str], image: Place, tolerance_ns: int, *, are_mounted: bool
+    ) -> Matrix4 | None:
         """Return the transform from the first frame to the parent of the last."""
         T_parent_first = np.eye(4)
         for frame in frames:
-            T_parent_frame = self._edges[frame].at(image, tolerance_ns)
+            edge = self._edges[frame]
+            is_fixed = are_mounted and edge.is_constant
+            T_parent_frame = edge.first() if is_fixed else edge.at(image, tolerance_ns)
             if T_parent_frame is None:
                 return None
             T_parent_first = T_parent_frame @ T_parent_first
@@ -201,6 +212,7 @@ class _Edge:
     times_ns: array[int] = field(default_factory=lambda: array('q'))
     received_ns: array[int] = field(default_factory=lambda: array('q'))
     numbers: array[float] = field(default_factory=lambda: array('d'))
+    is_constant: bool = True
     by_time: tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.float64]] | None = None
     """The same as arrays, by time and receipt; made when they are first needed."""
 
@@ -208,7 +220,12 @@ class _Edge:
         self.times_ns.append(time_ns)
         self.received_ns.append(received_ns)
         self.numbers.extend(T_parent_child[:3].ravel())
+        self.is_constant = self.is_constant and self.numbers[:12] == self.numbers[-12:]
         self.by_time = None
+
+    def first(self) -> Matrix4:
+        """Return the transform that was told first."""
+        return np.vstack([np.reshape(self.numbers[:12], (3, 4)), [0.0, 0.0, 0.0, 1.0]])
 
     def at(self, image: Place, tolerance_ns: int) -> Matrix4 | None:
         """Return the transform at the time of an image, None where it is not known."""

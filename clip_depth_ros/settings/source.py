@@ -55,7 +55,7 @@ class SourceSettings(ImageLimits):
     lidar_extrinsics: str = setting(
         '',
         'File with the 4 x 4, 16 numbers row by row, that takes LiDAR points to the camera; '
-        'empty: from /tf_static.',
+        'empty: from /tf_static, else from /tf.',
     )
     calib_dir: str = setting(
         '',

@@ -13,8 +13,8 @@ from clip_depth_ros.bags.clocks import note_on_clocks
 from clip_depth_ros.bags.frames import (
     annotated_pairs,
     complete_frames,
+    recorded_extrinsics,
     recorded_pairs,
-    static_extrinsics,
 )
 from clip_depth_ros.bags.index import BagIndex, index_bag
 from clip_depth_ros.bags.places import (
@@ -35,6 +35,7 @@ from clip_depth_ros.bags.topics import (
     BagTopics,
     choose_topics,
     first_image,
+    TF,
     TRUE_DEPTH,
     with_preset,
 )
@@ -140,7 +141,8 @@ class BagSource(Source):
                 else annotated_pairs(index, gt_dir, settings.gt_first)
             )
             pairs = depth_once(found) if rules.one_to_one else found
-            extrinsics = self._extrinsics(index, T_camera_lidar, pairs)
+            extrinsics = self._extrinsics(index, T_camera_lidar, pairs, tolerance_s)
+            pairs, extrinsics = self._placed(index, pairs, extrinsics, rules)
             self._frames = complete_frames(
                 index, pairs, extrinsics, fixed_frame=settings.fixed_frame, tolerance_s=tolerance_s
             )
@@ -227,7 +229,11 @@ class BagSource(Source):
         self._bag.close()
 
     def _extrinsics(
-        self, index: BagIndex, given: Matrix4 | None, pairs: Sequence[Pair]
+        self,
+        index: BagIndex,
+        given: Matrix4 | None,
+        pairs: Sequence[Pair],
+        tolerance_s: float,
     ) -> Sequence[Matrix4 | None]:
         """Return what takes LiDAR points to the camera, for each pair that needs it."""
         if not self.topics.is_lidar:
@@ -239,7 +245,32 @@ class BagSource(Source):
             )
         if given is None and self._calibration is not None:
             given = self._calibration.T_cam2_velo
-        return static_extrinsics(index, pairs) if given is None else [given] * len(pairs)
+        if given is not None:
+            return [given] * len(pairs)
+        return recorded_extrinsics(index, pairs, tolerance_s)
+
+
+    def _placed(
+        self,
+        index: BagIndex,
+        pairs: Sequence[Pair],
+        extrinsics: Sequence[Matrix4 | None],
+        rules: FrameRules,
+    ) -> tuple[list[Pair], list[Matrix4 | None]]:
+        """Return the pairs where it is known where the LiDAR was; the others are a problem."""
+        kept = [
+            (pair, T) for pair, T in zip(pairs, extrinsics, strict=True)
+            if T is not None or not self.topics.is_lidar
+        ]
+        if n_lost := len(pairs) - len(kept):
+            why = (
+                f'of {n_lost} of {len(pairs)} images it is not known where the LiDAR was: no '
+                f'transform of {TF} is near enough in time, and they change'
+            )
+            if not rules.allow_missing:
+                raise CalibrationError(why)
+            index.damage.add(f'{self._path.name} {TF}', why, since_ns=None)
+        return [pair for pair, _ in kept], [T for _, T in kept]
 
 
 def _is_recording(path: Path) -> bool:
