@@ -158,7 +158,7 @@ class TestChains:
         assert PoseTree().pose(at(0)) is None
 
     def test_a_fixed_frame_without_transforms_is_an_error(self):
-        with pytest.raises(CalibrationError, match="'map' is not on .*no transforms at all"):
+        with pytest.raises(CalibrationError, match=r"'map' is not on .*no transforms at all"):
             PoseTree().pose(at(0), fixed_frame='map')
 
     def test_frames_of_different_trees(self):
