@@ -42,6 +42,7 @@ _RATIO: Final = 64
 
 _FILE_ANYWAY: Final = 1 << 30
 _BLOCK: Final = 1 << 20
+_USUAL_RATIO: Final = 8
 _FACTS: Final = 'rosbag2_bagfile_information'
 
 
@@ -72,12 +73,16 @@ def unpacked(data: bytes, make: Callable[[], _Decompressor], most: int) -> bytes
     rest: bytes | None = data
     while rest:
         decompressor = make()
-        parts.append(decompressor.decompress(rest, most + 1))
-        most -= len(parts[-1])
-        if most < 0:
-            raise ValueError(_too_much(f'{len(data)} bytes', sum(map(len, parts)) - 1))
-        if not decompressor.eof:
-            raise ValueError('compressed data end early')
+        # In steps of the usual size: memory is taken for all that may come at once.
+        step = max(_BLOCK, _USUAL_RATIO * len(rest))
+        while not decompressor.eof:
+            parts.append(decompressor.decompress(rest, min(step, most + 1)))
+            most -= len(parts[-1])
+            if most < 0:
+                raise ValueError(_too_much(f'{len(data)} bytes', sum(map(len, parts)) - 1))
+            if not (parts[-1] or decompressor.eof):
+                raise ValueError('compressed data end early')
+            rest = b''
         rest = decompressor.unused_data
     return b''.join(parts) if len(parts) != 1 else parts[0]
 
