@@ -13,9 +13,10 @@ import os
 from pathlib import Path
 import shutil
 import sys
-from typing import Any, Final, NoReturn
+from typing import Any, Final
 
 from clip_depth_ros.cli.flags import given_settings
+from clip_depth_ros.cli.progress import progress
 from clip_depth_ros.core.depth_images import MM_PER_METRE
 from clip_depth_ros.core.files import atomic_path, atomic_write_bytes, check_free, make_folder
 from clip_depth_ros.errors import ConfigError, OutputError, WeightsError
@@ -48,7 +49,6 @@ from clip_depth_ros.settings.node import NodeSettings, read_parameters
 from clip_depth_ros.settings.predictor import PredictorSettings
 from clip_depth_ros.sources.frames import open_for_evaluation, SourceFrames
 from clip_depth_ros.types import DepthPredictor
-from tqdm import tqdm
 
 _LOOK_AT_IMAGES: Final = {'ours', 'clip2depth', 'depthclip'}
 
@@ -93,9 +93,7 @@ def run_evaluation(args: argparse.Namespace, outputs: Outputs) -> int:
             **evaluation.identity(),
             'predictor_settings': evaluated.predictor.model_dump(mode='json'),
         }
-        with tqdm(
-            desc='evaluate', total=0, unit='frame', disable=None if shard.is_first else True
-        ) as bar:
+        with progress('evaluate', total=0, unit='frame', is_shown=shard.is_first) as bar:
             result = evaluate_in_folder(
                 evaluation, args.out, identity, shard, force=args.force,
                 on_progress=_shown_on(bar), on_waiting=_say_waiting(),
@@ -151,7 +149,7 @@ def _evaluation(evaluated: _Evaluated, answers: Mapping[str, Answers]) -> Evalua
     )
 
 
-def _shown_on(bar: tqdm[NoReturn]) -> Callable[[int, int], None]:
+def _shown_on(bar: Any) -> Callable[[int, int], None]:
     def show(done: int, total: int) -> None:
         if bar.total != total:
             # What an earlier run has done says nothing of the time that is left.

@@ -13,11 +13,16 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 import os
+import shlex
+import sys
 from typing import Any, Final, TYPE_CHECKING
 
 from clip_depth_ros.cli.flags import add_setting_flags, given_settings, one_of
 from clip_depth_ros.cli.paths import path_flag
+from clip_depth_ros.cli.progress import progress as progress_bar
+from clip_depth_ros.errors import ConfigError
 from clip_depth_ros.settings.base import read_settings
 from clip_depth_ros.settings.installation import shared_file
 from clip_depth_ros.settings.training import TrainSettings
@@ -43,7 +48,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help='your own settings (YAML), above the preset',
     )
     parser.add_argument(
-        '--resume', action='store_true', help='continue the run in out_dir where it stopped'
+        '--resume', nargs='?', const='', metavar='FOLDER',
+        help='continue the run in this folder, or in out_dir, where it stopped, with its settings',
     )
     parser.add_argument('--force', action='store_true', help='overwrite the run in out_dir')
     parser.add_argument(
@@ -63,8 +69,9 @@ def run(args: argparse.Namespace) -> int:
     from clip_depth_ros.training.loop import train
 
     settings = TrainSettings.from_mapping(_values(args))
-    with ProgressBars() as bars:
-        options = {'resume': args.resume, 'force': args.force, 'on_progress': bars.show}
+    is_resumed = args.resume is not None
+    with _saying_how_to_go_on(settings, args), ProgressBars() as bars:
+        options = {'resume': is_resumed, 'force': args.force, 'on_progress': bars.show}
         if args.leave_one_out:
             lines = leave_one_out_lines(leave_one_out(settings, **options))
         else:
@@ -75,12 +82,53 @@ def run(args: argparse.Namespace) -> int:
 
 
 def _values(args: argparse.Namespace) -> dict[str, Any]:
-    """Return the settings that are named: preset, then file, then flags."""
+    """Return the settings that are named: preset, file, flags; before them, those of the run."""
+    from clip_depth_ros.training.run import settings_of_run
+
     preset = shared_file('config', 'train', f'{args.preset}.yaml') if args.preset else None
     values: dict[str, Any] = {}
     for path in (preset, args.config):
         values |= read_settings(path) if path else {}
-    return values | given_settings(args, TrainSettings)
+    values |= given_settings(args, TrainSettings)
+    if args.resume:
+        if values.get('out_dir', args.resume) != args.resume:
+            raise ConfigError(
+                f'--resume {args.resume} and out_dir {values["out_dir"]} are two folders: name one'
+            )
+        values['out_dir'] = args.resume
+    if args.resume is None or args.leave_one_out or not values.get('out_dir'):
+        return values
+    usual = TrainSettings().model_dump(mode='json')
+    of_run = settings_of_run(values['out_dir'])
+    # A setting that is named must be used: those that the run left as they are stay unnamed.
+    named = {name: value for name, value in of_run.items() if value != usual.get(name)}
+    return named | values
+
+
+@contextmanager
+def _saying_how_to_go_on(settings: TrainSettings, args: argparse.Namespace) -> Iterator[None]:
+    """After Ctrl-C, name the command that goes on, and what is kept."""
+    try:
+        yield
+    except (KeyboardInterrupt, SystemExit):
+        if is_first_process():
+            print(f'interrupted: {how_to_go_on(settings, args.leave_one_out)}', file=sys.stderr)
+        raise
+
+
+def how_to_go_on(settings: TrainSettings, is_leave_one_out: bool = False) -> str:
+    """Say which command goes on with a run, and from which step."""
+    from clip_depth_ros.training.checkpoint import load_checkpoint
+    from clip_depth_ros.training.run import RunFolder
+
+    if is_leave_one_out:
+        return 'the same command with --resume goes on from there'
+    run = RunFolder(settings)
+    if not run.is_begun:
+        return 'nothing has begun yet, the same command begins it'
+    step = int(load_checkpoint(run.checkpoint).facts['step']) if run.checkpoint.exists() else 0
+    command = shlex.join(['clip-depth', 'train', '--resume', settings.out_dir])
+    return f'{command} goes on from step {step} of {settings.steps}'
 
 
 def result_lines(result: TrainResult) -> Iterator[str]:
@@ -153,9 +201,9 @@ class ProgressBars:
             self._close()
             self._stage = progress.stage
             unit = 'step' if 'train' in progress.stage else 'frame'
-            self._bar = tqdm(
-                desc=progress.stage, total=progress.total, unit=unit, disable=None
-            )
+            self._bar = progress_bar(progress.stage, total=progress.total, unit=unit)
+            if unit == 'step':  # what an earlier run has done says nothing of the time left
+                self._bar.initial = self._bar.n = progress.done - 1
         self._bar.update(progress.done - self._bar.n)
         if progress.facts:
             self._bar.set_postfix({name: f'{value:.4g}' for name, value in progress.facts.items()})

@@ -1,6 +1,10 @@
 # Copyright 2026 The clip_depth_ros authors
 # SPDX-License-Identifier: Apache-2.0
-"""Files: written as a whole or not at all, compared unread, opened by each process alone."""
+"""
+Files: written as a whole or not at all, compared unread, opened by each process alone.
+
+And pipes, by which a process notices that another has ended.
+"""
 
 from __future__ import annotations
 
@@ -8,11 +12,16 @@ from collections.abc import Callable, Iterable, Iterator
 from contextlib import AbstractContextManager, contextmanager, suppress
 import errno
 import hashlib
+import multiprocessing
+from multiprocessing.connection import wait
 import os
 from pathlib import Path
 import secrets
 import shutil
-from typing import Any, BinaryIO, Generic, TypeVar
+import signal
+import threading
+import time
+from typing import Any, BinaryIO, Final, Generic, TypeVar
 import weakref
 
 from clip_depth_ros.errors import ClipDepthError, OutputError
@@ -218,3 +227,35 @@ def _leave_in(pid: int, manager: AbstractContextManager[Any]) -> None:
     """Close what this process opened; its parent's is the parent's to close."""
     if os.getpid() == pid:
         manager.__exit__(None, None, None)
+
+
+_LAST_WORDS_S: Final = 5.0
+"""How long a process may take to end by itself once its parent is gone."""
+
+
+def end_with_parent(pipe: int | None = None) -> None:
+    """
+    End this process when the one that started it has, in whatever way that was: kill -9 too.
+
+    A thread waits for the other end of a pipe to be closed, which the parent alone holds and the
+    operating system closes. SIGTERM, and SIGKILL some seconds later, end this process then.
+
+    Parameters
+    ----------
+    pipe : int, optional
+        A file descriptor. By default, that by which :mod:`multiprocessing` tells its processes
+        about their parent: the one that asked for them, not the server that has forked them.
+
+    """
+    parent = multiprocessing.parent_process()
+    watched = pipe if pipe is not None else parent.sentinel if parent else None
+    if watched is None:
+        return
+
+    def end() -> None:
+        wait([watched])
+        os.kill(os.getpid(), signal.SIGTERM)
+        time.sleep(_LAST_WORDS_S)
+        os.kill(os.getpid(), signal.SIGKILL)
+
+    threading.Thread(target=end, name='end with parent', daemon=True).start()

@@ -86,6 +86,8 @@ class LoggedProcess:
     """
     A Python module that runs as a process of its own, until the end of a ``with`` statement.
 
+    It ends with this process even if that is killed.
+
     ``name`` is for messages, ``command`` the module with its arguments, ``environ`` the whole
     environment; the file ``log_path`` gets everything that the process prints.
     """
@@ -98,8 +100,8 @@ class LoggedProcess:
         with _signals_kept() as kept, new_file(log_path) as log:
             # A session of its own: Ctrl-C reaches the parent alone, which ends its children.
             self._process = subprocess.Popen(
-                module_command(*command),
-                stdin=subprocess.DEVNULL,
+                module_command('clip_depth_ros.demo.child', *command),
+                stdin=subprocess.PIPE,  # says by its end that this process has ended
                 stdout=log,
                 stderr=subprocess.STDOUT,
                 env=dict(environ),
@@ -130,6 +132,8 @@ class LoggedProcess:
             self._process.send_signal(signal_number)
             with contextlib.suppress(subprocess.TimeoutExpired):
                 self._process.wait(_END_TIMEOUT_S)
+        if self._process.stdin:
+            self._process.stdin.close()
         return self._process.wait()
 
     def check_alive(self) -> None:

@@ -16,6 +16,7 @@ from functools import lru_cache
 import multiprocessing
 from typing import NamedTuple
 
+from clip_depth_ros.core.files import end_with_parent
 from clip_depth_ros.core.image_plan import Size
 from clip_depth_ros.core.images import resize_rgb
 from clip_depth_ros.errors import DataError
@@ -194,7 +195,7 @@ def load_batches(
         collate_fn=batch_of,
         num_workers=n_workers,
         multiprocessing_context=context,
-        worker_init_fn=_use_one_thread,
+        worker_init_fn=_begin_worker,
     )
 
 
@@ -217,8 +218,9 @@ def batch_of(frames: Sequence[Frame]) -> Batch:
     )
 
 
-def _use_one_thread(worker: int) -> None:
-    """Leave the other cores to the other workers."""
+def _begin_worker(worker: int) -> None:
+    """End with the process that trains, and leave the other cores to the other workers."""
+    end_with_parent()
     cv2.setNumThreads(0)
 
 

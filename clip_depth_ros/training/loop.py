@@ -10,10 +10,12 @@ The training of CLIP2Depth, from top to bottom: frames, frozen CLIP, model, opti
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager, ExitStack
 from dataclasses import dataclass
 from itertools import islice
 
+from clip_depth_ros.errors import ClipDepthError
 from clip_depth_ros.model.backbone import build_backbone
 from clip_depth_ros.model.devices import explain_out_of_memory, this_machine
 from clip_depth_ros.settings.training import TrainSettings
@@ -118,7 +120,7 @@ def _train(
     run = RunFolder(settings)
     checkpoint = run.resume() if resume else None
     if not resume and ranks.is_first:
-        run.begin(force=force)
+        run.check_free(force=force)
     ranks.wait()
 
     # The frames: refused before the first step if they cannot be right.
@@ -132,26 +134,29 @@ def _train(
     backbone = build_backbone(settings.backbone_settings(), device, 'fp32')
     size = input_size(settings, frame_size(train_source, settings), backbone.tower.stride)
     clip = FrozenClip(backbone, settings)
-    with explain_out_of_memory(device, 'the tokens of a batch', MEMORY_ADVICE):
-        feeds = open_feeds(
-            settings, (train_source, held_out_source), size, clip, ranks, bad_frames,
-            lambda done, total: on_progress(Progress('tokens', done, total, {})),
-        )
+    with ExitStack() as begun:
+        if not resume and ranks.is_first:
+            begun.enter_context(_begun(run))
+        with explain_out_of_memory(device, 'the tokens of a batch', MEMORY_ADVICE):
+            feeds = open_feeds(
+                settings, (train_source, held_out_source), size, clip, ranks, bad_frames,
+                lambda done, total: on_progress(Progress('tokens', done, total, {})),
+            )
 
-    # What learns, and where it stands: at the start, or where the last checkpoint was written.
-    learner = Learner(start_model(settings, clip), clip, settings, ranks)
-    keeper = Keeper(
-        run, settings, size, clip, (train_source, held_out_source), ranks, checkpoint
-    )
-    first_step = 0
-    if checkpoint:
-        learner.restore(checkpoint)
-        bad_frames.add(checkpoint.facts['bad_frames'])
-        first_step = int(checkpoint.facts['step'])
-    else:
-        if settings.compare_prior:
-            keeper.score_prior(feeds)
-        tell('validation', 0, keeper.validate(learner, feeds, 0))
+        # What learns, and where it stands: at the start, or at the last checkpoint.
+        learner = Learner(start_model(settings, clip), clip, settings, ranks)
+        keeper = Keeper(
+            run, settings, size, clip, (train_source, held_out_source), ranks, checkpoint
+        )
+        first_step = 0
+        if checkpoint:
+            learner.restore(checkpoint)
+            bad_frames.add(checkpoint.facts['bad_frames'])
+            first_step = int(checkpoint.facts['step'])
+        else:
+            if settings.compare_prior:
+                keeper.score_prior(feeds)
+            tell('validation', 0, keeper.validate(learner, feeds, 0))
 
     # The loop.
     batches = feeds.train_batches(range(first_step, settings.steps))
@@ -167,3 +172,14 @@ def _train(
         if done % settings.save_interval == 0 or is_last:
             keeper.save(learner, bad_frames, done)
     return keeper.finish(bad_frames)
+
+
+@contextmanager
+def _begun(run: RunFolder) -> Iterator[None]:
+    """Begin a run in its folder; if it is refused before its first step, nothing stays there."""
+    run.begin()
+    try:
+        yield
+    except ClipDepthError:
+        run.clear()
+        raise

@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 import csv
 import io
 import json
+import os
 from pathlib import Path
 import shutil
 from typing import Any, Final, Literal, TYPE_CHECKING
@@ -28,6 +29,8 @@ if TYPE_CHECKING:
     from torch.utils.tensorboard import SummaryWriter
 
 TRAIN_COLUMNS: Final = ('step', 'loss', 'learning_rate', 'gradient_norm', 'images_per_s')
+
+_SETTINGS: Final = 'run.json'
 
 MAY_CHANGE: Final = frozenset({
     'allow_download', 'bad_frame_share', 'cache_dir', 'device', 'log_interval', 'n_sheet_frames',
@@ -62,18 +65,22 @@ class RunFolder:
         self.checkpoint = self.path / 'checkpoint.safetensors'
         self.best, self.last = self.path / 'best.safetensors', self.path / 'last.safetensors'
         self.report = self.path / 'report.json'
-        self._settings, self._settings_path = settings, self.path / 'run.json'
+        self._settings, self._settings_path = settings, self.path / _SETTINGS
 
     def sheet(self, step: int) -> Path:
         """Return the picture sheet of the validation after a number of steps."""
         return self.path / 'sheets' / f'step_{step:07d}.png'
 
-    def begin(self, *, force: bool) -> None:
-        """
-        Make the folder ready for a new run.
+    @property
+    def is_begun(self) -> bool:
+        """Return whether there is a run in the folder."""
+        return self._settings_path.is_file()
 
-        What an earlier run left is removed, and nothing else; tokens are checked on their own.
-        OutputError if it is not empty and ``force`` is not set, or cannot be written.
+    def check_free(self, *, force: bool) -> None:
+        """
+        Make the folder, and refuse one that holds something, unless ``force`` is set.
+
+        OutputError if it is not empty, or cannot be made.
         """
         make_folder(self.path)
         taken = sorted(path.name for path in self.path.iterdir() if path.name != 'tokens')
@@ -82,6 +89,20 @@ class RunFolder:
                 f'the run folder {str(self.path)!r} is not empty ({", ".join(taken[:5])}): add '
                 '--resume to go on with its run, --force to overwrite it, or name another out_dir'
             )
+
+    def begin(self) -> None:
+        """
+        Make the folder ready for a new run.
+
+        What an earlier run left is removed, and nothing else; tokens are checked on their own.
+        OutputError if it cannot be written.
+        """
+        self.clear()
+        content = json.dumps(self._settings.model_dump(mode='json'), indent=2) + '\n'
+        atomic_write_bytes(self._settings_path, content.encode())
+
+    def clear(self) -> None:
+        """Remove what runs leave, but for tokens: then another one needs no ``force``."""
         own = (
             self._settings_path, self.checkpoint, self.best, self.last, self.report,
             self.path / 'train.csv', self.path / 'validation.csv',
@@ -90,8 +111,6 @@ class RunFolder:
             path.unlink(missing_ok=True)
         for folder in (self.path / 'sheets', self.path / 'tensorboard'):
             shutil.rmtree(folder, ignore_errors=True)
-        content = json.dumps(self._settings.model_dump(mode='json'), indent=2) + '\n'
-        atomic_write_bytes(self._settings_path, content.encode())
 
     def resume(self) -> Checkpoint | None:
         """
@@ -100,14 +119,7 @@ class RunFolder:
         ConfigError if there is no run, or one with other settings; WeightsError if the checkpoint
         is damaged.
         """
-        try:
-            check_regular(self._settings_path)
-            previous = dict(json.loads(self._settings_path.read_bytes()))
-        except (OSError, TypeError, ValueError, RecursionError) as error:
-            raise ConfigError(
-                f'--resume needs the folder of a run, but {str(self._settings_path)!r} cannot be '
-                f'read ({error}): leave --resume out to begin one'
-            ) from error
+        previous = settings_of_run(self.path)
         now = self._settings.model_dump(mode='json')
         others = [
             f'{name} was {previous.get(name)!r}, is {now.get(name)!r}'
@@ -125,6 +137,19 @@ class RunFolder:
         checkpoint = load_checkpoint(self.checkpoint)
         check_facts(checkpoint)
         return checkpoint
+
+
+def settings_of_run(folder: str | os.PathLike[str]) -> dict[str, Any]:
+    """Return the settings that the run in a folder was begun with; ConfigError if none was."""
+    path = user_path(folder) / _SETTINGS
+    try:
+        check_regular(path)
+        return dict(json.loads(path.read_bytes()))
+    except (OSError, TypeError, ValueError, RecursionError) as error:
+        raise ConfigError(
+            f'--resume needs the folder of a run, but {str(path)!r} cannot be read ({error}): '
+            'leave --resume out to begin one'
+        ) from error
 
 
 class CsvLog:

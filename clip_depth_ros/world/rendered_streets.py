@@ -13,7 +13,7 @@ from pathlib import Path
 import shutil
 from typing import Any, Final
 
-from clip_depth_ros.core.files import atomic_path
+from clip_depth_ros.core.files import atomic_path, end_with_parent
 from clip_depth_ros.errors import DataError, OutputError
 from clip_depth_ros.world.drive import Drive
 import numpy as np
@@ -211,7 +211,7 @@ def _rendered_in_parts(streets: Streets, n_workers: int) -> Iterator[tuple[int, 
         return
     # Not forked: the parent may have threads (of PyTorch, of OpenCV) that a fork would break.
     context = multiprocessing.get_context('spawn')
-    with ProcessPoolExecutor(n_workers, mp_context=context) as pool:
+    with ProcessPoolExecutor(n_workers, context, initializer=end_with_parent) as pool:
         yield from zip(firsts, pool.map(_render, parts), strict=True)
 
 

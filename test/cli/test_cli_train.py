@@ -5,11 +5,19 @@
 from __future__ import annotations
 
 from pathlib import Path
+import re
+import shlex
+import signal
+import subprocess
+import sys
+import time
 from typing import Any
 
 from clip_depth_ros.cli.main import main
-from clip_depth_ros.cli.train import result_lines
+from clip_depth_ros.cli.train import how_to_go_on, result_lines
 from clip_depth_ros.model.clip2depth_weights import read_clip2depth
+from clip_depth_ros.settings.training import TrainSettings
+from clip_depth_ros.training.run import settings_of_run
 import pytest
 import yaml
 
@@ -66,6 +74,95 @@ def test_it_goes_on_and_does_not_overwrite(
     assert 'add --resume to go on' in capsys.readouterr().err
     assert trained(config, tmp_path / 'run', '--resume') == 0
     assert trained(config, tmp_path / 'run', '--force') == 0
+
+
+def test_to_go_on_the_folder_is_enough(
+    tmp_path: Path, config: Path, capsys: pytest.CaptureFixture[str]
+):
+    """Whatever was named when it was begun; what changes what is learned stays refused."""
+    run = tmp_path / 'my run'
+    assert trained(config, run, '--steps', '3', '--seed', '5') == 0
+    whole = (run / 'train.csv').read_text()
+    (run / 'checkpoint.safetensors').unlink()
+    assert main(['train', '--resume', str(run), '--save-interval', '1']) == 0
+    assert [row.rpartition(',')[0] for row in (run / 'train.csv').read_text().splitlines()] == [
+        row.rpartition(',')[0] for row in whole.splitlines()
+    ]
+    assert main(['train', '--resume', '--out-dir', str(run)]) == 0
+    capsys.readouterr()
+    assert main(['train', '--resume', str(run), '--steps', '4']) == 1
+    assert 'steps was 3, is 4' in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(('content', 'message'), [
+    (None, 'run.json\' cannot be read'), ('[', 'cannot be read'), ('[1]', 'cannot be read'),
+    ('{"steps": "many"}', 'steps'), ('{"no_such": 1}', 'no_such'),
+])
+def test_a_folder_without_its_settings_is_refused(
+    tmp_path: Path, content: str | None, message: str, capsys: pytest.CaptureFixture[str]
+):
+    if content is not None:
+        (tmp_path / 'run.json').write_text(content)
+    assert main(['train', '--resume', str(tmp_path)]) == 1
+    assert message in capsys.readouterr().err
+
+
+def test_two_folders_to_go_on_in_are_refused(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+):
+    assert main(['train', '--resume', str(tmp_path), '--out-dir', 'other']) == 1
+    assert 'are two folders: name one' in capsys.readouterr().err
+
+
+@pytest.mark.parametrize('wrong', [
+    ['--data', 'nowhere'], ['--clipseg-weights', 'absent.bin', '--pixels', 'imagenet'],
+    ['--clip-weights', 'absent.pt'],
+])
+def test_a_refused_run_leaves_nothing_that_the_next_try_stumbles_over(
+    tmp_path: Path, config: Path, wrong: list[str]
+):
+    run = tmp_path / 'run'
+    assert trained(config, run, '--steps', '1', *wrong) == 1
+    assert [*run.iterdir()] == []
+    assert trained(config, run, '--steps', '1') == 0
+
+
+def test_a_refused_run_does_not_cost_the_one_before(tmp_path: Path, config: Path):
+    run = tmp_path / 'run'
+    assert trained(config, run, '--steps', '1') == 0
+    assert trained(config, run, '--force', '--data', 'nowhere') == 1
+    assert (run / 'best.safetensors').is_file()
+
+
+def test_ctrl_c_says_how_to_go_on_and_that_does(tmp_path: Path, config: Path):
+    run, log = tmp_path / 'my run', tmp_path / 'log'
+    values = yaml.safe_load(config.read_text())
+    config.write_text(yaml.safe_dump({**values, 'steps': 100_000, 'save_interval': 2}))
+    command = [
+        sys.executable, '-m', 'clip_depth_ros', 'train',
+        '--config', str(config), '--out-dir', str(run),
+    ]
+    with log.open('wb') as output, subprocess.Popen(command, stderr=output) as process:
+        until = time.monotonic() + 120
+        while not (run / 'checkpoint.safetensors').exists():
+            assert process.poll() is None, log.read_text()
+            assert time.monotonic() < until
+            time.sleep(0.02)
+        process.send_signal(signal.SIGINT)
+        assert process.wait(60) == 130
+    line = log.read_text().splitlines()[-1]
+    told = re.fullmatch(
+        r'interrupted: (clip-depth train --resume .*) goes on from step (\d+) of 100000', line
+    )
+    assert told, log.read_text()
+    assert shlex.split(told[1])[1:] == ['train', '--resume', str(run)]
+    assert int(told[2]) % 2 == 0
+    assert settings_of_run(run)['steps'] == 100_000
+
+
+def test_before_anything_has_begun_there_is_nothing_to_go_on_with(tmp_path: Path):
+    settings = TrainSettings(out_dir=str(tmp_path))
+    assert how_to_go_on(settings) == 'nothing has begun yet, the same command begins it'
 
 
 def test_leave_one_out_prints_a_row_for_each_frame(

@@ -22,6 +22,7 @@ import signal
 import traceback
 from typing import Any, Final, NamedTuple
 
+from clip_depth_ros.core.files import end_with_parent
 from clip_depth_ros.errors import ClipDepthError, ConfigError, DataError
 from clip_depth_ros.evaluation.run.frames import AnsweredFrame, FrameRecord
 from clip_depth_ros.sources.samples import DepthSample, SampleSource
@@ -283,6 +284,7 @@ class NoWorker:
 
 def _serve(connection: Connection) -> None:
     """Make an object, then call its methods, until the other end of the pipe is closed."""
+    end_with_parent()
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C goes to all; the first process decides
     cv2.setNumThreads(0)
     os.nice(_NICE)
