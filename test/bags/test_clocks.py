@@ -15,7 +15,9 @@ from clip_depth_ros.bags.messages import tf_message
 from clip_depth_ros.bags.places import Pair, paired, Place
 from clip_depth_ros.bags.poses import PoseTree
 from clip_depth_ros.bags.writer import recorded
+from clip_depth_ros.cli.main import main
 from clip_depth_ros.errors import DataError, RecordingError
+from clip_depth_ros.evaluation.results.result import read_result
 from clip_depth_ros.sources.predicted import RecordedDepth
 from clip_depth_ros.types import RecordedMessage
 import cv2
@@ -158,6 +160,25 @@ class TestAnswers:
         by_receipt = RecordedDepth({'bag': path}, '/rival', 0.01, pair_by='receive')
         assert [by_receipt.depth_of(source[i]).depth_m[0, 0] for i in range(3)] == [2, 3, 4]
         assert by_receipt.describe()['pair_by'] == 'receive'
+
+    def test_the_flag_reaches_truth_and_answers(self, tmp_path: Path, capsys):
+        """As a user does: no images pair by their stamps, all do by receipt."""
+        depth = np.full((12, 20), 2, np.float32)
+        messages = shifted([
+            m for i in range(2) for m in (
+                image(i), *(image(i, depth, '32FC1', topic) for topic in ('/depth', '/rival'))
+            )
+        ], '/cam/image', BOOT_NS)
+        path = write_ros2(tmp_path / 'bag', messages)
+        words = [
+            'evaluate', str(path), '--pred-topic', '/rival', '--predict', 'topic', '--n-workers',
+            '1', '--out', str(tmp_path / 'out'),
+        ]
+        assert main(words) == 1
+        assert '--pair-by receive: 2 of 2 images then have depth' in capsys.readouterr().err
+        assert main([*words, '--pair-by', 'receive']) == 0
+        result = read_result(tmp_path / 'out/result.json').predictors['/rival']
+        assert (result.n_frames, result.estimates['none/abs_rel'].mean) == (2, 0)
 
     def test_depth_that_is_only_late_is_no_matter_of_clocks(self, tmp_path: Path):
         path = write_ros2(tmp_path / 'bag', [

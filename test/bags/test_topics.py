@@ -166,3 +166,15 @@ class TestCompressed:
     def test_colour_is_taken_before_grey(self, tmp_path: Path):
         source = open_bag(write_ros2(tmp_path / 'bag', [self.GREY, self.DEPTH, self.COLOUR]))
         assert source.topics.image == '/cam/image/compressed'
+
+
+def test_depth_that_is_evaluated_is_not_the_truth(tmp_path: Path):
+    """Unless there is no other: then the two would be the same, which is refused elsewhere."""
+    depth = np.ones((12, 20), np.float32)
+    pred, truth = (image(0, depth, '32FC1', topic) for topic in ('/a/pred', '/b/depth'))
+    both = write_ros2(tmp_path / 'both', [image(0), pred, truth])
+    with pytest.raises(TopicError, match='has 2 topics that could be depth'):
+        open_bag(both)
+    assert open_bag(both, pred_topics=('/a/pred',)).topics.depth == '/b/depth'
+    alone = write_ros2(tmp_path / 'alone', [image(0), pred])
+    assert open_bag(alone, pred_topics=('/a/pred',)).topics.depth == '/a/pred'
