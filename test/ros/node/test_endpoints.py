@@ -153,7 +153,7 @@ def test_an_override_for_no_topic_of_the_node_is_reported(make, capfd, name, hin
     harness = make(**{name: 'transient_local'})
     assert harness.node.start()
     said = is_said(harness, capfd, 'active; waiting')
-    assert f"{name!r} is unknown here and has no effect; did you mean {hint!r}?" in said
+    assert f'{name!r} is unknown here and has no effect; did you mean {hint!r}?' in said
 
 
 def test_overrides_that_are_known_are_not_reported(make, capfd):
