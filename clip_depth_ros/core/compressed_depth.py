@@ -52,7 +52,7 @@ def read_compressed_depth(message: Any, max_pixels: int) -> NDArray[Any]:
     encoding, is_transported = encoding_of(message), COMPRESSED_DEPTH in message.format
     if encoding not in (*DEPTH_ENCODINGS, *(('mono16',) if is_transported else ())):
         raise ImageError(
-            f"{name} does not say 16UC1 or 32FC1 first: name a topic of depth, such as one of "
+            f'{name} does not say 16UC1 or 32FC1 first: name a topic of depth, such as one of '
             "image_transport's compressedDepth"
         )
     if not is_transported:

@@ -29,6 +29,7 @@ COMPRESSED_DEPTH: Final = 'compressedDepth'
 
 _CLASS_ENCODINGS: Final = ('mono8', '8UC1')
 
+
 class Layout(NamedTuple):
     """How an encoding stores a picture."""
 

@@ -249,7 +249,6 @@ class BagSource(Source):
             return [given] * len(pairs)
         return recorded_extrinsics(index, pairs, tolerance_s)
 
-
     def _placed(
         self,
         index: BagIndex,
