@@ -71,7 +71,7 @@ def _worth(result: Result) -> str:
     first = _first_abs_rel(result)
     if first is None or not first.n_effective < 0.95 * first.n_frames:
         return ''
-    return f', worth about {first.n_effective:.0f} independent ones: neighbours score alike'
+    return f', worth about {first.n_effective:.0f} independent ones (neighbours score alike)'
 
 
 def _first_abs_rel(result: Result) -> Estimate | None:
