@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import codecs
 from collections.abc import Callable
 import json
 import os
@@ -219,6 +220,60 @@ def test_a_small_archive_that_unpacks_to_much_is_refused_unpacked(tmp_path, entr
     before_kib = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     with pytest.raises(WeightsError, match=r'would unpack to 40 MB, \d+ times its size'):
         read_weights(path)
+    assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before_kib < 20_000
+
+
+class Called:
+    """A pickle that calls something when it is opened."""
+
+    def __init__(self, function: Callable[..., Any], *arguments: Any) -> None:
+        self.function, self.arguments = function, arguments
+
+    def __reduce__(self):
+        return self.function, self.arguments
+
+
+def a_copy_of_one_number() -> Any:
+    """Return what turns a view of one number as a hundred million into so many."""
+    view = torch.ones(1).expand(100_000_000)
+    copied = torch._utils._rebuild_device_tensor_from_cpu_tensor
+    return Called(copied, view, torch.float64, 'cpu', False)
+
+
+def hex_of_hex() -> Any:
+    text: Any = Called(codecs.encode, 'a', 'latin1')
+    for _ in range(27):
+        text = Called(codecs.encode, text, 'hex')
+    return text
+
+
+def lists_of_lists(of: Callable[..., Any]) -> Any:
+    numbers: Any = 1.0
+    for _ in range(8):
+        numbers = [numbers] * 10
+    return Called(of, numbers)
+
+
+@pytest.mark.parametrize('read', PROGRAMS)
+@pytest.mark.parametrize(
+    'bomb',
+    [
+        lambda: Called(bytearray, 400_000_000),
+        a_copy_of_one_number,
+        hex_of_hex,
+        lambda: lists_of_lists(torch.FloatTensor),
+        lambda: lists_of_lists(torch.storage.TypedStorage),
+    ],
+    ids=['zeros', 'a copy', 'hex of hex', 'a tensor of lists', 'a storage of lists'],
+)
+def test_a_small_pickle_that_means_much_is_refused(tmp_path, read, bomb):
+    """PyTorch's reader of plain tensors calls these; a kilobyte took as much as there was."""
+    path = tmp_path / 'clip.pt'
+    torch.save({'state_dict': {'a': torch.ones(2)}, 'x': bomb()}, path)
+    assert path.stat().st_size < 6_000
+    before_kib = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    with pytest.raises(WeightsError):
+        READERS[read](path)
     assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before_kib < 20_000
 
 
