@@ -95,7 +95,7 @@ def test_to_go_on_the_folder_is_enough(
 
 
 @pytest.mark.parametrize(('content', 'message'), [
-    (None, 'run.json\' cannot be read'), ('[', 'cannot be read'), ('[1]', 'cannot be read'),
+    (None, "run.json' cannot be read"), ('[', 'cannot be read'), ('[1]', 'cannot be read'),
     ('{"steps": "many"}', 'steps'), ('{"no_such": 1}', 'no_such'),
 ])
 def test_a_folder_without_its_settings_is_refused(

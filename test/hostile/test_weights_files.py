@@ -267,7 +267,7 @@ def lists_of_lists(of: Callable[..., Any]) -> Any:
     ids=['zeros', 'a copy', 'hex of hex', 'a tensor of lists', 'a storage of lists'],
 )
 def test_a_small_pickle_that_means_much_is_refused(tmp_path, read, bomb):
-    """PyTorch's reader of plain tensors calls these; a kilobyte took as much as there was."""
+    """The reader of plain tensors calls these; a kilobyte took as much as there was."""
     path = tmp_path / 'clip.pt'
     torch.save({'state_dict': {'a': torch.ones(2)}, 'x': bomb()}, path)
     assert path.stat().st_size < 6_000

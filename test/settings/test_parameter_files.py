@@ -190,7 +190,7 @@ def test_all_errors_of_a_file_are_said_at_once(tmp_path: Path, capsys: pytest.Ca
     told = capsys.readouterr().err
     assert "unknown setting 'flipp'; did you mean 'flip'?" in told
     assert 'cloud_stride: input should be less than or equal to 64, got 99' in told
-    assert "max_depth_m: input should be a valid number" in told
+    assert 'max_depth_m: input should be a valid number' in told
     assert "got 'clip2dept'; did you mean 'clip2depth'?" in told
 
 

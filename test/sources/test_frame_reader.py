@@ -96,7 +96,7 @@ class TestLens:
         sample = open_bag(path, depth_topic='/cam/depth')[0]
         assert sample.intrinsics is None
         (note,) = sample.notes
-        assert note.startswith("the camera is taken as unknown: camera_info has distortion model")
+        assert note.startswith('the camera is taken as unknown: camera_info has distortion model')
 
 
 class TestSize:
