@@ -225,8 +225,8 @@ class Calibration:
         Raises
         ------
         CalibrationError
-            If this is for images of another size, the matrix is zero or not finite, or D does not
-            fit its model.
+            If this is for images of another size, the matrix is zero or not finite, D does not fit
+            its model, or binning leaves nothing.
 
         """
         fits = self.fits(width, height)
@@ -247,6 +247,11 @@ class Calibration:
                 'matrix'
             )
         (left, top, _, _), (binning_x, binning_y) = self.roi, self.binning
+        if 0 < self.width < binning_x or 0 < self.height < binning_y:
+            raise CalibrationError(
+                f'camera_info has binning {binning_x}x{binning_y} of {self.width}x{self.height} '
+                'pixels: nothing is left; correct it in the driver'
+            )
         intrinsics = Intrinsics(
             fx=fx / binning_x,
             fy=fy / binning_y,
@@ -256,7 +261,7 @@ class Calibration:
             height=height if fits else self.image_size[1] or height,
         )
         distortion = Distortion.of(self.distortion_model, self.d) if used == 'K' else None
-        notes = (*self._notes(), *(self._assumed(used) if source == 'auto' else ()))
+        notes = (*self._notes(), *(self._assumed(used, image_topic) if source == 'auto' else ()))
         if not fits:
             intrinsics = intrinsics.scaled_to(width, height)
             notes = (*notes, f'{self.misfit(width, height)}: scaled')
@@ -308,19 +313,22 @@ class Calibration:
             and abs(p[2] - cx) <= _SAME_CENTRE_PX and abs(p[6] - cy) <= _SAME_CENTRE_PX
         )
 
-    def _assumed(self, used: Literal['P', 'K']) -> tuple[str, ...]:
-        """Return what had to be assumed where the message contradicts itself."""
-        is_bent = any(self.d)
+    def _assumed(self, used: Literal['P', 'K'], image_topic: str) -> tuple[str, ...]:
+        """Return what had to be assumed where the message may be of raw or rectified images."""
+        is_bent, p_is_k = any(self.d), self._p_is_k()
         is_plain = self.distortion_model in KNOWN_MODELS - {FISHEYE} or not (
             is_bent or self.distortion_model == FISHEYE
         )
-        if self.p[0] == 0 or (is_plain and not (is_bent and self._p_is_k())):
+        if self.p[0] == 0 or (is_plain and not is_bent):
             return ()
-        has = (
-            f'a distortion D and a P that is K{" with a baseline" if self.p[3] else ""}'
-            if self._p_is_k() and is_bent
-            else f'distortion model {self.distortion_model!r} and a P'
-        )
+        if is_plain and not p_is_k and _RECTIFIED.search(image_topic):
+            return ()  # nothing speaks against it
+        if is_bent and p_is_k:
+            has = f'a distortion D and a P that is K{" with a baseline" if self.p[3] else ""}'
+        elif is_plain:
+            has = 'a distortion D and a P other than K'
+        else:
+            has = f'distortion model {self.distortion_model!r} and a P'
         taken, other = (
             ('not rectified, K with distortion D is used', 'if they are, set intrinsics_source: P')
             if used == 'K'

@@ -96,8 +96,10 @@ class Distortion:
                 f'{name} of {" or ".join(map(str, allowed))} numbers'
                 for name, allowed in _D_LENGTHS.items() if name
             )
+            more = f' and {len(d) - 14} more' if len(d) > 14 else ''
             raise CalibrationError(
-                f'camera_info has distortion model {model!r} with D={list(d)}; known are {known}, '
+                f'camera_info has distortion model {model!r} with D={list(d[:14])}{more}; known '
+                f'are {known}, '
                 'all finite: calibrate the camera with one of them, or give rectified images and '
                 'set intrinsics_source: P'
             )

@@ -51,7 +51,8 @@ def test_p_comes_first_and_needs_no_undistortion():
     assert camera.source == 'P'
     assert camera.intrinsics.fx == pytest.approx(721.5377)
     assert camera.distortion is None
-    assert camera.notes == ()
+    (note,) = camera.notes
+    assert 'taken as rectified, P is used' in note
 
 
 def test_k_is_used_with_its_distortion_where_p_is_zero():
@@ -225,7 +226,7 @@ class TestWhetherImagesAreRectified:
         assert 'taken as not rectified, K with distortion D is used (if they are,' in note
 
     @pytest.mark.parametrize(('model', 'd', 'zoom'), [
-        ('plumb_bob', DISTORTION, 0.7), ('plumb_bob', [0.0] * 5, 1.0), ('', [], 1.0),
+        ('plumb_bob', [0.0] * 5, 0.7), ('plumb_bob', [0.0] * 5, 1.0), ('', [], 1.0),
         ('made_up', [0.0] * 3, 1.0),
     ])
     def test_they_are(self, model: str, d: list[float], zoom: float):
@@ -239,6 +240,33 @@ class TestWhetherImagesAreRectified:
         (note,) = camera.notes
         assert f"model '{model}' and a P: images are taken as rectified, P is used (if" in note
         assert 'set intrinsics_source: K' in note
+
+    @pytest.mark.parametrize(('topic', 'n_notes'), [
+        ('', 1), ('/camera/image_raw', 1), ('/camera/image_rect', 0),
+    ])
+    def test_d_beside_another_p_is_of_either(self, topic: str, n_notes: int):
+        """Drivers of raw images publish both; so do recordings of rectified ones, as KITTI's."""
+        info = camera_info_message(CAMERA, stamp_ns=0, frame_id='c')
+        info.d = np.array(DISTORTION)
+        info.p[0] *= 0.7
+        camera = Calibration.of(info).camera('auto', 20, 12, image_topic=topic)
+        assert (camera.source, camera.distortion) == ('P', None)
+        assert len(camera.notes) == n_notes
+        assert all(
+            'a P other than K: images are taken as rectified, P is used (if they are not, set '
+            'intrinsics_source: K)' in note for note in camera.notes
+        )
+
+    def test_binning_leaves_something(self):
+        info = camera_info_message(CAMERA, stamp_ns=0, frame_id='c')
+        info.binning_x = 2**31
+        with pytest.raises(CalibrationError, match='binning 2147483648x1 of 20x12 pixels'):
+            camera_of(info, 'auto', 20, 12)
+
+    def test_an_endless_d_is_cut_short_in_the_error(self):
+        with pytest.raises(CalibrationError, match='and 986 more; known are') as caught:
+            self.camera('plumb_bob', [0.1] * 1000, 'K')
+        assert len(str(caught.value)) < 500
 
     @pytest.mark.parametrize('source', ['P', 'K'])
     def test_what_is_asked_for_is_taken_without_a_word(self, source: str):

@@ -81,7 +81,8 @@ class TestLens:
         opened = open_bag(path, intrinsics_source=source)
         sample = opened[0]
         assert (sample.intrinsics is None) == is_bent
-        assert sample.notes == {}
+        assert len(sample.notes) == (source == 'auto')
+        assert all('taken as rectified' in note for note in sample.notes)
         assert opened.describe().get('intrinsics_source') == (None if source == 'auto' else source)
 
     def test_a_model_that_nobody_knows_is_refused(self, tmp_path: Path):
