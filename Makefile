@@ -5,7 +5,7 @@
 #   make demo ARGS="--bag X"   the same with your recording (clip-depth demo --help)
 #   make weights               train the bundled weights again, with their table (an hour or two
 #                              on two cores; ARGS=--short: minutes, within a wide band)
-#   make test                  run the tests            ARGS="-k name" to choose
+#   make test                  run the tests, two at a time   ARGS="-k name" to choose
 #   make lint                  ruff, mypy, ament_flake8, ament_pep257
 #   make colcon                build as ROS does, and start the node from the install space
 #   make clean                 remove what the above have built; the virtual environment stays
@@ -30,7 +30,7 @@ weights: $(INSTALLED)
 	$(BIN)/python -m weights $(ARGS)
 
 test: $(INSTALLED)
-	$(BIN)/python -m pytest $(ARGS)
+	$(BIN)/python -m pytest -n 2 --dist loadfile $(ARGS)
 
 lint: $(INSTALLED)
 	$(BIN)/ruff check .
