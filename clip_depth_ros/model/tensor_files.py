@@ -12,6 +12,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+import functools
 import hashlib
 from pathlib import Path
 import re
@@ -63,12 +64,6 @@ _BOMBS: Final = re.compile(
     r'|torch\._utils\._rebuild_device_tensor_from_\w+'  # which copy one number as a billion
 )
 """What a pickle of a kilobyte can call in PyTorch's own reader to take gigabytes, or hours."""
-
-# No state dict needs them. The reader has but one list, so they leave it for the process as a
-# whole; who wants one back has torch.serialization.add_safe_globals.
-_callable = torch._weights_only_unpickler._get_allowed_globals()
-for _name in filter(_BOMBS.fullmatch, [*_callable]):
-    del _callable[_name]
 
 
 @dataclass(frozen=True, slots=True)
@@ -160,11 +155,32 @@ def _plain(path: Path) -> Any:
     if is_archive and (n_bytes := _unpacked_bytes(path)) > _REPACKED * path.stat().st_size:
         raise WeightsError(
             f'it would unpack to {n_bytes / 1e6:.0f} MB, {n_bytes / path.stat().st_size:.0f} '
-            'times its size, which no file that PyTorch wrote does'
+            'times its size, which no file that PyTorch wrote does: fetch it again'
         )
+    _forget_bombs()
     with warnings.catch_warnings():
         warnings.simplefilter('ignore')  # on pickle protocols of files it reads or refuses
         return torch.load(path, map_location='cpu', weights_only=True)
+
+
+@functools.cache
+def _forget_bombs() -> None:
+    """
+    Take from PyTorch's reader what no state dict needs.
+
+    It has but one list, so these leave it for the process as a whole; who wants one back has
+    ``torch.serialization.add_safe_globals``.
+    """
+    try:
+        callable_names = torch._weights_only_unpickler._get_allowed_globals()
+    except AttributeError as error:  # the list is PyTorch's own affair, and may move
+        raise WeightsError(
+            f'PyTorch {torch.__version__} does not say what its reader of plain tensors calls, so '
+            'a small file could take all memory; save the weights as .safetensors, or install an '
+            'earlier PyTorch'
+        ) from error
+    for name in filter(_BOMBS.fullmatch, [*callable_names]):
+        del callable_names[name]
 
 
 def _unpacked_bytes(path: Path) -> int:
@@ -181,7 +197,7 @@ def _explained(path: Path, error: Exception, digest: str, setting: str) -> str:
     """Return why a file could not be read, and what to do."""
     text = str(error)
     if isinstance(error, WeightsError):
-        return f'{text}: fetch it again'
+        return text
     if 'TorchScript' in text:
         return _explained_archive(path, digest, setting)
     if found := re.search(r'GLOBAL ([\w.]+)', text):

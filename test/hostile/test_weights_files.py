@@ -277,6 +277,16 @@ def test_a_small_pickle_that_means_much_is_refused(tmp_path, read, bomb):
     assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before_kib < 20_000
 
 
+def test_a_reader_that_does_not_tell_what_it_calls_reads_no_pickles(tmp_path, monkeypatch):
+    """What it calls is in a private list of PyTorch's, which may move."""
+    path = tmp_path / 'clip.pt'
+    torch.save({'a': torch.ones(2)}, path)
+    monkeypatch.delattr(torch._weights_only_unpickler, '_get_allowed_globals')
+    tensor_files._forget_bombs.cache_clear()
+    with pytest.raises(WeightsError, match=r'save the weights as \.safetensors'):
+        read_tensor_file(path, 'CLIP weights', 'clip_weights')
+
+
 def test_weights_that_another_program_packed_are_read(tmp_path):
     whole, path = tmp_path / 'whole.pt', tmp_path / 'clip.pt'
     torch.save({'a': torch.arange(100_000.0)}, whole)
