@@ -113,7 +113,8 @@ class _Notes:
         for text, n_frames in self._n_frames.items():
             count = f': {self._counts[text]}' if self._counts[text] else ''
             some = f' (in {n_frames} of {self._n_read} frames)' if n_frames < self._n_read else ''
-            yield text + count + some
+            # A semicolon parts one note from the next: reasons of errors hold some.
+            yield text.replace('; ', ', ') + count + some
 
 
 class _Scores:

@@ -112,6 +112,12 @@ def test_sizes_of_the_images_that_count_are_told_the_most_frequent_first():
     assert source == {'name': 'it', 'image_sizes': '640x192, 320x96'}
 
 
+def test_a_note_with_a_semicolon_stays_one_note():
+    noted = replace(record(0, ours={'a': 1.0}), notes={'depth is as it is; register it': 0})
+    notes = collected(noted, source={'notes': 'first'}).source['notes'].split('; ')
+    assert notes == ['first', 'depth is as it is, register it']
+
+
 def test_without_any_score_nothing_is_estimated():
     ours = collected(record(0, Problem('frame 0', 'is black'))).predictors['ours']
     assert (ours.n_frames, ours.estimates) == (0, {})
