@@ -14,16 +14,11 @@ from clip_depth_ros.world.casting import (
     Surface,
     surface_at,
 )
-from clip_depth_ros.world.paint import painted
+from clip_depth_ros.world.look.ground import ground_colour, GroundPoints
+from clip_depth_ros.world.look.paint import painted
 from clip_depth_ros.world.rays import CameraRays
 from clip_depth_ros.world.scene import cast, Light, Scene, sky, through_air
-from clip_depth_ros.world.street import (
-    ground_colour,
-    ground_things,
-    GroundHits,
-    GroundPoints,
-    KERB_M,
-)
+from clip_depth_ros.world.street import ground_things, GroundHits, KERB_M
 from clip_depth_ros.world.things import Bools, Floats, Ints, Shapes, Thing
 import numpy as np
 from numpy.typing import NDArray
@@ -126,7 +121,7 @@ def _lit_ground(
     across = z / np.float32(rays.intrinsics.fx)
     along = across * z / np.float32(rays.origin_m[2])
     s, d = ground.s.ravel()[pixels], ground.d.ravel()[pixels]
-    colour = ground_colour(scene.street, scene.look, GroundPoints(s, d, along, across))
+    colour = ground_colour(scene.street, scene.look.ground, GroundPoints(s, d, along, across))
     bare = np.full(depth.shape, np.inf, np.float32)
     bare.flat[pixels] = z
     dark = ground_shadow(rays, bare, _casters(scene, rays), light.to_sun, KERB_M).ravel()[pixels]

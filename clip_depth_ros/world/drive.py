@@ -18,11 +18,12 @@ from clip_depth_ros.errors import ConfigError
 from clip_depth_ros.types import Depth, Intrinsics, Rgb
 from clip_depth_ros.world.camera import FAR_M, kitti_like, render
 from clip_depth_ros.world.lidar import KITTI_T_CAM_LIDAR, LidarModel, scan
+from clip_depth_ros.world.look.looks import Look, look_of
 from clip_depth_ros.world.prefabs import library
 from clip_depth_ros.world.rays import CameraRays
 from clip_depth_ros.world.roadside import block_things
 from clip_depth_ros.world.scene import Light, light_of, Scene
-from clip_depth_ros.world.street import ground_look_of, GroundLook, Street, street_of
+from clip_depth_ros.world.street import Street, street_of
 from clip_depth_ros.world.things import assemble, CLASS_NAMES, Placed
 from clip_depth_ros.world.traffic import Motion, motion_of, moving_things
 import numpy as np
@@ -120,7 +121,7 @@ class Drive:
         self.lidar = lidar or LidarModel()
         self.street: Street = street_of(self.seed)
         self.light: Light = light_of(self.seed)
-        self.look: GroundLook = ground_look_of(self.seed)
+        self.look: Look = look_of(self.seed)
         self.motion: Motion = motion_of(self.seed)
         self._blocks: dict[int, list[Placed]] = {}
 

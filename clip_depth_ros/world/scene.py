@@ -8,9 +8,10 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 from clip_depth_ros.world.casting import Hits, nearest_hits
-from clip_depth_ros.world.patterns import clouds
+from clip_depth_ros.world.look.looks import Look
+from clip_depth_ros.world.look.patterns import clouds
 from clip_depth_ros.world.rays import RayGrid
-from clip_depth_ros.world.street import ground_hits, GroundHits, GroundLook, Street
+from clip_depth_ros.world.street import ground_hits, GroundHits, Street
 from clip_depth_ros.world.things import Floats, Rgb01, Shapes
 import numpy as np
 
@@ -51,11 +52,11 @@ class Light:
 
 @dataclass(frozen=True, slots=True)
 class Scene:
-    """The world at one moment: all solids, the ground and its look, and how far clouds moved."""
+    """The world at one moment: all solids, the ground, its look, and how far clouds moved."""
 
     shapes: Shapes
     street: Street
-    look: GroundLook
+    look: Look
     light: Light
     cloud_drift_m: float = 0.0
 

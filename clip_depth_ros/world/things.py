@@ -67,7 +67,7 @@ class Solid(IntEnum):
 
 
 class Material(IntEnum):
-    """How a solid is painted; see :mod:`clip_depth_ros.world.paint`."""
+    """How a solid is painted; see :mod:`clip_depth_ros.world.look.paint`."""
 
     MATTE = 0
     FACADE = 1

@@ -12,7 +12,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 
 from clip_depth_ros.world.casting import Surface
-from clip_depth_ros.world.patterns import band, chance, clouds, grain, mix, stripes
+from clip_depth_ros.world.look.patterns import band, chance, clouds, grain, mix, stripes
 from clip_depth_ros.world.things import Floats, Material
 import numpy as np
 

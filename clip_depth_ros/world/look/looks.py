@@ -1,0 +1,20 @@
+# Copyright 2026 The clip_depth_ros authors
+# SPDX-License-Identifier: Apache-2.0
+"""All that the looks of one drive are made of."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from clip_depth_ros.world.look.ground import ground_look_of, GroundLook
+
+
+class Look(NamedTuple):
+    """The looks of one drive, each drawn by its seed."""
+
+    ground: GroundLook
+
+
+def look_of(seed: int) -> Look:
+    """Draw the looks of a seed."""
+    return Look(ground_look_of(seed))
