@@ -146,3 +146,12 @@ class SourceSettings(ImageLimits):
     )
     width_px: int = setting(320, 'Width of rendered images.', unit='px', ge=8, le=4096)
     height_px: int = setting(96, 'Height of rendered images.', unit='px', ge=8, le=4096)
+    cameras: Literal['kitti', 'varied', 'corners', 'windows'] = setting(
+        'kitti',
+        "Cameras that see rendered streets. kitti: KITTI's; varied: another for each seed, of "
+        'about width_px x height_px pixels in a shape of its own; corners: by seed too, of kinds '
+        'that the bundled weights were never trained on; windows: what they were trained on.',
+    )
+    lens_factor: float = setting(
+        1.0, 'Lenses of rendered streets are longer by this factor.', ge=0.1, le=10.0
+    )

@@ -1,12 +1,12 @@
 # Copyright 2026 The clip_depth_ros authors
 # SPDX-License-Identifier: Apache-2.0
-"""The camera: KITTI's, and how it turns a scene into a picture with exact depth and classes."""
+"""How a camera turns a scene into a picture with exact depth and classes."""
 
 from __future__ import annotations
 
 from typing import NamedTuple
 
-from clip_depth_ros.types import Depth, Intrinsics, Rgb
+from clip_depth_ros.types import Depth, Rgb
 from clip_depth_ros.world.casting import (
     ground_shadow,
     NOTHING,
@@ -28,25 +28,6 @@ FAR_M = 140.0
 
 _SHADOWS_M = 75.0  # things further away cast none that could be told from the haze
 _TALL_M = 2.4  # half height from which a building can shade whole things
-_KITTI_FOCAL, _KITTI_CX, _KITTI_CY, _KITTI_W, _KITTI_H = 721.5377, 609.5593, 172.854, 1242, 375
-
-
-def kitti_like(width: int, height: int) -> Intrinsics:
-    """
-    Return KITTI's camera (fx / width = 721.5 / 1242) with square pixels at another size.
-
-    The principal point keeps its share of the width and height, so other aspect ratios see more
-    or less above and below, and the horizon stays at the same share of the height.
-    """
-    focal = _KITTI_FOCAL * width / _KITTI_W
-    return Intrinsics(
-        fx=focal,
-        fy=focal,
-        cx=(_KITTI_CX + 0.5) * width / _KITTI_W - 0.5,
-        cy=(_KITTI_CY + 0.5) * height / _KITTI_H - 0.5,
-        width=width,
-        height=height,
-    )
 
 
 class View(NamedTuple):

@@ -16,16 +16,17 @@ from dataclasses import dataclass
 
 from clip_depth_ros.errors import ConfigError
 from clip_depth_ros.types import Depth, Intrinsics, Rgb
-from clip_depth_ros.world.camera import FAR_M, kitti_like, render
+from clip_depth_ros.world.camera import FAR_M, render
 from clip_depth_ros.world.lidar import KITTI_T_CAM_LIDAR, LidarModel, scan
 from clip_depth_ros.world.look.looks import Look, look_of
 from clip_depth_ros.world.prefabs import library
 from clip_depth_ros.world.rays import CameraRays
+from clip_depth_ros.world.rig import kitti_like, Rig
 from clip_depth_ros.world.roadside import block_things
 from clip_depth_ros.world.scene import Light, light_of, Scene
 from clip_depth_ros.world.street import Street, street_of
 from clip_depth_ros.world.things import assemble, CLASS_NAMES, Placed
-from clip_depth_ros.world.traffic import Motion, motion_of, moving_things
+from clip_depth_ros.world.traffic import Motion, motion_of, moving_things, path_of
 import numpy as np
 from numpy.typing import NDArray
 
@@ -37,6 +38,7 @@ START_NS = 1_700_000_000_000_000_000
 _BEHIND_M = 20.0  # the world is built this far behind the camera, for shadows and the LiDAR
 _BEYOND_M = 25.0  # and this far beyond the last thing that can be seen
 _BLOCKS_KEPT = 6
+_CLEAR_M = 0.8  # what stands nearer to the path of a rig on the sidewalk makes way
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,6 +95,8 @@ class Drive:
         Stamp of frame 0.
     lidar : LidarModel, optional
         KITTI-like by default.
+    rig : Rig, optional
+        The camera and its mount, by default KITTI's; ``width`` and ``height`` are then not read.
 
     Raises
     ------
@@ -110,20 +114,28 @@ class Drive:
         rate_hz: float = 10.0,
         start_ns: int = START_NS,
         lidar: LidarModel | None = None,
+        rig: Rig | None = None,
     ) -> None:
+        if rig is not None:
+            width, height = rig.intrinsics.width, rig.intrinsics.height
         for name, number in (('seed', seed), ('start_ns', start_ns)):
             _check(name, number, _is_whole(number) and number >= 0, 'a whole number of 0 or more')
         for name, side in (('width', width), ('height', height)):
             _check(name, side, _is_whole(side) and 16 <= side <= 4096, '16 to 4096 whole pixels')
         _check('rate_hz', rate_hz, 0 < rate_hz <= 1000, 'above 0 and at most 1000')
         self.seed, self.rate_hz, self.start_ns = int(seed), float(rate_hz), int(start_ns)
-        self.intrinsics = kitti_like(width, height)
+        self.rig = rig or Rig(kitti_like(width, height))
         self.lidar = lidar or LidarModel()
         self.street: Street = street_of(self.seed)
         self.light: Light = light_of(self.seed)
         self.look: Look = look_of(self.seed)
         self.motion: Motion = motion_of(self.seed)
         self._blocks: dict[int, list[Placed]] = {}
+
+    @property
+    def intrinsics(self) -> Intrinsics:
+        """Return those of the camera."""
+        return self.rig.intrinsics
 
     def frame(self, index: int, *, lidar: bool = True) -> SyntheticFrame:
         """
@@ -177,7 +189,8 @@ class Drive:
     def pose(self, index: int) -> NDArray[np.float64]:
         """Return T_world_cam of a frame, float64 (4, 4)."""
         _check('index', index, _is_whole(index) and index >= 0, 'a frame number of 0 or more')
-        return np.asarray(self.motion.camera(self.street, index / self.rate_hz), np.float64)
+        T_world_cam = self.motion.camera(self.street, index / self.rate_hz, self.rig)
+        return np.asarray(T_world_cam, np.float64)
 
     def scene(self, index: int) -> Scene:
         """Return the world around the camera at the moment of a frame."""
@@ -201,8 +214,16 @@ class Drive:
         if block not in self._blocks:
             while len(self._blocks) >= _BLOCKS_KEPT:
                 self._blocks.pop(next(iter(self._blocks)))
-            self._blocks[block] = block_things(self.street, self.seed, block)
+            things = block_things(self.street, self.seed, block)
+            self._blocks[block] = [thing for thing in things if not self._is_in_the_way(thing)]
         return self._blocks[block]
+
+    def _is_in_the_way(self, thing: Placed) -> bool:
+        if not self.rig.on_sidewalk:
+            return False
+        x, y, yaw = self.street.pose(thing.x, path_of(self.rig, self.street))
+        aside = (thing.y - y) * np.cos(yaw) - (thing.x - x) * np.sin(yaw)
+        return bool(abs(aside) < _CLEAR_M)
 
     def _rng(self, purpose: int, index: int) -> np.random.Generator:
         return np.random.default_rng((self.seed, purpose, index))

@@ -16,6 +16,7 @@ from typing import Any, Final
 from clip_depth_ros.core.files import atomic_path, end_with_parent
 from clip_depth_ros.errors import DataError, OutputError
 from clip_depth_ros.world.drive import Drive
+from clip_depth_ros.world.rig import Cameras, Rig, rig_of
 import numpy as np
 from numpy.typing import NDArray
 
@@ -35,10 +36,14 @@ class Streets:
     frames_per_seed : int
         Frames of each.
     width, height : int
-        Image size, pixels.
+        Image size, pixels; of varied and corner cameras see :func:`rig_of`.
     frame_step : int
         Steps of 0.1 s between frames; by default 5.3 s, so that they show different stretches of
         a street; 1 makes them a film.
+    cameras : Cameras
+        Which cameras see them.
+    lens : float
+        Their lenses are longer by this factor.
 
     """
 
@@ -48,6 +53,8 @@ class Streets:
     width: int = 320
     height: int = 96
     frame_step: int = _FRAME_STEP
+    cameras: Cameras = 'kitti'
+    lens: float = 1.0
 
     def __len__(self) -> int:
         return self.n_seeds * self.frames_per_seed
@@ -67,16 +74,29 @@ class Streets:
         street, number = divmod(index, self.frames_per_seed)
         return self.first_seed + street, _FIRST_FRAME + self.frame_step * number
 
-    def facts(self) -> dict[str, int]:
-        """
-        Return all fields by name; the step only where it is not the default.
+    def drive(self, seed: int) -> Drive:
+        """Return the drive of a seed behind its camera."""
+        return Drive(seed, rig=self.rig(seed))
 
-        So frames and tokens that were stored before the step was a choice are still found.
+    def rig(self, seed: int) -> Rig:
+        """Return the camera that sees the street of a seed."""
+        return rig_of(self.cameras, seed, self.width, self.height).with_lens(self.lens)
+
+    @property
+    def has_one_size(self) -> bool:
+        """Return whether all frames are of ``width`` x ``height``."""
+        return self.cameras in ('kitti', 'windows')
+
+    def facts(self) -> dict[str, int | float | str]:
         """
-        facts = asdict(self)
-        if self.frame_step == _FRAME_STEP:
-            del facts['frame_step']
-        return facts
+        Return all fields by name; step, cameras and lens only where they are not the default.
+
+        So frames and tokens that were stored before these were a choice are still found.
+        """
+        defaults = {'frame_step': _FRAME_STEP, 'cameras': 'kitti', 'lens': 1.0}
+        return {
+            name: value for name, value in asdict(self).items() if defaults.get(name) != value
+        }
 
 
 VERSION: Final = 1
@@ -142,8 +162,15 @@ def render_streets(
     ------
     OutputError
         If the folder cannot be written, or holds something else.
+    DataError
+        If the frames are of several sizes.
 
     """
+    if not streets.has_one_size:
+        raise DataError(
+            f'frames of {streets.cameras} cameras have sizes of their own and cannot be kept in '
+            'one array: leave rendered_dir out, and each is rendered when it is asked for'
+        )
     if _is_rendered(folder, streets):
         return open_frames(folder, streets)
     _check_replaceable(folder)
@@ -223,7 +250,7 @@ def _render(streets: Streets) -> Frames:
     for index in range(len(streets)):
         seed, number = streets.frame_of(index)
         if index % streets.frames_per_seed == 0:
-            drive = Drive(seed, width=streets.width, height=streets.height)
+            drive = streets.drive(seed)
         frame = drive.frame(number, lidar=False)
         rgb[index], class_ids[index] = frame.rgb, frame.class_ids
         depth_m[index] = frame.depth_m

@@ -15,12 +15,10 @@ from dataclasses import dataclass
 import itertools
 
 from clip_depth_ros.world.prefabs import N_STEPS
+from clip_depth_ros.world.rig import Rig
 from clip_depth_ros.world.street import KERB_M, Street
 from clip_depth_ros.world.things import Floats, Placed, Rgb01
 import numpy as np
-
-CAMERA_HEIGHT_M = 1.65
-"""Height of KITTI's cameras above the road (Geiger et al., IJRR 2013, figure 3)."""
 
 _CAR_KINDS = ('sedan', 'hatchback', 'estate', 'suv', 'van')
 _CAR_COLOURS: tuple[Rgb01, ...] = (
@@ -28,6 +26,7 @@ _CAR_COLOURS: tuple[Rgb01, ...] = (
     (0.30, 0.33, 0.38), (0.72, 0.12, 0.12), (0.14, 0.28, 0.58), (0.55, 0.70, 0.80),
     (0.16, 0.36, 0.24), (0.86, 0.70, 0.22), (0.62, 0.52, 0.42), (0.80, 0.40, 0.14),
 )
+_BESIDE_KERB = 0.27  # share of the sidewalk's width; people keep to the other half
 _STRIDE_M = 1.45  # two steps
 _CLOTHES: tuple[Rgb01, ...] = (
     *_CAR_COLOURS,
@@ -74,16 +73,25 @@ class Motion:
         swing = (np.cos(self.phases[0]) - np.cos(w * time_s + self.phases[0])) / w
         return float(self.speed_m_per_s * (time_s + self.surge * swing))
 
-    def camera(self, street: Street, time_s: float) -> Floats:
-        """Return T_world_cam at a time, float64 (4, 4), in the right-hand lane of the street."""
+    def camera(self, street: Street, time_s: float, rig: Rig) -> Floats:
+        """Return T_world_cam at a time, float64 (4, 4), on the path of the rig."""
         s = self.travelled_m(time_s)
         w = 2 * np.pi / self.sway_s
         sway = self.sway_m * np.sin(w * time_s + self.phases[1])
         drift = self.sway_m * w * np.cos(w * time_s + self.phases[1]) / self.speed_m_per_s
-        x, y, yaw = street.pose(s, float(-street.lane_m / 2 + sway))
-        pitch = self.mount_pitch_rad + self.pitch_rad * np.sin(9.1 * time_s + self.phases[2])
-        roll = self.roll_rad * np.sin(5.3 * time_s + self.phases[3])
-        return camera_pose((x, y, CAMERA_HEIGHT_M), yaw + float(drift), float(pitch), float(roll))
+        x, y, yaw = street.pose(s, path_of(rig, street) + float(sway))
+        pitch = rig.pitch_rad + self.mount_pitch_rad
+        pitch += self.pitch_rad * np.sin(9.1 * time_s + self.phases[2])
+        roll = rig.roll_rad + self.roll_rad * np.sin(5.3 * time_s + self.phases[3])
+        z = rig.height_m + (KERB_M if rig.on_sidewalk else 0.0)
+        return camera_pose((x, y, z), yaw + float(drift), float(pitch), float(roll))
+
+
+def path_of(rig: Rig, street: Street) -> float:
+    """Return d of the path that a rig keeps to: the middle of its lane, or beside the kerb."""
+    if rig.on_sidewalk:
+        return street.kerb_offsets()[1] - _BESIDE_KERB * street.walk_m[1]
+    return -street.lane_m / 2
 
 
 def motion_of(seed: int) -> Motion:

@@ -138,6 +138,7 @@ KINDS: Final[Mapping[str, tuple[Callable[..., Path], Values, Used]]] = {
     ),
     'synthetic': (lambda root, frames: Path(str(SEED)), {}, {
         'frames_per_seed': (2, {}), 'frame_step': (1, {}), 'width_px': (96, {}),
+        'cameras': ('varied', {}), 'lens_factor': (2.0, {}),
         'height_px': (48, {}),
     }),
     'tum': (folders.write_tum, {}, {

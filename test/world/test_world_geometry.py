@@ -5,11 +5,11 @@
 from __future__ import annotations
 
 from clip_depth_ros.types import Intrinsics
-from clip_depth_ros.world.camera import kitti_like
 from clip_depth_ros.world.casting import ground_shadow, nearest_hits, NOTHING
 from clip_depth_ros.world.drive import Drive
 from clip_depth_ros.world.lidar import KITTI_T_CAM_LIDAR, LidarModel
 from clip_depth_ros.world.rays import CameraRays, NEAR_M, SpinningRays
+from clip_depth_ros.world.rig import kitti_like
 from clip_depth_ros.world.street import ground_hits, KERB_M, Street
 from clip_depth_ros.world.things import (
     assemble,

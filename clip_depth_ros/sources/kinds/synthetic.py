@@ -103,9 +103,7 @@ class WorldSource(Source):
 
     def _drive(self, seed: int) -> Drive:
         if self._street is None or self._street[0] != seed:
-            self._street = (
-                seed, Drive(seed, width=self.streets.width, height=self.streets.height)
-            )
+            self._street = (seed, self.streets.drive(seed))
         return self._street[1]
 
 
@@ -136,7 +134,8 @@ def _open(path: Path, settings: SourceSettings, rules: FrameRules) -> WorldSourc
     width, height = settings.width_px, settings.height_px
     Drive(seeds.start, width=width, height=height)  # refuses sizes that it cannot render
     streets = Streets(
-        seeds.start, len(seeds), settings.frames_per_seed, width, height, settings.frame_step
+        seeds.start, len(seeds), settings.frames_per_seed, width, height, settings.frame_step,
+        settings.cameras, settings.lens_factor,
     )
     if rules.rendered_dir is not None:
         render_streets(streets, rules.rendered_dir, n_workers=rules.n_workers)
@@ -148,6 +147,7 @@ KIND: Final = Kind(
     recognises=lambda path: not path.exists() and _SEEDS.fullmatch(str(path)),
     uses={
         'frames_per_seed', 'frame_step', 'width_px', 'height_px', 'sky_depth_m', 'rendered_dir',
+        'cameras', 'lens_factor',
     },
     opened=_open,
     parts=lambda source: [f'seed {seed}' for seed in seeds_of(source)],
