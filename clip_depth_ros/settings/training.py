@@ -161,7 +161,8 @@ class TrainSettings(SourceSettings, Clip2DepthSettings):
     )
     amp: Literal['auto', 'off', 'bf16', 'fp16'] = setting(
         'auto',
-        'Mixed precision: auto is bf16 on the cpu and on cuda devices that have it, else fp16.',
+        'Mixed precision: auto is bf16 on devices that compute in it, else fp16 on cuda, off on '
+        'the cpu.',
     )
     seed: int = setting(0, 'Of initialisation, order and augmentation.', ge=0, le=2**31)
 

@@ -12,8 +12,10 @@ from pathlib import Path
 from typing import Any
 
 from clip_depth_ros.errors import ConfigError, DataError, DeviceError, OutputError, TrainingError
+from clip_depth_ros.model.backbone import build_backbone
 from clip_depth_ros.sources.samples import DepthSample
 from clip_depth_ros.training import keeper as keeper_module, learner as learner_module
+from clip_depth_ros.training.clip import FrozenClip
 from clip_depth_ros.training.leave_one_out import leave_one_out
 from clip_depth_ros.training.loop import train
 import numpy as np
@@ -149,6 +151,17 @@ def test_a_full_disk_keeps_the_last_checkpoint(tmp_path: Path, monkeypatch: pyte
 def test_the_batch_must_fit_the_processes(tmp_path: Path):
     with pytest.raises(ConfigError, match='batch_size must be a multiple of accumulate'):
         trained(tmp_path, accumulate=3)
+
+
+@pytest.mark.parametrize('has_bf16', [True, False])
+def test_the_cpu_computes_in_what_it_has_instructions_for(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, has_bf16: bool
+):
+    monkeypatch.setattr(torch.cpu, '_is_avx512_bf16_supported', lambda: has_bf16, raising=False)
+    settings = small_settings(tmp_path, amp='auto')
+    backbone = build_backbone(settings.backbone_settings(), 'cpu', 'fp32')
+    wanted = torch.bfloat16 if has_bf16 else torch.float32
+    assert FrozenClip(backbone, settings).dtype == wanted
 
 
 def test_too_many_frames_to_leave_each_out(tmp_path: Path):
