@@ -7,7 +7,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 import math
-from typing import Final, Protocol
+from typing import Final, Literal, Protocol
 
 from clip_depth_ros.errors import CalibrationError
 import numpy as np
@@ -92,9 +92,34 @@ class Intrinsics:
             self.fx, self.fy, self.width - 1 - self.cx, self.cy, self.width, self.height
         )
 
+    @classmethod
+    def of_hfov(cls, hfov_deg: float, width: int, height: int) -> Intrinsics:
+        """Return the camera with this horizontal field of view, degrees, that looks straight."""
+        focal = width / (2 * math.tan(math.radians(hfov_deg) / 2))
+        return cls(focal, focal, (width - 1) / 2, (height - 1) / 2, width, height)
+
+    @property
+    def hfov_deg(self) -> float:
+        """Horizontal field of view in degrees, from edge to edge."""
+        left, right = self.cx + 0.5, self.width - 0.5 - self.cx
+        return math.degrees(math.atan2(left, self.fx) + math.atan2(right, self.fx))
+
+    @property
+    def focal_px(self) -> float:
+        """Focal length in pixels: the geometric mean of fx and fy."""
+        return math.sqrt(self.fx * self.fy)
+
     def matrix(self) -> NDArray[np.float64]:
         """Return K, float64 (3, 3)."""
         return np.array([[self.fx, 0, self.cx], [0, self.fy, self.cy], [0, 0, 1]], np.float64)
+
+
+CameraUse = Literal['used', 'assumed', 'ignored']
+"""
+Whether depth is metric by the camera of the image, or by an assumed field of view.
+
+Or whether the camera was ignored, as by methods that do not know the camera of their metres.
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,6 +137,8 @@ class DepthMap:
         In [0, 1]; what it means is the method's to say.
     scene : str, optional
         Name of the recognised scene, where the method recognises one.
+    camera : {'used', 'assumed', 'ignored'}
+        What became of the camera.
 
     """
 
@@ -119,6 +146,7 @@ class DepthMap:
     grid_depth_m: Depth | None = None
     confidence: Depth | None = None
     scene: str | None = None
+    camera: CameraUse = 'ignored'
 
 
 NOTES: Final = 'notes'
@@ -129,16 +157,19 @@ class DepthPredictor(Protocol):
     """
     Anything that turns images into metric depth: ours, a constant, a rival's.
 
-    ``predict`` is ``predict_batch`` of one image. A batch may hold images of several sizes
-    (several cameras); equal sizes share one forward pass. One thread at a time may call it.
+    ``predict`` is ``predict_batch`` of one image. A batch may hold images of several sizes and
+    cameras; equal ones share one forward pass. A camera is the pinhole camera of that very image,
+    after whatever was done to it; None is an unknown one. One thread at a time may call it.
     """
 
-    def predict(self, rgb: Rgb) -> DepthMap:
+    def predict(self, rgb: Rgb, camera: Intrinsics | None = None) -> DepthMap:
         """Return the depth of one image, uint8 (H, W, 3) RGB."""
         ...
 
-    def predict_batch(self, rgbs: Sequence[Rgb]) -> list[DepthMap]:
-        """Return the depth of several images, in their order."""
+    def predict_batch(
+        self, rgbs: Sequence[Rgb], cameras: Sequence[Intrinsics | None] | None = None
+    ) -> list[DepthMap]:
+        """Return the depth of several images, in their order; no cameras are unknown ones."""
         ...
 
     def reset(self) -> None:

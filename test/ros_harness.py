@@ -45,7 +45,7 @@ class FakePredictor:
         self.gate = threading.Event()
         self.gate.set()
 
-    def predict(self, rgb: NDArray[np.uint8]) -> DepthMap:
+    def predict(self, rgb: NDArray[np.uint8], camera: Any = None) -> DepthMap:
         """Return constant depth once the gate is open."""
         self.gate.wait(TIMEOUT_S)
         time.sleep(self.delay_s)
@@ -53,7 +53,7 @@ class FakePredictor:
         height, width = rgb.shape[0] // self.shrink, rgb.shape[1] // self.shrink
         return DepthMap(np.full((height, width), self.depth_m, np.float32), scene=self.scene)
 
-    def predict_batch(self, rgbs: Any) -> list[DepthMap]:
+    def predict_batch(self, rgbs: Any, cameras: Any = None) -> list[DepthMap]:
         """Return constant depth for each."""
         return [self.predict(rgb) for rgb in rgbs]
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from typing import Any, Final
 
 from clip_depth_ros.errors import DataError
-from clip_depth_ros.settings.predictor import DEPTH_WORDS
+from clip_depth_ros.settings.depth_bins import DEPTH_WORDS
 from clip_depth_ros.world.drive import CLASS_NAMES
 from clip_depth_ros.world.rendered_streets import Streets
 import numpy as np

@@ -19,6 +19,7 @@ import re
 from typing import Any, Final, Literal
 
 from clip_depth_ros.core.distortion import Distortion, FISHEYE, KNOWN_MODELS
+from clip_depth_ros.core.image_plan import Size
 from clip_depth_ros.errors import CalibrationError
 from clip_depth_ros.types import Intrinsics
 import numpy as np
@@ -51,6 +52,15 @@ def pinhole_rays(intrinsics: Intrinsics) -> Rays:
     rays[..., 0] = (np.arange(intrinsics.width) - intrinsics.cx) / intrinsics.fx
     rays[..., 1] = ((np.arange(intrinsics.height) - intrinsics.cy) / intrinsics.fy)[:, np.newaxis]
     return rays
+
+
+def patch_rays(intrinsics: Intrinsics, grid: Size) -> Rays:
+    """
+    Return where the centres of patches look, float32 (N, 2), row by row.
+
+    ``intrinsics`` are those of an image that ``grid`` divides into N patches.
+    """
+    return pinhole_rays(intrinsics.scaled_to(grid.width, grid.height)).reshape(-1, 2)
 
 
 @dataclass(frozen=True, slots=True)

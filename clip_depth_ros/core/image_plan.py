@@ -7,7 +7,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 import math
-from typing import Any, NamedTuple
+from typing import Any, Final, NamedTuple
 
 from clip_depth_ros.errors import ConfigError, ImageError
 import numpy as np
@@ -34,6 +34,13 @@ class Window(NamedTuple):
     width: int
     height: int
 
+
+MOST_PATCHES: Final = 8192
+"""
+Of a network's input: the work of a transformer grows with their square.
+
+Enough for 1920 x 1080 pixels in patches of 16 x 16.
+"""
 
 Resize = Callable[[NDArray[Any], Size], NDArray[np.uint8]]
 """Resamples an image (H, W, 3) to a size; pixel (0, 0) is centred at (0, 0)."""
@@ -114,14 +121,28 @@ def plan_patches(source: Size, requested: Size, stride: Size) -> ImagePlan:
     -----
     Our choice: each side becomes the nearest whole multiple of the patch (halves go up), at least
     one patch, by resizing and not by cropping, so that every row of the image is seen. The
-    released DepthCLIP code feeds 416 x 544 pixels as they are; so does this plan.
+    released DepthCLIP code feeds 416 x 544 pixels as they are; so does this plan. More than
+    MOST_PATCHES in all shrink to that, the shape kept.
 
     """
+    rows, columns = _whole_patches(source, requested, stride)
+    if rows * columns > MOST_PATCHES:
+        shrink = math.sqrt(MOST_PATCHES / (rows * columns))
+        columns = min(max(1, math.floor(columns * shrink)), MOST_PATCHES)
+        rows = min(max(1, math.floor(rows * shrink)), MOST_PATCHES // columns)
+    return plan_image(source, size=Size(rows * stride.height, columns * stride.width))
+
+
+def is_within_limit(source: Size, requested: Size, stride: Size) -> bool:
+    """Return whether :func:`plan_patches` would keep the size, but for rounding."""
+    return math.prod(_whole_patches(source, requested, stride)) <= MOST_PATCHES
+
+
+def _whole_patches(source: Size, requested: Size, stride: Size) -> Size:
     sides = zip(requested, source, stride, strict=True)
-    height, width = (
-        max(1, math.floor((wanted or own) / patch + 0.5)) * patch for wanted, own, patch in sides
-    )
-    return plan_image(source, size=Size(height, width))
+    return Size(*(
+        max(1, math.floor((wanted or own) / patch + 0.5)) for wanted, own, patch in sides
+    ))
 
 
 def plan_centre_crop(source: Size, target: Size) -> ImagePlan:

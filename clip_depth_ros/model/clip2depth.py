@@ -102,6 +102,7 @@ class Clip2Depth(nn.Module):
             mlp_dim=settings.mlp_dim,
             head=settings.head,
             patch=patch,
+            rays=settings.rays,
         )
         if settings.condition in ('mirror', 'fixed_mirror'):
             rows = settings.mirror_std * torch.randn(settings.mirror_length, text_width)
@@ -151,7 +152,11 @@ class Clip2Depth(nn.Module):
         return self
 
     def forward(
-        self, taps: Sequence[Tensor], grid: Size, condition: Tensor | None = None
+        self,
+        taps: Sequence[Tensor],
+        grid: Size,
+        condition: Tensor | None = None,
+        rays: Tensor | None = None,
     ) -> Tensor:
         """
         Return depth at each pixel of the network's input.
@@ -165,20 +170,23 @@ class Clip2Depth(nn.Module):
         condition : float (text_dim,), optional
             As :meth:`condition_vector` returns it; by default what was kept by
             :meth:`freeze_condition`.
+        rays : float32 (B, N, 2), optional
+            Where patches look, as :func:`clip_depth_ros.core.camera.patch_rays` has it; needed,
+            and looked at, when ``settings.rays``.
 
         Returns
         -------
         float32 (B, H, W)
-            Metres, from min_depth_m to max_depth_m.
+            Metres, from min_depth_m to max_depth_m, behind a camera of ``settings.focal_px``.
 
         Raises
         ------
         ClipDepthError
-            If there is no condition and none was frozen.
+            If there is no condition and none was frozen, or there are no rays where it needs them.
 
         """
         film = None if self.settings.condition == 'none' else self._film_or_frozen(condition)
-        return to_metres(self.decoder(taps, grid, film), self.settings)
+        return to_metres(self.decoder(taps, grid, film, rays), self.settings)
 
     def trainable_parameters(self) -> list[nn.Parameter]:
         """Return the parameters that training changes, by the settings it was built with."""

@@ -13,7 +13,9 @@ from collections.abc import Sequence
 import math
 
 from clip_depth_ros.core.image_plan import Size
+from clip_depth_ros.errors import ClipDepthError
 from torch import nn, Tensor
+from torch.nn import functional
 
 
 class Decoder(nn.Module):
@@ -22,7 +24,7 @@ class Decoder(nn.Module):
 
     It reads tokens of C = ``width`` channels; its blocks have ``reduce_dim`` channels, ``n_heads``
     attention heads and ``mlp_dim`` hidden channels. For ``head`` see :func:`new_head`; ``patch``
-    is the pixels of one patch.
+    is the pixels of one patch; with ``rays``, it is told where patches look.
     """
 
     def __init__(
@@ -35,6 +37,7 @@ class Decoder(nn.Module):
         mlp_dim: int,
         head: str,
         patch: Size,
+        rays: bool = False,
     ) -> None:
         super().__init__()
         self.reduces = nn.ModuleList(nn.Linear(width, reduce_dim) for _ in range(n_levels))
@@ -46,9 +49,18 @@ class Decoder(nn.Module):
             for _ in range(n_levels)
         )
         self.head = new_head(head, reduce_dim, patch)
+        self.rays = nn.Linear(2, reduce_dim) if rays else None
+        if self.rays is not None:
+            # Our choice: it starts as a decoder that is not told.
+            nn.init.zeros_(self.rays.weight)
+            nn.init.zeros_(self.rays.bias)
 
     def forward(
-        self, taps: Sequence[Tensor], grid: Size, film: tuple[Tensor, Tensor] | None = None
+        self,
+        taps: Sequence[Tensor],
+        grid: Size,
+        film: tuple[Tensor, Tensor] | None = None,
+        rays: Tensor | None = None,
     ) -> Tensor:
         """
         Return one number for each pixel.
@@ -64,16 +76,31 @@ class Decoder(nn.Module):
         film : (gamma, beta), each float (reduce_dim,), optional
             Scales and shifts the deepest level before its block: gamma * x + beta, without "+ 1"
             (CLIPSeg's code).
+        rays : float (B, N, 2), optional
+            x/z and y/z of each patch, row by row. Added, projected, to the patches of the deepest
+            level before they are conditioned (our choice); not looked at by a decoder that is not
+            told.
 
         Returns
         -------
         float32 (B, grid_h * patch_h, grid_w * patch_w)
             Unbounded.
 
+        Raises
+        ------
+        ClipDepthError
+            If it is told rays, and there are none.
+
         """
         levels = zip(reversed(taps), self.reduces, self.blocks, strict=True)
         deepest, reduce, block = next(levels)
         state = reduce(deepest.float())  # (B, 1 + N, reduce_dim)
+        if self.rays is not None:
+            if rays is None:
+                raise ClipDepthError(
+                    'this decoder is told where patches look: pass rays, as patch_rays gives them'
+                )
+            state = state + functional.pad(self.rays(rays), (0, 0, 1, 0))  # not the class token
         if film is not None:
             gamma, beta = film
             state = gamma * state + beta

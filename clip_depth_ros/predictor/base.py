@@ -4,8 +4,9 @@
 From an image to a depth map, with a frozen CLIP: everything but the method itself.
 
 Read :meth:`ClipPredictor.predict_batch` and what follows it from top to bottom: images are
-checked, grouped by size, resized to whole patches, answered by the method (``depthclip.py`` or
-``clip2depth.py``), and marked where the answer leaves the range that the settings allow.
+checked, grouped by size and camera, resized to whole patches (``views.py`` says to how many),
+answered by the method (``depthclip.py`` or ``clip2depth.py``), brought to the metres of their
+camera, and marked where the answer leaves the range that the settings allow.
 """
 
 from __future__ import annotations
@@ -16,13 +17,21 @@ import dataclasses
 from typing import Final
 
 from clip_depth_ros.core.depth_images import mark_range
-from clip_depth_ros.core.image_plan import plan_patches, Size
+from clip_depth_ros.core.image_plan import Size
 from clip_depth_ros.core.images import check_rgb, resize_rgb
 from clip_depth_ros.errors import ClipDepthError, WeightsError
 from clip_depth_ros.model.backbone import Backbone, build_backbone
 from clip_depth_ros.model.devices import explain_out_of_memory, this_machine
+from clip_depth_ros.predictor.views import TrainedAt, View, Views
 from clip_depth_ros.settings.predictor import PredictorSettings
-from clip_depth_ros.types import Depth, DepthMap, DepthPredictor, NOTES, Rgb
+from clip_depth_ros.types import (
+    Depth,
+    DepthMap,
+    DepthPredictor,
+    Intrinsics,
+    NOTES,
+    Rgb,
+)
 import numpy as np
 from numpy.typing import NDArray
 import torch
@@ -38,16 +47,16 @@ class ClipPredictor(abc.ABC):
     Build one with :func:`clip_depth_ros.predictor.build.build_predictor`. One thread at a time
     may call it.
 
-    ``backbone`` may be shared with another predictor. ``requested`` is the size of the network's
-    input, pixels, before rounding to whole patches; a side of 0 is that of the image. ``why``
-    says why this method, for reports.
+    ``backbone`` may be shared with another predictor. ``trained`` is what the method's numbers
+    belong to. ``why`` says why this method, for reports.
     """
 
     def __init__(
-        self, settings: PredictorSettings, backbone: Backbone, requested: Size, why: str
+        self, settings: PredictorSettings, backbone: Backbone, trained: TrainedAt, why: str
     ) -> None:
         self.settings = settings
-        self.requested = requested
+        self.views = Views(settings, trained, backbone.tower.stride)
+        self.trained = trained
         self.why = why
         self._backbone: Backbone | None = backbone
 
@@ -58,7 +67,7 @@ class ClipPredictor(abc.ABC):
             raise ClipDepthError('this predictor was closed: build another')
         return self._backbone
 
-    def predict(self, rgb: Rgb) -> DepthMap:
+    def predict(self, rgb: Rgb, camera: Intrinsics | None = None) -> DepthMap:
         """
         Return the depth of one image.
 
@@ -66,41 +75,53 @@ class ClipPredictor(abc.ABC):
         ----------
         rgb : uint8 (H, W, 3)
             Red first; any size.
+        camera : Intrinsics, optional
+            Of this very image; by default a field of view is assumed. Not looked at where the
+            camera is ignored.
 
         Returns
         -------
         DepthMap
             ``depth_m`` at the size of the image times ``depth_scale``: finite and within what the
-            method can answer, but -Inf and +Inf outside of min_depth_m to max_depth_m. The class
-            of the method says what else there is.
+            method can answer, but -Inf and +Inf outside of min_depth_m to max_depth_m. ``camera``
+            says what became of the camera. The class of the method says what else there is.
 
         Raises
         ------
         ImageError
             If it is not a uint8 array (H, W, 3).
+        CalibrationError
+            If the camera is used, and is that of images of another size.
         DeviceError
             If the memory of the device is too small for it.
         ClipDepthError
             If the predictor was closed.
 
         """
-        return self.predict_batch([rgb])[0]
+        return self.predict_batch([rgb], [camera])[0]
 
-    def predict_batch(self, rgbs: Sequence[Rgb]) -> list[DepthMap]:
+    def predict_batch(
+        self, rgbs: Sequence[Rgb], cameras: Sequence[Intrinsics | None] | None = None
+    ) -> list[DepthMap]:
         """
-        Return the depth of several images, in their order; equal sizes share a forward pass.
+        Return the depth of several images, in their order.
 
-        A batch answers the same as its images one by one.
+        Those of one size and camera share a forward pass. A batch answers the same as its images
+        one by one. ``cameras`` are as many as the images; by default none is known.
         """
         for rgb in rgbs:
             check_rgb(rgb)
+        known = [None] * len(rgbs) if cameras is None else cameras
+        groups: dict[View, list[int]] = {}
+        for index, (rgb, camera) in enumerate(zip(rgbs, known, strict=True)):
+            view = self.views.of(Size(*rgb.shape[:2]), camera)
+            groups.setdefault(view, []).append(index)
         scenes = self._recognise(rgbs)
-        groups: dict[tuple[int, ...], list[int]] = {}
-        for index, rgb in enumerate(rgbs):
-            groups.setdefault(rgb.shape, []).append(index)
         answers: dict[int, DepthMap] = {}
-        for indices in groups.values():
-            group = self._predict_group([rgbs[i] for i in indices], [scenes[i] for i in indices])
+        for view, indices in groups.items():
+            group = self._predict_group(
+                view, [rgbs[i] for i in indices], [scenes[i] for i in indices]
+            )
             answers.update(zip(indices, group, strict=True))
         return [answers[index] for index in range(len(rgbs))]
 
@@ -109,18 +130,16 @@ class ClipPredictor(abc.ABC):
         return [None] * len(rgbs)
 
     def _predict_group(
-        self, rgbs: Sequence[Rgb], scenes: Sequence[str | None]
+        self, view: View, rgbs: Sequence[Rgb], scenes: Sequence[str | None]
     ) -> list[DepthMap]:
-        """Return the depth of images of one size."""
-        height, width = rgbs[0].shape[:2]
-        plan = plan_patches(Size(height, width), self.requested, self.backbone.tower.stride)
-        batch = np.stack([plan.apply_to_image(rgb, resize_rgb) for rgb in rgbs])
+        """Return the depth of images that are seen alike."""
+        batch = np.stack([view.plan.apply_to_image(rgb, resize_rgb) for rgb in rgbs])
         work = f'{len(batch)} image(s) of {batch.shape[2]}x{batch.shape[1]} pixels'
-        scale = self.settings.depth_scale
+        (height, width), scale = view.plan.source, self.settings.depth_scale
         size = Size(max(1, round(height * scale)), max(1, round(width * scale)))
         with explain_out_of_memory(self.backbone.device, work):
-            answers = self._answer(batch, size, scenes)
-        return [self._within_range(answer) for answer in answers]
+            answers = self._answer(batch, size, scenes, view.camera)
+        return [self._in_metres(answer, view) for answer in answers]
 
     def check_answers(self) -> None:
         """
@@ -135,7 +154,8 @@ class ClipPredictor(abc.ABC):
         stride = self.backbone.tower.stride
         size = Size(2 * stride.height, 3 * stride.width)
         noise = np.random.default_rng(0).integers(0, 256, (1, *size, 3), np.uint8)
-        depth_m = self._answer(noise, size, [None])[0].depth_m
+        camera = self.views.own_camera(size)
+        depth_m = self._answer(noise, size, [None], camera)[0].depth_m
         if self._is_stuck(depth_m) or not np.isfinite(depth_m).all():
             described = self.describe()
             weights = described.get('clip2depth_weights', described['weights'])
@@ -151,10 +171,14 @@ class ClipPredictor(abc.ABC):
 
     @abc.abstractmethod
     def _answer(
-        self, batch: NDArray[np.uint8], size: Size, scenes: Sequence[str | None]
+        self,
+        batch: NDArray[np.uint8],
+        size: Size,
+        scenes: Sequence[str | None],
+        camera: Intrinsics | None,
     ) -> list[DepthMap]:
         """
-        Return what the method sees in images, before anything is marked as out of range.
+        Return what the method sees in images, in the metres of the camera it was trained at.
 
         Parameters
         ----------
@@ -164,6 +188,8 @@ class ClipPredictor(abc.ABC):
             Height and width of the depth that is wanted, pixels.
         scenes : sequence of B str or None
             What :meth:`_recognise` said of each image.
+        camera : Intrinsics, optional
+            Of the batch, for methods that are told rays.
 
         """
 
@@ -171,15 +197,28 @@ class ClipPredictor(abc.ABC):
     def _answer_range_m(self, scene: str | None) -> tuple[float, float]:
         """Return the nearest and farthest depth that the method can answer in a scene, metres."""
 
-    def _within_range(self, answer: DepthMap) -> DepthMap:
-        """Take off what rounding adds to the method's range; mark what is out of the settings'."""
-        nearest, farthest = map(np.float32, self._answer_range_m(answer.scene))
-        depth_m = np.clip(answer.depth_m, nearest, farthest, out=answer.depth_m)
+    def _in_metres(self, answer: DepthMap, view: View) -> DepthMap:
+        """
+        Bring an answer to the metres of its camera.
+
+        What rounding adds to the method's range is taken off; what is out of the settings' is
+        marked.
+        """
+        ratio = np.float32(view.focal_ratio)
+        near_far_m = np.array(self._answer_range_m(answer.scene), np.float32)
+        depth_m = np.clip(answer.depth_m, *near_far_m, out=answer.depth_m)
+        depth_m *= ratio
+        near_far_m *= ratio
         low, high = self.settings.min_depth_m, self.settings.max_depth_m
-        if nearest >= np.float32(low) and farthest <= np.float32(high):
-            return answer
-        marked = mark_range(depth_m, min_depth_m=low, max_depth_m=high)
-        return dataclasses.replace(answer, depth_m=marked)
+        if near_far_m[0] < np.float32(low) or near_far_m[1] > np.float32(high):
+            depth_m = mark_range(depth_m, min_depth_m=low, max_depth_m=high)
+        grid_depth_m = answer.grid_depth_m
+        return dataclasses.replace(
+            answer,
+            depth_m=depth_m,
+            grid_depth_m=None if grid_depth_m is None else grid_depth_m * ratio,
+            camera=view.use,
+        )
 
     def describe(self) -> Mapping[str, str]:
         """Return what an operator or a report should know: method, backbone, weights, device."""
@@ -191,10 +230,12 @@ class ClipPredictor(abc.ABC):
             'device': backbone.device,
             'precision': backbone.precision,
             **description,
+            **self.views.describe(),
             'flip': 'on' if self.settings.flip else 'off',
         }
-        if notes := [note for note in (backbone.note, *self._notes()) if note]:
-            described[NOTES] = '; '.join(notes)
+        notes = [backbone.note, *self.views.notes(), *self._notes()]
+        if said := [note for note in notes if note]:
+            described[NOTES] = '; '.join(said)
         if backbone.device.startswith('cuda'):
             megabytes = torch.cuda.memory_allocated(backbone.device) / 1e6
             described['device_memory_mb'] = f'{megabytes:.0f}'

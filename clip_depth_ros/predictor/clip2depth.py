@@ -9,9 +9,10 @@ from pathlib import Path
 import textwrap
 from typing import Final
 
+from clip_depth_ros.core.camera import patch_rays
 from clip_depth_ros.core.image_plan import Size
 from clip_depth_ros.core.plain_text import printable
-from clip_depth_ros.errors import ClipDepthError, ConfigError
+from clip_depth_ros.errors import ClipDepthError, ConfigError, WeightsError
 from clip_depth_ros.model.architecture import find_architecture
 from clip_depth_ros.model.backbone import Backbone
 from clip_depth_ros.model.clip2depth import Clip2Depth
@@ -22,8 +23,10 @@ from clip_depth_ros.model.clip2depth_weights import (
 )
 from clip_depth_ros.model.devices import explain_out_of_memory, full_float32
 from clip_depth_ros.predictor.base import ClipPredictor, new_backbone, shared_backbone
+from clip_depth_ros.predictor.views import TrainedAt
+from clip_depth_ros.settings.clip2depth import Clip2DepthSettings
 from clip_depth_ros.settings.predictor import PredictorSettings
-from clip_depth_ros.types import Depth, DepthMap, DepthPredictor
+from clip_depth_ros.types import Depth, DepthMap, DepthPredictor, Intrinsics
 import cv2
 import numpy as np
 from numpy.typing import NDArray
@@ -92,11 +95,12 @@ class Clip2DepthPredictor(ClipPredictor):
         file: Clip2DepthFile,
         why: str,
     ) -> None:
-        requested = Size(
-            settings.input_height_px or file.settings.input_height_px,
-            settings.input_width_px or file.settings.input_width_px,
-        )
-        super().__init__(settings, backbone, requested, why)
+        if settings.camera == 'use' and not file.settings.focal_px:
+            raise WeightsError(
+                f"camera='use' needs weights that say at which focal length they were trained, "
+                f"and {file} do not: train again, or set camera='auto'"
+            )
+        super().__init__(settings, backbone, _trained_at(file.settings), why)
         self.file = file
         self._model: Clip2Depth | None = model
 
@@ -113,25 +117,46 @@ class Clip2DepthPredictor(ClipPredictor):
         super().close()
 
     def _answer(
-        self, batch: NDArray[np.uint8], size: Size, scenes: Sequence[str | None]
+        self,
+        batch: NDArray[np.uint8],
+        size: Size,
+        scenes: Sequence[str | None],
+        camera: Intrinsics | None,
     ) -> list[DepthMap]:
         if not self.settings.flip:
-            depth_m = self._forward(batch)
+            depth_m = self._forward(batch, self._rays(batch, camera))
         else:
-            both = self._forward(np.concatenate([batch, batch[:, :, ::-1]]))
+            both = self._forward(
+                np.concatenate([batch, batch[:, :, ::-1]]),
+                np.concatenate([
+                    self._rays(batch, camera), self._rays(batch, camera and camera.flipped())
+                ]),
+            )
             # Our choice: the mean of the depths, as DepthCLIP's released code has it.
             straight, flipped = both[: len(batch)], both[len(batch):, :, ::-1]
             depth_m = (straight + flipped) * np.float32(0.5)
         return [DepthMap(_resize_depth(each, size)) for each in depth_m]
 
+    def _rays(
+        self, batch: NDArray[np.uint8], camera: Intrinsics | None
+    ) -> NDArray[np.float32]:
+        """Return where the patches of a batch look, float32 (B, N, 2); (B, 0, 2) if not told."""
+        if not self.file.settings.rays or camera is None:
+            return np.zeros((len(batch), 0, 2), np.float32)
+        rays = patch_rays(camera, self.backbone.grid(*batch.shape[1:3]))
+        return np.broadcast_to(rays, (len(batch), *rays.shape))
+
     @torch.inference_mode()
-    def _forward(self, batch: NDArray[np.uint8]) -> NDArray[np.float32]:
+    def _forward(
+        self, batch: NDArray[np.uint8], rays: NDArray[np.float32]
+    ) -> NDArray[np.float32]:
         """Return depth at the size of the network's input, float32 (B, height, width)."""
         backbone, trained = self.backbone, self.file.settings
         grid = backbone.grid(*batch.shape[1:3])
+        told = torch.from_numpy(rays.copy()).to(backbone.device) if trained.rays else None
         with full_float32(backbone.device, backbone.precision):
             taps = backbone.taps(batch, trained.taps, trained.pixels)
-            answer: NDArray[np.float32] = self.model(taps, grid).float().cpu().numpy()
+            answer: NDArray[np.float32] = self.model(taps, grid, rays=told).float().cpu().numpy()
         return answer
 
     def _answer_range_m(self, scene: str | None) -> tuple[float, float]:
@@ -143,11 +168,17 @@ class Clip2DepthPredictor(ClipPredictor):
 
     def _notes(self) -> list[str]:
         trained = self.file.settings
-        size = _size_text(trained.input_width_px, trained.input_height_px)
-        wanted = _size_text(self.requested.width, self.requested.height)
-        if wanted == size or not (trained.input_width_px and trained.input_height_px):
-            return []
+        notes = []
+        if not trained.focal_px and self.settings.camera != 'ignore':
+            notes.append(
+                'the weights do not say at which focal length they were trained: the camera is '
+                'ignored, and depth is in the metres of the camera of the training'
+            )
+        size, wanted = _size_text(self.trained.size), _size_text(self.views.requested)
+        if self.views.uses_camera or wanted == size or not all(self.trained.size):
+            return notes
         return [
+            *notes,
             f'images of {wanted} pixels go into a network that was trained at {size}: set '
             'input_width_px and input_height_px to 0, or train at that size'
         ]
@@ -160,17 +191,27 @@ class Clip2DepthPredictor(ClipPredictor):
             'trained_on': self._said('data'),
             'trained_metrics': _headline(self.file.metrics),
             'trained_protocol': self._said('protocol'),
-            'trained_size': _size_text(trained.input_width_px, trained.input_height_px),
+            'trained_size': _size_text(self.trained.size),
             'trained_range_m': f'{trained.min_depth_m:g} to {trained.max_depth_m:g}',
-            'input_size': _size_text(self.requested.width, self.requested.height),
+            'input_size': self._input_size(),
             'condition': trained.condition,
             'head': f'{trained.head}, {trained.output}',
         }
+
+    def _input_size(self) -> str:
+        requested = self.views.requested
+        by_camera = self.views.uses_camera and not all(requested)
+        return 'by the camera' if by_camera else _size_text(requested)
 
     def _said(self, name: str) -> str:
         """Return what the file says of its training, which anybody may have written."""
         text = printable(str(self.file.provenance.get(name, 'not said')), in_one_line=True)
         return textwrap.shorten(text, _MOST_SAID)
+
+
+def _trained_at(settings: Clip2DepthSettings) -> TrainedAt:
+    size = Size(settings.input_height_px, settings.input_width_px)
+    return TrainedAt(size, settings.focal_px, settings.hfov_deg)
 
 
 def _check_transformer(settings: PredictorSettings) -> None:
@@ -196,9 +237,9 @@ def _resize_depth(depth_m: Depth, size: Size) -> Depth:
     return np.array(resized, np.float32)
 
 
-def _size_text(width: int, height: int) -> str:
+def _size_text(size: Size) -> str:
     """Return width x height, pixels; a side of 0 is any, that of the image."""
-    return f'{width or "any"}x{height or "any"}'
+    return f'{size.width or "any"}x{size.height or "any"}'
 
 
 def _headline(metrics: Mapping[str, float]) -> str:

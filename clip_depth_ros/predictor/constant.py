@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 import time
 
 from clip_depth_ros.core.images import check_rgb
-from clip_depth_ros.types import DepthMap, Rgb
+from clip_depth_ros.types import DepthMap, Intrinsics, Rgb
 import numpy as np
 
 
@@ -29,11 +29,13 @@ class ConstantPredictor:
         self.depth_m = depth_m
         self.delay_s = delay_s
 
-    def predict(self, rgb: Rgb) -> DepthMap:
+    def predict(self, rgb: Rgb, camera: Intrinsics | None = None) -> DepthMap:
         """Return the constant at the size of the image; ImageError unless uint8 (H, W, 3)."""
-        return self.predict_batch([rgb])[0]
+        return self.predict_batch([rgb], [camera])[0]
 
-    def predict_batch(self, rgbs: Sequence[Rgb]) -> list[DepthMap]:
+    def predict_batch(
+        self, rgbs: Sequence[Rgb], cameras: Sequence[Intrinsics | None] | None = None
+    ) -> list[DepthMap]:
         """Return the constant at the size of each image."""
         for rgb in rgbs:
             check_rgb(rgb)

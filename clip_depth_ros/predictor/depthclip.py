@@ -20,8 +20,9 @@ from clip_depth_ros.predictor.base import (
     new_backbone,
     shared_backbone,
 )
-from clip_depth_ros.settings.predictor import PredictorSettings
-from clip_depth_ros.types import DepthMap, DepthPredictor, Rgb
+from clip_depth_ros.predictor.views import TrainedAt
+from clip_depth_ros.settings.predictor import BUNDLED_HFOV_DEG, PredictorSettings
+from clip_depth_ros.types import DepthMap, DepthPredictor, Intrinsics, Rgb
 import numpy as np
 from numpy.typing import NDArray
 import torch
@@ -51,8 +52,9 @@ class DepthClipPredictor(ClipPredictor):
     """
 
     def __init__(self, settings: PredictorSettings, backbone: Backbone, why: str) -> None:
-        requested = Size(settings.input_height_px, settings.input_width_px)
-        super().__init__(settings, backbone, requested, why)
+        hfov_deg = BUNDLED_HFOV_DEG if settings.uses_bundled() else 0.0
+        trained = TrainedAt(focal_px=settings.resolved_bins_focal_px(), hfov_deg=hfov_deg)
+        super().__init__(settings, backbone, trained, why)
         self.scenes = SceneMemory([*settings.resolved_scenes()], settings.scene_smoothing)
         self._bins_m: dict[str | None, tuple[float, ...]] = {None: settings.resolved_bins_m()}
         self._bins_m.update(settings.resolved_scenes())
@@ -91,7 +93,11 @@ class DepthClipPredictor(ClipPredictor):
         return [self.scenes.update(each) for each in probs]
 
     def _answer(
-        self, batch: NDArray[np.uint8], size: Size, scenes: Sequence[str | None]
+        self,
+        batch: NDArray[np.uint8],
+        size: Size,
+        scenes: Sequence[str | None],
+        camera: Intrinsics | None,
     ) -> list[DepthMap]:
         probs = bin_probabilities(
             self.backbone,

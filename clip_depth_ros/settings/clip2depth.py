@@ -94,6 +94,24 @@ class Clip2DepthSettings(Settings):
         0, 'Width of the images it was trained on; 0: not known, or of many widths.', unit='px',
         ge=0, le=8192,
     )
+    focal_px: float = setting(
+        0.0,
+        "Focal length, in pixels of the network's input, of the images it was trained on; others "
+        'are resized to it, and depth goes with what is left. 0: not known, the camera is '
+        'ignored.',
+        unit='px', ge=0.0, le=10000.0,
+    )
+    rays: bool = setting(
+        False,
+        'Tell the decoder where each patch looks, x/z and y/z (our choice: without, as the paper '
+        'does). Needs focal_px.',
+    )
+    hfov_deg: float = setting(
+        0.0,
+        'Horizontal field of view to assume where the camera of an image is not known; 0: not '
+        'known.',
+        unit='deg', ge=0.0, le=170.0,
+    )
 
     @field_validator('taps')
     @classmethod
@@ -117,5 +135,7 @@ class Clip2DepthSettings(Settings):
                 f'input_height_px x input_width_px must be {MOST_PIXELS} pixels at most, got '
                 f'{self.input_height_px} x {self.input_width_px}'
             )
+        if self.rays and not self.focal_px:
+            yield 'rays need the focal length they belong to: set focal_px'
         if self.condition == 'sentence' and not self.sentence.strip():
             yield "condition='sentence' needs a sentence"

@@ -1,22 +1,22 @@
 # Copyright 2026 The clip_depth_ros authors
 # SPDX-License-Identifier: Apache-2.0
-"""
-Everything that turns an image into depth, as settings; and the words and depth bins by name.
-
-Unless marked as our choice, words and bins are the ablations of the paper (Zhang, Zeng, Guo, Li:
-"Can Language Understand Depth?", ACM Multimedia 2022, arXiv 2207.01077) as its released code
-holds them.
-"""
+"""Everything that turns an image into depth, as settings."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-import itertools
 import re
-from types import MappingProxyType
 from typing import Final, Literal
 
 from clip_depth_ros.settings.base import depth_range_clash, setting, Settings
+from clip_depth_ros.settings.depth_bins import (
+    BINS_M,
+    check_ascending,
+    count_clash,
+    DEPTH_WORDS,
+    log_spaced,
+    OUTDOOR,
+)
 from pydantic import field_validator
 
 TINY: Final = 'tiny'
@@ -25,44 +25,24 @@ TINY: Final = 'tiny'
 BUNDLED: Final = 'bundled'
 """The value of pretrained for the weights that come with this package."""
 
-DEPTH_WORDS: Final[Mapping[str, tuple[str, ...]]] = MappingProxyType({
-    'original': (
-        'giant', 'extremely close', 'close', 'not in distance', 'a little remote', 'far', 'unseen',
-    ),
-    'prompt1': (
-        'extremely close', 'close', 'middle', 'a little far', 'far', 'quite far', 'unseen',
-    ),
-    'prompt2': (
-        'extremely close', 'very close', 'close', 'a little close', 'a little far', 'far',
-        'unseen',
-    ),
-    'prompt3': (
-        'giant', 'close', 'a little close', 'not in distance', 'a bit remote', 'far', 'unseen',
-    ),
-})
-"""Words for distance, nearest first."""
-
-BINS_M: Final[Mapping[str, tuple[float, ...]]] = MappingProxyType({
-    'original': (1.00, 1.50, 2.00, 2.25, 2.50, 2.75, 3.00),
-    'scene1': (1.00, 2.00, 2.25, 2.50, 2.75, 3.00, 4.00),
-    'scene2': (1.00, 1.50, 2.00, 2.50, 3.00, 3.50, 4.00),
-    'scene3': (1.00, 1.25, 1.50, 1.75, 2.00, 2.25, 2.50),
-    'scene4': (2.00, 2.50, 3.00, 3.25, 3.50, 3.75, 4.00),
-})
-"""Depth of each class, metres, nearest first."""
-
 AUTO: Final = 'auto'
 """What the weights bring along."""
-
-OUTDOOR: Final = 'outdoor'
-"""Our choice: bins spaced evenly in log depth over the configured range, one for each word."""
 
 BUNDLED_RANGE_M: Final = (1.0, 80.0)
 BUNDLED_TEMPERATURE: Final = 3.5
 """What goes with the bundled weights: what their words mean, and what suits their cosines."""
 
-MAX_DEPTH_M = 1000.0
-"""Farther than anything that a camera on a robot looks at."""
+BUNDLED_FOCAL_PX: Final = 0.0
+"""Of the camera that the bundled CLIP has seen, pixels of its input; 0: not known."""
+
+BUNDLED_HFOV_DEG: Final = 0.0
+"""Horizontal field of view to assume for it; 0: not known."""
+
+NYU_FOCAL_PX: Final = 518.86
+"""Of NYU Depth v2's Kinect at 640 x 480, whose metres the bins of the paper are."""
+
+ASSUMED_HFOV_DEG: Final = 60.0
+"""Our choice where neither settings nor weights say more: about that of a webcam or a Kinect."""
 
 
 class PredictorSettings(Settings):
@@ -119,6 +99,27 @@ class PredictorSettings(Settings):
         'Height the image is resized to for the network, rounded to whole patches; 0 keeps the '
         'height of the image, or takes that which CLIP2Depth was trained at.',
         unit='px', at_run_time=True, ge=0, le=8192,
+    )
+    camera: Literal['auto', 'use', 'ignore'] = setting(
+        'auto',
+        "Whether depth follows the image's camera. use: the network sees the image at the focal "
+        'length that it was trained at, and metres go with what is left of the difference; '
+        'ignore: as if every image were of that camera; auto: use where the weights or '
+        'bins_focal_px say the focal length, else ignore.',
+        at_run_time=True,
+    )
+    assumed_hfov_deg: float = setting(
+        0.0,
+        'Horizontal field of view to assume for images whose camera is not known; 0: that of the '
+        'weights, else 60.',
+        unit='deg', at_run_time=True, ge=0.0, le=170.0,
+    )
+    bins_focal_px: float = setting(
+        0.0,
+        "DepthCLIP: focal length, in pixels of the network's input, of the camera that bins and "
+        "words belong to. 0: what the weights bring along; else, with camera: use, NYU's 518.86 "
+        'for the bins of the paper.',
+        unit='px', at_run_time=True, ge=0.0, le=10000.0,
     )
     depth_scale: float = setting(
         1.0,
@@ -207,6 +208,13 @@ class PredictorSettings(Settings):
             raise ValueError('must be auto, cpu, cuda or cuda:N')
         return device
 
+    @field_validator('assumed_hfov_deg')
+    @classmethod
+    def _check_hfov(cls, hfov_deg: float) -> float:
+        if 0 < hfov_deg < 1:
+            raise ValueError('must be 0 or at least 1 degree')
+        return hfov_deg
+
     @field_validator('temperature')
     @classmethod
     def _check_temperature(cls, temperature: float) -> float:
@@ -243,7 +251,7 @@ class PredictorSettings(Settings):
     @field_validator('bins_m')
     @classmethod
     def _check_bins(cls, bins_m: tuple[float, ...]) -> tuple[float, ...]:
-        return _check_ascending(bins_m)
+        return check_ascending(bins_m)
 
     def clashes(self) -> Iterator[str]:
         """Yield what does not go together."""
@@ -261,7 +269,12 @@ class PredictorSettings(Settings):
     def _clashes_of_bins(self, scenes: Mapping[str, tuple[float, ...]]) -> Iterator[str]:
         words, bins_m = self.resolved_words(), self.resolved_bins_m()
         source = 'bins_m' if self.bins_m else f'bins={self._preset()!r}'
-        yield from _count_clash(words, bins_m, source)
+        yield from count_clash(words, bins_m, source)
+        if self.camera == 'use' and not self.resolved_bins_focal_px():
+            yield (
+                f"camera='use' needs to know the camera that the depth bins ({source}) belong to: "
+                "set bins_focal_px, or camera='auto'"
+            )
         if bins_m[-1] < self.min_depth_m or bins_m[0] > self.max_depth_m:
             yield (
                 f'all depth bins, {bins_m[0]} to {bins_m[-1]} m ({source}), lie outside of '
@@ -269,7 +282,7 @@ class PredictorSettings(Settings):
                 "be answered; set bins='outdoor', your own bins_m, or another range"
             )
         for name, scene_bins_m in scenes.items() if self.scene_aware else ():
-            yield from _count_clash(words, scene_bins_m, f'scene_bins {name!r}')
+            yield from count_clash(words, scene_bins_m, f'scene_bins {name!r}')
         if self.scene_aware and len(scenes) < 2:
             yield (
                 f'scene_aware needs two scenes or more to choose from, got scene_bins={[*scenes]}'
@@ -299,6 +312,15 @@ class PredictorSettings(Settings):
     def resolved_bins_m(self) -> tuple[float, ...]:
         """Return the depth bins that are in force, metres, one for each word."""
         return self.bins_m or self._preset_bins_m(self._preset())
+
+    def resolved_bins_focal_px(self) -> float:
+        """Return the focal length at network input that the bins belong to; 0: not known."""
+        if self.bins_focal_px:
+            return self.bins_focal_px
+        if self.uses_bundled():
+            return BUNDLED_FOCAL_PX
+        is_of_paper = not self.bins_m and self._preset() in BINS_M
+        return NYU_FOCAL_PX if self.camera == 'use' and is_of_paper else 0.0
 
     def resolved_temperature(self) -> float:
         """Return what 100 x cosine is divided by; the paper's where nothing else is said."""
@@ -351,21 +373,12 @@ class PredictorSettings(Settings):
         if bins in BINS_M or bins == OUTDOOR:
             return name, self._preset_bins_m(bins)
         try:
-            return name, _check_ascending(tuple(float(text) for text in bins.split()))
+            return name, check_ascending(tuple(float(text) for text in bins.split()))
         except ValueError as error:
             raise ValueError(
                 f'scene_bins {entry!r}: bins must be one of {[*BINS_M, OUTDOOR]} or ascending '
                 f'depths in metres ({error})'
             ) from error
-
-
-def log_spaced(first_m: float, last_m: float, count: int) -> tuple[float, ...]:
-    """Return ``count`` depths from ``first_m`` to ``last_m``, evenly spaced in log depth."""
-    if count == 1:
-        return (first_m,)
-    ratio = last_m / first_m
-    inner = tuple(first_m * ratio ** (i / (count - 1)) for i in range(1, count - 1))
-    return (first_m, *inner, last_m)
 
 
 def _is_about(value: float, wanted: float) -> bool:
@@ -377,21 +390,3 @@ def _check_gaps(template: str, count: int) -> str:
     if template.count('{}') != count or len(re.findall('[{}]', template)) != 2 * count:
         raise ValueError(f'a template must hold exactly {count} "{{}}" and no other brace')
     return template
-
-
-def _check_ascending(bins_m: tuple[float, ...]) -> tuple[float, ...]:
-    """Return depth bins that are valid: depths in metres, strictly ascending."""
-    if not all(0 < depth_m <= MAX_DEPTH_M for depth_m in bins_m):
-        raise ValueError(f'depth bins must be positive and at most {MAX_DEPTH_M:g} m')
-    if any(near >= far for near, far in itertools.pairwise(bins_m)):
-        raise ValueError('depth bins must ascend strictly')
-    return bins_m
-
-
-def _count_clash(words: tuple[str, ...], bins_m: tuple[float, ...], source: str) -> Iterator[str]:
-    """Yield what is wrong with bins that are not one for each word for distance."""
-    if len(words) != len(bins_m):
-        yield (
-            'there must be one depth bin for each word for distance, got '
-            f'{len(words)} words {list(words)} and {len(bins_m)} bins {list(bins_m)} ({source})'
-        )

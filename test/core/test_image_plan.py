@@ -3,6 +3,8 @@
 """The geometry between a camera image and a network's input."""
 
 from clip_depth_ros.core.image_plan import (
+    is_within_limit,
+    MOST_PATCHES,
     plan_centre_crop,
     plan_image,
     plan_patches,
@@ -12,7 +14,7 @@ from clip_depth_ros.core.image_plan import (
 from clip_depth_ros.errors import ConfigError, ImageError
 from clip_depth_ros.types import Intrinsics
 import cv2
-from hypothesis import given, strategies as st
+from hypothesis import example, given, strategies as st
 import numpy as np
 import pytest
 
@@ -82,11 +84,28 @@ def test_inputs_are_whole_patches(source, requested, stride, expected):
 
 @given(st.integers(1, 3000), st.integers(1, 3000), st.sampled_from([14, 16, 32]))
 def test_rounding_moves_a_side_by_half_a_patch_at_most(height, width, stride):
-    size = plan_patches(Size(height, width), Size(0, 0), Size(stride, stride)).size
+    source, patch = Size(height, width), Size(stride, stride)
+    size = plan_patches(source, Size(0, 0), patch).size
 
-    for planned, own in zip(size, (height, width), strict=True):
-        assert planned % stride == 0
-        assert planned == stride or abs(planned - own) <= stride / 2
+    assert all(side % stride == 0 and side > 0 for side in size)
+    if is_within_limit(source, Size(0, 0), patch):
+        for planned, own in zip(size, source, strict=True):
+            assert planned == stride or abs(planned - own) <= stride / 2
+
+
+@given(st.integers(1, 100_000), st.integers(1, 100_000), st.sampled_from([14, 16, 32]))
+@example(1, 10**7, 16)
+@example(10**7, 1, 16)
+def test_more_patches_than_a_network_should_see_shrink_with_the_shape_kept(height, width, stride):
+    source, patch = Size(height, width), Size(stride, stride)
+    size = plan_patches(source, Size(0, 0), patch).size
+    rows, columns = (side // stride for side in size)
+
+    assert 1 <= rows * columns <= MOST_PATCHES
+    if not is_within_limit(source, Size(0, 0), patch) and min(rows, columns) > 1:
+        # Both shrink alike, but for a patch.
+        assert (rows - 1) / (height + stride) <= (columns + 1) / (width - stride)
+        assert (columns - 1) / (width + stride) <= (rows + 1) / (height - stride)
 
 
 def test_centre_crop_keeps_the_aspect_of_the_target():

@@ -351,7 +351,7 @@ class TestSettings:
 
     def test_each_says_whether_it_is_the_papers_clipsegs_or_ours(self):
         sources = re.compile(r"the paper|CLIPSeg's|our choice", re.I)
-        facts = {'input_height_px', 'input_width_px'}
+        facts = {'input_height_px', 'input_width_px', 'focal_px', 'hfov_deg'}
         silent = {
             name
             for name, field in Clip2DepthSettings.model_fields.items()

@@ -12,7 +12,7 @@ code with the package or with open_clip's models; only the byte pair encoding is
 from clip_depth_ros.core.patches import expected_depth
 from clip_depth_ros.model.depthclip import bin_probabilities
 from clip_depth_ros.model.text import prompt_embeddings
-from clip_depth_ros.settings.predictor import BINS_M, DEPTH_WORDS
+from clip_depth_ros.settings.depth_bins import BINS_M, DEPTH_WORDS
 import numpy as np
 import open_clip
 import pytest

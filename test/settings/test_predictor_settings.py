@@ -11,8 +11,9 @@ from typing import Any
 
 from clip_depth_ros.errors import ConfigError
 from clip_depth_ros.settings.base import Settings
+from clip_depth_ros.settings.depth_bins import BINS_M, DEPTH_WORDS, log_spaced
 from clip_depth_ros.settings.node import NodeSettings, read_parameters
-from clip_depth_ros.settings.predictor import BINS_M, DEPTH_WORDS, log_spaced, PredictorSettings
+from clip_depth_ros.settings.predictor import PredictorSettings
 from hypothesis import given, strategies as st
 import pydantic
 import pytest

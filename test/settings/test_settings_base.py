@@ -68,7 +68,7 @@ def test_description_is_one_or_more_sentences(spec: SettingSpec):
 @pytest.mark.parametrize('spec', SPECS.values(), ids=SPECS)
 def test_a_unit_is_the_one_in_the_name(spec: SettingSpec):
     suffix = spec.name.rpartition('_')[2]
-    assert spec.unit == (suffix if suffix in ('m', 'px', 's', 'hz') else '')
+    assert spec.unit == (suffix if suffix in ('m', 'px', 's', 'hz', 'deg') else '')
 
 
 @pytest.mark.parametrize('spec', SPECS.values(), ids=SPECS)

@@ -20,7 +20,7 @@ import pytest
 class BrightnessPredictor(ConstantPredictor):
     """Answers the red of each pixel as metres, for images that are not too dark."""
 
-    def predict_batch(self, rgbs: Sequence[Rgb]) -> list[DepthMap]:
+    def predict_batch(self, rgbs: Sequence[Rgb], cameras: object = None) -> list[DepthMap]:
         if any(rgb.max() == 0 for rgb in rgbs):
             raise ImageError('an image is black')
         self.sizes = [rgb.shape[:2] for rgb in rgbs]
@@ -161,7 +161,7 @@ def test_an_image_of_the_shape_of_the_crop_is_no_crop(shape):
 class SquarePredictor(ConstantPredictor):
     """Answers a square, whatever it is shown."""
 
-    def predict_batch(self, rgbs: Sequence[Rgb]) -> list[DepthMap]:
+    def predict_batch(self, rgbs: Sequence[Rgb], cameras: object = None) -> list[DepthMap]:
         return [DepthMap(np.ones((352, 352), np.float32)) for _ in rgbs]
 
 

@@ -50,12 +50,12 @@ from clip_depth_ros.ros.node import node as node_module
 class Slow(ConstantPredictor):
     n_images = -1 if sys.argv[1] == 'a frame' else 0
 
-    def predict(self, rgb):
+    def predict(self, rgb, camera=None):
         self.n_images += 1
         if self.n_images:
             print('in hand', flush=True)
             threading.Event().wait(60)  # as native code, it sees no Ctrl-C
-        return super().predict(rgb)
+        return super().predict(rgb, camera)
 
 make = node_module.DepthNode.__init__
 node_module.DepthNode.__init__ = lambda self: make(

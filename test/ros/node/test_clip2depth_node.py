@@ -184,7 +184,7 @@ def test_a_change_that_only_clip_can_refuse_is_told_and_the_node_goes_on(node_wi
 def test_what_does_not_fit_is_warned_of_and_stays_in_diagnostics(
     node_with: StartNode, good: Path, capfd: pytest.CaptureFixture[str]
 ):
-    harness = node_with(clip2depth_weights=str(good), input_width_px=64)
+    harness = node_with(clip2depth_weights=str(good), input_width_px=64, camera='ignore')
     assert harness.node.start()
     note = 'images of 64x32 pixels go into a network that was trained at 48x32'
     assert harness.wait_for_diagnostics('notes', note).startswith(note)

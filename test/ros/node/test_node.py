@@ -614,9 +614,9 @@ class Spied(FakePredictor):
         super().__init__(depth_m)
         self._threads = threads
 
-    def predict(self, rgb: Any) -> Any:
+    def predict(self, rgb: Any, camera: Any = None) -> Any:
         self._threads.add(threading.get_ident())
-        return super().predict(rgb)
+        return super().predict(rgb, camera)
 
     def describe(self) -> Any:
         self._threads.add(threading.get_ident())
