@@ -136,7 +136,10 @@ class SourceSettings(ImageLimits):
         gt=0, le=1e9,
     )
     intrinsics: tuple[float, ...] = setting(
-        (), 'For kind pattern: fx fy cx cy of the images, pixels.', unit='px'
+        (),
+        'Camera of the images of a folder that does not say it: fx fy cx cy, pixels; and width '
+        'height of the images that these numbers are for, which is checked.',
+        unit='px',
     )
 
     # Rendered streets.

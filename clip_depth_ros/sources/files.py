@@ -4,7 +4,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 import hashlib
 import os.path
@@ -18,6 +18,7 @@ from clip_depth_ros.core.image_plan import Size
 from clip_depth_ros.core.transforms import Matrix4
 from clip_depth_ros.errors import ImageError, RecordingError
 from clip_depth_ros.settings.source import SourceSettings
+from clip_depth_ros.sources.cameras import FolderCamera
 from clip_depth_ros.sources.registry import Source
 from clip_depth_ros.sources.samples import DepthSample
 from clip_depth_ros.sources.truth import Truth, TruthRules
@@ -160,8 +161,8 @@ class FolderFrame:
         What ``gt`` stores for each metre, if it is a PNG.
     beside : tuple of Path
         Other files that decide the frame; some may be missing.
-    camera : callable, optional
-        Gives the intrinsics of an image of a width and a height, pixels, where they are known.
+    camera : FolderCamera
+        Gives the camera of the image by its size, where it is known.
     stamp_ns, recording, T_world_camera
         As in :class:`DepthSample`.
     rules : TruthRules
@@ -176,7 +177,7 @@ class FolderFrame:
     gt: Path
     per_metre: float = MM_PER_METRE
     beside: tuple[Path, ...] = ()
-    camera: Callable[[int, int], Intrinsics | None] | None = None
+    camera: FolderCamera = field(default_factory=FolderCamera)
     stamp_ns: int | None = None
     recording: str = ''
     T_world_camera: Matrix4 | None = None
@@ -188,13 +189,13 @@ class FolderFrame:
         rgb = read_rgb(self.image, self.max_pixels)
         height, width = rgb.shape[:2]
         target_m, notes = self.truth(Size(height, width))
-        camera = self.camera(width, height) if self.camera else None
+        camera, said = self.camera(width, height)
         return replace(
             sample_of(self.name, rgb, target_m, camera),
             stamp_ns=self.stamp_ns,
             recording=self.recording,
             T_world_camera=self.T_world_camera,
-            notes=notes,
+            notes={**said, **notes},
         )
 
     def truth(self, size: Size) -> Truth:

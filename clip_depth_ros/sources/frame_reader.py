@@ -15,7 +15,7 @@ from clip_depth_ros.bags.index import History
 from clip_depth_ros.bags.places import message_at, Place
 from clip_depth_ros.bags.reader import BagReader
 from clip_depth_ros.bags.topics import BagTopics, TRUE_CLASS_IDS
-from clip_depth_ros.core.camera import Calibration, Camera, IntrinsicsSource
+from clip_depth_ros.core.camera import Calibration, Camera, doubts_about, IntrinsicsSource
 from clip_depth_ros.core.clouds import points_of
 from clip_depth_ros.core.depth_images import decode_depth, picture_of
 from clip_depth_ros.core.image_plan import Size
@@ -31,6 +31,11 @@ from clip_depth_ros.world.things import CLASS_NAMES
 
 _NUMBERED_CLASSES: Final = {number: f'class {number}' for number in range(256)}
 """What classes are called in recordings that are not ours."""
+
+_BENT: Final = (
+    'the lens bends the images: predictors are told the camera that they would be of without '
+    'distortion, which holds in the middle'
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,15 +91,16 @@ class FrameReader:
             rgb = (picture_of if self.image_may_be_depth else rgb_of)(image, self.max_pixels)
             camera, assumed = self._camera(frame, rgb)
             target_m, left_out = self._target_m(bag, frame, rgb, camera)
-            intrinsics = camera.intrinsics if camera and not camera.distortion else None
+            is_bent = camera is not None and camera.distortion is not None
             return replace(
-                sample_of(name, rgb, target_m, intrinsics),
+                sample_of(name, rgb, target_m, camera.intrinsics if camera else None),
+                is_bent=is_bent,
                 stamp_ns=frame.image.stamp_ns,
                 recording=bag.path.name,
                 classes=self._classes(bag, frame, rgb),
                 T_world_camera=frame.T_world_camera,
                 received_ns=frame.image.received_ns,
-                notes={**dict.fromkeys(assumed, 0), **left_out},
+                notes={**dict.fromkeys([*assumed, *([_BENT] if is_bent else [])], 0), **left_out},
             )
 
     def _camera(self, frame: BagFrame, rgb: Rgb) -> tuple[Camera | None, tuple[str, ...]]:
@@ -102,7 +108,7 @@ class FrameReader:
         height, width = rgb.shape[:2]
         if self.calibration is not None:
             given = self.calibration.intrinsics(width, height, is_scaled=self.is_scaled)
-            return Camera(given, None, 'P'), ()
+            return Camera(given, None, 'P'), doubts_about(given)
         if not self.cameras.values:
             return None, ()
         calibration = self.cameras.at(frame.image.time_ns)

@@ -10,30 +10,34 @@ section IV, and the development kits' readme files.
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import Final
 
 from clip_depth_ros.core.transforms import Matrix4
 from clip_depth_ros.errors import CalibrationError, RecordingError
+from clip_depth_ros.sources.cameras import fitted, FolderCamera
 from clip_depth_ros.types import Intrinsics
 import numpy as np
 from numpy.typing import NDArray
 
+WHOSE: Final = "KITTI's calibration"
+"""What messages call it."""
+
 RAW_CAMERA_FILE: Final = 'calib_cam_to_cam.txt'
 RAW_LIDAR_FILE: Final = 'calib_velo_to_cam.txt'
 
-_SIZES: Final = {
-    721.5377: (1242, 375),
-    707.0493: (1224, 370),
-    718.3351: (1238, 374),
-    707.0912: (1226, 370),
-    718.856: (1241, 376),
+DATES: Final = {
+    '2011_09_26': Intrinsics(721.5377, 721.5377, 609.5593, 172.854, 1242, 375),
+    '2011_09_28': Intrinsics(707.0493, 707.0493, 604.0814, 180.5066, 1224, 370),
+    '2011_09_29': Intrinsics(718.3351, 718.3351, 600.3891, 181.5122, 1238, 374),
+    '2011_09_30': Intrinsics(707.0912, 707.0912, 601.8873, 183.1104, 1226, 370),
+    '2011_10_03': Intrinsics(718.856, 718.856, 607.1928, 185.2157, 1241, 376),
 }
 """
-Size of KITTI's rectified images by their focal length, pixels, for files without it.
+The rectified colour cameras of each recording date, P_rect_02 of its calib_cam_to_cam.txt.
 
-Each of the five recording dates has its own (2011-09-26, 28, 29, 30 and 10-03), in the object and
-odometry data too.
+They are those of the object and odometry data too, whose files say no size: the focal length does.
 """
 
 _SELECTION_SIZE: Final = (1216, 352)
@@ -75,31 +79,36 @@ class KittiCalibration:
                 f'{width}x{height}, the size before rectifying: use the images of the _sync drive '
                 'rather than those of _extract'
             )
-        return fitted(self.K, self.size, width, height, is_scaled=is_scaled)
+        camera = intrinsics_of(self.K, *(self.size or (width, height)))
+        return fitted(camera, width, height, whose=WHOSE, is_scaled=is_scaled)
 
 
-def fitted(
-    K: NDArray[np.float64],
-    size: tuple[int, int] | None,
-    width: int,
-    height: int,
-    *,
-    is_scaled: bool,
-) -> Intrinsics:
-    """
-    Return K, which is for images of a size, as the intrinsics of images of ``width`` x ``height``.
+def intrinsics_of(K: NDArray[np.float64], width: int, height: int) -> Intrinsics:
+    """Return a matrix, float64 (3, 3), as the intrinsics of images of a size."""
+    return Intrinsics(
+        float(K[0, 0]), float(K[1, 1]), float(K[0, 2]), float(K[1, 2]), width, height
+    )
 
-    CalibrationError if the sizes differ, and images may not have been resized (``is_scaled``).
-    """
-    own_width, own_height = size or (width, height)
-    if not is_scaled and (own_width, own_height) != (width, height):
-        raise CalibrationError(
-            f"KITTI's calibration is for images of {_text(size)}, got {width}x{height}: use the "
-            'images as they are in the data set, or set calibration_scaling if they were resized '
-            '(not cropped)'
-        )
-    fx, fy, cx, cy = float(K[0, 0]), float(K[1, 1]), float(K[0, 2]), float(K[1, 2])
-    return Intrinsics(fx, fy, cx, cy, own_width, own_height).scaled_to(width, height)
+
+def camera_of_date(date: str, *, is_scaled: bool) -> FolderCamera:
+    """Return the rectified camera of a recording date by its name; of another one, none."""
+    return _known(DATES.get(date), is_scaled=is_scaled)
+
+
+def selection_camera(date: str, *, is_scaled: bool) -> FolderCamera:
+    """Return the camera of the depth benchmark's selected images of a date, which are cropped."""
+    whole, (width, height) = DATES.get(date), _SELECTION_SIZE
+    if whole is None:
+        return FolderCamera()
+    left, top = (whole.width - width) // 2, whole.height - height
+    return _known(whole.cropped(left, top, width, height), is_scaled=is_scaled)
+
+
+def _known(camera: Intrinsics | None, *, is_scaled: bool) -> FolderCamera:
+    if camera is None:
+        return FolderCamera()
+    of_size = partial(fitted, camera, whose=WHOSE, is_scaled=is_scaled)
+    return FolderCamera(of_size, is_needed=False)
 
 
 def selection_size(fx: float) -> tuple[int, int] | None:
@@ -216,7 +225,8 @@ def _calibration(
 
 def _size_of(fx: float) -> tuple[int, int] | None:
     """Return the size of rectified images where the focal length is one of KITTI's cameras."""
-    return next((size for known, size in _SIZES.items() if abs(fx - known) < 1e-3), None)
+    known = (camera for camera in DATES.values() if abs(fx - camera.fx) < 1e-3)
+    return next(((camera.width, camera.height) for camera in known), None)
 
 
 def _text(size: tuple[int, int] | None) -> str:

@@ -29,7 +29,7 @@ import time
 from typing import Final
 
 from clip_depth_ros.core.transforms import Matrix4
-from clip_depth_ros.errors import ConfigError, RecordingError
+from clip_depth_ros.errors import CalibrationError, ConfigError, RecordingError
 from clip_depth_ros.sources.files import read_bytes
 from clip_depth_ros.sources.kitti_calibration import (
     KittiCalibration,
@@ -106,6 +106,8 @@ def find_kitti_frames(
     ------
     RecordingError
         If this is no KITTI folder, saying what was looked for, or a file is missing or damaged.
+    CalibrationError
+        If a drive is not rectified.
     ConfigError
         If the rate is not positive.
 
@@ -147,6 +149,15 @@ def odometry_sequences(root: Path) -> list[Path]:
     """Return the sequences that a folder is, or holds up to two levels below."""
     found = [images.parent for images in _below(root, 'image_2')]
     return [sequence for sequence in found if (sequence / 'calib.txt').is_file()]
+
+
+def check_rectified(drive: Path) -> None:
+    """Refuse, with CalibrationError, a drive of images as they were before rectifying."""
+    if drive.resolve().name.endswith('_extract'):
+        raise CalibrationError(
+            f'{str(drive)!r} has images before rectifying, and LiDAR that was not synchronised: '
+            "KITTI's calibration and depth are for the _sync drive, name that one"
+        )
 
 
 def times_missing(root: Path) -> bool:
@@ -266,6 +277,7 @@ def _raw_frames(drive: Path, rate_hz: float) -> list[KittiFrame]:
     images = _numbered(drive / 'image_02/data', 'png')
     if not images:
         return []
+    check_rectified(drive)
     calibration = read_raw_calibration(drive.parent)
     scans = _numbered(drive / 'velodyne_points/data', 'bin')
     times, scan_times = drive / 'image_02' / _TIMES, drive / 'velodyne_points' / _TIMES

@@ -75,6 +75,8 @@ class DepthSample:
     notes : mapping of str to int
         What was assumed or left out while it was read, and stands beside the numbers: a sentence,
         with how many things it counts, 0 if it counts none. The counts of all frames are summed.
+    is_bent : bool
+        Whether the lens bends the image: then the intrinsics hold in the middle alone.
 
     """
 
@@ -88,6 +90,7 @@ class DepthSample:
     T_world_camera: NDArray[np.float64] | None = None
     received_ns: int | None = None
     notes: Mapping[str, int] = field(default_factory=dict)
+    is_bent: bool = False
 
 
 class SampleSource(Protocol):

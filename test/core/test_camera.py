@@ -350,3 +350,12 @@ def test_calibrations_that_say_the_same_are_equal():
     """However often it comes, a recording keeps it once."""
     assert Calibration.of(kitti_like_info()) == Calibration.of(kitti_like_info())
     assert Calibration.of(kitti_like_info()) != Calibration.of(camera_info(1242, 375))
+
+
+def test_numbers_of_images_of_another_size_are_doubted():
+    """A driver that has resized the images and the size in camera_info, but not K and P."""
+    info = camera_info(1242, 375, fx=721.5)
+    assert not camera_of(info, 'auto', 1242, 375).notes
+    info.width, info.height = 640, 192
+    (note,) = camera_of(info, 'auto', 640, 192).notes
+    assert 'the principal point (620, 187) is far from the middle of images of 640x192' in note

@@ -82,6 +82,12 @@ MILLIMETRES: Final = {'depth_topic': OTHERS['depth']}
 
 Used = Mapping[str, tuple[Any, Values]]
 
+OWN_CAMERA: Final[Used] = {
+    'intrinsics': ((50.0, 50.0, 32.0, 16.0), {}),
+    'calibration_scaling': (True, {'intrinsics': (50.0, 50.0, 32.0, 16.0, 64.0, 32.0)}),
+}
+"""The camera of folders that do not say it."""
+
 KINDS: Final[Mapping[str, tuple[Callable[..., Path], Values, Used]]] = {
     'bag': (write_bag, {}, {
         'topic_preset': ('none', {'image_topic': '/camera/image_rect_color'}),
@@ -104,7 +110,7 @@ KINDS: Final[Mapping[str, tuple[Callable[..., Path], Values, Used]]] = {
         'gt_max_range_m': (20.0, {}),
         'lidar_min_range_m': (20.0, LIDAR),
     }),
-    'diode': (folders.write_diode, {}, {}),
+    'diode': (folders.write_diode, {}, OWN_CAMERA),
     'kitti': (write_split, {}, {
         'split': ('{}/first.txt', {}), 'gt_dir': ('{}', {'split': '{}/bts.txt'}),
         'calibration_scaling': (True, {}), 'lidar_min_range_m': (20.0, {}),
@@ -122,7 +128,7 @@ KINDS: Final[Mapping[str, tuple[Callable[..., Path], Values, Used]]] = {
     }),
     'nyu': (
         with_list(folders.write_nyu_folder, 'rgb/rgb_00000.png depth/sync_depth_00000.png'), {},
-        {'split': ('{}/first.txt', {})},
+        {'split': ('{}/first.txt', {}), **OWN_CAMERA},
     ),
     'pattern': (
         folders.write_pngs,
@@ -131,7 +137,7 @@ KINDS: Final[Mapping[str, tuple[Callable[..., Path], Values, Used]]] = {
             'images': ('rgb/*0.png', {}),
             'gt_images': ('depth/*0.png', {'images': 'rgb/*0.png'}),
             'gt_per_metre': (256.0, {}),
-            'intrinsics': ((50.0, 50.0, 32.0, 16.0), {}),
+            **OWN_CAMERA,
             'gt_kind': ('annotated', {}),
             'gt_max_range_m': (20.0, {}),
         },
@@ -143,7 +149,7 @@ KINDS: Final[Mapping[str, tuple[Callable[..., Path], Values, Used]]] = {
     }),
     'tum': (folders.write_tum, {}, {
         'sync_tolerance_s': (0.5, {}), 'gt_per_metre': (256.0, {}),
-        'gt_max_range_m': (20.0, {}),
+        'gt_max_range_m': (20.0, {}), **OWN_CAMERA,
     }),
 }
 """How each is written and opened, and other values of what it uses ({}: the folder)."""

@@ -32,7 +32,7 @@ class ReportFrame:
 
     ``gt_m`` is the true depth, float32 (H, W), metres, NaN where it does not count; ``preds`` have
     its shape: depth by predictor after alignment and clamping, NaN where there is none. Without
-    the intrinsics of the image there is no cloud.
+    the intrinsics of the image, and where its lens bends it, there is no cloud.
     """
 
     caption: str
@@ -121,7 +121,8 @@ def _report_frame(
             prepared = prepare(answer, sample, protocol)
             preds[name], gt_m = prepared.pred, prepared.shown_gt
     return ReportFrame(
-        caption=caption, rgb=sample.rgb, gt_m=gt_m, preds=preds, intrinsics=sample.intrinsics
+        caption=caption, rgb=sample.rgb, gt_m=gt_m, preds=preds,
+        intrinsics=None if sample.is_bent else sample.intrinsics,
     )
 
 

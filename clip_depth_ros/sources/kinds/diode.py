@@ -25,11 +25,15 @@ from clip_depth_ros.bags.places import Matching
 from clip_depth_ros.core.image_plan import Size
 from clip_depth_ros.errors import ImageError, RecordingError
 from clip_depth_ros.settings.source import SourceSettings
+from clip_depth_ros.sources.cameras import camera_facts, folder_camera
 from clip_depth_ros.sources.files import FolderFrame, FolderSource, read_array
 from clip_depth_ros.sources.registry import FrameRules, Kind
-from clip_depth_ros.types import Depth
+from clip_depth_ros.types import Depth, Intrinsics
 import numpy as np
 from numpy.typing import NDArray
+
+_CAMERA: Final = Intrinsics(886.81, 927.06, 512.0, 384.0, 1024, 768)
+"""Of all images, which are crops of scans, as the development kit has it (intrinsics.txt)."""
 
 _DEPTH: Final = '_depth.npy'
 _MASK: Final = '_depth_mask.npy'
@@ -59,10 +63,11 @@ def open_diode(root: Path, settings: SourceSettings, rules: FrameRules) -> Folde
     RecordingError if there is none.
     """
     masks = sorted(_masks(root))
+    camera = folder_camera(settings, _CAMERA, "DIODE's camera")
     frames = [
         DiodeFrame(
             name=image.relative_to(root).as_posix(), image=image, gt=gt, beside=(mask,),
-            recording=image.parent.relative_to(root).as_posix(),
+            camera=camera, recording=image.parent.relative_to(root).as_posix(),
         )
         for mask in masks
         if (image := _beside(mask, '.png')).is_file() and (gt := _beside(mask, _DEPTH)).is_file()
@@ -75,14 +80,15 @@ def open_diode(root: Path, settings: SourceSettings, rules: FrameRules) -> Folde
     n_without = len(masks) - len(frames)
     return FolderSource(
         'diode', f'DIODE ({root.resolve().name})', root, frames,
-        {'left_out_without_depth': str(n_without)}, matching=Matching(len(masks), n_without),
+        {**camera_facts(settings), 'left_out_without_depth': str(n_without)},
+        matching=Matching(len(masks), n_without),
     )
 
 
 KIND: Final = Kind(
     looks_like=f'NAME.png beside NAME{_DEPTH} and NAME{_MASK}',
     recognises=lambda path: any(True for _ in _masks(path)),
-    uses={'max_image_pixels'},
+    uses={'intrinsics', 'calibration_scaling', 'max_image_pixels'},
     opened=open_diode,
     searches=True,
 )

@@ -24,6 +24,7 @@ from typing import Any, Final
 from clip_depth_ros.bags.places import Matching
 from clip_depth_ros.errors import ConfigError, RecordingError
 from clip_depth_ros.settings.source import SourceSettings
+from clip_depth_ros.sources.cameras import camera_facts, FolderCamera
 from clip_depth_ros.sources.files import (
     check_none_missing,
     first_file,
@@ -38,16 +39,17 @@ from clip_depth_ros.sources.kinds.kitti_object import (
     lidar_facts,
     lidar_rules,
     open_kitti_lidar,
-    scaling_fact,
     ScanFrame,
 )
 from clip_depth_ros.sources.kitti_calibration import (
+    camera_of_date,
     KittiCalibration,
     RAW_CAMERA_FILE,
     RAW_LIDAR_FILE,
     read_raw_calibration,
 )
 from clip_depth_ros.sources.kitti_files import (
+    check_rectified,
     counted_stamps,
     files_beside,
     RAW_CAMERAS,
@@ -67,7 +69,8 @@ def open_kitti(data_dir: Path, settings: SourceSettings, rules: FrameRules) -> F
     Open the frames of a split file that have ground truth; without one, all with LiDAR.
 
     Intrinsics come from the date's calibration files where they are there (with LiDAR they must
-    be); a focal length in the list is not used, as it says nothing of the principal point. Stamps
+    be), else they are those that are known of the date; a focal length in the list is not used, as
+    it says nothing of the principal point. Stamps
     come from ``timestamps.txt`` beside the images where it is there. ``matching`` counts the lines
     without depth: ``None`` in BTS's lists; in monodepth2's, frames without a depth map (the first
     and last of each drive have none).
@@ -80,7 +83,7 @@ def open_kitti(data_dir: Path, settings: SourceSettings, rules: FrameRules) -> F
         If the split file cannot be read, a line is of neither kind or leads out of the data set,
         an image or its ground truth is missing, no frame has any, or times are damaged.
     CalibrationError
-        If a calibration file is damaged.
+        If a calibration file is damaged, or a drive is not rectified.
 
     """
     split, gt_dir = path_or_none(settings.split), path_or_none(settings.gt_dir)
@@ -121,7 +124,7 @@ def open_kitti(data_dir: Path, settings: SourceSettings, rules: FrameRules) -> F
     truth = None if is_annotated else lidar_rules(settings, rules)
     facts = {
         **(lidar_facts(truth) if truth else {'depth_dir': str(depth_dir)}),
-        **scaling_fact(is_scaled),
+        **camera_facts(settings),
         'left_out_without_depth': str(n_without),
         **({'left_out_missing': str(len(problems))} if problems else {}),
     }
@@ -186,6 +189,7 @@ def _frames(
     for name, image, gt in found:
         place, calibration = raw_place(image), None
         if place is not None:
+            check_rectified(place.date_dir / place.drive)
             # Rectified cameras share their K; only where the LiDAR is differs.
             key = (place.date_dir, place.camera if lidar else 2)
             if key not in calibrations:
@@ -197,7 +201,9 @@ def _frames(
             'gt': gt,
             'beside': tuple(files_beside(image)),
             'camera': (
-                partial(calibration.intrinsics, is_scaled=is_scaled) if calibration else None
+                FolderCamera(partial(calibration.intrinsics, is_scaled=is_scaled))
+                if calibration
+                else camera_of_date(place.date_dir.name if place else '', is_scaled=is_scaled)
             ),
             'stamp_ns': stamps.get(image),
             'recording': place.drive if place else '',

@@ -20,6 +20,7 @@ from clip_depth_ros.core.image_plan import Size
 from clip_depth_ros.core.projection import projection_matrix
 from clip_depth_ros.errors import RecordingError
 from clip_depth_ros.settings.source import SourceSettings
+from clip_depth_ros.sources.cameras import camera_facts, FolderCamera
 from clip_depth_ros.sources.files import (
     FolderFrame,
     FolderSource,
@@ -55,11 +56,6 @@ class ScanFrame(FolderFrame):
         return self.rules.of_points(read_kitti_scan(self.gt), P, size)
 
 
-def scaling_fact(is_scaled: bool) -> Mapping[str, str]:
-    """Return, for descriptions, whether calibrations may be scaled to images."""
-    return {'calibration_scaling': 'allowed'} if is_scaled else {}
-
-
 def open_kitti_lidar(root: Path, settings: SourceSettings, rules: FrameRules) -> FolderSource:
     """
     Open the frames of a KITTI folder that have a Velodyne scan.
@@ -92,7 +88,7 @@ def open_kitti_lidar(root: Path, settings: SourceSettings, rules: FrameRules) ->
             image=frame.image_path,
             gt=frame.scan_path,
             beside=tuple(_beside(frame.image_path)),
-            camera=partial(frame.calibration.intrinsics, is_scaled=is_scaled),
+            camera=FolderCamera(partial(frame.calibration.intrinsics, is_scaled=is_scaled)),
             stamp_ns=frame.stamp_ns if frame.drive else None,
             recording=frame.drive,
             T_world_camera=frame.T_world_camera,
@@ -112,7 +108,7 @@ def open_kitti_lidar(root: Path, settings: SourceSettings, rules: FrameRules) ->
     n_without = len(chosen) - len(frames)
     facts = {
         **lidar_facts(truth),
-        **scaling_fact(is_scaled),
+        **camera_facts(settings),
         'left_out_without_scan': str(n_without),
     }
     return FolderSource(

@@ -20,6 +20,7 @@ from typing import Final
 
 from clip_depth_ros.errors import CalibrationError, RecordingError
 from clip_depth_ros.settings.source import SourceSettings
+from clip_depth_ros.sources.cameras import camera_facts, fitted, FolderCamera
 from clip_depth_ros.sources.files import (
     FolderFrame,
     FolderSource,
@@ -28,8 +29,12 @@ from clip_depth_ros.sources.files import (
     read_split,
     SplitLine,
 )
-from clip_depth_ros.sources.kinds.kitti_object import scaling_fact
-from clip_depth_ros.sources.kitti_calibration import fitted, selection_size
+from clip_depth_ros.sources.kitti_calibration import (
+    intrinsics_of,
+    selection_camera,
+    selection_size,
+    WHOSE,
+)
 from clip_depth_ros.sources.registry import FrameRules, Kind, path_or_none
 from clip_depth_ros.types import Intrinsics
 import numpy as np
@@ -80,10 +85,7 @@ def open_kitti_selection(
         FolderFrame(
             name=f'image/{image.name}', image=image, gt=gt, per_metre=KITTI_PER_METRE,
             beside=(_intrinsics_path(image),),
-            camera=partial(
-                _read_intrinsics, _intrinsics_path(image),
-                is_scaled=settings.calibration_scaling,
-            ),
+            camera=_camera(image, is_scaled=settings.calibration_scaling),
             recording=image.name.partition(_IMAGE_WORD)[0],
         )
         for image in images
@@ -97,7 +99,7 @@ def open_kitti_selection(
     problems = _unpaired(folder, images, is_whole=split is None)
     return FolderSource(
         'kitti-selection', "KITTI's val_selection_cropped", root, frames,
-        {**scaling_fact(settings.calibration_scaling), 'left_out_missing': str(len(problems))},
+        {**camera_facts(settings), 'left_out_missing': str(len(problems))},
         split=split, gt_kind='annotated', problems=problems,
     )
 
@@ -148,12 +150,16 @@ def _unpaired(folder: Path, images: list[Path], *, is_whole: bool) -> list[tuple
     ]
 
 
-def _read_intrinsics(
-    path: Path, width: int, height: int, *, is_scaled: bool
-) -> Intrinsics | None:
-    """Read K, nine numbers row by row; None where the file is not there."""
+def _camera(image: Path, *, is_scaled: bool) -> FolderCamera:
+    """Return the camera of the file beside an image, else the one that is known of its date."""
+    path = _intrinsics_path(image)
     if not path.is_file():
-        return None
+        return selection_camera(image.name[:len('2011_09_26')], is_scaled=is_scaled)
+    return FolderCamera(partial(_read_intrinsics, path, is_scaled=is_scaled))
+
+
+def _read_intrinsics(path: Path, width: int, height: int, *, is_scaled: bool) -> Intrinsics:
+    """Read K, nine numbers row by row."""
     try:
         numbers = [float(word) for word in path.read_text(encoding='ascii').split()]
         fx, zero_01, _, zero_10, _, _, *last_row = numbers
@@ -164,4 +170,5 @@ def _read_intrinsics(
     if (zero_01, zero_10, *last_row) != (0, 0, 0, 0, 1):
         raise CalibrationError(f'{str(path)!r} should be fx 0 cx 0 fy cy 0 0 1, got {numbers}')
     K = np.array(numbers).reshape(3, 3)
-    return fitted(K, selection_size(fx), width, height, is_scaled=is_scaled)
+    camera = intrinsics_of(K, *(selection_size(fx) or (width, height)))
+    return fitted(camera, width, height, whose=WHOSE, is_scaled=is_scaled)

@@ -13,6 +13,7 @@ numbers are against what was measured: the PNG files that BTS and others evaluat
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 import re
@@ -24,6 +25,7 @@ from clip_depth_ros.core.files import PerProcess
 from clip_depth_ros.core.image_plan import Size
 from clip_depth_ros.errors import MissingDependencyError, RecordingError
 from clip_depth_ros.settings.source import SourceSettings
+from clip_depth_ros.sources.cameras import camera_facts, folder_camera, FolderCamera
 from clip_depth_ros.sources.files import (
     check_none_missing,
     describe_split,
@@ -65,21 +67,21 @@ def open_nyu(path: Path, settings: SourceSettings, rules: FrameRules) -> Source:
 
     """
     split = path_or_none(settings.split)
+    camera = folder_camera(settings, _KINECT, "NYU's Kinect")
+    facts = camera_facts(settings)
     if not path.is_dir():
-        return NyuLabelledSource(path, split, as_measured=rules.as_measured)
+        return NyuLabelledSource(path, split, camera, facts, as_measured=rules.as_measured)
     if split:
         pairs, n_without, problems = _listed_pairs(path, split, rules.allow_missing)
     else:
         (pairs, n_without), problems = _found_pairs(path), []
     frames = [
-        FolderFrame(
-            name=image.relative_to(path).as_posix(), image=image, gt=depth, camera=_intrinsics_of
-        )
+        FolderFrame(name=image.relative_to(path).as_posix(), image=image, gt=depth, camera=camera)
         for image, depth in pairs
     ]
     return FolderSource(
         'nyu', f'NYU ({(split or path).name})', path, frames,
-        {'left_out_without_depth': str(n_without)},
+        {**facts, 'left_out_without_depth': str(n_without)},
         split=split, matching=Matching(len(frames) + n_without, n_without), problems=problems,
     )
 
@@ -103,7 +105,8 @@ def _is_nyu(path: Path) -> bool:
 
 KIND: Final = Kind(
     looks_like='the labelled .mat, or rgb_N beside sync_depth_N', recognises=_is_nyu,
-    uses={'split', 'max_image_pixels'}, opened=open_nyu, protocol='nyu-eigen', searches=True,
+    uses={'split', 'intrinsics', 'calibration_scaling', 'max_image_pixels'},
+    opened=open_nyu, protocol='nyu-eigen', searches=True,
 )
 
 
@@ -118,9 +121,18 @@ class NyuLabelledSource(Source):
 
     """
 
-    def __init__(self, path: Path, split: Path | None, *, as_measured: bool) -> None:
+    def __init__(
+        self,
+        path: Path,
+        split: Path | None,
+        camera: FolderCamera,
+        facts: Mapping[str, str],
+        *,
+        as_measured: bool,
+    ) -> None:
         self.name = f'NYU ({path.name})'
         self._path, self._split = path, split
+        self._camera, self._facts = camera, facts
         self._file: PerProcess[Any] = PerProcess(partial(_open_hdf5, path))
         file = self._file.get()
         n_frames = len(file['images'])
@@ -145,7 +157,8 @@ class NyuLabelledSource(Source):
         rgb = np.ascontiguousarray(image.transpose(2, 1, 0))
         target_m = np.ascontiguousarray(depth_m.T, np.float32)
         height, width = rgb.shape[:2]
-        return sample_of(name, rgb, target_m, _intrinsics_of(width, height))
+        intrinsics, said = self._camera(width, height)
+        return replace(sample_of(name, rgb, target_m, intrinsics), notes=said)
 
     @property
     def files(self) -> list[Path]:
@@ -156,18 +169,13 @@ class NyuLabelledSource(Source):
         """Return what decides the frames."""
         depths = {} if self._depths == 'depths' else {'depths': self._depths}
         return {
-            'source': 'nyu', 'file': str(self._path), **depths,
+            'source': 'nyu', 'file': str(self._path), **depths, **self._facts,
             **describe_split(self._split), 'frames': str(len(self)),
         }
 
     def close(self) -> None:
         """Close the file; it is opened again when a frame is asked for."""
         self._file.close()
-
-
-def _intrinsics_of(width: int, height: int) -> Intrinsics | None:
-    """Return the Kinect's for frames of its size; resized or cropped ones could be anything."""
-    return _KINECT if (width, height) == (_KINECT.width, _KINECT.height) else None
 
 
 def _open_hdf5(path: Path) -> Any:

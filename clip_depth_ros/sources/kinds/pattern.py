@@ -10,7 +10,6 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
-from functools import partial
 from pathlib import Path, PurePosixPath
 import re
 from typing import Final
@@ -18,10 +17,10 @@ from typing import Final
 from clip_depth_ros.bags.places import Matching
 from clip_depth_ros.errors import ConfigError, RecordingError
 from clip_depth_ros.settings.source import SourceSettings
+from clip_depth_ros.sources.cameras import camera_facts, folder_camera
 from clip_depth_ros.sources.files import FolderFrame, FolderSource, given_per_metre
 from clip_depth_ros.sources.registry import FrameRules, Kind
 from clip_depth_ros.sources.truth import TruthRules
-from clip_depth_ros.types import Intrinsics
 
 Stars = tuple[str, ...]
 """What the stars of a pattern stand for."""
@@ -45,7 +44,7 @@ def open_pattern(root: Path, settings: SourceSettings, rules: FrameRules) -> Fol
         If no image has a depth map, or several.
 
     """
-    images, gt_images, intrinsics = settings.images, settings.gt_images, settings.intrinsics
+    images, gt_images = settings.images, settings.gt_images
     if not (images and gt_images):
         raise ConfigError(
             'kind pattern needs images and gt_images, such as rgb/*.png and depth/*.png, got '
@@ -56,8 +55,7 @@ def open_pattern(root: Path, settings: SourceSettings, rules: FrameRules) -> Fol
         raise ConfigError(
             f'images and gt_images should have as many *, got {images!r} and {gt_images!r}'
         )
-    if intrinsics and len(intrinsics) != 4:
-        raise ConfigError(f'intrinsics should be fx fy cx cy, got {[*intrinsics]}')
+    camera = folder_camera(settings)
     pairs = pairs_of(found, gts)
     per_metre = given_per_metre(settings, settings.gt_per_metre, pairs.values())
     truth = TruthRules(
@@ -67,8 +65,7 @@ def open_pattern(root: Path, settings: SourceSettings, rules: FrameRules) -> Fol
     frames = [
         FolderFrame(
             name=image.relative_to(root).as_posix(), image=image, gt=gt, per_metre=per_metre,
-            rules=truth,
-            camera=partial(_camera, intrinsics) if intrinsics else None,
+            rules=truth, camera=camera,
         )
         for image, gt in pairs.items()
     ]
@@ -84,7 +81,7 @@ def open_pattern(root: Path, settings: SourceSettings, rules: FrameRules) -> Fol
         'gt_images': gt_images,
         'gt_per_metre': f'{per_metre:g}',
         **truth.describe(),
-        **({'intrinsics': ' '.join(map(str, intrinsics))} if intrinsics else {}),
+        **camera_facts(settings),
         'left_out_without_depth': str(n_without),
     }
     return FolderSource(
@@ -96,16 +93,11 @@ def open_pattern(root: Path, settings: SourceSettings, rules: FrameRules) -> Fol
 KIND: Final = Kind(
     recognises=lambda path: False,  # it may be anything: it has to be named
     uses={
-        'images', 'gt_images', 'gt_per_metre', 'gt_max_range_m', 'intrinsics', 'gt_kind',
-        'max_image_pixels',
+        'images', 'gt_images', 'gt_per_metre', 'gt_max_range_m', 'intrinsics',
+        'calibration_scaling', 'gt_kind', 'max_image_pixels',
     },
     opened=open_pattern,
 )
-
-
-def _camera(numbers: Sequence[float], width: int, height: int) -> Intrinsics:
-    fx, fy, cx, cy = numbers
-    return Intrinsics(fx, fy, cx, cy, width, height)
 
 
 def _check_pattern(pattern: str) -> None:

@@ -18,7 +18,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from decimal import Decimal, InvalidOperation
-from functools import partial
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Final
@@ -28,6 +27,7 @@ from clip_depth_ros.core.stamps import ByStamp, gap_max_s, n_repeated, once_each
 from clip_depth_ros.core.transforms import check_rigid, Matrix4, matrix_from
 from clip_depth_ros.errors import CalibrationError, RecordingError
 from clip_depth_ros.settings.source import SourceSettings
+from clip_depth_ros.sources.cameras import camera_facts, folder_camera, FolderCamera
 from clip_depth_ros.sources.files import (
     FolderFrame,
     FolderSource,
@@ -48,11 +48,11 @@ _LISTS: Final = ('rgb.txt', 'depth.txt', 'groundtruth.txt')
 _NUMBERS_OF_A_POSE: Final = 7
 
 _CAMERAS: Final = {
-    'freiburg1': (517.3, 516.5, 318.6, 255.3),
-    'freiburg2': (520.9, 521.0, 325.1, 249.7),
-    'freiburg3': (535.4, 539.2, 320.1, 247.6),
+    'freiburg1': Intrinsics(517.3, 516.5, 318.6, 255.3, 640, 480),
+    'freiburg2': Intrinsics(520.9, 521.0, 325.1, 249.7, 640, 480),
+    'freiburg3': Intrinsics(535.4, 539.2, 320.1, 247.6, 640, 480),
 }
-"""fx, fy, cx, cy of 640 x 480 as the data set's page has them, by a part of the folder's name."""
+"""As the data set's page has them, by a part of the folder's name."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,7 +107,8 @@ def open_tum(root: Path, settings: SourceSettings, rules: FrameRules) -> FolderS
     gts = [path_below(root, depth.words[0], depth.line) for _, depth in pairs]
     per_metre = given_per_metre(settings, _PER_METRE, gts)
     truth = TruthRules(max_range_m=settings.gt_max_range_m, is_measured=True)
-    frames = _frames(root, pairs, gts, round(tolerance_s * 1e9), per_metre, truth)
+    camera = folder_camera(settings, _published(root.resolve().name), "TUM's camera")
+    frames = _frames(root, pairs, gts, round(tolerance_s * 1e9), per_metre, truth, camera)
     matching = Matching(
         len(images),
         n_without_depth=len(images) - len(found),
@@ -120,6 +121,7 @@ def open_tum(root: Path, settings: SourceSettings, rules: FrameRules) -> FolderS
         'tolerance_s': f'{tolerance_s:g}',
         'gt_per_metre': f'{per_metre:g}',
         **truth.describe(),
+        **camera_facts(settings),
         'images_without_depth': str(len(images) - len(pairs)),
         'frames_with_pose': str(sum(frame.T_world_camera is not None for frame in frames)),
         **matching.describe(),
@@ -136,7 +138,10 @@ def _is_tum(folder: Path) -> bool:
 
 KIND: Final = Kind(
     looks_like='rgb.txt and depth.txt', recognises=_is_tum,
-    uses={'sync_tolerance_s', 'gt_per_metre', 'gt_max_range_m', 'max_image_pixels'},
+    uses={
+        'sync_tolerance_s', 'gt_per_metre', 'gt_max_range_m', 'intrinsics', 'calibration_scaling',
+        'max_image_pixels',
+    },
     opened=open_tum,
 )
 
@@ -156,6 +161,7 @@ def _frames(
     tolerance_ns: int,
     per_metre: float,
     truth: TruthRules,
+    camera: FolderCamera,
 ) -> list[FolderFrame]:
     poses_path = root / 'groundtruth.txt'
     is_there = poses_path.is_file()
@@ -170,7 +176,7 @@ def _frames(
             image=path,
             gt=gt,
             per_metre=per_metre,
-            camera=partial(_published, folder),
+            camera=camera,
             stamp_ns=image.stamp_ns,
             recording=folder,
             T_world_camera=None if pose is None else _matrix(pose),
@@ -217,15 +223,6 @@ def _matrix(pose: _Stamped) -> Matrix4:
     return matrix
 
 
-def _published(folder: str, width: int, height: int) -> Intrinsics | None:
+def _published(folder: str) -> Intrinsics | None:
     """Return the intrinsics of a Kinect of the data set, where the folder's name says which."""
-    if (width, height) != (640, 480):
-        return None
-    return next(
-        (
-            Intrinsics(*numbers, width, height)
-            for camera, numbers in _CAMERAS.items()
-            if camera in folder
-        ),
-        None,
-    )
+    return next((camera for name, camera in _CAMERAS.items() if name in folder), None)
