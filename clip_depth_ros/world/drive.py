@@ -4,9 +4,9 @@
 The synthetic drive: a procedural street seen by a moving camera and a LiDAR, with exact depth.
 
 ``Drive(seed).frames(n)`` yields frames in order; ``Drive(seed).frame(i)`` returns any frame on
-its own. A seed fixes the street, the weather, the traffic and the drive; the same seed
-gives the same bytes in every process with the same NumPy on the same kind of processor. Nothing
-here is real: textures are noise, people are made of a few solids.
+its own. A seed fixes the street, the weather, the film, the traffic and the drive; the same seed
+gives the same bytes in every process with the same NumPy and OpenCV on the same kind of
+processor. Nothing here is real: textures are noise, people are made of a few solids.
 """
 
 from __future__ import annotations
@@ -18,12 +18,13 @@ from clip_depth_ros.errors import ConfigError
 from clip_depth_ros.types import Depth, Intrinsics, Rgb
 from clip_depth_ros.world.camera import FAR_M, render
 from clip_depth_ros.world.lidar import KITTI_T_CAM_LIDAR, LidarModel, scan
+from clip_depth_ros.world.look.light import Light, light_of
 from clip_depth_ros.world.look.looks import Look, look_of
 from clip_depth_ros.world.prefabs import library
 from clip_depth_ros.world.rays import CameraRays
 from clip_depth_ros.world.rig import kitti_like, Rig
 from clip_depth_ros.world.roadside import block_things
-from clip_depth_ros.world.scene import Light, light_of, Scene
+from clip_depth_ros.world.scene import Scene
 from clip_depth_ros.world.street import Street, street_of
 from clip_depth_ros.world.things import assemble, CLASS_NAMES, Placed
 from clip_depth_ros.world.traffic import Motion, motion_of, moving_things, path_of

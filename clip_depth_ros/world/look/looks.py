@@ -6,15 +6,19 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
+from clip_depth_ros.world.look.film import Film, film_of
 from clip_depth_ros.world.look.ground import ground_look_of, GroundLook
+from clip_depth_ros.world.look.shade import Shade, shade_of
 
 
 class Look(NamedTuple):
     """The looks of one drive, each drawn by its seed."""
 
     ground: GroundLook
+    film: Film
+    shade: Shade
 
 
 def look_of(seed: int) -> Look:
     """Draw the looks of a seed."""
-    return Look(ground_look_of(seed))
+    return Look(ground_look_of(seed), film_of(seed), shade_of(seed))

@@ -1,0 +1,172 @@
+# Copyright 2026 The clip_depth_ros authors
+# SPDX-License-Identifier: Apache-2.0
+"""Light on surfaces: the linear colour that reaches each pixel of a camera."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from clip_depth_ros.world.casting import ground_shadow, points_in_shadow, surface_at
+from clip_depth_ros.world.look.film import FOCAL_PX, soft
+from clip_depth_ros.world.look.ground import ground_colour, GroundPoints
+from clip_depth_ros.world.look.light import Light, sky, through_air
+from clip_depth_ros.world.look.paint import painted
+from clip_depth_ros.world.look.shade import open_to_sun
+from clip_depth_ros.world.rays import CameraRays
+from clip_depth_ros.world.scene import Scene
+from clip_depth_ros.world.street import GroundHits, KERB_M
+from clip_depth_ros.world.things import Bools, Floats, Ints, Shapes, Thing
+import numpy as np
+
+_SHADOWS_M = 75.0  # things further away cast none that could be told from the haze
+_TALL_M = 2.4  # half height from which a building can shade whole things
+_LAMPS = 6  # nearest lamps that light the street
+_LAMP_HALF_M = 2.5  # half height of a lamp post, at least
+
+
+class Pixels(NamedTuple):
+    """Numbers of the pixels, row by row, that show the sky, the ground and solids."""
+
+    sky: Ints
+    ground: Ints
+    solid: Ints
+
+
+class Seen(NamedTuple):
+    """What a camera sees: pixels by kind, depth and solid of each, (H, W), and the ground."""
+
+    pixels: Pixels
+    depth: Floats
+    shape: Ints
+    ground: GroundHits
+
+
+def linear_colour(scene: Scene, rays: CameraRays, seen: Seen, far_m: float) -> Floats:
+    """
+    Return the light that reaches each pixel, float32 (H * W, 3).
+
+    The world ends at ``far_m``.
+    """
+    colour = np.empty((seen.depth.size, 3), np.float32)
+    above, ground, solid = seen.pixels
+    colour[above] = sky(scene.light, _directions(rays, above), scene.cloud_drift_m)
+    for pixels, lit in ((ground, _lit_ground), (solid, _lit_solids)):
+        z = seen.depth.ravel()[pixels]
+        at = _Spots(pixels, z, _directions(rays, pixels))
+        colour[pixels] = through_air(scene.light, lit(scene, rays, seen, at), z, far_m)
+    return colour
+
+
+class _Spots(NamedTuple):
+    """Numbers of M pixels, their depth, and their rays, float32 (3, M), world."""
+
+    pixels: Ints
+    z: Floats
+    directions: Floats
+
+
+def _directions(rays: CameraRays, pixels: Ints) -> Floats:
+    """Return the world directions of pixels' rays, float32 (3, M)."""
+    row, column = np.divmod(pixels, rays.intrinsics.width)
+    return rays.columns.astype(np.float32)[:, column] + rays.rows.astype(np.float32)[:, row]
+
+
+def _lit_ground(scene: Scene, rays: CameraRays, seen: Seen, at: _Spots) -> Floats:
+    """Paint the ground and light it: sun and sky, less where something stands in between."""
+    light, pixels, z = scene.light, at.pixels, at.z
+    across = z / np.float32(rays.intrinsics.fx)
+    along = across * z / np.float32(rays.origin_m[2])
+    s, d = seen.ground.s.ravel()[pixels], seen.ground.d.ravel()[pixels]
+    colour = ground_colour(scene.street, scene.look.ground, GroundPoints(s, d, along, across))
+    bare = np.full(seen.depth.shape, np.inf, np.float32)
+    bare.flat[pixels] = z
+    shadow = ground_shadow(rays, bare, _casters(scene, rays), light.to_sun, KERB_M)
+    dark = shadow.astype(np.float32)
+    if light.shadow_blur:
+        dark = soft(dark, light.shadow_blur * rays.intrinsics.fx / FOCAL_PX)
+    dark = dark.ravel()[pixels]
+    sun = light.sun_rgb * np.float32(light.to_sun[2])
+    under_sky = 1 - np.float32(0.35 if light.sun_rgb.any() else 0.45) * dark
+    in_sun: Floats = 1 - dark
+    if light.sun_rgb.any():
+        reach = at.directions * z
+        in_sun = in_sun * open_to_sun(scene.look.shade, light.to_sun, rays.origin_m, reach)
+    lit = light.ambient_rgb * under_sky[:, None] + sun * in_sun[:, None]
+    return np.asarray(colour * (lit + _lamps(scene, rays, at)), np.float32)
+
+
+def _casters(scene: Scene, rays: CameraRays) -> Shapes:
+    """Return the solids whose shadows are worth casting: near, and not a detail."""
+    middle = scene.shapes.from_unit[:, :, 3]
+    distance = np.hypot(*(middle[:, :2] - rays.origin_m[:2]).T)
+    size = scene.shapes.half_m.max(1)
+    return scene.shapes.chosen((distance < _SHADOWS_M) & (size * 250 > distance))
+
+
+def _lit_solids(scene: Scene, rays: CameraRays, seen: Seen, at: _Spots) -> Floats:
+    """Light points on solids: sky from above, sun, and a mirrored sky on gloss."""
+    reach, footprint = at.directions * at.z, at.z / np.float32(rays.intrinsics.fx)
+    row = seen.shape.ravel()[at.pixels]
+    surface = surface_at(scene.shapes, row, rays.origin_m, reach, footprint)
+    light, normal = scene.light, surface.normal
+    colour, gloss = painted(surface)
+    sx, sy, sz = light.to_sun.astype(np.float32)
+    facing = np.clip(normal[0] * sx + normal[1] * sy + normal[2] * sz, 0, 1)
+    in_sun: Floats = facing * ~_things_in_shade(scene)[surface.shapes.placed[surface.row]]
+    if light.sun_rgb.any():
+        in_sun = in_sun * open_to_sun(scene.look.shade, light.to_sun, rays.origin_m, reach)
+    ambient = 0.72 + 0.28 * normal[2]
+    lit = light.ambient_rgb * ambient[:, None] + light.sun_rgb * in_sun[:, None]
+    lit = np.asarray(colour * (lit + _lamps(scene, rays, at)), np.float32)
+    lit += np.maximum(colour - 1, 0)  # what is brighter than white shines by itself
+    shiny = np.flatnonzero(gloss > 0)
+    if len(shiny):
+        mirrored = _mirrored_sky(light, normal[:, shiny], at.directions[:, shiny])
+        lit[shiny] += mirrored * gloss[shiny][:, None]
+    return lit
+
+
+def _lamps(scene: Scene, rays: CameraRays, at: _Spots) -> Floats:
+    """Return the light of the street lamps around and of the own headlights, (M, 3) or (3,)."""
+    if not scene.light.lamps_rgb.any():
+        return np.zeros(3, np.float32)
+    shapes, reach = scene.shapes, at.directions * at.z
+    posts = (shapes.thing == Thing.POLE) & (shapes.half_m[:, 2] > _LAMP_HALF_M)
+    heads = shapes.from_unit[posts, :, 3] - rays.origin_m
+    near = heads[np.argsort((heads**2).sum(1), kind='stable')[:_LAMPS]].astype(np.float32)
+    ahead, side = rays.T_world_cam[:3, 2].astype(np.float32), rays.T_world_cam[:3, 0]
+    off = (at.directions * side.astype(np.float32)[:, None]).sum(0)
+    up = at.directions[2] / (at.directions * ahead[:, None]).sum(0)
+    beam = np.exp(-((off / 0.35) ** 2) - ((up + 0.06) / 0.09) ** 2)
+    power = 60 * beam / (at.z * at.z + 30)
+    for x, y, z in near:
+        away = (reach[0] - x) ** 2 + (reach[1] - y) ** 2 + (reach[2] - z - 3) ** 2
+        power = power + 14 / (away + 2)
+    return np.asarray(scene.light.lamps_rgb * power[:, None], np.float32)
+
+
+def _mirrored_sky(light: Light, normal: Floats, directions: Floats) -> Floats:
+    """Return what a mirror would show: sky above the horizon, a dim street below, (M, 3)."""
+    incoming = directions / np.sqrt((directions * directions).sum(0))
+    slope = (incoming * normal).sum(0)
+    up = incoming[2] - 2 * slope * normal[2]
+    grazing = 0.35 + 0.65 * (1 - np.clip(-slope, 0, 1)) ** 2
+    share = np.clip(up * 2.5 + 0.3, 0.12, 1)[:, None]
+    blue = np.clip(up, 0, 1)[:, None]
+    above = light.horizon_rgb + (light.zenith_rgb - light.horizon_rgb) * blue
+    return np.asarray(above * share * grazing[:, None], np.float32)
+
+
+def _things_in_shade(scene: Scene) -> Bools:
+    """Return which things stand wholly in the shadow of a building; one point decides for each."""
+    shapes = scene.shapes
+    n_things = int(shapes.placed.max(initial=-1)) + 1
+    tall = (shapes.thing == Thing.BUILDING) & (shapes.half_m[:, 2] > _TALL_M) & (shapes.solid == 0)
+    shade = np.zeros(n_things, bool)
+    if not scene.light.sun_rgb.any() or not tall.any():
+        return shade
+    points = np.zeros((n_things, 3))
+    points[shapes.placed] = shapes.from_unit[:, :, 3]
+    shade = points_in_shadow(points, shapes.chosen(tall), scene.light.to_sun)
+    shade[shapes.placed[shapes.thing == Thing.BUILDING]] = False
+    return shade
