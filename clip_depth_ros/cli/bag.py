@@ -71,6 +71,20 @@ def _add_synth(verbs: argparse._SubParsersAction[argparse.ArgumentParser]) -> No
         '--height', type=_positive_int, default=96, metavar='PX', help='(default: %(default)s)'
     )
     verb.add_argument(
+        '--cameras',
+        choices=('kitti', 'varied', 'corners'),
+        default='kitti',
+        help="the camera: KITTI's, or another drawn from the seed, of about width x height pixels "
+        'in a shape of its own (default: %(default)s)',
+    )
+    verb.add_argument(
+        '--lens-factor',
+        type=_positive_float,
+        default=1.0,
+        metavar='X',
+        help='its lens is longer by this factor (default: %(default)s)',
+    )
+    verb.add_argument(
         '--rate', type=_positive_float, default=10.0, metavar='HZ', help='(default: %(default)s)'
     )
     verb.set_defaults(run_verb=_run_synth)
@@ -185,10 +199,12 @@ def _run_synth(args: argparse.Namespace) -> int:
     from clip_depth_ros.bags.writer import write_recording
     from clip_depth_ros.sources.as_messages import drive_messages
     from clip_depth_ros.world.drive import Drive
+    from clip_depth_ros.world.rig import rig_of
     from tqdm import tqdm
 
     out = args.out or Path(f'synthetic_{args.seed}.mcap')
-    drive = Drive(args.seed, width=args.width, height=args.height, rate_hz=args.rate)
+    rig = rig_of(args.cameras, args.seed, args.width, args.height).with_lens(args.lens_factor)
+    drive = Drive(args.seed, rig=rig, rate_hz=args.rate)
     bar = tqdm(drive.frames(args.frames), total=args.frames, unit='frame', disable=None)
     write_recording(drive_messages(bar), out, force=args.force)
     print(f'{out}: {args.frames} frames, seed {args.seed}')

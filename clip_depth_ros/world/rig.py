@@ -14,6 +14,7 @@ from dataclasses import dataclass, replace
 import math
 from typing import Final, Literal
 
+from clip_depth_ros.errors import ConfigError
 from clip_depth_ros.types import Intrinsics
 import numpy as np
 
@@ -106,9 +107,12 @@ def rig_of(cameras: Cameras, seed: int, width: int, height: int) -> Rig:
 
     ``width`` and ``height`` are the size of its images, pixels. Those of varied and corner cameras
     have a shape of their own: ``width`` x ``height`` says how many pixels they have, about.
+    ConfigError if the seed is negative.
     """
     if cameras == 'kitti':
         return Rig(kitti_like(width, height))
+    if seed < 0:
+        raise ConfigError(f'a camera needs a seed of 0 or more, got {seed}')
     rng = np.random.default_rng((seed, 14))
     if cameras == 'windows':
         return _window(rng, width, height)

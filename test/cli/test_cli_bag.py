@@ -17,6 +17,7 @@ from clip_depth_ros.cli.main import main
 from clip_depth_ros.core.stamps import stamp_ns_of
 from clip_depth_ros.core.transforms import matrix_from
 from clip_depth_ros.ros.environment import PROFILE_VARIABLES
+from clip_depth_ros.world.rig import rig_of
 import numpy as np
 import pytest
 
@@ -275,3 +276,21 @@ def test_help_imports_nothing_heavy() -> None:
         [sys.executable, '-c', code], capture_output=True, text=True, timeout=60, check=True
     )
     assert ended.stdout == 'set()\n'
+
+
+def test_synth_takes_another_camera_by_seed_behind_a_longer_lens(tmp_path: Path) -> None:
+    """The camera_info is that of the camera, and the images have its shape."""
+    out = tmp_path / 'a.mcap'
+    flags = ['--cameras', 'varied', '--lens-factor', '1.5', '--width', '64', '--height', '48']
+    assert main(['bag', 'synth', '--frames', '1', '--seed', '104', *flags, '--out', str(out)]) == 0
+    (info,), (image,) = decoded(out, topics.CAMERA_INFO), decoded(out, topics.IMAGE)
+    wanted = rig_of('varied', 104, 64, 48).intrinsics
+    assert (image.width, image.height) == (info.width, info.height)
+    assert (info.width, info.height) == (wanted.width, wanted.height) != (64, 48)
+    assert info.k[0] == pytest.approx(1.5 * wanted.fx)
+    assert info.k[2] == pytest.approx(wanted.cx)
+
+
+def test_synth_refuses_a_camera_of_a_negative_seed(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(['bag', 'synth', '--cameras', 'varied', '--seed', '-4']) == 1
+    assert 'a camera needs a seed of 0 or more, got -4' in capsys.readouterr().err
