@@ -139,6 +139,8 @@ class DepthMap:
         Name of the recognised scene, where the method recognises one.
     camera : {'used', 'assumed', 'ignored'}
         What became of the camera.
+    seen_by : Intrinsics, optional
+        The camera of the network's input, where one was used or assumed and the method says.
 
     """
 
@@ -147,6 +149,7 @@ class DepthMap:
     confidence: Depth | None = None
     scene: str | None = None
     camera: CameraUse = 'ignored'
+    seen_by: Intrinsics | None = None
 
 
 NOTES: Final = 'notes'

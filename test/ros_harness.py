@@ -167,13 +167,17 @@ class Harness:
         return self.node.set_parameters_atomically(parameters)
 
 
-def make_harness(domain: int, build: Any, **parameters: Any) -> Harness:
+def make_harness(
+    domain: int, build: Any, *, namespace: str = '', **parameters: Any
+) -> Harness:
     """Start a node with a predictor builder and parameters, in its own context."""
     context = Context()
     rclpy.init(context=context, domain_id=domain)
     overrides = [Parameter(name, value=value) for name, value in parameters.items()]
-    node = DepthNode(build_predictor=build, context=context, parameter_overrides=overrides)
-    return Harness(context, node, Node('world', context=context))
+    node = DepthNode(
+        build_predictor=build, context=context, parameter_overrides=overrides, namespace=namespace
+    )
+    return Harness(context, node, Node('world', context=context, namespace=namespace))
 
 
 def rgb_image(width: int = 32, height: int = 24, *, frame_id: str = 'camera_optical') -> Image:

@@ -151,6 +151,8 @@ class StampMatcher(Generic[Item]):
     def configure(self, *, mode: SyncMode, tolerance_ns: int) -> None:
         """Change mode and tolerance; what is known stays."""
         with self._changed:
+            if (mode, tolerance_ns) == (self._mode, self._tolerance_ns):
+                return  # and what was waited for in vain is not worth another try
             self._mode, self._tolerance_ns = mode, tolerance_ns
             self._streak = _PATIENT
             self._changed.notify_all()
@@ -203,6 +205,24 @@ class StampMatcher(Generic[Item]):
         with self._changed:
             return self._find(stamp_ns, accepts)
 
+    def known(
+        self, stamp_ns: int, deadline_s: float, accepts: Callable[[Item], bool] = lambda _: True
+    ) -> Match[Item] | None:
+        """
+        Return the best that is known now; only where nothing is, the first that comes in time.
+
+        Exact, else nearest, else last in every mode but last: something that seldom changes, and
+        is needed at once, is better known from a moment ago than not at all. ``deadline_s`` is on
+        ``time.monotonic``'s clock.
+        """
+        with self._changed:
+            while not (match := self._find(stamp_ns, accepts, is_strict=False)):
+                remaining_s = deadline_s - time.monotonic()
+                if remaining_s <= 0 or self._is_closed:
+                    return None
+                self._changed.wait(remaining_s)
+            return match
+
     def wait(
         self, stamp_ns: int, deadline_s: float, accepts: Callable[[Item], bool] = lambda _: True
     ) -> Match[Item] | None:
@@ -253,15 +273,18 @@ class StampMatcher(Generic[Item]):
             return True
         return any(stamp > stamp_ns for stamp, _ in self._items)
 
-    def _find(self, stamp_ns: int, accepts: Callable[[Item], bool]) -> Match[Item] | None:
+    def _find(
+        self, stamp_ns: int, accepts: Callable[[Item], bool], *, is_strict: bool = True
+    ) -> Match[Item] | None:
+        mode = self._mode if is_strict or self._mode == 'last' else 'auto'
         candidates = [(stamp, item) for stamp, item in self._items if accepts(item)]
         if candidates:
             stamp, item = min(reversed(candidates), key=lambda pair: abs(pair[0] - stamp_ns))
-            if stamp == stamp_ns and self._mode != 'last':
+            if stamp == stamp_ns and mode != 'last':
                 return Match(item, 'exact')
-            if abs(stamp - stamp_ns) <= self._tolerance_ns and self._mode in ('auto', 'nearest'):
+            if abs(stamp - stamp_ns) <= self._tolerance_ns and mode in ('auto', 'nearest'):
                 return Match(item, 'nearest')
-        if self._mode not in ('auto', 'last'):
+        if mode not in ('auto', 'last'):
             return None
         if candidates:
             return Match(candidates[-1][1], 'last')

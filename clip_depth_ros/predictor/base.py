@@ -218,6 +218,7 @@ class ClipPredictor(abc.ABC):
             depth_m=depth_m,
             grid_depth_m=None if grid_depth_m is None else grid_depth_m * ratio,
             camera=view.use,
+            seen_by=None if view.use == 'ignored' else view.camera,
         )
 
     def describe(self) -> Mapping[str, str]:

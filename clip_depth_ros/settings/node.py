@@ -70,7 +70,8 @@ class NodeSettings(ImageLimits, PredictorSettings):
     sync_mode: Literal['auto', 'exact', 'nearest', 'last'] = setting(
         'auto',
         'Which camera_info goes with an image. exact: the same stamp; nearest: within '
-        'sync_tolerance_s; last: the newest known; auto: exact, else nearest, else last.',
+        'sync_tolerance_s; last: the newest known; auto: exact, else nearest, else last. Depth '
+        'itself goes by what is known at once: as auto says, or last.',
         at_run_time=True,
     )
     sync_tolerance_s: float = setting(
@@ -79,8 +80,10 @@ class NodeSettings(ImageLimits, PredictorSettings):
     )
     sync_wait_s: float = setting(
         0.1,
-        'How long after its arrival an image waits for a better camera_info. Depth and colour '
-        'never wait, and mostly this is over before they are ready; given up where it is in vain.',
+        'How long after its arrival an image waits for a camera_info. The first of its size waits '
+        'before its depth is computed; after that depth and colour never wait, by the camera last '
+        'known. Cloud and depth/camera_info wait for a better one, mostly over before depth is '
+        'ready; given up where it is in vain.',
         unit='s', at_run_time=True, ge=0.0, le=5.0,
     )
     depth_encoding: Literal['32FC1', '16UC1'] = setting(

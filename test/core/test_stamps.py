@@ -121,6 +121,13 @@ def test_after_a_wait_in_vain_nothing_is_waited_for(mode):
         wait_at_once(infos, stamp_ms)
 
 
+def test_a_change_that_is_none_brings_no_new_patience():
+    infos = matcher('exact')
+    infos.wait(1000 * MS, time.monotonic() + 0.02)
+    infos.configure(mode='exact', tolerance_ns=10 * MS)
+    wait_at_once(infos, 1030)
+
+
 @pytest.mark.parametrize('delay', ['early', 'late'])
 def test_two_images_with_an_item_of_their_own_make_it_patient_again(delay):
     """Late: each item comes just after its image was asked for in vain; the first only starts."""
@@ -141,6 +148,37 @@ def test_closing_wakes_whoever_waits():
     threading.Timer(0.05, infos.close).start()
     assert wait_at_once(infos, 100) is None
     assert wait_at_once(infos, 200) is None
+
+
+@pytest.mark.parametrize(('mode', 'stamp_ms', 'wanted'), [
+    ('exact', 200, Match('at 200', 'exact')),
+    ('exact', 150, Match('at 300', 'last')),
+    ('nearest', 205, Match('at 200', 'nearest')),
+    ('nearest', 999, Match('at 300', 'last')),
+    ('auto', 205, Match('at 200', 'nearest')),
+    ('last', 200, Match('at 300', 'last')),
+])
+def test_what_is_known_serves_at_once_whatever_the_mode(mode, stamp_ms, wanted):
+    infos = matcher(mode, stamps_ms=(100, 200, 300))
+    assert infos.known(stamp_ms * MS, time.monotonic() + 60) == wanted
+
+
+def test_only_where_nothing_is_known_the_first_acceptable_one_is_waited_for():
+    infos = matcher('exact', stamps_ms=(100,))
+    threading.Timer(0.02, infos.add, (300 * MS, 'small')).start()
+    threading.Timer(0.05, infos.add, (400 * MS, 'wanted')).start()
+    match = infos.known(200 * MS, time.monotonic() + 60, lambda item: item == 'wanted')
+    assert match == Match('wanted', 'last')
+    assert infos.known(200 * MS, time.monotonic() + 0.02, lambda item: False) is None
+    assert infos.known(200 * MS, LONG_AGO, lambda item: False) is None
+
+
+def test_closing_wakes_whoever_waits_for_the_first():
+    infos = matcher()
+    threading.Timer(0.05, infos.close).start()
+    started_s = time.monotonic()
+    assert infos.known(1, started_s + 60) is None
+    assert time.monotonic() - started_s < 30
 
 
 @pytest.mark.parametrize('forget', [

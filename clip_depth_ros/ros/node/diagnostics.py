@@ -118,6 +118,9 @@ class Health:
     image_topic: str  # resolved name
     is_abandoned: bool = False  # work of before cleanup still runs
     camera_notes: str = ''  # what had to be assumed about it
+    camera_doubt: str = ''  # why its field of view had to be, and nobody said which
+    depth_camera: str = ''  # what depth is by: used, assumed or ignored, and why
+    fx_px: Mapping[str, float] = field(default_factory=dict)  # in the image and the network
     scene: str = ''
     predictor: Mapping[str, str] = field(default_factory=dict)  # what it says of itself
 
@@ -159,6 +162,8 @@ def _verdict(health: Health) -> tuple[bytes, str]:
         return DiagnosticStatus.OK, 'idle: nobody subscribes'
     if health.camera_problem:
         return DiagnosticStatus.WARN, f'depth without cloud: {health.camera_problem}'
+    if health.camera_doubt:
+        return DiagnosticStatus.WARN, f'depth by an assumed camera: {health.camera_doubt}'
     return DiagnosticStatus.OK, 'running'
 
 
@@ -176,6 +181,7 @@ def _values(health: Health) -> dict[str, str]:
         'parameters': 'in force',
         'camera_problem': health.camera_problem,
         'camera_notes': health.camera_notes,
+        'depth_camera': health.depth_camera,
         'memory_mb': f'{_resident_memory_mb():.0f}',
         'abandoned': '',
     }
@@ -191,6 +197,11 @@ def _values(health: Health) -> dict[str, str]:
     values['time_jumps'] = str(counts.get('time_jumps', 0))
     for kind in ('exact', 'nearest', 'last', 'none'):
         values[f'camera_info_{kind}'] = str(counts.get(f'camera_info_{kind}', 0))
+    for use in ('used', 'assumed', 'ignored'):
+        values[f'images_camera_{use}'] = str(counts.get(f'camera_{use}', 0))
+    for place in ('image', 'network'):
+        values[f'{place}_fx_px'] = f'{health.fx_px[place]:.2f}' if place in health.fx_px else ''
+    values['camera_changes'] = str(counts.get('camera_changes', 0))
     if health.scene:
         values['scene'] = health.scene
     return {**values, **health.predictor}

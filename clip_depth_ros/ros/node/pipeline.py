@@ -4,21 +4,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 import threading
 import time
 from typing import Any, Final
 
-from clip_depth_ros.core.camera import Calibration
+from clip_depth_ros.core.camera import Calibration, Camera
 from clip_depth_ros.core.images import rgb_of
 from clip_depth_ros.core.plain_text import brief
 from clip_depth_ros.core.stamps import Match, stamp_ns_of, StampMatcher
 from clip_depth_ros.errors import CalibrationError, ImageError
+from clip_depth_ros.ros.node.depth_camera import DepthCamera, fits, why_none
 from clip_depth_ros.ros.node.diagnostics import reason, Statistics
 from clip_depth_ros.ros.node.outputs import Outputs, Result
 from clip_depth_ros.settings.node import NodeSettings
-from clip_depth_ros.types import DepthPredictor, Rgb
+from clip_depth_ros.types import DepthMap, DepthPredictor
 from sensor_msgs.msg import CameraInfo, CompressedImage, Image
 
 _WARN_PERIOD_S: Final = 5.0
@@ -57,6 +58,12 @@ class Pipeline:
         Resolved name, as soon as it is known: what it says of the images counts.
     camera_notes : str
         What had to be assumed about the camera, and else is worth knowing of its camera_info.
+    depth_camera : str
+        What the depth of the newest image is by: used, assumed or ignored, and why.
+    fx_px : mapping of str to float
+        Focal length by place, the newest image and the network's input, where it is known.
+    camera_doubt : str
+        Why a field of view was assumed for the newest image; empty if it was not, or was set.
     last_error, last_error_s
         The newest error with an image, and when it was, monotonic seconds.
     scene : str
@@ -74,12 +81,16 @@ class Pipeline:
         self._infos: StampMatcher[Calibration] = StampMatcher(
             mode=settings.sync_mode, tolerance_ns=_nanoseconds(settings.sync_tolerance_s)
         )
+        self._depth_camera = DepthCamera(logger, self._infos, statistics)
         self._publishing = threading.Lock()
         self._must_reset = False
         self._newest_stamp_ns: int | None = None
         self._last_image_s: float | None = None
         self.camera_problem = ''
         self.camera_notes = ''
+        self.depth_camera = ''
+        self.fx_px: Mapping[str, float] = {}
+        self.camera_doubt = ''
         self.image_topic = ''
         self._warned: set[str] = set()
         self.last_error = ''
@@ -169,10 +180,15 @@ class Pipeline:
         if self._must_reset:
             self._must_reset = False
             predictor.reset()
+        camera = self._depth_camera.of(
+            rgb, arrival.stamp_ns, arrival.received_s,
+            image_topic=self.image_topic, settings=settings,
+        )
         # Looked up before as well: where a recording loops, the first camera_info of the next
         # round makes the matcher forget this one while depth is computed.
-        early = self._infos.find(arrival.stamp_ns, _fits(rgb))
-        depth = predictor.predict(rgb)
+        early = self._infos.find(arrival.stamp_ns, fits(rgb))
+        depth = predictor.predict(rgb, camera.intrinsics if camera else None)
+        self._note_camera(camera, depth, predictor)
         self.scene = depth.scene or ''
         result = Result(arrival.message.header, rgb, depth.depth_m)
         if not self._publish(lambda outputs: outputs.publish_depth(result, settings)):
@@ -185,6 +201,33 @@ class Pipeline:
             self._add_geometry(arrival, result, early, settings)
         finally:
             self._statistics.count('processed')
+
+    def _note_camera(
+        self, camera: Camera | None, depth: DepthMap, predictor: DepthPredictor
+    ) -> None:
+        """Note what the depth of an image was by; what had to be assumed is said once."""
+        why = self._depth_camera.why_unknown
+        self._statistics.count(f'camera_{depth.camera}')
+        places = {'image': camera and camera.intrinsics, 'network': depth.seen_by}
+        self.fx_px = {name: pinhole.fx for name, pinhole in places.items() if pinhole}
+        self.depth_camera = f'assumed: {why}' if depth.camera == 'assumed' else depth.camera
+        self.camera_doubt = ''
+        if camera:
+            self._note_notes(camera)
+        if depth.camera != 'assumed':
+            return
+        hfov_deg = predictor.describe().get('assumed_hfov_deg', '')
+        self._warn_once(
+            f'depth is by an assumed horizontal field of view of {hfov_deg} degrees, and as wrong '
+            f'as that is: {why} (set assumed_hfov_deg to that of the camera where there is none)'
+        )
+        if not self._settings.assumed_hfov_deg:
+            self.camera_doubt = why
+
+    def _note_notes(self, camera: Camera) -> None:
+        for note in camera.notes:
+            self._warn_once(note)
+        self.camera_notes = '; '.join(camera.notes)
 
     def _publish(self, publish: Callable[[Outputs], None]) -> bool:
         """Publish unless stopped meanwhile; return whether it was done."""
@@ -213,7 +256,7 @@ class Pipeline:
         match = early
         if match is None or match.kind != 'exact':
             deadline_s = arrival.received_s + settings.sync_wait_s
-            match = self._infos.wait(arrival.stamp_ns, deadline_s, _fits(result.rgb)) or early
+            match = self._infos.wait(arrival.stamp_ns, deadline_s, fits(result.rgb)) or early
         height, width = result.rgb.shape[:2]
         self._statistics.count(f'camera_info_{match.kind if match else "none"}')
         if match is None:
@@ -229,17 +272,12 @@ class Pipeline:
         except CalibrationError as error:
             self._note_problem(str(error))
             return
-        for note in camera.notes:
-            self._warn_once(note)
-        self.camera_notes = '; '.join(camera.notes)
+        self._note_notes(camera)
         self.camera_problem = ''
 
     def _why_no_match(self, width: int, height: int, settings: NodeSettings) -> str:
-        newest = self._infos.newest()
-        if newest is None:
-            return 'no camera_info has come'
-        if not newest.fits(width, height):
-            return newest.misfit(width, height)
+        if why := why_none(self._infos.newest(), width, height):
+            return why
         return (
             f'no camera_info matches the image stamp (sync_mode={settings.sync_mode}, '
             f'sync_tolerance_s={settings.sync_tolerance_s})'
@@ -254,11 +292,6 @@ class Pipeline:
         if text not in self._warned and len(self._warned) < _MAX_WARNED:
             self._warned.add(text)
             self._logger.warning(text)
-
-
-def _fits(rgb: Rgb) -> Callable[[Calibration], bool]:
-    height, width = rgb.shape[:2]
-    return lambda calibration: calibration.fits(width, height)
 
 
 def _nanoseconds(seconds: float) -> int:

@@ -1,0 +1,332 @@
+# Copyright 2026 The clip_depth_ros authors
+# SPDX-License-Identifier: Apache-2.0
+"""The camera of live images reaches the predictor: at once, newest first, and never for free."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+import math
+import time
+from typing import Any
+
+from clip_depth_ros.core.camera import Calibration
+from clip_depth_ros.core.stamps import StampMatcher
+from clip_depth_ros.ros.node.depth_camera import DepthCamera
+from clip_depth_ros.ros.node.diagnostics import Statistics, status_of
+from clip_depth_ros.settings.node import NodeSettings
+from clip_depth_ros.types import DepthMap
+from diagnostic_msgs.msg import DiagnosticStatus
+import numpy as np
+import pytest
+from rclpy.lifecycle import TransitionCallbackReturn
+import ros_harness
+from ros_harness import camera_info, FakePredictor, Harness, rgb_image
+
+pytestmark = pytest.mark.ros
+
+SECOND = 1_000_000_000
+LONG_S = 4.0
+"""Longer than anything here takes on a busy machine, and as long as an image may wait."""
+
+Start = Callable[..., tuple[Harness, 'Seeing']]
+
+
+class Seeing(FakePredictor):
+    """Note the camera of each image; it uses what it is told, unless it is set to ignore it."""
+
+    def __init__(self, settings: Any, cameras: list[Any]) -> None:
+        super().__init__()
+        self.settings = settings
+        self.cameras = cameras  # also of those that were built before
+
+    def predict(self, rgb: Any, camera: Any = None) -> DepthMap:
+        """Answer as a predictor that uses cameras does."""
+        self.cameras.append(camera)
+        use: Any = 'used' if camera else 'assumed'
+        use = 'ignored' if self.settings.camera == 'ignore' else use
+        seen_by = camera and camera.scaled_to(2 * camera.width, 2 * camera.height)
+        return DepthMap(super().predict(rgb).depth_m, camera=use, seen_by=seen_by)
+
+    def describe(self) -> dict[str, str]:
+        """Say what is assumed."""
+        return {'method': 'seeing', 'assumed_hfov_deg': f'{self.settings.assumed_hfov_deg:g}'}
+
+
+@pytest.fixture
+def start(ros_domain: int) -> Iterator[Start]:
+    """Return a function that gives an active node with listeners, and its first predictor."""
+    made: list[Harness] = []
+    predictors: list[Seeing] = []
+    cameras: list[Any] = []
+
+    def build(settings: Any, previous: Any) -> Seeing:
+        predictors.append(Seeing(settings, cameras))
+        return predictors[-1]
+
+    def factory(*outputs: str, **parameters: Any) -> tuple[Harness, Seeing]:
+        harness = ros_harness.make_harness(ros_domain, build, **parameters)
+        made.append(harness)
+        assert harness.node.start()
+        harness.listen(*(outputs or ('depth',)))
+        harness.wait_until_connected()
+        cameras.clear()  # the warm-up had none
+        return harness, predictors[0]
+
+    yield factory
+    for harness in made:
+        harness.close()
+
+
+def is_done(harness: Harness, n: int) -> None:
+    harness.wait_for(lambda: harness.counts().get('processed') == n)
+
+
+def know(harness: Harness, stamp_ns: int, info: Any) -> None:
+    """Send a camera_info alone, and wait until the node has it."""
+    harness.send(stamp_ns, info=info)
+    infos = harness.node._pipeline._infos
+    harness.wait_for(lambda: infos.newest() and infos._items[-1][0] == stamp_ns)
+
+
+def status(harness: Harness) -> Any:
+    """Return what diagnostics would say now."""
+    return status_of(harness.node._health())
+
+
+def said(harness: Harness, key: str) -> str:
+    """Return a value of the diagnostics."""
+    (value,) = (each.value for each in status(harness).values if each.key == key)
+    return str(value)
+
+
+def fxs(predictor: Seeing) -> list[float | None]:
+    return [camera and camera.fx for camera in predictor.cameras]
+
+
+# --------------------------------------------------------------------------- when it is known
+
+
+def test_the_first_image_waits_for_its_camera_info(start: Start):
+    harness, predictor = start(sync_wait_s=LONG_S)
+    harness.send(SECOND, rgb_image())
+    harness.wait_for(lambda: harness.counts().get('received') == 1)
+    time.sleep(0.05)
+    assert predictor.cameras == []
+    harness.send(SECOND, info=camera_info(fx=33.0))
+    harness.wait_for(lambda: harness.received['depth'])
+    assert fxs(predictor) == [33.0]
+
+
+def test_it_waits_no_longer_than_asked_for_and_no_image_after_it_waits(start: Start):
+    harness, predictor = start(sync_wait_s=0.5)
+    begun_s = time.monotonic()
+    harness.send(1 * SECOND, rgb_image())
+    is_done(harness, 1)
+    assert time.monotonic() - begun_s >= 0.5
+    assert harness.change(sync_wait_s=5.0).successful
+    begun_s = time.monotonic()
+    for n in (2, 3):
+        harness.send(n * SECOND, rgb_image())
+        is_done(harness, n)
+    assert time.monotonic() - begun_s < LONG_S
+    assert fxs(predictor) == [None] * 3
+
+
+@pytest.mark.parametrize('mode', ['auto', 'exact', 'nearest', 'last'])
+def test_later_the_last_known_serves_at_once_and_a_change_counts_from_the_next_image(
+    start: Start, mode: str
+):
+    """Each camera_info comes after its image: nothing is waited for, whatever is matched later."""
+    harness, predictor = start(sync_wait_s=5.0, sync_mode=mode)
+    know(harness, 0, camera_info(fx=30.0))
+    begun_s = time.monotonic()
+    for n, fx in enumerate([30.0, 40.0, 40.0, 50.0], start=1):
+        harness.send(n * SECOND, rgb_image())
+        is_done(harness, n)
+        know(harness, n * SECOND, camera_info(fx=fx))
+    assert time.monotonic() - begun_s < LONG_S
+    assert fxs(predictor) == [30.0, 30.0, 40.0, 40.0]
+    assert harness.counts()['camera_changes'] == 1
+
+
+def test_a_camera_info_of_the_very_image_comes_first(start: Start):
+    """Where the node is behind, newer ones are there already."""
+    harness, predictor = start()
+    for stamp, fx in ((1, 30.0), (2, 40.0), (3, 50.0)):
+        know(harness, stamp * SECOND, camera_info(fx=fx))
+    harness.send(2 * SECOND, rgb_image())
+    is_done(harness, 1)
+    assert fxs(predictor) == [40.0]
+
+
+def test_the_same_numbers_under_new_stamps_are_no_change(start: Start, capfd: Any):
+    harness, _ = start()
+    for n in range(1, 6):
+        know(harness, n * SECOND, camera_info(fx=30.0))
+        harness.send(n * SECOND, rgb_image())
+        is_done(harness, n)
+    assert harness.counts().get('camera_changes', 0) == 0
+    know(harness, 6 * SECOND, camera_info(fx=45.0))
+    harness.send(6 * SECOND, rgb_image())
+    is_done(harness, 6)
+    assert said(harness, 'camera_changes') == '1'
+    assert said(harness, 'image_fx_px') == '45.00'
+    assert said(harness, 'network_fx_px') == '90.00'
+    log = capfd.readouterr().err
+    assert 'another camera from this image on: 32x24, fx=45, fy=45, cx=15.5, cy=11.5' in log
+    assert 'it was 32x24, fx=30' in log
+
+
+def test_two_sizes_by_turns_have_each_its_own_camera(start: Start):
+    harness, predictor = start(sync_wait_s=LONG_S)
+    small, large = camera_info(32, 24, fx=30.0), camera_info(64, 48, fx=70.0)
+    know(harness, 1, small)
+    know(harness, 2, large)
+    begun_s = time.monotonic()
+    for n in range(1, 7):
+        harness.send(n * SECOND, rgb_image(32, 24) if n % 2 else rgb_image(64, 48))
+        is_done(harness, n)
+    assert time.monotonic() - begun_s < LONG_S
+    assert fxs(predictor) == [30.0, 70.0] * 3
+
+
+def test_an_image_that_waits_keeps_no_transition(start: Start):
+    harness, _ = start(sync_wait_s=5.0)
+    harness.send(SECOND, rgb_image())
+    harness.wait_for(lambda: harness.counts().get('received') == 1)
+    begun_s = time.monotonic()
+    assert harness.node.trigger_deactivate() == TransitionCallbackReturn.SUCCESS
+    assert time.monotonic() - begun_s < LONG_S
+
+
+# --------------------------------------------------------------------------- what it is
+
+
+def test_of_a_distorted_image_the_pinhole_part_is_told(start: Start):
+    info = camera_info()
+    info.p, info.d = [0.0] * 12, [-0.2, 0.05, 0.0, 0.0, 0.0]
+    info.k[0], info.k[4] = 28.0, 29.0
+    harness, predictor = start()
+    know(harness, SECOND, info)
+    harness.send(SECOND, rgb_image())
+    is_done(harness, 1)
+    assert [(c.fx, c.fy) for c in predictor.cameras] == [(28.0, 29.0)]
+    note = 'camera_info has no P: using K with distortion D'
+    assert said(harness, 'camera_notes').startswith(note)
+
+
+def test_binning_and_region_are_in_what_is_told(start: Start):
+    info = camera_info(64, 48, fx=60.0)
+    info.binning_x = info.binning_y = 2
+    harness, predictor = start()
+    know(harness, SECOND, info)
+    harness.send(SECOND, rgb_image(32, 24))
+    is_done(harness, 1)
+    (camera,) = predictor.cameras
+    assert (camera.fx, camera.cx, camera.width, camera.height) == (30.0, 15.5, 32, 24)
+
+
+def test_a_camera_that_is_to_be_ignored_is_not_waited_for(start: Start):
+    harness, predictor = start(camera='ignore', sync_wait_s=5.0)
+    begun_s = time.monotonic()
+    harness.send(1 * SECOND, rgb_image())
+    is_done(harness, 1)
+    assert time.monotonic() - begun_s < LONG_S
+    know(harness, 2 * SECOND, camera_info())
+    harness.send(2 * SECOND, rgb_image())
+    is_done(harness, 2)
+    assert predictor.cameras == [None, None]
+    assert said(harness, 'depth_camera') == 'ignored'
+
+
+def test_what_is_set_of_cameras_changes_while_it_runs(start: Start):
+    harness, predictor = start()
+    assert harness.change(camera='ignore', assumed_hfov_deg=75.0).successful
+    know(harness, SECOND, camera_info())
+    harness.send(SECOND, rgb_image())
+    is_done(harness, 1)
+    assert said(harness, 'depth_camera') == 'ignored'
+    assert said(harness, 'assumed_hfov_deg') == '75'
+    assert predictor.cameras == [None]
+
+
+# --------------------------------------------------------------------------- what is assumed
+
+
+def test_without_camera_info_depth_flows_and_what_is_assumed_is_said_once(
+    start: Start, capfd: Any
+):
+    harness, _ = start(sync_wait_s=0.0)
+    for n in (1, 2, 3):
+        harness.send(n * SECOND, rgb_image())
+        is_done(harness, n)
+    harness.wait_for(lambda: len(harness.received['depth']) == 3)
+    why = 'no camera_info has come'
+    assert said(harness, 'depth_camera') == f'assumed: {why}'
+    assert said(harness, 'images_camera_assumed') == '3'
+    assert status(harness).level == DiagnosticStatus.WARN
+    assert status(harness).message == f'depth by an assumed camera: {why}'
+    assert capfd.readouterr().err.count('assumed horizontal field of view') == 1
+
+    know(harness, 4 * SECOND, camera_info())
+    harness.send(4 * SECOND, rgb_image())
+    is_done(harness, 4)
+    assert said(harness, 'depth_camera') == 'used'
+    assert status(harness).level == DiagnosticStatus.OK
+    assert status(harness).message == 'running'
+
+
+def test_what_the_user_says_to_assume_is_no_warning(start: Start, capfd: Any):
+    harness, _ = start(sync_wait_s=0.0, assumed_hfov_deg=75.0)
+    harness.send(1 * SECOND, rgb_image())
+    is_done(harness, 1)
+    assert said(harness, 'depth_camera').startswith('assumed')
+    assert status(harness).level == DiagnosticStatus.OK
+    assert 'an assumed horizontal field of view of 75 degrees' in capfd.readouterr().err
+
+
+def broken(**changes: Any) -> Any:
+    """Return a camera_info with other numbers in K and P."""
+    info = camera_info()
+    for name, value in changes.items():
+        of_k, of_p = {'f': ((0, 4), (0, 5)), 'cx': ((2,), (2,))}[name]
+        for place in of_k:
+            info.k[place] = value
+        for place in of_p:
+            info.p[place] = value
+    return info
+
+
+@pytest.mark.parametrize(('info', 'reason'), [
+    (broken(f=0.0), 'must be finite with fx, fy > 0'),
+    (broken(f=math.nan), 'must be finite with fx, fy > 0'),
+    (broken(cx=math.inf), 'must be finite with fx, fy > 0'),
+    (camera_info(64, 48), 'camera_info is for 64x48 images, got 32x24'),
+])
+def test_a_camera_that_cannot_be_is_not_used_and_depth_flows(
+    start: Start, info: Any, reason: str
+):
+    harness, predictor = start('depth', 'cloud', sync_wait_s=0.0)
+    know(harness, SECOND, info)
+    harness.send(SECOND, rgb_image())
+    is_done(harness, 1)
+    assert predictor.cameras == [None]
+    assert reason in said(harness, 'depth_camera')
+    assert reason in harness.node._health().camera_problem
+    harness.wait_for(lambda: len(harness.received['depth']) == 1)
+    assert harness.received['cloud'] == []
+    assert harness.counts().get('failed', 0) == 0
+
+
+def test_any_number_of_sizes_is_waited_for_some_times_alone():
+    """A driver that sends noise would slow the node down, and grow its memory."""
+    infos: StampMatcher[Calibration] = StampMatcher(mode='auto', tolerance_ns=0)
+    camera = DepthCamera(None, infos, Statistics())
+    settings = NodeSettings(sync_wait_s=0.01)
+    begun_s = time.monotonic()
+    for width in range(1, 500):
+        rgb = np.zeros((2, width, 3), np.uint8)
+        of = camera.of(rgb, width, time.monotonic(), image_topic='', settings=settings)
+        assert of is None
+    assert time.monotonic() - begun_s < 499 * 0.01
+    assert len(camera._awaited) == 16
