@@ -14,18 +14,14 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from clip_depth_ros.types import Rgb
+from clip_depth_ros.world.look.manner import Manner
+from clip_depth_ros.world.rig import CANONICAL_FOCAL_PX
 from clip_depth_ros.world.things import Floats
 import cv2
 import numpy as np
 
-PLAIN_SHARE = 0.15
-"""Share of seeds whose camera has no faults but a little noise and a slight cast."""
-
 GREY_SHARE = 0.05
-"""Share of seeds whose camera sees no colour."""
-
-FOCAL_PX = 186.0
-"""Widths of blurs and fringes are pixels at this focal length, and grow with it."""
+"""Share of seeds, the plain ones aside, whose camera sees no colour."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +49,8 @@ class Film:
         Sigma in 8-bit steps in the dark, and what light adds at full white; share that differs
         between channels; sigma of the blur of the noise, pixels.
     blur, motion : float
-        Sigma of a round blur, and length of a level one, pixels (see ``FOCAL_PX``).
+        Sigma of a round blur, and length of a level one, pixels
+        at ``CANONICAL_FOCAL_PX``.
     shrink : float
         The picture went through one so many times smaller.
     sharpen, sharpen_px : float
@@ -96,8 +93,8 @@ class Film:
     jpeg: int = 0
 
 
-def film_of(seed: int) -> Film:
-    """Draw the camera of a seed: each fault for some seeds, none for ``PLAIN_SHARE`` of them."""
+def film_of(seed: int, manner: Manner) -> Film:
+    """Draw the camera of a seed: each fault for some seeds, none for plain ones."""
     rng = np.random.default_rng((seed, 30))
     red, green, blue = rng.uniform(0.94, 1.06, 3).tolist()
     plain = Film(
@@ -105,7 +102,7 @@ def film_of(seed: int) -> Film:
         noise=float(rng.uniform(0.5, 2.5)),
         cast_rgb=(red, green, blue),
     )
-    if rng.random() < PLAIN_SHARE:
+    if manner == 'plain':
         return plain
     luck = rng.uniform(0.3, 1.2)  # some cameras have many faults, some few
     drawn: dict[str, Any] = {
@@ -117,7 +114,7 @@ def film_of(seed: int) -> Film:
         drawn['jpeg'] = int(drawn['jpeg'])
     if rng.random() < 0.5:
         drawn['cast_rgb'] = _balance(rng)
-    if rng.random() < GREY_SHARE / (1 - PLAIN_SHARE):
+    if rng.random() < GREY_SHARE:
         drawn['saturation'] = 0.0
     return replace(plain, **drawn)
 
@@ -172,7 +169,7 @@ def developed(
         For the noise and the smears of this picture.
 
     """
-    scale = focal_px / FOCAL_PX
+    scale = focal_px / CANONICAL_FOCAL_PX
     steps = _blurred(film, _toned(film, _exposed(film, colour, drift_m, rng, scale)), scale)
     steps = _noisy(film, steps * np.float32(255), rng)
     if film.sharpen:

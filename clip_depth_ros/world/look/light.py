@@ -7,6 +7,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import NamedTuple
 
+from clip_depth_ros.world.look.manner import manner_of
 from clip_depth_ros.world.look.patterns import clouds
 from clip_depth_ros.world.things import Floats, Rgb01
 import numpy as np
@@ -138,7 +139,8 @@ _WEATHERS = (
 def light_of(seed: int) -> Light:
     """Draw the weather and the hour of a seed."""
     rng = np.random.default_rng((seed, 2))
-    shares = np.array([kind.share for kind in _WEATHERS])
+    is_plain = manner_of(seed) == 'plain'
+    shares = np.array([kind.share * (kind.ambient == _MILD or not is_plain) for kind in _WEATHERS])
     kind = _WEATHERS[int(rng.choice(len(_WEATHERS), p=shares / shares.sum()))]
     elevation = np.radians(rng.uniform(*kind.elevation_deg))
     azimuth = rng.uniform(0, 2 * np.pi)

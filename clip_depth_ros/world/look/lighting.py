@@ -7,12 +7,14 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from clip_depth_ros.world.casting import ground_shadow, points_in_shadow, surface_at
-from clip_depth_ros.world.look.film import FOCAL_PX, soft
+from clip_depth_ros.world.look.film import soft
 from clip_depth_ros.world.look.ground import ground_colour, GroundPoints
 from clip_depth_ros.world.look.light import Light, sky, through_air
 from clip_depth_ros.world.look.paint import painted
+from clip_depth_ros.world.look.patterns import chance
 from clip_depth_ros.world.look.shade import open_to_sun
 from clip_depth_ros.world.rays import CameraRays
+from clip_depth_ros.world.rig import CANONICAL_FOCAL_PX
 from clip_depth_ros.world.scene import Scene
 from clip_depth_ros.world.street import GroundHits, KERB_M
 from clip_depth_ros.world.things import Bools, Floats, Ints, Shapes, Thing
@@ -33,12 +35,17 @@ class Pixels(NamedTuple):
 
 
 class Seen(NamedTuple):
-    """What a camera sees: pixels by kind, depth and solid of each, (H, W), and the ground."""
+    """
+    What a camera sees: pixels by kind, depth and solid of each, (H, W), and the ground.
+
+    ``colour``, float32 (H * W, 3), is what of the picture is there already.
+    """
 
     pixels: Pixels
     depth: Floats
     shape: Ints
     ground: GroundHits
+    colour: Floats = np.zeros((0, 3), np.float32)
 
 
 def linear_colour(scene: Scene, rays: CameraRays, seen: Seen, far_m: float) -> Floats:
@@ -50,10 +57,12 @@ def linear_colour(scene: Scene, rays: CameraRays, seen: Seen, far_m: float) -> F
     colour = np.empty((seen.depth.size, 3), np.float32)
     above, ground, solid = seen.pixels
     colour[above] = sky(scene.light, _directions(rays, above), scene.cloud_drift_m)
-    for pixels, lit in ((ground, _lit_ground), (solid, _lit_solids)):
+    colour[ground] = scene.light.horizon_rgb
+    for pixels, lit in ((solid, _lit_solids), (ground, _lit_ground)):  # the ground may mirror
         z = seen.depth.ravel()[pixels]
         at = _Spots(pixels, z, _directions(rays, pixels))
-        colour[pixels] = through_air(scene.light, lit(scene, rays, seen, at), z, far_m)
+        on_it = lit(scene, rays, seen._replace(colour=colour), at)
+        colour[pixels] = through_air(scene.light, on_it, z, far_m)
     return colour
 
 
@@ -77,13 +86,14 @@ def _lit_ground(scene: Scene, rays: CameraRays, seen: Seen, at: _Spots) -> Float
     across = z / np.float32(rays.intrinsics.fx)
     along = across * z / np.float32(rays.origin_m[2])
     s, d = seen.ground.s.ravel()[pixels], seen.ground.d.ravel()[pixels]
-    colour = ground_colour(scene.street, scene.look.ground, GroundPoints(s, d, along, across))
+    points = GroundPoints(s, d, along, across)
+    colour, mirrors = ground_colour(scene.street, scene.look.ground, points)
     bare = np.full(seen.depth.shape, np.inf, np.float32)
     bare.flat[pixels] = z
     shadow = ground_shadow(rays, bare, _casters(scene, rays), light.to_sun, KERB_M)
     dark = shadow.astype(np.float32)
     if light.shadow_blur:
-        dark = soft(dark, light.shadow_blur * rays.intrinsics.fx / FOCAL_PX)
+        dark = soft(dark, light.shadow_blur * rays.intrinsics.fx / CANONICAL_FOCAL_PX)
     dark = dark.ravel()[pixels]
     sun = light.sun_rgb * np.float32(light.to_sun[2])
     under_sky = 1 - np.float32(0.35 if light.sun_rgb.any() else 0.45) * dark
@@ -92,7 +102,31 @@ def _lit_ground(scene: Scene, rays: CameraRays, seen: Seen, at: _Spots) -> Float
         reach = at.directions * z
         in_sun = in_sun * open_to_sun(scene.look.shade, light.to_sun, rays.origin_m, reach)
     lit = light.ambient_rgb * under_sky[:, None] + sun * in_sun[:, None]
-    return np.asarray(colour * (lit + _lamps(scene, rays, at)), np.float32)
+    lit = colour * (lit + _lamps(scene, rays, at))
+    if scene.look.ground.wet:
+        opposite = _opposite(rays, at, seen.colour, light.horizon_rgb)
+        lit = lit * (1 - 0.6 * mirrors)[:, None] + opposite * mirrors[:, None]
+    return np.asarray(lit, np.float32)
+
+
+def _opposite(rays: CameraRays, at: _Spots, picture: Floats, horizon_rgb: Floats) -> Floats:
+    """
+    Return what a level mirror on the ground shows: the picture at the ray turned upwards, (M, 3).
+
+    Right for what is far away, good enough for the rest; the horizon where that is out of view.
+    """
+    k, (x, y, z) = rays.intrinsics, at.directions
+    right, down, ahead = (
+        axis[0] * x + axis[1] * y - axis[2] * z
+        for axis in rays.T_world_cam[:3, :3].astype(np.float32).T
+    )
+    ahead = np.maximum(ahead, 1e-3)
+    column, row = right / ahead * k.fx + k.cx, down / ahead * k.fy + k.cy
+    row = row + 0.05 * k.height * (chance(column, row, 3) - 0.5)  # ripples draw it out upright
+    column, row = np.rint(column).astype(np.int64), np.rint(row).astype(np.int64)
+    shown = (column >= 0) & (column < k.width) & (row >= 0) & (row < k.height)
+    pixels = np.where(shown, row * k.width + column, 0)
+    return np.where(shown[:, None], picture[pixels], horizon_rgb)
 
 
 def _casters(scene: Scene, rays: CameraRays) -> Shapes:
@@ -109,7 +143,7 @@ def _lit_solids(scene: Scene, rays: CameraRays, seen: Seen, at: _Spots) -> Float
     row = seen.shape.ravel()[at.pixels]
     surface = surface_at(scene.shapes, row, rays.origin_m, reach, footprint)
     light, normal = scene.light, surface.normal
-    colour, gloss = painted(surface)
+    colour, gloss = painted(surface, scene.look.paint)
     sx, sy, sz = light.to_sun.astype(np.float32)
     facing = np.clip(normal[0] * sx + normal[1] * sy + normal[2] * sz, 0, 1)
     in_sun: Floats = facing * ~_things_in_shade(scene)[surface.shapes.placed[surface.row]]

@@ -1,7 +1,7 @@
 # Copyright 2026 The clip_depth_ros authors
 # SPDX-License-Identifier: Apache-2.0
 """
-Paint for solids: fronts, roofs and fences, cars, people, leaves and signs.
+Paint for solids: roofs and fences, cars, people, leaves and signs, in the colours of a drive.
 
 A painter takes points on solids of one material and returns linear colour (M, 3) and gloss (M,),
 the share of the sky that the surface mirrors.
@@ -10,40 +10,143 @@ the share of the sky that the surface mirrors.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from dataclasses import replace
+from typing import NamedTuple
 
 from clip_depth_ros.world.casting import Surface
-from clip_depth_ros.world.look.patterns import band, chance, clouds, grain, mix, stripes
-from clip_depth_ros.world.things import Floats, Material
+from clip_depth_ros.world.look.fronts import front, on_wall
+from clip_depth_ros.world.look.manner import Manner
+from clip_depth_ros.world.look.patterns import (
+    band,
+    chance,
+    clouds,
+    grain,
+    mix,
+    stripes,
+    texture,
+    TEXTURES,
+)
+from clip_depth_ros.world.things import Floats, Material, Shapes, Thing
 import numpy as np
 
-Painter = Callable[[Surface], tuple[Floats, Floats]]
 _GLASS = (0.015, 0.02, 0.025)
-_TRIM = (0.62, 0.60, 0.55)
-_SHOPS = np.array([
-    (0.35, 0.05, 0.05), (0.04, 0.15, 0.32), (0.05, 0.22, 0.10),
-    (0.45, 0.33, 0.06), (0.06, 0.06, 0.07), (0.40, 0.38, 0.34),
-], np.float32)
 
 
-def painted(surface: Surface) -> tuple[Floats, Floats]:
+class Paint(NamedTuple):
+    """
+    Paint of one drive.
+
+    Attributes
+    ----------
+    variety : float
+        Share of buildings that are not of plain plaster or brick.
+    tones : float32 (classes, 3)
+        What each class's colours are multiplied by.
+    depth : float
+        Power of all colours: above 1 they are darker and stronger.
+    wild_salt : int
+        0, or what draws any colour at all for each thing.
+    pattern, size_m, rough : int, float, float
+        Pattern of :func:`texture` that lies on all solids, the size of its features, its contrast.
+    car_gloss, car_glass : float
+        What the metal and the windows of cars mirror.
+    leaf_m, gaps, leaf_contrast, leaf_pattern : float, float, float, int
+        Size of leaves; how much dark shows between them, 0 to 1; how they differ.
+    season_rgb, season : float32 (3,), float
+        Colour of the season, and the share of it in all leaves.
+
+    """
+
+    variety: float = 0.0
+    tones: Floats = np.ones((len(Thing), 3), np.float32)
+    depth: float = 1.0
+    wild_salt: int = 0
+    pattern: int = 1
+    size_m: float = 1.0
+    rough: float = 0.0
+    car_gloss: float = 0.14
+    car_glass: float = 0.5
+    leaf_m: float = 0.07
+    gaps: float = 0.0
+    leaf_contrast: float = 0.3
+    leaf_pattern: int = 11
+    season_rgb: Floats = np.ones(3, np.float32)
+    season: float = 0.0
+
+
+_SEASONS = np.array([
+    (0.05, 0.10, 0.02), (0.14, 0.20, 0.03), (0.30, 0.20, 0.03), (0.28, 0.08, 0.02),
+    (0.16, 0.12, 0.09), (0.55, 0.40, 0.42),
+])
+"""Deep green, spring, yellow, red, bare twigs, blossom; linear."""
+
+
+def paint_of(seed: int, manner: Manner) -> Paint:
+    """Draw the paint of a seed."""
+    if manner == 'plain':
+        return Paint()
+    rng = np.random.default_rng((seed, 33))
+    tones = rng.uniform(-0.8, 0.5, (len(Thing), 1)) + rng.uniform(-0.2, 0.2, (len(Thing), 3))
+    season = _SEASONS[int(rng.choice(6, p=(0.4, 0.2, 0.1, 0.08, 0.17, 0.05)))]
+    return Paint(
+        variety=float(rng.uniform(0.4, 1.0)),
+        tones=np.exp(tones).astype(np.float32),
+        depth=float(np.exp(rng.uniform(-0.4, 0.5))),
+        wild_salt=int(rng.integers(1, 10_000)) if manner == 'wild' else 0,
+        pattern=int(rng.integers(TEXTURES)),
+        size_m=float(np.exp(rng.uniform(-2, 1.5))),
+        rough=float(rng.uniform(0, 0.7 if manner == 'wild' else 0.25)),
+        car_gloss=float(rng.uniform(0.03, 0.4)),
+        car_glass=float(rng.uniform(0.1, 0.9)),
+        leaf_m=float(np.exp(rng.uniform(np.log(0.03), np.log(0.4)))),
+        gaps=float(rng.uniform(0.2, 1.0)),
+        leaf_contrast=float(rng.uniform(0.2, 1.2)),
+        leaf_pattern=int(rng.choice([2, 3, 7, 11])),
+        season_rgb=season.astype(np.float32),
+        season=float(rng.uniform(0, 0.4 if manner == 'wild' else 1)),
+    )
+
+
+def painted(surface: Surface, paint: Paint) -> tuple[Floats, Floats]:
     """Return linear colour, float32 (M, 3), and gloss, float32 (M,), of points on solids."""
+    surface = replace(surface, shapes=_tinted(surface.shapes, paint))
     colour = np.zeros((len(surface.row), 3), np.float32)
     gloss = np.zeros(len(surface.row), np.float32)
     material = surface.shapes.material[surface.row]
     for kind, painter in _PAINTERS.items():
         which = np.flatnonzero(material == kind)
         if len(which):
-            colour[which], gloss[which] = painter(surface.at(which))
+            colour[which], gloss[which] = painter(surface.at(which), paint)
+    if paint.rough:
+        x, y, z = surface.metres() / np.float32(paint.size_m)
+        near = np.clip(1.3 - surface.footprint_m / np.float32(paint.size_m), 0, 1)
+        grit = texture(paint.pattern, x + y, z + np.float32(0.3) * y) * near
+        colour *= (1 + np.float32(paint.rough) * grit)[:, None]
     return colour, gloss
 
 
-def _matte(surface: Surface) -> tuple[Floats, Floats]:
+def _tinted(shapes: Shapes, paint: Paint) -> Shapes:
+    """Return the solids in the colours of the drive."""
+    if paint.variety == 0:
+        return shapes
+    colour = shapes.colour ** np.float32(paint.depth) * paint.tones[shapes.thing]
+    if paint.wild_salt:
+        # Solids of one colour and class, such as the parts of a car, get one colour again.
+        red, green, blue = shapes.colour.T * 1000
+        key = np.floor(red + 7 * green + 3 * blue)
+        kinds = shapes.thing.astype(np.float32)
+        luck = [chance(key, kinds, paint.wild_salt + i) for i in range(3)]
+        colour = (0.1 + 0.85 * np.stack(luck, axis=1)) ** 2
+    return replace(shapes, colour=np.clip(colour, 0.004, 1).astype(np.float32))
+
+
+def _matte(surface: Surface, paint: Paint) -> tuple[Floats, Floats]:
     x, y, z = surface.metres()
     shade = 1 + 0.06 * clouds(x + y, z)
     return surface.colour * shade[:, None], np.zeros_like(x)
 
 
-def _car_body(surface: Surface) -> tuple[Floats, Floats]:
+def _car_body(surface: Surface, paint: Paint) -> tuple[Floats, Floats]:
     """Paint metal, lights, plates, a dark sill and wheel arches."""
     x, y = surface.straightened()
     z, half = surface.unit[2], surface.half_m.T
@@ -66,10 +169,10 @@ def _car_body(surface: Surface) -> tuple[Floats, Floats]:
     colour = mix(colour, (0.75, 0.02, 0.02), lamp * band(z, 0.1, 0.75, blur_z) * rear)
     plate = band(y, -0.3, 0.3, blur) * band(z, -0.42, -0.1, blur_z) * (front | rear)
     colour = mix(colour, (0.8, 0.8, 0.75), plate)
-    return colour, np.full_like(x, 0.14)
+    return colour, np.full_like(x, paint.car_gloss)
 
 
-def _car_cabin(surface: Surface) -> tuple[Floats, Floats]:
+def _car_cabin(surface: Surface, paint: Paint) -> tuple[Floats, Floats]:
     """Paint windows between pillars, under a roof of the body's colour."""
     x, y = surface.straightened()
     z, half = surface.unit[2], surface.half_m.T
@@ -79,10 +182,11 @@ def _car_cabin(surface: Surface) -> tuple[Floats, Floats]:
     shield = band(y, -0.86, 0.86, blur) * height
     glass = np.where(surface.face >= 4, 0, np.where(surface.face >= 2, panes, shield))
     glass = np.clip(glass, 0, 1).astype(np.float32)
-    return mix(surface.colour, _GLASS, glass), 0.14 + 0.36 * glass
+    gloss = paint.car_gloss + (paint.car_glass - paint.car_gloss) * glass
+    return mix(surface.colour, _GLASS, glass), gloss
 
 
-def _wheel(surface: Surface) -> tuple[Floats, Floats]:
+def _wheel(surface: Surface, paint: Paint) -> tuple[Floats, Floats]:
     x, y, _ = surface.unit
     blur = surface.footprint_m / surface.half_m[:, 0]
     radius = np.sqrt(x * x + y * y)
@@ -92,27 +196,34 @@ def _wheel(surface: Surface) -> tuple[Floats, Floats]:
     return mix(surface.colour, metal, rim), np.zeros_like(x)
 
 
-def _leaves(surface: Surface) -> tuple[Floats, Floats]:
+def _leaves(surface: Surface, paint: Paint) -> tuple[Floats, Floats]:
     """Paint clumps of leaves: light tips, dark gaps, darker below."""
     x, y, z = surface.metres()
     axis = surface.face // 2
     u, v = np.where(axis == 0, y, x), np.where(axis == 2, y, z)
     salt = surface.shapes.placed[surface.row].astype(np.float32) * np.float32(1.37)
     clumps = clouds(u * 1.3 + salt, v * 1.3)
-    near = np.clip(1.3 - surface.footprint_m * 14, 0, 1)
-    leaf = grain(u * 14 + salt, v * 14) * near
-    shade = 0.80 + 0.30 * surface.unit[2] + 0.40 * clumps + 0.28 * leaf
+    # Leaves as fine as pixels are still speckled: they get larger instead of fading.
+    size = np.maximum(np.float32(paint.leaf_m), surface.footprint_m * np.float32(0.7))
+    leaf = texture(paint.leaf_pattern, u / size + salt, v / size)
+    shade = 0.80 + 0.30 * surface.unit[2] + 0.40 * clumps + paint.leaf_contrast * leaf
+    if paint.gaps:
+        branch = texture(3, u / (4 * size) + salt, v / (4 * size))
+        gap = np.clip((leaf + branch + 1.2 * clumps + 1.3 - 2 * paint.gaps) * 4, 0, 1)
+        shade = shade * (0.12 + 0.88 * gap)
     tint = np.stack([1 + 0.18 * clumps, np.ones_like(x), 1 - 0.2 * clumps], axis=1)
-    return surface.colour * tint * np.clip(shade, 0.15, 2)[:, None], np.zeros_like(x)
+    share = np.full(len(x), paint.season, np.float32)
+    colour = mix(surface.colour, paint.season_rgb * paint.tones[Thing.TREE], share)
+    return colour * tint * np.clip(shade, 0.05, 2.5)[:, None], np.zeros_like(x)
 
 
-def _bark(surface: Surface) -> tuple[Floats, Floats]:
+def _bark(surface: Surface, paint: Paint) -> tuple[Floats, Floats]:
     x, y, z = surface.metres()
     streaks = grain(np.arctan2(y, x) * 9, z * 2) * np.clip(1 - surface.footprint_m * 25, 0, 1)
     return surface.colour * (1 + 0.3 * streaks)[:, None], np.zeros_like(x)
 
 
-def _head(surface: Surface) -> tuple[Floats, Floats]:
+def _head(surface: Surface, paint: Paint) -> tuple[Floats, Floats]:
     """Paint a face in front and hair above and behind."""
     x, _, z = surface.unit
     style = surface.style[:, 0]
@@ -122,7 +233,7 @@ def _head(surface: Surface) -> tuple[Floats, Floats]:
     return mix(skin, hair, share), np.zeros_like(x)
 
 
-def _sign_plate(surface: Surface) -> tuple[Floats, Floats]:
+def _sign_plate(surface: Surface, paint: Paint) -> tuple[Floats, Floats]:
     """Paint a white field with a rim on round signs, bars on boards, grey on the back."""
     x, y, z = surface.unit
     is_disc = surface.face >= 4
@@ -139,7 +250,7 @@ def _sign_plate(surface: Surface) -> tuple[Floats, Floats]:
     return mix(colour, (0.2, 0.21, 0.22), back.astype(np.float32)), np.full_like(x, 0.03)
 
 
-def _signal(surface: Surface) -> tuple[Floats, Floats]:
+def _signal(surface: Surface, paint: Paint) -> tuple[Floats, Floats]:
     """Paint a traffic light with one of its three lamps lit."""
     _, y, z = surface.unit
     lit = surface.style[:, 0]
@@ -154,96 +265,13 @@ def _signal(surface: Surface) -> tuple[Floats, Floats]:
     return colour, np.zeros_like(y)
 
 
-def _facade(surface: Surface) -> tuple[Floats, Floats]:
-    """
-    Paint a front with storeys of windows, and with shops at the foot of town houses.
-
-    ``style`` of the building holds window spacing and storey height in metres, its use (0 house,
-    1 town house, 2 backdrop) plus the share of glass, and a salt for chance.
-    """
-    along, up = _on_wall(surface)
-    style = surface.style
-    spacing, storey, use = style[:, 0], style[:, 1], np.floor(style[:, 2])
-    foot = surface.footprint_m
-    i, j = along / spacing, up / storey
-    room = np.floor(i) + style[:, 3] * 17, np.floor(j) + surface.face.astype(np.float32) * 31
-    glass, frame = _windows(i, j, foot / spacing, foot / storey, style[:, 2] - use)
-    top = 2 * surface.half_m[:, 2]
-    shop = (use == 1) & (np.floor(j) == 0) & (surface.face < 4)
-    fits = (np.ceil(j) * storey < top + 0.1) & (surface.face < 4) & ~shop
-    colour = _wall(surface, along, up)
-    colour = mix(colour, _TRIM, frame * fits)
-    colour = mix(colour, _panes(*room), glass * fits)
-    colour, show = _shops(colour, i, j, foot / spacing, shop, room)
-    colour = mix(colour, (0.16, 0.16, 0.17), (surface.face >= 4).astype(np.float32))
-    return colour, 0.45 * np.where(shop, show, glass * fits).astype(np.float32)
+def _facade(surface: Surface, paint: Paint) -> tuple[Floats, Floats]:
+    return front(surface, paint.variety)
 
 
-def _on_wall(surface: Surface) -> tuple[Floats, Floats]:
-    """Return metres along the wall and up from its foot."""
-    x, y, z = surface.metres()
-    along = np.where(surface.face < 2, y, x)
-    return along, z + surface.half_m[:, 2]
-
-
-def _wall(surface: Surface, along: Floats, up: Floats) -> Floats:
-    """Return plaster or brick with some weather."""
-    foot = surface.footprint_m
-    brick = np.mod(surface.style[:, 3], 3) < 1
-    course = np.floor(up / 0.12)
-    bricks = grain(along / 0.3 + course * 0.5, course) * np.clip(1 - foot * 9, 0, 1)
-    joint = stripes(up / 0.25, 0, 0.14, foot / 0.25)
-    shade = 1 + np.where(brick, 0.16 * bricks - 0.22 * joint, 0.04 * bricks)
-    shade = shade + 0.12 * clouds(along / 5 + surface.row, up / 5)
-    shade = shade * (0.72 + 0.28 * np.clip(up / 1.5, 0, 1))
-    wall: Floats = surface.colour * shade[:, None]
-    return wall
-
-
-def _windows(
-    i: Floats, j: Floats, blur_i: Floats, blur_j: Floats, share: Floats
-) -> tuple[Floats, Floats]:
-    """Return coverage by glass and by the frames around it on a grid of windows."""
-    half = 0.16 + 0.24 * share
-    x, y = np.mod(i, 1) - 0.5, np.mod(j, 1)
-    glass = band(x, -half, half, blur_i) * band(y, 0.30, 0.80, blur_j)
-    glass = glass * (1 - 0.8 * band(x, -0.02, 0.02, blur_i))
-    outer = band(x, -half - 0.05, half + 0.05, blur_i) * band(y, 0.25, 0.84, blur_j)
-    return glass, np.clip(outer - glass, 0, 1)
-
-
-def _panes(i: Floats, j: Floats) -> Floats:
-    """Return each window its own colour: dark, curtained or lit."""
-    luck, depth = chance(i, j, 1), chance(i, j, 2)
-    dark = np.stack([0.02 + 0.04 * depth, 0.03 + 0.05 * depth, 0.04 + 0.07 * depth], axis=1)
-    curtain = np.repeat(0.18 + 0.3 * depth[:, None], 3, axis=1)
-    lit = np.array([(0.9, 0.62, 0.26)], np.float32)
-    luck = luck[:, None]
-    panes: Floats = np.where(luck < 0.7, dark, np.where(luck < 0.93, curtain, lit))
-    return panes
-
-
-def _shops(
-    colour: Floats, i: Floats, j: Floats, blur: Floats, shop: Floats, room: tuple[Floats, Floats]
-) -> tuple[Floats, Floats]:
-    """Put show windows, doors and signboards at the foot of a front."""
-    unit = np.floor(i / 3)
-    board = _SHOPS[(chance(unit + np.floor(room[0] - i), room[1], 3) * len(_SHOPS)).astype(int)]
-    x, y = np.mod(i / 3, 1), np.mod(j, 1)
-    pane = band(x, 0.06, 0.66, blur / 3) + band(x, 0.74, 0.92, blur / 3)
-    show = pane * band(y, 0.14, 0.70, blur)
-    colour = mix(colour, board * 0.55, shop * band(y, 0, 0.74, blur))
-    goods = 0.5 + 0.5 * clouds(i * 0.9 + room[1], j * 1.5)
-    inside = np.array([(0.16, 0.15, 0.13), (0.75, 0.62, 0.42), (0.07, 0.08, 0.09)], np.float32)
-    lamp = (chance(unit + np.floor(room[0] - i), room[1], 5) * 3).astype(int)
-    colour = mix(colour, inside[lamp] * (0.35 + 0.9 * goods)[:, None], shop * show)
-    colour = mix(colour, board, shop * band(y, 0.76, 0.95, blur))
-    return colour, show
-
-
-def _roof(surface: Surface) -> tuple[Floats, Floats]:
+def _roof(surface: Surface, paint: Paint) -> tuple[Floats, Floats]:
     """Paint tiles in rows along the eaves; gables take the colour of trim."""
-    along, up = _on_wall(surface)
+    along, up = on_wall(surface)
     x, _, _ = surface.metres()
     foot = surface.footprint_m
     row = np.floor(up / 0.22)
@@ -255,9 +283,9 @@ def _roof(surface: Surface) -> tuple[Floats, Floats]:
     return mix(colour, (0.5, 0.46, 0.4), is_gable.astype(np.float32)), np.zeros_like(foot)
 
 
-def _planks(surface: Surface) -> tuple[Floats, Floats]:
+def _planks(surface: Surface, paint: Paint) -> tuple[Floats, Floats]:
     """Paint upright boards with dark joints: fences and the sides of trucks."""
-    along, up = _on_wall(surface)
+    along, up = on_wall(surface)
     foot = surface.footprint_m
     board = chance(along / 0.35, surface.row.astype(np.float32), 4) - 0.5
     near = np.clip(1 - foot * 4, 0, 1)
@@ -266,7 +294,7 @@ def _planks(surface: Surface) -> tuple[Floats, Floats]:
     return surface.colour * shade[:, None], np.zeros_like(foot)
 
 
-_PAINTERS: Mapping[Material, Painter] = {
+_PAINTERS: Mapping[Material, Callable[[Surface, Paint], tuple[Floats, Floats]]] = {
     Material.MATTE: _matte,
     Material.FACADE: _facade,
     Material.ROOF: _roof,

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from typing import Literal, NamedTuple
 
+from clip_depth_ros.world.look.manner import Manner
 from clip_depth_ros.world.look.patterns import chance, clouds
 from clip_depth_ros.world.things import Floats
 import numpy as np
@@ -33,8 +34,10 @@ class Shade(NamedTuple):
     turn_rad: float = 0.0
 
 
-def shade_of(seed: int) -> Shade:
-    """Draw the shade of a seed: none for two in five."""
+def shade_of(seed: int, manner: Manner) -> Shade:
+    """Draw the shade of a seed: none for plain ones, and for two in five of the others."""
+    if manner == 'plain':
+        return Shade()
     rng = np.random.default_rng((seed, 31))
     kinds: tuple[Literal['none', 'leaves', 'blocks'], ...] = ('none', 'leaves', 'blocks')
     return Shade(
