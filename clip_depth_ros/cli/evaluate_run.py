@@ -22,7 +22,8 @@ from clip_depth_ros.core.files import atomic_path, atomic_write_bytes, check_fre
 from clip_depth_ros.errors import ConfigError, OutputError, WeightsError
 from clip_depth_ros.evaluation.report.frames import color_range_m, read_frames_again
 from clip_depth_ros.evaluation.report.page import write_report
-from clip_depth_ros.evaluation.results.result import frames_csv, Result, write_result
+from clip_depth_ros.evaluation.results.csv_file import frames_csv
+from clip_depth_ros.evaluation.results.result import Result, write_result
 from clip_depth_ros.evaluation.results.summary import summary_markdown, summary_text
 from clip_depth_ros.evaluation.run.answers import (
     Answers,

@@ -16,6 +16,7 @@ from clip_depth_ros.demo.facts import DemoFacts, MethodFacts
 from clip_depth_ros.demo.plan import DemoMethod, DemoPlan, note_of
 from clip_depth_ros.errors import DataError
 from clip_depth_ros.evaluation.report.frames import read_frames_again, ReportFrame
+from clip_depth_ros.evaluation.results.camera_use import heading
 from clip_depth_ros.evaluation.results.result import Result
 from clip_depth_ros.evaluation.results.summary import heading_lines
 from clip_depth_ros.evaluation.results.tables import (
@@ -177,7 +178,7 @@ def _metrics(plan: DemoPlan, result: Result) -> dict[str, Any]:
     n_images = scores[CONSTANT]['images']
     return {
         'protocol': (
-            f'{plan.source}, {n_images} images, {result.title}, images of '
+            f'{plan.source}, {n_images} images, {heading(result)}, images of '
             f'{result.source.get("image_sizes", "unknown size")}'
         ),
         'images': n_images,

@@ -16,7 +16,8 @@ from typing import Final, Literal, NamedTuple
 
 from clip_depth_ros.errors import ConfigError, DataError
 from clip_depth_ros.evaluation.compare.matching import examples, shared_frames, SharedFrames
-from clip_depth_ros.evaluation.results.result import Estimate, Result
+from clip_depth_ros.evaluation.results.camera_use import use_words
+from clip_depth_ros.evaluation.results.result import Estimate, PredictorResult, Result
 from clip_depth_ros.evaluation.score.independence import ENOUGH_INDEPENDENT
 from clip_depth_ros.evaluation.score.intervals import (
     Columns,
@@ -244,6 +245,16 @@ def _values(of: Contender) -> Mapping[str, Sequence[float]]:
     return of.result.frames.values[of.predictor]
 
 
+def _found(of: Contender) -> PredictorResult:
+    return of.result.predictors[of.predictor]
+
+
+def _use(of: Contender) -> Mapping[str, str]:
+    """Return what became of the camera, where that is known."""
+    use = use_words(_found(of))
+    return {'camera': use} if use else {}
+
+
 class _Order(NamedTuple):
     """Of which recordings frames are, and when they were taken: what follows what."""
 
@@ -320,7 +331,11 @@ def _warnings(a: Contender, b: Contender, shared: SharedFrames) -> Iterator[str]
         n_frames = len(each.result.frames.names)
         if n_shared < n_frames:
             yield f'{n_frames - n_shared} of {n_frames} frames of {name} are not in the other'
-    yield from _alike(*(each.result.predictors[each.predictor].describe for each in (a, b)))
+    uses = [use for each in (a, b) for use in _use(each).values()]
+    if len({*uses}) == 2:
+        yield f'the camera was {uses[0]} for A, and {uses[1]} for B'
+    described = ({**_found(each).describe, **_use(each)} for each in (a, b))
+    yield from _alike(*described)
 
 
 def _dependent(differences: Sequence[Estimate]) -> Iterator[str]:

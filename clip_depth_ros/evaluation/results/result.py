@@ -4,18 +4,15 @@
 The result of an evaluation: what tables, pages and comparisons are made of, and its files.
 
 JSON is for people and programs, with everything in it: each column of the frames is one line. JSON
-has no NaN: it is null. Numbers read back as the same. CSV has every frame's numbers, one line for
-each frame and predictor.
+has no NaN: it is null. Numbers read back as the same.
 """
 
 from __future__ import annotations
 
 from array import array
 from collections.abc import Iterator, Mapping, Sequence
-import csv
-from dataclasses import astuple, dataclass, fields, is_dataclass
+from dataclasses import astuple, dataclass, field, fields, is_dataclass
 from functools import partial
-import io
 import json
 import math
 import os
@@ -59,7 +56,7 @@ def float_or_nan(value: float | None) -> float:
 
 
 def _fields(value: Any) -> dict[str, Any]:
-    return {field.name: getattr(value, field.name) for field in fields(value)}
+    return {each.name: getattr(value, each.name) for each in fields(value)}
 
 
 if TYPE_CHECKING:
@@ -75,7 +72,7 @@ _Int64 = Annotated[int, Field(ge=-(2**63), lt=2**63)]
 
 def _estimate(values: Any) -> Any:
     """Return the fields of an :class:`Estimate`, which is a list in files, by name."""
-    names = [field.name for field in fields(Estimate)]
+    names = [each.name for each in fields(Estimate)]
     # The last field is younger than the format.
     is_whole = isinstance(values, list) and len(names) - 1 <= len(values) <= len(names)
     return dict(zip(names, values, strict=False)) if is_whole else values
@@ -164,6 +161,9 @@ class PredictorResult:
         Standard deviation over frames of ln ``scale``: 0.1 is about 10 %; NaN below two frames.
     sums : mapping of str to tuple of float
         :class:`FrameScore`'s, added up.
+    cameras : mapping of str to int
+        Of a predictor that is shown images: frames by what became of their camera (``used``,
+        ``assumed``, ``ignored``). Empty for others, and in older files.
 
     """
 
@@ -172,6 +172,7 @@ class PredictorResult:
     estimates: Mapping[str, Annotated[Estimate, BeforeValidator(_estimate)]]
     scale_spread: Number
     sums: Mapping[str, tuple[Number, ...]]
+    cameras: Mapping[str, int] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -325,35 +326,3 @@ def _foreign(path: str | os.PathLike[str], why: str) -> str:
         f'{str(path)!r} is not a result of this version of clip-depth evaluate ({FORMAT!r}): '
         f'{why}; name the JSON file that it wrote'
     )
-
-
-_COLUMNS: Final = ('index', 'recording', 'name', 'stamp_ns', 'predictor')
-
-
-def frames_csv(result: Result) -> Iterator[str]:
-    """
-    Yield the lines of a CSV file, each with its end.
-
-    The first is a comment with the protocol, the second names the columns: which frame, whose
-    answer, then every value that any predictor has. What is not known is empty.
-    """
-    yield f'# {" ".join(result.title.split())}\n'
-    frames = result.frames
-    names = list(dict.fromkeys(name for values in frames.values.values() for name in values))
-    yield _line([*_COLUMNS, *names])
-    which = zip(
-        frames.indices, frames.recordings, frames.names, frames.stamps_ns, strict=True
-    )
-    for place, frame in enumerate(which):
-        for predictor, values in frames.values.items():
-            numbers = (values[name][place] if name in values else math.nan for name in names)
-            yield _line([
-                *frame, predictor, *('' if math.isnan(each) else float(each) for each in numbers)
-            ])
-
-
-def _line(cells: Sequence[object]) -> str:
-    """Return a line of CSV: floats as Python writes them, nothing for None."""
-    text = io.StringIO()
-    csv.writer(text, lineterminator='\n').writerow(cells)
-    return text.getvalue()

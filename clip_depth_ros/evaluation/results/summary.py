@@ -8,6 +8,7 @@ from collections.abc import Iterator, Sequence
 import textwrap
 from typing import Final
 
+from clip_depth_ros.evaluation.results.camera_use import heading
 from clip_depth_ros.evaluation.results.result import Estimate, Problem, Result
 from clip_depth_ros.evaluation.results.tables import (
     escaped,
@@ -53,7 +54,7 @@ def heading_lines(result: Result) -> list[str]:
     notes = result.source.get('notes', '').split('; ')
     n_used = max((found.n_frames for found in result.predictors.values()), default=0)
     return [
-        result.title,
+        heading(result),
         *(f'note: {part}' for part in (*notes, *_predictor_notes(result, n_used)) if part),
         f'{n_used} of {result.n_frames} frames used{_worth(result)}{_image_sizes(result)}',
     ]
@@ -93,6 +94,11 @@ def _predictor_notes(result: Result, n_used: int) -> Iterator[str]:
     for name, found in result.predictors.items():
         for note in filter(None, found.describe.get(NOTES, '').split('; ')):
             yield f'{name}: {note}'
+        if n_assumed := found.cameras.get('assumed'):
+            yield (
+                f'{name}: the camera of {n_assumed} frames is not known, and a field of view is '
+                'assumed: metres are as wrong as that is; name the camera'
+            )
         if found.n_frames < n_used:
             yield f'{name} has answered {found.n_frames} of {n_used} frames'
         scale = found.estimates.get('scale')

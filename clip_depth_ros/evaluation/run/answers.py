@@ -5,8 +5,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
-from typing import Any, Final, Literal, Protocol, runtime_checkable
+from typing import Final, Literal, Protocol, runtime_checkable
 
 from clip_depth_ros.core.depth_images import MM_PER_METRE
 from clip_depth_ros.core.image_plan import Size, Window
@@ -20,7 +21,7 @@ from clip_depth_ros.settings.paths import user_path
 from clip_depth_ros.sources.frames import SourceFrames
 from clip_depth_ros.sources.predicted import PredictedFiles, RecordedDepth
 from clip_depth_ros.sources.samples import DepthSample
-from clip_depth_ros.types import Depth, DepthMap, DepthPredictor, Rgb
+from clip_depth_ros.types import Depth, DepthMap, DepthPredictor, Intrinsics, Rgb
 import numpy as np
 from numpy.typing import NDArray
 
@@ -47,7 +48,7 @@ class Answers(Protocol):
 
 class ImageAnswers:
     """
-    A predictor that looks at images, as a protocol shows them to it.
+    A predictor that looks at images, as a protocol shows them to it, each with its camera.
 
     Parameters
     ----------
@@ -80,11 +81,13 @@ class ImageAnswers:
     def _answer(self, samples: Sequence[DepthSample]) -> list[DepthMap | DataError]:
         sizes = [Size(*sample.rgb.shape[:2]) for sample in samples]
         windows = [input_window(size, self._protocol) for size in sizes]
-        rgbs = [_cut(s.rgb, window) for s, window in zip(samples, windows, strict=True)]
-        answers = self.predictor.predict_batch(rgbs)
+        shown = [_shown(*each) for each in zip(samples, windows, strict=True)]
+        rgbs, cameras = [rgb for rgb, _ in shown], [camera for _, camera in shown]
+        answers = self.predictor.predict_batch(rgbs, cameras)
         if self._protocol.flip != 'none':
             flipped = self.predictor.predict_batch(
-                [np.ascontiguousarray(rgb[:, ::-1]) for rgb in rgbs]
+                [np.ascontiguousarray(rgb[:, ::-1]) for rgb in rgbs],
+                [camera and camera.flipped() for camera in cameras],
             )
             answers = [
                 flip_averaged(answer, other, rule=self._protocol.flip)
@@ -287,11 +290,13 @@ def input_window(size: Size, protocol: EvaluationProtocol) -> Window | None:
     return None if protocol.input_crop == 'none' else WINDOWS[protocol.input_crop](size)
 
 
-def _cut(rgb: Rgb, window: Window | None) -> Rgb:
+def _shown(sample: DepthSample, window: Window | None) -> tuple[Rgb, Intrinsics | None]:
+    """Return what a predictor is shown of a frame: image and camera of a window, None for all."""
     if window is None:
-        return rgb
+        return sample.rgb, sample.intrinsics
     x, y, width, height = window
-    return np.ascontiguousarray(rgb[y:y + height, x:x + width])
+    rgb = np.ascontiguousarray(sample.rgb[y:y + height, x:x + width])
+    return rgb, sample.intrinsics and sample.intrinsics.cropped(*window)
 
 
 def _is_kb(size: Size) -> bool:
@@ -309,10 +314,12 @@ def _put_back(answer: DepthMap, window: Window, size: Size) -> DepthMap:
         canvas[y:y + height, x:x + width] = resized(values, Size(height, width))
         return canvas
 
-    parts: dict[str, Any] = {'depth_m': whole(answer.depth_m), 'scene': answer.scene}
-    if answer.confidence is not None:
-        parts['confidence'] = whole(answer.confidence)
-    return DepthMap(**parts)
+    return replace(
+        answer,
+        depth_m=whole(answer.depth_m),
+        grid_depth_m=None,
+        confidence=None if answer.confidence is None else whole(answer.confidence),
+    )
 
 
 def flip_averaged(
@@ -339,7 +346,7 @@ def flip_averaged(
     confidence = None
     if answer.confidence is not None and of_flipped.confidence is not None:
         confidence = _mean(answer.confidence, of_flipped.confidence[:, ::-1])
-    return DepthMap(combined, confidence=confidence, scene=answer.scene)
+    return replace(answer, depth_m=combined, grid_depth_m=None, confidence=confidence)
 
 
 def _mean(first: Depth, second: Depth) -> Depth:

@@ -7,6 +7,7 @@ from __future__ import annotations
 from array import array
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from itertools import groupby
 import math
 from typing import Final
@@ -18,7 +19,7 @@ from clip_depth_ros.evaluation.results.result import (
     Problem,
     Result,
 )
-from clip_depth_ros.evaluation.run.answers import Answers
+from clip_depth_ros.evaluation.run.answers import Answers, ImageAnswers
 from clip_depth_ros.evaluation.run.frames import FrameRecord, UNANSWERED
 from clip_depth_ros.evaluation.score.intervals import (
     Intervals,
@@ -60,11 +61,16 @@ def collect(
     problems = [Problem(what, why) for what, why in source_problems]
     notes = _Notes()
     sizes: Counter[str] = Counter()
+    cameras: dict[str, Counter[str]] = {
+        name: Counter() for name, each in answers.items() if isinstance(each, ImageAnswers)
+    }
     for record in records:
         table.add(record)
         notes.add(record)
         sizes.update([record.image_size] if record.scores and record.image_size else [])
         problems += record.problems
+        for name, counts in cameras.items():
+            counts.update([record.cameras[name]] if name in record.cameras else [])
     over_all = protocol.aggregation == 'pixel'
     return Result(
         title=title,
@@ -75,7 +81,10 @@ def collect(
         n_frames=n_frames,
         problems=problems,
         predictors={
-            name: _result(scores, answers[name].describe(), resampling, table, over_all)
+            name: replace(
+                _result(scores, answers[name].describe(), resampling, table, over_all),
+                cameras=cameras.get(name, {}),
+            )
             for name, scores in table.scores.items()
         },
         frames=table.frames(),

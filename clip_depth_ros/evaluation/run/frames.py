@@ -13,11 +13,11 @@ from clip_depth_ros.core.image_plan import Size
 from clip_depth_ros.errors import DataError
 from clip_depth_ros.evaluation.results.result import Problem
 from clip_depth_ros.evaluation.score.consistency import flicker, follows
-from clip_depth_ros.evaluation.score.prepare import valid_gt
+from clip_depth_ros.evaluation.score.prepare import squeezing, valid_gt
 from clip_depth_ros.evaluation.score.protocols import EvaluationProtocol
 from clip_depth_ros.evaluation.score.score import FrameScore, score_frame
 from clip_depth_ros.sources.samples import DepthSample
-from clip_depth_ros.types import DepthMap
+from clip_depth_ros.types import CameraUse, DepthMap
 
 Answered = tuple[DepthSample, DepthMap]
 
@@ -60,7 +60,8 @@ class FrameRecord:
     What is known of one frame, by its number in the source, with what :class:`DepthSample` says.
 
     Scores are by predictor; those with a problem are left out, and named in the problems.
-    ``image_size`` is its width and height, ``640x192``.
+    ``image_size`` is its width and height, ``640x192``. ``cameras`` is what became of its camera,
+    by predictor that has a score.
     """
 
     index: int
@@ -71,6 +72,7 @@ class FrameRecord:
     problems: Sequence[Problem] = ()
     notes: Mapping[str, int] = field(default_factory=dict)
     image_size: str = ''
+    cameras: Mapping[str, CameraUse] = field(default_factory=dict)
 
 
 def record_of(
@@ -90,6 +92,8 @@ def record_of(
         return FrameRecord(frame.index, name, problems=[Problem(name, str(sample))])
     scores: dict[str, FrameScore] = {}
     failures: dict[str, str] = {}
+    cameras: dict[str, CameraUse] = {}
+    notes = dict(sample.notes)
     for predictor, answer in frame.answers.items():
         try:
             if isinstance(answer, DataError):
@@ -100,12 +104,15 @@ def record_of(
             if _has_truth(sample, protocol):
                 scores[predictor] = UNANSWERED
             continue
+        cameras[predictor] = answer.camera
+        if squeezed := squeezing(Size(*answer.depth_m.shape), Size(*sample.target_m.shape)):
+            notes[f'{predictor}: {squeezed}'] = 0
         more = _flicker(predictor, previous, (sample, answer), protocol, scoring)
         scores[predictor] = FrameScore({**score.values, **more}, score.sums)
     return FrameRecord(
         frame.index, sample.name, sample.recording, sample.stamp_ns, scores,
-        _problems(sample.name, failures, len(frame.answers)), sample.notes,
-        Size(*sample.rgb.shape[:2]).text,
+        _problems(sample.name, failures, len(frame.answers)), notes,
+        Size(*sample.rgb.shape[:2]).text, cameras,
     )
 
 

@@ -32,7 +32,7 @@ from clip_depth_ros.evaluation.run.frames import FrameRecord
 from clip_depth_ros.evaluation.run.team import ALL, Shard
 from clip_depth_ros.evaluation.score.score import FrameScore
 
-FORMAT: Final = 'clip_depth_ros evaluation journal 3'
+FORMAT: Final = 'clip_depth_ros evaluation journal 4'
 
 _SYNC_S: Final = 1.0
 """How often what was written is brought to the disk itself."""
@@ -185,6 +185,7 @@ def to_line(record: FrameRecord) -> bytes:
         'problems': [[problem.what, problem.why] for problem in record.problems],
         'notes': record.notes,
         'image_size': record.image_size,
+        'cameras': record.cameras,
     })
 
 
@@ -206,6 +207,7 @@ def from_line(line: bytes) -> FrameRecord:
         problems=[Problem(what, why) for what, why in frame['problems']],
         notes=frame['notes'],
         image_size=frame['image_size'],
+        cameras=frame['cameras'],
     )
 
 

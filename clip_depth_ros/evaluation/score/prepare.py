@@ -135,18 +135,36 @@ def check_shape(own: Size, whole: Size) -> None:
     KITTI: 3.5 %), or by what less than one pixel of the answer at each side makes (grids of
     patches). ImageError names both sizes.
     """
-    ratios = own.width * whole.height, own.height * whole.width
-    is_alike = max(ratios) <= _ASPECT_TOLERANCE * min(ratios)
-    is_rounded = (
-        (own.width - 1) * whole.height < (own.height + 1) * whole.width
-        and (own.height - 1) * whole.width < (own.width + 1) * whole.height
-    )
-    if not (is_alike or is_rounded):
+    if not (_stretch(own, whole) <= _ASPECT_TOLERANCE or _is_rounded(own, whole)):
         raise ImageError(
             f'an answer should have the shape of its image, {whole.text}, at any scale, and has '
             f'{own.text}: it is for a part of the image, or for one that was squeezed; bring the '
             'depth back to where it belongs in the whole image before it is evaluated'
         )
+
+
+def squeezing(own: Size, whole: Size) -> str:
+    """Return by how much an answer is stretched, as text; empty if that is but rounding."""
+    if _is_rounded(own, whole):
+        return ''
+    return (
+        f'answers of {own.text} for images of {whole.text} are stretched by '
+        f'{100 * (_stretch(own, whole) - 1):.1f} %: no plain scale of them'
+    )
+
+
+def _stretch(own: Size, whole: Size) -> float:
+    """Return by which factor the ratio of an answer's sides differs from that of its image."""
+    ratios = own.width * whole.height, own.height * whole.width
+    return max(ratios) / min(ratios)
+
+
+def _is_rounded(own: Size, whole: Size) -> bool:
+    """Return whether less than a pixel of the answer at each side makes the difference."""
+    return (
+        (own.width - 1) * whole.height < (own.height + 1) * whole.width
+        and (own.height - 1) * whole.width < (own.width + 1) * whole.height
+    )
 
 
 def prepare(answer: DepthMap, sample: DepthSample, protocol: EvaluationProtocol) -> Prepared:

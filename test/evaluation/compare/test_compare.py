@@ -350,3 +350,20 @@ def test_json_has_all_numbers():
     assert content['title'] == 'plain'
     assert (of['name'], of['verdict']) == (ABS_REL, 'A better')
     assert of['difference']['mean'] == pytest.approx(0.01)
+
+
+def test_results_with_another_use_of_the_camera_compare_and_that_is_said():
+    def of(describe: dict[str, str], **cameras: int) -> Result:
+        one = result(none__abs_rel=errors(), describe={'weights': 'w', **describe})
+        found = replace(one.predictors['ours'], cameras=cameras)
+        return replace(one, predictors={'ours': found})
+
+    used, ignored, older = of({}, used=100), of({}, ignored=100), of({})
+    assumed = of({'assumed_hfov_deg': '60'}, assumed=100)
+    warnings = compared(used, ignored).pairs[0].warnings
+    assert 'the camera was used for A, and ignored for B' in warnings
+    assert 'A and B have the same weights; they differ in camera' in warnings
+    [said, *_] = compared(used, assumed).pairs[0].warnings
+    assert said == 'the camera was used for A, and assumed to be 60 degrees wide for B'
+    for same in (used, older):
+        assert not any('the camera was' in each for each in compared(used, same).pairs[0].warnings)

@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import csv
 
-from clip_depth_ros.evaluation.results.result import frames_csv
+from clip_depth_ros.evaluation.results.csv_file import frames_csv
 from made_up_results import hand_made_result, TITLE
 
 

@@ -5,26 +5,42 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 
 from clip_depth_ros.errors import DataError, ImageError
+from clip_depth_ros.evaluation.results.camera_use import heading
 from clip_depth_ros.evaluation.run.answers import ImageAnswers, RecordedAnswers
+from clip_depth_ros.evaluation.run.baselines import Constant
 from clip_depth_ros.evaluation.run.evaluate import evaluate
 from clip_depth_ros.evaluation.score.protocols import EvaluationProtocol
 from clip_depth_ros.predictor.constant import ConstantPredictor
 from clip_depth_ros.sources.samples import DepthSample
-from clip_depth_ros.types import DepthMap, Rgb
+from clip_depth_ros.types import DepthMap, Intrinsics, Rgb
 import numpy as np
 import pytest
+
+CAMERA = Intrinsics(721.5, 721.5, 609.6, 172.9, 1242, 375)
 
 
 class BrightnessPredictor(ConstantPredictor):
     """Answers the red of each pixel as metres, for images that are not too dark."""
 
-    def predict_batch(self, rgbs: Sequence[Rgb], cameras: object = None) -> list[DepthMap]:
+    def __init__(self, depth_m: float) -> None:
+        super().__init__(depth_m)
+        self.cameras: list[Intrinsics | None] = []
+
+    def predict_batch(
+        self, rgbs: Sequence[Rgb], cameras: Sequence[Intrinsics | None] | None = None
+    ) -> list[DepthMap]:
         if any(rgb.max() == 0 for rgb in rgbs):
             raise ImageError('an image is black')
         self.sizes = [rgb.shape[:2] for rgb in rgbs]
-        return [DepthMap(rgb[..., 0].astype(np.float32)) for rgb in rgbs]
+        known = [*(cameras or [None] * len(rgbs))]
+        self.cameras += known
+        return [
+            DepthMap(rgb[..., 0].astype(np.float32), camera='used' if camera else 'assumed')
+            for rgb, camera in zip(rgbs, known, strict=True)
+        ]
 
 
 def sample(height: int = 375, width: int = 1242, *, name: str = 'a') -> DepthSample:
@@ -63,6 +79,39 @@ def test_flip_averaging_shows_the_image_and_the_flipped_one(predictor):
     [answer] = answers.answer([sample()])
 
     np.testing.assert_array_equal(answer.depth_m, sample().rgb[..., 0])
+
+
+@pytest.mark.parametrize(('protocol', 'cameras'), [
+    ({}, [CAMERA]),
+    ({'input_crop': 'kb'}, [CAMERA.cropped(13, 23, 1216, 352)]),
+    ({'flip': 'average'}, [CAMERA, CAMERA.flipped()]),
+    (
+        {'flip': 'ramps', 'input_crop': 'kb'},
+        [CAMERA.cropped(13, 23, 1216, 352), CAMERA.cropped(13, 23, 1216, 352).flipped()],
+    ),
+])
+def test_the_camera_comes_with_the_image(predictor, protocol, cameras):
+    """It is that of the very image that is shown: cropped and flipped with it."""
+    answers = ImageAnswers(predictor, EvaluationProtocol(**protocol))
+    frames = [replace(sample(), intrinsics=CAMERA), sample(name='unknown')]
+    known, unknown = answers.answer(frames)
+
+    assert predictor.cameras == [shown for camera in cameras for shown in (camera, None)]
+    assert (known.camera, unknown.camera) == ('used', 'assumed')
+
+
+def test_what_became_of_the_camera_is_counted_and_stands_in_the_title(predictor):
+    frames = [replace(TwoFrames()[index], intrinsics=CAMERA) for index in range(2)]
+    source = TwoFrames([frames[0], replace(frames[1], intrinsics=None)])
+    others = {'rival': ConstantPredictor(1.0), 'constant': Constant(1.0)}
+    result = evaluate(source, {'ours': predictor, **others}, 'plain', n_workers=1)
+
+    counts = {name: dict(found.cameras) for name, found in result.predictors.items()}
+    assert counts == {'ours': {'used': 1, 'assumed': 1}, 'rival': {'ignored': 2}, 'constant': {}}
+    assert heading(result) == (
+        f'{result.title}, camera used for 1 of 2 frames and assumed for 1 of 2 frames by ours, '
+        'ignored by rival'
+    )
 
 
 def test_an_image_that_cannot_be_used_costs_only_its_own_answer(predictor):
@@ -195,11 +244,14 @@ class TwoFrames:
 
     name = 'two frames'
 
+    def __init__(self, frames: Sequence[DepthSample] = ()) -> None:
+        self._frames = frames or [sample(name=name) for name in 'ab']
+
     def __len__(self) -> int:
         return 2
 
     def __getitem__(self, index: int) -> DepthSample:
-        return sample(name='ab'[index])
+        return self._frames[index]
 
     def describe(self) -> Mapping[str, str]:
         return {}

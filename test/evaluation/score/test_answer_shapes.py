@@ -8,7 +8,7 @@ import math
 
 from clip_depth_ros.core.image_plan import Size
 from clip_depth_ros.errors import ImageError
-from clip_depth_ros.evaluation.score.prepare import check_shape
+from clip_depth_ros.evaluation.score.prepare import check_shape, squeezing
 from clip_depth_ros.evaluation.score.protocols import EvaluationProtocol
 from clip_depth_ros.evaluation.score.score import score_frame
 from clip_depth_ros.sources.samples import DepthSample
@@ -66,3 +66,18 @@ def test_an_answer_is_never_stretched():
         score_frame(DepthMap(gt[:24]), frame, EvaluationProtocol())
     half = score_frame(DepthMap(gt[::2, ::2]), frame, EvaluationProtocol())
     assert half.metrics().delta1 > 0.9
+
+
+@pytest.mark.parametrize(('whole', 'own', 'percent'), [
+    (KITTI, Size(320, 1024), '3.5'),
+    (KITTI, Size(192, 640), ''),  # less than a pixel
+    (VGA, Size(476, 644), '1.5'),
+    (VGA, Size(240, 320), ''),
+    (VGA, Size(34, 46), ''),  # rounding alone
+])
+def test_what_is_stretched_a_little_is_said(whole: Size, own: Size, percent: str):
+    said = squeezing(own, whole)
+    assert said == (percent and (
+        f'answers of {own.text} for images of {whole.text} are stretched by {percent} %: no plain '
+        'scale of them'
+    ))
