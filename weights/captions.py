@@ -14,13 +14,17 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+import math
+from typing import Final
 
-import numpy as np
-from numpy.typing import NDArray
+import torch
+from torch import Tensor
 
 ANYTHING = 'object'
 """The kind that every surface is, as in DepthCLIP's prompts."""
+
+_PARTS: Final = 1 << 12
+"""A pixel's word is counted in so many parts."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,11 +57,8 @@ class Vocabulary:
 
 
 def patch_histograms(
-    depth_m: NDArray[Any],
-    class_ids: NDArray[np.uint8],
-    patch: tuple[int, int],
-    vocabulary: Vocabulary,
-) -> NDArray[np.float32]:
+    depth_m: Tensor, class_ids: Tensor, patch: tuple[int, int], vocabulary: Vocabulary
+) -> Tensor:
     """
     Return how much of each patch each caption (without template) describes.
 
@@ -65,7 +66,7 @@ def patch_histograms(
     ----------
     depth_m : float (B, H, W)
         Metres; what is nearer or farther than all words, +Inf too, is called by the last of them.
-    class_ids : uint8 (B, H, W)
+    class_ids : int64 (B, H, W)
         Index into ``vocabulary.kinds``.
     patch : (int, int)
         Height and width of a patch in pixels; H and W are multiples.
@@ -82,19 +83,18 @@ def patch_histograms(
     n_kinds, n_words = len(vocabulary.kinds), len(vocabulary.words)
     nearer, share = word_shares(depth_m, vocabulary.bins_m)
     shape = (n_images, height // patch[0], width // patch[1], n_kinds, n_words)
-    cells = np.arange(n_images * shape[1] * shape[2]).reshape(shape[:3])
-    cells = cells.repeat(patch[0], axis=1).repeat(patch[1], axis=2)
-    first = (cells * n_kinds + class_ids) * n_words + nearer
-    counts = np.bincount(first.ravel(), (1 - share).ravel(), minlength=int(np.prod(shape)))
-    counts += np.bincount(first.ravel() + 1, share.ravel(), minlength=int(np.prod(shape)) + 1)[
-        :counts.size
-    ]
-    return (counts.reshape(shape) / (patch[0] * patch[1])).astype(np.float32)
+    cells = torch.arange(math.prod(shape[:3]), device=depth_m.device).reshape(shape[:3])
+    cells = cells.repeat_interleave(patch[0], dim=1).repeat_interleave(patch[1], dim=2)
+    said = ((cells * n_kinds + class_ids) * n_words + nearer).flatten()
+    # Whole numbers add up to the same sum in any order, on any device.
+    farther = (share * _PARTS).round().long().flatten()
+    counts = torch.zeros(math.prod(shape), dtype=torch.int64, device=depth_m.device)
+    counts.scatter_add_(0, said, _PARTS - farther)
+    counts.scatter_add_(0, said + 1, farther)
+    return counts.reshape(shape).float() / (_PARTS * patch[0] * patch[1])
 
 
-def word_shares(
-    depth_m: NDArray[Any], bins_m: Sequence[float]
-) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
+def word_shares(depth_m: Tensor, bins_m: Sequence[float]) -> tuple[Tensor, Tensor]:
     """
     Return which word is said of a depth, and how often the next farther one instead.
 
@@ -102,13 +102,12 @@ def word_shares(
     -------
     nearer : int64, of the shape of the depth
         Index of the word at or before the depth, at most the last but one.
-    share : float64, of the shape of the depth
+    share : float32, of the shape of the depth
         How often the word after that is said, 0 to 1: linear between the two depths, so that
         ``(1 - share) * bins_m[nearer] + share * bins_m[nearer + 1]`` is the depth, within bins.
 
     """
-    bins = np.asarray(bins_m, np.float64)
-    inside = np.clip(depth_m.astype(np.float64), bins[0], bins[-1])
-    nearer = np.clip(np.searchsorted(bins, inside, side='right') - 1, 0, len(bins) - 2)
-    share = (inside - bins[nearer]) / (bins[nearer + 1] - bins[nearer])
-    return nearer, share
+    bins = torch.tensor(bins_m, dtype=torch.float32, device=depth_m.device)
+    inside = depth_m.float().clamp(bins[0], bins[-1])
+    nearer = (torch.bucketize(inside, bins, right=True) - 1).clamp(0, len(bins) - 2)
+    return nearer, (inside - bins[nearer]) / (bins[nearer + 1] - bins[nearer])

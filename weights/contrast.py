@@ -13,107 +13,112 @@ target, not that depth words were never seen.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
-import math
+from collections.abc import Callable, Sequence
+from dataclasses import asdict
+import json
+from pathlib import Path
 from typing import Any, Final
 
-from clip_depth_ros.errors import DataError
+from clip_depth_ros.core.image_plan import Size
 from clip_depth_ros.model.architecture import Architecture
+from clip_depth_ros.model.towers import positions_at
 from clip_depth_ros.world.rendered_streets import Frames
-import numpy as np
-from numpy.typing import NDArray
 from open_clip.tokenizer import SimpleTokenizer
 import torch
 from torch import nn, Tensor
 from torch.nn import functional
-from weights.captions import patch_histograms, Vocabulary
+from weights.captions import Vocabulary
+from weights.feed import Feed
+from weights.learner import ContrastSettings, Learner
 
 _BLOCKS: Final = ((1, 2), (2, 1), (2, 2), (3, 2), (2, 4), (4, 4))
 """Sizes of blocks in patches; one is drawn for each step."""
 _SHARES: Final = {'patches': 0.6, 'blocks': 0.3, 'frame': 0.1}
 _TO_IMAGE: Final = 0.2
 """Weight of finding the regions of a caption beside finding the captions of a region."""
-_HISTOGRAM_CHUNK: Final = 64
-
-
-@dataclass(frozen=True, slots=True)
-class ContrastSettings:
-    """How the small CLIP is trained; what is not here is in the module's constants."""
-
-    steps: int
-    batch: int = 32
-    lr: float = 1.5e-3
-    weight_decay: float = 0.05
-    warmup: float = 0.04
-    seed: int = 0
 
 
 def train_contrast(
     architecture: Architecture,
-    frames: Frames,
+    frames: Sequence[Frames],
     vocabulary: Vocabulary,
     settings: ContrastSettings,
     *,
     device: str,
-    on_step: Callable[[int, float, nn.Module], None] | None = None,
-) -> Any:
+    checkpoint: Path | None = None,
+    on_step: Callable[[int, float], None] | None = None,
+) -> tuple[Any, list[float]]:
     """
-    Train a CLIP from its random initialisation and give it.
+    Train a CLIP from its random initialisation.
 
     Parameters
     ----------
     architecture : Architecture
-        With a vision transformer whose native size is that of the frames.
-    frames : Frames
-        What it sees.
+        With a vision transformer.
+    frames : sequence of Frames
+        What it sees; each of one size, whole patches.
     vocabulary : Vocabulary
         What is said about it.
     settings : ContrastSettings
         The recipe.
     device : str
         ``cpu`` or ``cuda:N``.
+    checkpoint : Path, optional
+        A file to go on from, if it is there, as if the training had never stopped; written now
+        and then. Who has saved the CLIP may remove it.
     on_step : callable, optional
-        Called with step, loss and model after each step.
+        Called with step and loss after each step.
+
+    Returns
+    -------
+    clip, list of float
+        The CLIP, and the loss of every step.
 
     Raises
     ------
     DataError
-        If the loss is not finite, naming the step.
+        If the loss is not finite, naming the step; or if the checkpoint is that of another
+        training, or damaged.
 
     """
-    torch.manual_seed(settings.seed)
     clip: Any = architecture.new_model(torch.float32).to(device).train()
-    histograms = _histograms(frames, tuple(clip.visual.patch_size), vocabulary)
+    feed = Feed(
+        frames, vocabulary, batch=settings.batch, patch=tuple(clip.visual.patch_size),
+        seed=settings.seed, device=device,
+    )
     captions = [_tokens(vocabulary, template, device) for template in vocabulary.templates]
-    rng = np.random.default_rng(settings.seed)
-    optimizer = _optimizer(clip, settings)
-    schedule = torch.optim.lr_scheduler.LambdaLR(optimizer, _one_cycle(settings))
-    for step, indices in enumerate(_batches(len(frames), settings, rng)):
-        rgb, shares = _batch(
-            frames, histograms, indices, rng, len(vocabulary.words), device
-        )
+    facts = {
+        'settings': asdict(settings),
+        'vocabulary': asdict(vocabulary),
+        'architecture': architecture.config,
+        'frames': [each.depth_m.shape for each in frames],
+    }
+    learner = Learner(clip, settings, json.loads(json.dumps(facts)))
+    if checkpoint and checkpoint.is_file():
+        learner.restore(checkpoint)
+    while (step := len(learner.losses)) < settings.steps:
+        rgb, shares, rng = feed.batch(step)
         tokens = captions[0 if rng.random() < 0.5 else rng.integers(len(captions))]
-        with torch.autocast(device.partition(':')[0], dtype=torch.bfloat16):
+        with autocast(device):
             vectors = encode_patches(clip, _pixels(rgb, architecture))
             sentences = encode_captions(clip, tokens)
         block = _BLOCKS[rng.integers(len(_BLOCKS))]
         loss = contrast_loss(clip, vectors.float(), sentences.float(), shares, block)
-        if not torch.isfinite(loss):
-            raise DataError(f'the contrastive loss is {loss.item()} at step {step}: lower lr')
-        _learn(clip, loss, optimizer)
-        schedule.step()
+        learner.learn(loss)
         if on_step:
-            on_step(step, loss.item(), clip)
-    return clip.eval()
+            on_step(step, learner.losses[-1])
+        if checkpoint and (step + 1) % settings.save_interval == 0:
+            learner.save(checkpoint)
+    return clip.eval(), learner.losses
 
 
-def _learn(clip: Any, loss: Tensor, optimizer: torch.optim.Optimizer) -> None:
-    optimizer.zero_grad(set_to_none=True)
-    loss.backward()  # type: ignore[no-untyped-call]
-    nn.utils.clip_grad_norm_(clip.parameters(), 1.0)
-    optimizer.step()
-    clip.logit_scale.data.clamp_(0, math.log(100))  # as CLIP does
+def autocast(device: str) -> torch.autocast:
+    """Return the context of bfloat16, on devices that have it: others are slow with it."""
+    kind = device.partition(':')[0]
+    has_bf16 = (
+        torch.cpu._is_avx512_bf16_supported() if kind == 'cpu' else torch.cuda.is_bf16_supported()
+    )
+    return torch.autocast(kind, torch.bfloat16, enabled=has_bf16)
 
 
 def used_tokens(vocabulary: Vocabulary) -> list[int]:
@@ -132,9 +137,13 @@ def encode_patches(clip: Any, pixels: Tensor) -> Tensor:
     that trains half as fast again as PyTorch's fused kernel.
     """
     visual = clip.visual
-    tokens = visual.conv1(pixels).flatten(2).transpose(1, 2)
+    maps = visual.conv1(pixels)
+    positions = positions_at(
+        Size(*maps.shape[-2:]), visual.positional_embedding, Size(*visual.grid_size)
+    )
+    tokens = maps.flatten(2).transpose(1, 2)
     first = visual.class_embedding.to(tokens.dtype).expand(len(tokens), 1, -1)
-    tokens = torch.cat([first, tokens], dim=1) + visual.positional_embedding
+    tokens = torch.cat([first, tokens], dim=1) + positions
     tokens = _blocks(visual.transformer, visual.ln_pre(tokens), None)
     vectors: Tensor = visual.ln_post(tokens) @ visual.proj
     return vectors
@@ -222,69 +231,6 @@ def _attention(attention: nn.MultiheadAttention, states: Tensor, mask: Tensor | 
     return attention.out_proj(mixed.transpose(1, 2).flatten(2))  # type: ignore[no-any-return]
 
 
-def _histograms(
-    frames: Frames, patch: tuple[int, ...], vocabulary: Vocabulary
-) -> NDArray[np.float16]:
-    """Count the pixels of all frames once, (N, grid_h, grid_w, kinds x words)."""
-    size = (patch[0], patch[1])
-    chunks = [
-        patch_histograms(
-            frames.depth_m[i:i + _HISTOGRAM_CHUNK],
-            frames.class_ids[i:i + _HISTOGRAM_CHUNK],
-            size,
-            vocabulary,
-        ).astype(np.float16)
-        for i in range(0, len(frames), _HISTOGRAM_CHUNK)
-    ]
-    counted = np.concatenate(chunks)
-    return counted.reshape(*counted.shape[:3], -1)
-
-
-def _batches(
-    n_frames: int, settings: ContrastSettings, rng: np.random.Generator
-) -> Iterator[NDArray[np.int64]]:
-    """Return indices of frames for each step; every frame comes once before any comes again."""
-    order: NDArray[np.int64] = np.empty(0, np.int64)
-    for _ in range(settings.steps):
-        while len(order) < settings.batch:
-            order = np.concatenate([order, rng.permutation(n_frames)])
-        yield np.sort(order[:settings.batch])  # in the order of the file
-        order = order[settings.batch:]
-
-
-def _batch(
-    frames: Frames,
-    histograms: NDArray[np.float16],
-    indices: NDArray[np.int64],
-    rng: np.random.Generator,
-    n_words: int,
-    device: str,
-) -> tuple[Tensor, Tensor]:
-    """
-    Return images and to what share each caption is true of their patches.
-
-    Half of the images are flipped. ``object`` is said as often as the kind.
-    """
-    rgb = torch.from_numpy(frames.rgb[indices]).to(device).float() / 255
-    kinds = torch.from_numpy(histograms[indices]).to(device).float()
-    flips = torch.from_numpy(rng.random(len(indices)) < 0.5).to(device)
-    rgb[flips], kinds[flips] = rgb[flips].flip(2), kinds[flips].flip(2)
-    anything = kinds.reshape(*kinds.shape[:-1], -1, n_words).sum(dim=-2)
-    return _relit(rgb, rng), torch.cat([kinds, anything], dim=-1) / 2
-
-
-def _relit(rgb: Tensor, rng: np.random.Generator) -> Tensor:
-    """Vary gamma, brightness and colour by a tenth, as is usual in training depth (BTS)."""
-
-    def drawn(*shape: int) -> Tensor:
-        factors = rng.uniform(0.9, 1.1, shape).astype(np.float32)
-        return torch.from_numpy(factors).to(rgb.device)
-
-    n = len(rgb)
-    varied: Tensor = rgb ** drawn(n, 1, 1, 1) * drawn(n, 1, 1, 1) * drawn(n, 1, 1, 3)
-    return varied.clamp(0, 1)
-
-
 def _pixels(rgb: Tensor, architecture: Architecture) -> Tensor:
     """Return the network's input, (B, 3, H, W), from RGB in [0, 1], (B, H, W, 3)."""
     mean = torch.tensor(architecture.mean, device=rgb.device)
@@ -297,26 +243,3 @@ def _tokens(vocabulary: Vocabulary, template: str, device: str) -> Tensor:
     tokens: Tensor = SimpleTokenizer()(vocabulary.captions(template))
     longest = int((tokens != 0).sum(dim=1).max())
     return tokens[:, :longest].to(device)
-
-
-def _optimizer(clip: nn.Module, settings: ContrastSettings) -> torch.optim.Optimizer:
-    """Return AdamW; only matrices decay."""
-    matrices = [p for p in clip.parameters() if p.ndim > 1]
-    others = [p for p in clip.parameters() if p.ndim <= 1]
-    groups = [
-        {'params': matrices, 'weight_decay': settings.weight_decay},
-        {'params': others, 'weight_decay': 0.0},
-    ]
-    return torch.optim.AdamW(groups, lr=settings.lr, betas=(0.9, 0.98), eps=1e-6)
-
-
-def _one_cycle(settings: ContrastSettings) -> Callable[[int], float]:
-    """Return the factor of the learning rate by step: up in a line, down along a cosine."""
-    up = max(1, round(settings.warmup * settings.steps))
-
-    def factor(step: int) -> float:
-        if step < up:
-            return (step + 1) / up
-        return 0.5 * (1 + math.cos(math.pi * (step - up) / max(1, settings.steps - up)))
-
-    return factor

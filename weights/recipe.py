@@ -14,7 +14,7 @@ from clip_depth_ros.world.drive import CLASS_NAMES
 from clip_depth_ros.world.rendered_streets import Streets
 import numpy as np
 from weights.captions import Vocabulary
-from weights.contrast import ContrastSettings
+from weights.learner import ContrastSettings
 from weights.table import DEPTH_CAP_M, MIN_DEPTH_M
 
 RESULTS: Final = 'tiny_results.json'

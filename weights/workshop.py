@@ -26,6 +26,7 @@ from clip_depth_ros.model.clip2depth_weights import (
     save_clip2depth,
 )
 from clip_depth_ros.model.devices import this_machine
+from clip_depth_ros.model.weights import ROWS, TOKEN_TABLE
 from clip_depth_ros.predictor.build import build_predictor
 from clip_depth_ros.settings.installation import BUNDLED_CLIP, BUNDLED_CLIP2DEPTH, versions
 from clip_depth_ros.settings.predictor import PredictorSettings, TINY
@@ -115,18 +116,20 @@ class Workshop:
         """Train the small CLIP, unless it is there."""
         if self.clip_path.is_file():
             return self.clip_path
-        frames, settings, log = self.frames('train'), self.recipe.contrast, ['step,loss']
+        frames, settings = self.frames('train'), self.recipe.contrast
+        checkpoint = self.clip_path.with_name('tiny_clip_checkpoint.safetensors')
 
-        def tell(step: int, loss: float, _: object) -> None:
-            log.append(f'{step + 1},{loss:.5f}')
+        def tell(step: int, loss: float) -> None:
             self._tell('training the small CLIP', step + 1, settings.steps, loss=loss)
 
-        clip = train_contrast(
-            find_architecture(TINY), frames, VOCABULARY, settings,
-            device=self._device, on_step=tell,
+        clip, losses = train_contrast(
+            find_architecture(TINY), [frames], VOCABULARY, settings,
+            device=self._device, checkpoint=checkpoint, on_step=tell,
         )
-        atomic_write_bytes(self.clip_path.with_suffix('.csv'), '\n'.join(log).encode() + b'\n')
+        log = ['step,loss', *(f'{step},{loss:.5f}' for step, loss in enumerate(losses, 1)), '']
+        atomic_write_bytes(self.clip_path.with_suffix('.csv'), '\n'.join(log).encode())
         save_clip(self.clip_path, clip, self.recipe)
+        checkpoint.unlink(missing_ok=True)
         return self.clip_path
 
     def make_clip2depth(self) -> Path:
@@ -362,19 +365,18 @@ def save_clip(path: Path, clip: Any, recipe: Recipe) -> None:
     """
     Write the small CLIP as float16 safetensors with its origin.
 
-    Rows of the token table that no caption has ever used are set to zero: they are as random as
-    they were, and zeros take no space in archives.
+    Of the token table only the rows of words that captions use: the others, half of all numbers,
+    are as random as they were.
     """
     state = {
         name: tensor.detach().cpu().half().contiguous()
         for name, tensor in clip.state_dict().items()
         if name != 'attn_mask'
     }
-    unused = torch.ones(len(state['token_embedding.weight']), dtype=torch.bool)
-    unused[used_tokens(VOCABULARY)] = False
-    state['token_embedding.weight'][unused] = 0
+    state[ROWS] = torch.tensor(used_tokens(VOCABULARY))
+    state[TOKEN_TABLE] = state[TOKEN_TABLE][state[ROWS]]
     metadata = {
-        'format': 'open_clip state dict',
+        'format': f'open_clip state dict; of {TOKEN_TABLE} only the rows named in {ROWS}',
         'licence': 'Apache-2.0',
         'trained_on': 'synthetic drive of clip_depth_ros, contrastively, regions and captions',
         'vocabulary': json.dumps(asdict(VOCABULARY)),

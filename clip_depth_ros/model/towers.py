@@ -143,13 +143,23 @@ class VitTower:
         return visual.ln_pre(tokens + self._positions.at(grid).to(tokens.dtype)), grid
 
 
-class _Positions:
+def positions_at(grid: Size, embedding: Tensor, native: Size) -> Tensor:
     """
-    A position embedding (1 + N, C) resampled to other grids; the first row is kept as it is.
+    Return a position embedding (1 + N, C) for another grid; its first row is kept as it is.
 
     Bicubic, align_corners=False, without antialiasing: as CLIPSeg resamples CLIP's (open_clip's
-    own loader antialiases). The native grid is not touched. The last grids are kept.
+    own loader antialiases). That of the native grid is not touched.
     """
+    if grid == native:
+        return embedding
+    first, rows = embedding[:1].float(), embedding[1:].float()
+    maps = _as_maps(rows.unsqueeze(0), native)
+    resampled = functional.interpolate(maps, size=grid, mode='bicubic', align_corners=False)
+    return torch.cat([first, resampled.flatten(2).transpose(1, 2)[0]])
+
+
+class _Positions:
+    """A position embedding (1 + N, C) for any grid; the last are kept."""
 
     def __init__(self, embedding: nn.Parameter, grid: Size) -> None:
         self._embedding = embedding
@@ -160,16 +170,10 @@ class _Positions:
         if grid == self._native:
             return self._embedding
         if grid not in self._kept:
-            self._kept[grid] = self._resampled(grid)
+            self._kept[grid] = positions_at(grid, self._embedding, self._native)
             if len(self._kept) > _KEPT_GRIDS:
                 self._kept.popitem(last=False)
         return self._kept[grid]
-
-    def _resampled(self, grid: Size) -> Tensor:
-        first, rows = self._embedding[:1].float(), self._embedding[1:].float()
-        maps = _as_maps(rows.unsqueeze(0), self._native)
-        resampled = functional.interpolate(maps, size=grid, mode='bicubic', align_corners=False)
-        return torch.cat([first, resampled.flatten(2).transpose(1, 2)[0]])
 
 
 def _as_maps(tokens: Tensor, grid: Size) -> Tensor:

@@ -48,6 +48,15 @@ class Weights:
         return f'{self.path.name} (sha256 {self.sha256[:12]})'
 
 
+TOKEN_TABLE: Final = 'token_embedding.weight'
+ROWS: Final = 'token_embedding.rows'
+"""
+Which rows of the token table a file holds, int64 (rows,); the others are zero.
+
+Our choice: a CLIP that was trained on a few dozen words need not carry 49,408 of them.
+"""
+
+
 def read_weights(path: Path) -> Weights:
     """
     Read the weights of a CLIP.
@@ -101,13 +110,30 @@ def load_weights(model: nn.Module, weights: Weights, backbone: str) -> None:
 
 def _adapted(state: Mapping[str, Tensor], expected: Mapping[str, Tensor]) -> dict[str, Tensor]:
     """Rename and reshape what open_clip's versions have named and shaped differently."""
-    adapted = dict(state)
+    adapted = _with_all_rows(state, expected)
     if 'positional_embedding' not in expected:
         adapted = open_clip_parts.model.convert_to_custom_text_state_dict(adapted)
     scale = adapted.get('logit_scale')
     if scale is not None and scale.numel() == 1:  # a scalar or (1,), by version
         adapted['logit_scale'] = scale.reshape(expected['logit_scale'].shape)
     return adapted
+
+
+def _with_all_rows(
+    state: Mapping[str, Tensor], expected: Mapping[str, Tensor]
+) -> dict[str, Tensor]:
+    """Put the rows of a token table that was cut where they belong; what does not fit stays."""
+    whole = dict(state)
+    table = expected.get(TOKEN_TABLE)
+    rows, kept = state.get(ROWS), state.get(TOKEN_TABLE)
+    if rows is None or kept is None or table is None:
+        return whole
+    fits = rows.shape == kept.shape[:1] and kept.shape[1:] == table.shape[1:]
+    is_list = rows.dtype == torch.int64 and rows.numel() > 0
+    if fits and is_list and rows.min() >= 0 and rows.max() < len(table):
+        # As large as the model's own, whatever the file says.
+        whole[TOKEN_TABLE] = kept.new_zeros(table.shape).index_copy(0, whole.pop(ROWS), kept)
+    return whole
 
 
 def _advice(weights: Weights) -> str:

@@ -158,6 +158,42 @@ def test_versions_that_shape_the_scale_and_name_the_text_tower_differently_load(
     assert torch.equal(model.text.text_projection, state['text_projection'])
 
 
+class TestATokenTableThatWasCut:
+    """Words that nobody trained need no rows in the file."""
+
+    @staticmethod
+    def read(tmp_path, state, rows, table=None):
+        table = state['token_embedding.weight'][:3] if table is None else table
+        save_safetensors(
+            tmp_path / 'cut.safetensors',
+            {**state, 'token_embedding.weight': table, 'token_embedding.rows': rows},
+        )
+        return read_weights(tmp_path / 'cut.safetensors')
+
+    def test_its_rows_are_put_where_they_belong_and_the_others_are_zero(self, tmp_path, state):
+        model = new_model(SMALL_RESNET)
+        load_weights(model, self.read(tmp_path, state, torch.tensor([7, 2, 40])), 'small')
+        table = model.token_embedding.weight
+        torch.testing.assert_close(table[[7, 2, 40]], state['token_embedding.weight'][:3])
+        assert table.any(dim=1).sum() == 3
+
+    @pytest.mark.parametrize('rows', [
+        torch.tensor([0, 1, -1]),
+        torch.tensor([0, 1, 2**40]),
+        torch.tensor([0, 1]),
+        torch.tensor([0.0, 1.0, 2.0]),
+        torch.tensor([[0], [1], [2]]),
+    ])
+    def test_rows_that_cannot_be_are_refused(self, tmp_path, state, rows):
+        with pytest.raises(WeightsError, match=r'token_embedding\.rows is unknown.*\[3, '):
+            load_weights(new_model(SMALL_RESNET), self.read(tmp_path, state, rows), 'small')
+
+    def test_rows_of_another_width_are_refused(self, tmp_path, state):
+        weights = self.read(tmp_path, state, torch.arange(3), torch.zeros(3, 5))
+        with pytest.raises(WeightsError, match=r'token_embedding\.weight is \[3, 5\], not'):
+            load_weights(new_model(SMALL_RESNET), weights, 'small')
+
+
 class TestRefused:
     @pytest.mark.parametrize('content', [b'', b'version https://git-lfs.github.com/spec/v1\n'])
     @pytest.mark.parametrize('name', ['clip.pt', 'clip.safetensors'])

@@ -21,11 +21,11 @@ from torch.nn import functional
 from weights.captions import Vocabulary
 from weights.contrast import (
     contrast_loss,
-    ContrastSettings,
     encode_captions,
     encode_patches,
     train_contrast,
 )
+from weights.learner import ContrastSettings
 
 WORDS = Vocabulary(('sky', 'wall'), ('close', 'far'), (2.0, 20.0), ('This {} is {}', 'A {}: {}'))
 
@@ -46,12 +46,12 @@ def small(tmp_path: Path) -> Architecture:
     return find_architecture(str(path))
 
 
-def _frames(n: int, seed: int) -> Frames:
+def _frames(n: int, seed: int, height: int = 32) -> Frames:
     """Return frames of a wall whose brightness tells its depth, below a blue sky."""
     rng = np.random.default_rng(seed)
-    depth_m = np.full((n, 32, 64), np.inf, np.float32)
+    depth_m = np.full((n, height, 64), np.inf, np.float32)
     depth_m[:, 8:] = rng.choice([2.0, 20.0], n)[:, None, None]
-    rgb = np.zeros((n, 32, 64, 3), np.uint8)
+    rgb = np.zeros((n, height, 64, 3), np.uint8)
     rgb[..., 2] = 250
     rgb[:, 8:] = np.where(depth_m[:, 8:, :, None] < 10, 220, 40)
     return Frames(rgb, depth_m, np.isfinite(depth_m).astype(np.uint8))
@@ -66,6 +66,18 @@ def test_patches_are_those_of_the_frozen_tower(small: Architecture):
         whole = clip.encode_image(pixels)
     torch.testing.assert_close(vectors[:, 1:].transpose(1, 2).unflatten(2, (4, 4)), dense)
     torch.testing.assert_close(vectors[:, 0], whole)
+
+
+@pytest.mark.parametrize('grid', [(3, 9), (6, 2), (8, 8)])
+def test_they_are_at_other_sizes_too_and_positions_learn_there(small: Architecture, grid):
+    clip: Any = small.new_model(torch.float32).eval()
+    pixels = torch.randn(2, 3, 8 * grid[0], 16 * grid[1])
+    vectors = encode_patches(clip, pixels)
+    with torch.inference_mode():
+        dense = VitTower(clip.visual).dense(pixels)
+    torch.testing.assert_close(vectors[:, 1:].transpose(1, 2).unflatten(2, grid), dense)
+    vectors.square().sum().backward()
+    assert clip.visual.positional_embedding.grad.abs().sum(dim=1).min() > 0
 
 
 def test_captions_cut_short_are_those_of_the_whole_text_tower(small: Architecture):
@@ -98,8 +110,8 @@ def test_the_order_of_captions_does_not_matter(small: Architecture):
 
 
 def test_it_learns_which_word_is_true_of_an_unseen_frame(small: Architecture):
-    clip = train_contrast(
-        small, _frames(64, 0), WORDS, ContrastSettings(steps=60, batch=8), device='cpu'
+    clip, _ = train_contrast(
+        small, [_frames(64, 0)], WORDS, ContrastSettings(steps=40, batch=1), device='cpu'
     )
     unseen = _frames(16, 1)
     pixels = torch.from_numpy(unseen.rgb).permute(0, 3, 1, 2).float() / 255
@@ -114,20 +126,60 @@ def test_it_learns_which_word_is_true_of_an_unseen_frame(small: Architecture):
     assert (said.bool() == truth).float().mean() > 0.95
 
 
-def test_the_same_seed_gives_the_same_losses(small: Architecture):
-    def losses(seed: int) -> list[float]:
-        seen: list[float] = []
-        train_contrast(
-            small, _frames(16, 0), WORDS, ContrastSettings(steps=4, batch=4, seed=seed),
-            device='cpu', on_step=lambda step, loss, clip: seen.append(loss),
-        )
-        return seen
+def _trained(small: Architecture, settings: ContrastSettings, **more: Any) -> Any:
+    sizes = [_frames(16, 0), _frames(8, 1, height=48)]
+    return train_contrast(small, sizes, WORDS, settings, device='cpu', **more)
 
-    assert losses(3) == losses(3)
-    assert losses(3) != losses(4)
+
+def test_the_same_seed_gives_the_same_losses(small: Architecture):
+    settings = ContrastSettings(steps=4, batch=1)
+    (_, first), (_, again) = (_trained(small, settings) for _ in range(2))
+    _, other = _trained(small, dataclasses.replace(settings, seed=4))
+    assert first == again
+    assert first != other
+
+
+class TestATrainingThatWasStopped:
+    SETTINGS = ContrastSettings(steps=7, batch=1, save_interval=2)
+
+    def stopped(self, small: Architecture, checkpoint: Path) -> None:
+        """Stop after five steps, four of which were written down."""
+        def stop(step: int, loss: float) -> None:
+            if step == 4:
+                raise KeyboardInterrupt
+
+        with pytest.raises(KeyboardInterrupt):
+            _trained(small, self.SETTINGS, checkpoint=checkpoint, on_step=stop)
+
+    def test_goes_on_bit_for_bit(self, small: Architecture, tmp_path: Path):
+        self.stopped(small, tmp_path / 'checkpoint')
+        steps: list[int] = []
+        clip, losses = _trained(
+            small, self.SETTINGS, checkpoint=tmp_path / 'checkpoint',
+            on_step=lambda step, loss: steps.append(step),
+        )
+        whole, all_losses = _trained(small, self.SETTINGS)
+        assert steps == [4, 5, 6]
+        assert losses == all_losses
+        for name, tensor in whole.state_dict().items():
+            assert torch.equal(tensor, clip.state_dict()[name]), name
+
+    def test_does_not_go_on_with_another_recipe(self, small: Architecture, tmp_path: Path):
+        self.stopped(small, tmp_path / 'checkpoint')
+        other = dataclasses.replace(self.SETTINGS, lr=1e-4)
+        with pytest.raises(DataError, match=r'checkpoint.*it is of another recipe.*remove that'):
+            _trained(small, other, checkpoint=tmp_path / 'checkpoint')
+
+    def test_does_not_go_on_from_a_damaged_file(self, small: Architecture, tmp_path: Path):
+        self.stopped(small, tmp_path / 'checkpoint')
+        content = bytearray((tmp_path / 'checkpoint').read_bytes())
+        content[-9] ^= 1
+        (tmp_path / 'checkpoint').write_bytes(content)
+        with pytest.raises(DataError, match=r'damaged.*remove that file to begin anew'):
+            _trained(small, self.SETTINGS, checkpoint=tmp_path / 'checkpoint')
 
 
 def test_a_loss_that_is_no_number_stops_the_training(small: Architecture):
-    settings = dataclasses.replace(ContrastSettings(steps=4, batch=4), lr=1e30)
+    settings = dataclasses.replace(ContrastSettings(steps=4, batch=1), lr=1e30)
     with pytest.raises(DataError, match=r'the contrastive loss is nan at step \d: lower lr'):
-        train_contrast(small, _frames(8, 0), WORDS, settings, device='cpu')
+        train_contrast(small, [_frames(32, 0)], WORDS, settings, device='cpu')
