@@ -17,6 +17,7 @@ from dataclasses import dataclass
 from clip_depth_ros.errors import ConfigError
 from clip_depth_ros.types import Depth, Intrinsics, Rgb
 from clip_depth_ros.world.camera import FAR_M, render
+from clip_depth_ros.world.layout.crowd import crowd
 from clip_depth_ros.world.lidar import KITTI_T_CAM_LIDAR, LidarModel, scan
 from clip_depth_ros.world.look.light import Light, light_of
 from clip_depth_ros.world.look.looks import Look, look_of
@@ -39,7 +40,6 @@ START_NS = 1_700_000_000_000_000_000
 _BEHIND_M = 20.0  # the world is built this far behind the camera, for shadows and the LiDAR
 _BEYOND_M = 25.0  # and this far beyond the last thing that can be seen
 _BLOCKS_KEPT = 6
-_CLEAR_M = 0.8  # what stands nearer to the path of a rig on the sidewalk makes way
 
 
 @dataclass(frozen=True, slots=True)
@@ -206,7 +206,11 @@ class Drive:
             for thing in self._block(block)
             if stretch[0] < thing.x < stretch[1]
         ]
-        moving = moving_things(self.street, self.motion, self.seed, time_s, stretch)
+        path_d = path_of(self.rig, self.street)
+        moving = [
+            *moving_things(self.street, self.motion, self.seed, time_s, stretch, path_d),
+            *crowd(self.street, self.seed, time_s, here, path_d),
+        ]
         shapes = assemble(library(), [*standing, *moving], eye)
         return Scene(shapes, self.street, self.look, self.light, cloud_drift_m=3.0 * time_s)
 
@@ -215,16 +219,9 @@ class Drive:
         if block not in self._blocks:
             while len(self._blocks) >= _BLOCKS_KEPT:
                 self._blocks.pop(next(iter(self._blocks)))
-            things = block_things(self.street, self.seed, block)
-            self._blocks[block] = [thing for thing in things if not self._is_in_the_way(thing)]
+            path_d = path_of(self.rig, self.street)
+            self._blocks[block] = block_things(self.street, self.seed, block, path_d)
         return self._blocks[block]
-
-    def _is_in_the_way(self, thing: Placed) -> bool:
-        if not self.rig.on_sidewalk:
-            return False
-        x, y, yaw = self.street.pose(thing.x, path_of(self.rig, self.street))
-        aside = (thing.y - y) * np.cos(yaw) - (thing.x - x) * np.sin(yaw)
-        return bool(abs(aside) < _CLEAR_M)
 
     def _rng(self, purpose: int, index: int) -> np.random.Generator:
         return np.random.default_rng((self.seed, purpose, index))

@@ -136,6 +136,11 @@ _REFLECTANCE = {
     Thing.PEDESTRIAN: 0.4,
     Thing.POLE: 0.5,
     Thing.SIGN: 0.95,
+    Thing.BICYCLE: 0.3,
+    Thing.BUS: 0.4,
+    Thing.WALL: 0.4,
+    Thing.BOX: 0.4,
+    Thing.ANIMAL: 0.3,
     Thing.SKY: 0.0,
 }
 """Our guesses; only their order means anything."""

@@ -1,10 +1,9 @@
 # Copyright 2026 The clip_depth_ros authors
 # SPDX-License-Identifier: Apache-2.0
 """
-The prefabs, as lists of solids: what moves in the street, and what stands in it.
+The library of prefabs, and those of what moves: vehicles, people and animals.
 
-Everything stands on the ground at its own origin and faces x. Houses and hedges are built to
-unit size and scaled when placed; the rest is life-size.
+Everything stands on the ground at its own origin and faces x, and is life-size.
 """
 
 from __future__ import annotations
@@ -13,6 +12,7 @@ from collections.abc import Mapping, Sequence
 from functools import lru_cache, partial
 from itertools import product
 
+from clip_depth_ros.world.standing import standing
 from clip_depth_ros.world.things import (
     Material,
     Part,
@@ -30,7 +30,7 @@ N_STEPS = 8
 
 _BLACK: Rgb01 = (0.08, 0.08, 0.09)
 _METAL: Rgb01 = (0.42, 0.44, 0.46)
-_LAMP: Rgb01 = (0.85, 0.85, 0.8)
+_SKIN: Rgb01 = (0.80, 0.62, 0.50)
 
 _BOX, _TAPER, _BALL, _ROUND = Solid.BOX, Solid.TAPER, Solid.ELLIPSOID, Solid.CYLINDER
 
@@ -43,7 +43,7 @@ def library() -> PartTable:
     People are named ``pedestrian_0`` to ``pedestrian_7``, by the phase of their stride.
     """
     walkers = {f'pedestrian_{i}': _pedestrian(2 * np.pi * i / N_STEPS) for i in range(N_STEPS)}
-    return part_table({**_vehicles(), **walkers, **_trees(), **_buildings(), **_furniture()})
+    return part_table({**_vehicles(), **_heavy(), **walkers, **_on_two_wheels(), **standing()})
 
 
 def _vehicles() -> Mapping[str, Sequence[Part]]:
@@ -110,6 +110,121 @@ def _truck() -> list[Part]:
     ]
 
 
+def _heavy() -> Mapping[str, Sequence[Part]]:
+    """Build buses, trams, lorries, delivery vans and trailers."""
+    box = partial(Part, _BOX, Thing.TRUCK)
+    cab = partial(Part, _TAPER, Thing.TRUCK, tint=Tint.PRIMARY)
+    lorry = [
+        box(Material.PLANKS, (-2.6, 0, 2.35), (4.6, 1.25, 1.35), tint=Tint.SECONDARY),
+        cab(Material.CAR_BODY, (3.4, 0, 1.2), (1.0, 1.22, 0.8), taper=(0.02, 0.02)),
+        cab(Material.CAR_CABIN, (3.35, 0, 2.6), (0.95, 1.2, 0.6), taper=(0.1, 0.05)),
+        box(Material.MATTE, (-1.6, 0, 0.8), (5.4, 0.9, 0.2), colour=_BLACK),
+        *_wheels(Thing.TRUCK, (-5.8, -4.6, 0.4, 3.2), 1.05, 0.5),
+    ]
+    delivery = [
+        box(Material.MATTE, (-0.8, 0, 1.65), (1.9, 1.05, 1.2), tint=Tint.PRIMARY),
+        cab(Material.CAR_BODY, (1.9, 0, 0.75), (0.9, 0.98, 0.4), taper=(0.1, 0.05)),
+        cab(Material.CAR_CABIN, (1.6, 0, 1.55), (0.75, 0.95, 0.45), taper=(0.35, 0.12)),
+        *_wheels(Thing.TRUCK, (-1.7, 1.8), 0.95, 0.36),
+    ]
+    tipper = [
+        Part(_TAPER, Thing.TRUCK, Material.MATTE, (-1.1, 0, 1.9), (2.6, 1.2, 0.8),
+             tint=Tint.SECONDARY, taper=(0.0, 0.1)),
+        cab(Material.CAR_BODY, (2.6, 0, 1.3), (0.9, 1.15, 0.8), taper=(0.02, 0.02)),
+        cab(Material.CAR_CABIN, (2.55, 0, 2.5), (0.85, 1.1, 0.45), taper=(0.12, 0.06)),
+        *_wheels(Thing.TRUCK, (-2.6, -1.4, 2.4), 1.0, 0.5),
+    ]
+    trailer = [
+        box(Material.PLANKS, (0, 0, 0.95), (1.2, 0.75, 0.55), tint=Tint.SECONDARY),
+        *_wheels(Thing.TRUCK, (-0.2,), 0.85, 0.3),
+    ]
+    return {
+        'lorry': lorry, 'delivery_van': delivery, 'tipper': tipper, 'trailer': trailer,
+        'bus': _coach(6.0, 1.26, 3.0, 1.25), 'tram': _coach(11.0, 1.2, 3.4, 1.5),
+        'minibus': _coach(3.1, 1.02, 2.5, 1.3),
+    }
+
+
+def _coach(reach: float, side: float, top: float, line: float) -> list[Part]:
+    """Build a long vehicle with one row of windows; lengths are halved, heights are not."""
+    part = partial(Part, _TAPER, Thing.BUS, tint=Tint.PRIMARY)
+    lift = 0.3
+    return [
+        part(Material.CAR_BODY, (0, 0, (lift + line) / 2), (reach, side, (line - lift) / 2)),
+        part(Material.CAR_CABIN, (0, 0, (line + top) / 2), (reach, side, (top - line) / 2),
+             taper=(0.01, 0.06)),
+        Part(_BOX, Thing.BUS, Material.MATTE, (-reach * 0.3, 0, top + 0.1),
+             (reach * 0.4, side * 0.6, 0.12), tint=Tint.SECONDARY, visible_m=70),
+        *_wheels(Thing.BUS, (-0.55 * reach, 0.6 * reach), side - 0.1, 0.46),
+    ]
+
+
+def _on_two_wheels() -> Mapping[str, Sequence[Part]]:
+    """Build bicycles, motorbikes and their riders, and what else is low and moves."""
+    tyre = partial(Part, _ROUND, Thing.BICYCLE, Material.MATTE, colour=_BLACK, axis='y')
+    bar = partial(Part, _ROUND, Thing.BICYCLE, Material.MATTE, tint=Tint.PRIMARY)
+    bicycle = [
+        tyre((-0.52, 0, 0.34), (0.34, 0.34, 0.025)),
+        tyre((0.52, 0, 0.34), (0.34, 0.34, 0.025)),
+        bar((0.05, 0, 0.62), (0.03, 0.03, 0.5), pitch_rad=1.25),
+        bar((-0.15, 0, 0.62), (0.03, 0.03, 0.33), pitch_rad=-0.3, visible_m=40),
+        bar((0.42, 0, 0.72), (0.025, 0.025, 0.36), pitch_rad=-0.3, visible_m=40),
+        bar((0.36, 0, 1.02), (0.02, 0.02, 0.28), axis='y', visible_m=40),
+    ]
+    bulk = partial(Part, _BALL, Thing.BICYCLE, Material.MATTE, tint=Tint.PRIMARY)
+    motorbike = [
+        tyre((-0.65, 0, 0.31), (0.31, 0.31, 0.08)),
+        tyre((0.68, 0, 0.31), (0.31, 0.31, 0.07)),
+        bulk((0.05, 0, 0.6), (0.5, 0.2, 0.28)),
+        bulk((0.3, 0, 0.85), (0.25, 0.16, 0.16)),
+        bar((0.45, 0, 1.0), (0.02, 0.02, 0.35), axis='y', visible_m=40),
+    ]
+    ball = partial(Part, _BALL, Thing.ANIMAL, Material.MATTE, tint=Tint.PRIMARY)
+    leg = partial(Part, _ROUND, Thing.ANIMAL, Material.MATTE, tint=Tint.PRIMARY)
+    dog = [
+        ball((0, 0, 0.48), (0.38, 0.14, 0.16)),
+        ball((0.42, 0, 0.66), (0.17, 0.1, 0.12)),
+        *(leg((x, y, 0.2), (0.035, 0.035, 0.2), visible_m=30)
+          for x, y in product((-0.26, 0.24), (-0.08, 0.08))),
+        leg((-0.42, 0, 0.6), (0.025, 0.025, 0.15), pitch_rad=-0.7, visible_m=30),
+    ]
+    box = partial(Part, _BOX, Thing.BOX, Material.MATTE)
+    stroller = [
+        box((0, 0, 0.6), (0.35, 0.23, 0.2), tint=Tint.PRIMARY),
+        Part(_BALL, Thing.BOX, Material.MATTE, (-0.1, 0, 0.85), (0.3, 0.24, 0.25),
+             tint=Tint.PRIMARY),
+        box((-0.55, 0, 0.98), (0.03, 0.22, 0.03), colour=_BLACK),
+        *(tyre((x, y, 0.13), (0.13, 0.13, 0.03))._replace(thing=Thing.BOX)
+          for x, y in product((-0.3, 0.3), (-0.22, 0.22))),
+    ]
+    return {
+        'bicycle': bicycle, 'motorbike': motorbike, 'dog': dog, 'stroller': stroller,
+        'cyclist': [*bicycle, *_rider(0.88, 0.25)],
+        'motorcyclist': [*motorbike, *_rider(0.78, 0.15)],
+        'scooter': [
+            tyre((-0.4, 0, 0.1), (0.1, 0.1, 0.03)), tyre((0.4, 0, 0.1), (0.1, 0.1, 0.03)),
+            Part(_BOX, Thing.BICYCLE, Material.MATTE, (0, 0, 0.15), (0.4, 0.08, 0.03),
+                 colour=_BLACK),
+            bar((0.38, 0, 0.65), (0.025, 0.025, 0.5)),
+        ],
+    }
+
+
+def _rider(seat_m: float, lean: float) -> list[Part]:
+    """Seat a person who leans forward, hips at a height."""
+    body = partial(Part, _BALL, Thing.PEDESTRIAN, Material.MATTE, tint=Tint.SECONDARY)
+    x = float(np.sin(lean)) * 0.4
+    return [
+        body((-0.2 + x, 0, seat_m + 0.35), (0.15, 0.22, 0.42), pitch_rad=lean),
+        Part(_BALL, Thing.PEDESTRIAN, Material.HEAD, (0.02 + x, 0, seat_m + 0.88),
+             (0.12, 0.1, 0.14), colour=_SKIN),
+        *(_limb((-0.15, 0.12 * side, seat_m + 0.05), 0.75, 0.08, -0.5 + 0.3 * side,
+                Tint.SECONDARY) for side in (-1, 1)),
+        *(_limb((0.0 + x, 0.22 * side, seat_m + 0.6), 0.6, 0.05, -0.9, Tint.SECONDARY)
+          ._replace(visible_m=40) for side in (-1, 1)),
+    ]
+
+
 def _pedestrian(phase: float) -> list[Part]:
     """Build a person in mid-stride; arms swing against the legs."""
     part = partial(Part, _BALL, Thing.PEDESTRIAN, Material.MATTE, tint=Tint.PRIMARY)
@@ -132,7 +247,7 @@ def _pedestrian(phase: float) -> list[Part]:
         Material.HEAD,
         (0.02, 0, 1.62),
         (0.115, 0.1, 0.135),
-        colour=(0.80, 0.62, 0.50),
+        colour=_SKIN,
     )
     return [trunk, shoulders, head, *legs, *arms]
 
@@ -144,100 +259,3 @@ def _limb(
     centre = (x - float(np.sin(swing)) * length / 2, y, z - float(np.cos(swing)) * length / 2)
     limb = partial(Part, _ROUND, Thing.PEDESTRIAN, Material.MATTE)
     return limb(centre, (radius, radius, length / 2), tint=tint, pitch_rad=swing)
-
-
-def _trees() -> Mapping[str, Sequence[Part]]:
-    """Build trees of 5 to 7 m with their crowns above head height, and a bush of 1 m."""
-    crown = partial(Part, _BALL, Thing.TREE, Material.LEAVES, tint=Tint.PRIMARY)
-    tier = partial(Part, _TAPER, Thing.TREE, Material.LEAVES, tint=Tint.PRIMARY)
-    return {
-        'round_tree': [
-            _trunk(0.15, 3.0),
-            crown((0, 0, 4.3), (1.55, 1.6, 1.35)),
-            crown((0.8, 0.5, 3.7), (1.1, 1.0, 0.9)),
-            crown((-0.7, -0.7, 3.8), (1.15, 1.1, 0.95)),
-            crown((-0.4, 0.8, 4.7), (1.0, 0.95, 0.9)),
-        ],
-        'wide_tree': [
-            _trunk(0.2, 3.2),
-            crown((0.9, -0.3, 4.2), (1.5, 1.5, 1.0)),
-            crown((-0.9, 0.6, 4.3), (1.6, 1.4, 1.1)),
-            crown((0.1, 0.2, 5.2), (1.5, 1.5, 1.0)),
-            crown((-0.2, -1.1, 4.6), (1.2, 1.1, 0.9)),
-        ],
-        'tall_tree': [
-            _trunk(0.14, 2.6),
-            crown((0, 0, 5.0), (0.95, 0.95, 2.8)),
-            crown((0.2, 0.1, 3.6), (1.1, 1.1, 1.4)),
-        ],
-        'conifer': [
-            _trunk(0.14, 1.6),
-            tier((0, 0, 2.2), (1.5, 1.5, 1.0), taper=(0.62, 0.62)),
-            tier((0, 0, 3.6), (1.15, 1.15, 1.0), taper=(0.68, 0.68)),
-            tier((0, 0, 5.1), (0.8, 0.8, 1.1), taper=(0.95, 0.95)),
-        ],
-        'bush': [
-            crown((0, 0, 0.42), (0.6, 0.6, 0.55)),
-            crown((0.35, 0.3, 0.35), (0.45, 0.4, 0.4)),
-        ],
-    }
-
-
-def _trunk(radius: float, height: float) -> Part:
-    trunk = partial(Part, _ROUND, Thing.TREE, Material.BARK, tint=Tint.SECONDARY)
-    return trunk((0, 0, height / 2), (radius, radius, height / 2))
-
-
-def _buildings() -> Mapping[str, Sequence[Part]]:
-    """Build houses, fences and hedges of unit length (x), depth (y) and height (z)."""
-    wall = partial(Part, _BOX, Thing.BUILDING, Material.FACADE, tint=Tint.PRIMARY)
-    ledge = partial(Part, _BOX, Thing.BUILDING, Material.MATTE, tint=Tint.SECONDARY)
-    roof = partial(Part, _TAPER, Thing.BUILDING, Material.ROOF, tint=Tint.SECONDARY)
-    fence = partial(Part, _BOX, Thing.FENCE, Material.PLANKS, tint=Tint.PRIMARY)
-    hedge = partial(Part, _BOX, Thing.HEDGE, Material.LEAVES, tint=Tint.PRIMARY)
-    return {
-        'block': [wall((0, 0, 0.48), (0.5, 0.5, 0.48)), ledge((0, 0, 0.975), (0.5, 0.52, 0.025))],
-        'stepped_block': [
-            wall((0, 0, 0.40), (0.5, 0.5, 0.40)),
-            wall((0, 0, 0.89), (0.36, 0.34, 0.11)),
-        ],
-        'gabled_house': [
-            wall((0, 0, 0.31), (0.5, 0.5, 0.31)),
-            roof((0, 0, 0.81), (0.54, 0.58, 0.19), taper=(0, 1)),
-        ],
-        'hipped_house': [
-            wall((0, 0, 0.33), (0.5, 0.5, 0.33)),
-            roof((0, 0, 0.81), (0.55, 0.57, 0.15), taper=(0.5, 1)),
-        ],
-        'chimney': [ledge((0, 0, 0.5), (0.5, 0.5, 0.5), tint=Tint.PRIMARY)],
-        'fence': [fence((0, 0, 0.5), (0.5, 0.5, 0.5))],
-        'hedge': [hedge((0, 0, 0.5), (0.5, 0.5, 0.5))],
-    }
-
-
-def _furniture() -> Mapping[str, Sequence[Part]]:
-    pole = partial(Part, _ROUND, Thing.POLE, Material.MATTE, colour=_METAL)
-    box = partial(Part, _BOX, Thing.POLE, Material.MATTE)
-    disc = partial(Part, _ROUND, Thing.SIGN, Material.SIGN_PLATE, tint=Tint.PRIMARY, axis='x')
-    board = partial(Part, _BOX, Thing.SIGN, Material.SIGN_PLATE, tint=Tint.PRIMARY)
-    light = partial(Part, _BOX, Thing.SIGN, Material.SIGNAL, colour=_BLACK)
-    return {
-        'lamp_post': [
-            pole((0, 0, 3.2), (0.085, 0.085, 3.2)),
-            box((0, -0.9, 6.4), (0.05, 0.9, 0.05), colour=_METAL),
-            box((0, -1.7, 6.33), (0.12, 0.3, 0.06), colour=_LAMP),
-        ],
-        'round_sign': [
-            pole((0, 0, 1.25), (0.04, 0.04, 1.25)),
-            disc((-0.06, 0, 2.25), (0.34, 0.34, 0.02)),
-        ],
-        'board_sign': [
-            pole((0, 0, 1.3), (0.05, 0.05, 1.3)),
-            board((-0.07, 0, 2.3), (0.02, 0.45, 0.32)),
-        ],
-        'traffic_light': [
-            pole((0, 0, 1.75), (0.06, 0.06, 1.75)),
-            light((-0.16, 0, 3.0), (0.14, 0.16, 0.45)),
-        ],
-        'bollard': [pole((0, 0, 0.45), (0.08, 0.08, 0.45))],
-    }

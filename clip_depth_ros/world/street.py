@@ -10,7 +10,8 @@ are also named by (s, d): s along the street, measured on x, and d the offset to
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
 from typing import NamedTuple
 
 from clip_depth_ros.world.rays import RayGrid
@@ -21,7 +22,7 @@ KERB_M = 0.12
 """Height of the sidewalks above the road."""
 
 CROSSING_M = 9.0
-"""Width of the streets that cross."""
+"""Width of the streets that cross a plain street."""
 
 DASH_M = 9.0
 """Period of the dashed line in the middle; blocks are whole numbers of it."""
@@ -58,6 +59,14 @@ class Street:
         From one crossing street to the next.
     first_crossing_m : float
         Where along x a crossing street begins.
+    kind : str
+        What sort of street it is, one of ``KINDS``: what stands along it follows from that.
+    further_m : (left, right)
+        Widths of the carriageway beyond the two lanes: further lanes, a median.
+    crossing_m : float
+        Width of the streets that cross; 0 for none.
+    beyond : Thing
+        What the ground is behind the sidewalks.
 
     """
 
@@ -67,6 +76,10 @@ class Street:
     walk_m: tuple[float, float]
     block_m: float
     first_crossing_m: float
+    kind: str = 'plain'
+    further_m: tuple[float, float] = (0.0, 0.0)
+    crossing_m: float = CROSSING_M
+    beyond: Thing = Thing.GRASS
 
     def course(self, dx: Floats | float, x0: float = 0.0) -> tuple[Floats, Floats]:
         """
@@ -82,7 +95,7 @@ class Street:
 
     def kerb_offsets(self) -> tuple[float, float]:
         """Return d of the left kerb and of the right one (negative)."""
-        left, right = self.parking_m
+        left, right = (a + b for a, b in zip(self.parking_m, self.further_m, strict=True))
         return self.lane_m + left, -(self.lane_m + right)
 
     def pose(self, s: float, d: float) -> tuple[float, float, float]:
@@ -100,6 +113,35 @@ class Street:
         return self.first_crossing_m + block * self.block_m
 
 
+class _Section(NamedTuple):
+    """How a kind of street is drawn; pairs are (least, greatest), metres."""
+
+    share: float
+    lane_m: tuple[float, float] = (2.6, 4.2)
+    walk_m: tuple[float, float] = (1.2, 5.5)
+    parking: float = 0.5
+    further_m: tuple[float, float] = (0.0, 0.0)
+    crossings: float = 1.0
+    grounds: tuple[Thing, ...] = (Thing.GRASS,)
+
+
+_PAVED = (Thing.SIDEWALK, Thing.ROAD, Thing.GRASS)
+KINDS: Mapping[str, _Section] = {
+    'plain': _Section(0.24),
+    'old_town': _Section(
+        0.13, (1.7, 3.0), (0.3, 2.4), 0.2, crossings=0.8, grounds=(Thing.SIDEWALK, Thing.ROAD)
+    ),
+    'avenue': _Section(0.12, (2.9, 3.8), (2.5, 7.0), 0.6, (3.0, 12.0), grounds=_PAVED),
+    'gardens': _Section(0.10, (2.2, 3.6), (0.8, 3.0), 0.4, crossings=0.7),
+    'country': _Section(0.09, (2.3, 3.6), (0.0, 1.2), 0.0, crossings=0.3),
+    'motorway': _Section(0.07, (3.2, 3.9), (0.0, 1.0), 0.0, (3.0, 14.0), crossings=0.0),
+    'plaza': _Section(0.07, (2.6, 4.5), (1.0, 6.0), 0.6, (0.0, 4.0), grounds=_PAVED[:2]),
+    'yard': _Section(0.07, (2.6, 5.0), (0.4, 3.0), 0.4, (0.0, 4.0), 0.6, _PAVED),
+    'mixed': _Section(0.11, (2.2, 4.5), (0.5, 5.0), 0.5, (0.0, 6.0), 0.8, _PAVED),
+}
+"""The kinds of street, and how often they are met."""
+
+
 def street_of(seed: int) -> Street:
     """Draw the street of a seed."""
     rng = np.random.default_rng((seed, 1))
@@ -107,7 +149,7 @@ def street_of(seed: int) -> Street:
     swing = np.array([rng.uniform(1, 9), rng.uniform(0.2, 1.2)])
     phase = rng.uniform(0, 2 * np.pi, 2)
     block_m = DASH_M * int(rng.integers(8, 15))
-    return Street(
+    plain = Street(
         bends=tuple(zip(swing.tolist(), wave.tolist(), phase.tolist(), strict=True)),
         lane_m=float(2.7 + 2.2 * rng.uniform(0, 1) ** 1.6),
         parking_m=(_parking(rng), _parking(rng)),
@@ -115,6 +157,45 @@ def street_of(seed: int) -> Street:
         block_m=block_m,
         first_crossing_m=float(rng.uniform(0, block_m)),
     )
+    own = np.random.default_rng((seed, 40))
+    shares = np.array([section.share for section in KINDS.values()])
+    kind = list(KINDS)[int(own.choice(len(shares), p=shares / shares.sum()))]
+    return plain if kind == 'plain' else _other_street(plain, kind, own)
+
+
+def _other_street(plain: Street, kind: str, rng: np.random.Generator) -> Street:
+    section = KINDS[kind]
+
+    def pair(low: float, high: float) -> tuple[float, float]:
+        left, right = rng.uniform(low, high, 2).tolist()
+        return left, right
+
+    def at_times(share: float, width: tuple[float, float]) -> tuple[float, float]:
+        left, right = (np.array(pair(*width)) * (rng.random(2) < share)).tolist()
+        return left, right
+
+    return replace(
+        plain,
+        bends=_bends(rng),
+        lane_m=float(rng.uniform(*section.lane_m)),
+        parking_m=at_times(section.parking, (2.0, 5.2)),
+        walk_m=pair(*section.walk_m),
+        kind=kind,
+        further_m=at_times(0.75, section.further_m),
+        crossing_m=float(rng.uniform(4.0, 16.0) * (rng.random() < section.crossings)),
+        beyond=section.grounds[int(rng.integers(len(section.grounds)))],
+    )
+
+
+def _bends(rng: np.random.Generator) -> tuple[tuple[float, float, float], ...]:
+    """Draw two sines whose bends have radii from 45 m on, and that turn by 22 degrees at most."""
+    bends = []
+    for shortest, sharpest in ((90, 45), (70, 150)):
+        k = 2 * np.pi / rng.uniform(shortest, 500)
+        radius = sharpest / rng.uniform(0.02, 1) ** 1.5
+        amplitude = min(1 / (radius * k * k), 0.2 / k)
+        bends.append((float(amplitude), float(k), float(rng.uniform(0, 2 * np.pi))))
+    return tuple(bends)
 
 
 def ground_hits(street: Street, rays: RayGrid) -> GroundHits:
@@ -207,6 +288,6 @@ def ground_things(street: Street, s: Floats, d: Floats) -> Ints:
     left, right = street.kerb_offsets()
     beyond = np.maximum(d - left, right - d)
     walk = np.where(d > 0, np.float32(street.walk_m[0]), np.float32(street.walk_m[1]))
-    side_street = (s < CROSSING_M) & (beyond > walk * 0.4)
-    thing = np.where(beyond < walk, Thing.SIDEWALK, Thing.GRASS)
+    side_street = (s < street.crossing_m) & (beyond > walk * 0.4)
+    thing = np.where(beyond < walk, Thing.SIDEWALK, street.beyond)
     return np.where((beyond < -1e-4) | side_street, Thing.ROAD, thing)

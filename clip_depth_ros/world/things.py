@@ -46,6 +46,11 @@ class Thing(IntEnum):
     PEDESTRIAN = 10
     POLE = 11
     SIGN = 12
+    BICYCLE = 13
+    BUS = 14
+    WALL = 15
+    BOX = 16
+    ANIMAL = 17
 
 
 # A plain dict, as samples with it are sent to other processes.
@@ -233,19 +238,23 @@ def part_table(prefabs: Mapping[str, Sequence[Part]]) -> PartTable:
     )
 
 
-def assemble(table: PartTable, placed: Sequence[Placed], eye_xy: Floats) -> Shapes:
+def assemble(
+    table: PartTable, placed: Sequence[Placed], eye_xy: Floats | None = None
+) -> Shapes:
     """
     Take the placed things apart into solids in the world; no things make no solids.
 
-    ``eye_xy``, float64 (2,), is the camera: parts beyond their ``visible_m`` are left out.
+    ``eye_xy``, float64 (2,), is the camera: parts beyond their ``visible_m`` are left out. Without
+    it all parts are there.
     """
     spans = [table.rows[thing.prefab] for thing in placed]
     counts = np.array([end - start for start, end in spans], np.int64)
     owner = np.repeat(np.arange(len(placed)), counts)
     row = np.concatenate([np.arange(start, end) for start, end in spans] or [owner])
     pose = np.array([thing[1:5] for thing in placed], np.float64).reshape(-1, 4)
-    seen = np.hypot(*(pose[:, :2] - eye_xy).T)[owner] <= table.visible_m[row]
-    owner, row = owner[seen], row[seen]
+    if eye_xy is not None:
+        seen = np.hypot(*(pose[:, :2] - eye_xy).T)[owner] <= table.visible_m[row]
+        owner, row = owner[seen], row[seen]
     scale = _column(placed, 'scale', 3)
     from_unit = _posed(table.from_unit[row], pose[owner], scale[owner])
     tints = (_column(placed, name, 3)[owner] for name in ('primary', 'secondary'))

@@ -27,6 +27,10 @@ _CAR_COLOURS: tuple[Rgb01, ...] = (
     (0.16, 0.36, 0.24), (0.86, 0.70, 0.22), (0.62, 0.52, 0.42), (0.80, 0.40, 0.14),
 )
 _BESIDE_KERB = 0.27  # share of the sidewalk's width; people keep to the other half
+_HEAVY = ('truck', 'lorry', 'delivery_van', 'delivery_van', 'tipper', 'bus', 'minibus', 'trailer')
+_PASSABLE_M = 2.5  # in narrower lanes nobody comes towards the camera by car
+BESIDE_M = 0.75
+"""What passes leaves this much between its side and the camera's path: room to sway."""
 _STRIDE_M = 1.45  # two steps
 _CLOTHES: tuple[Rgb01, ...] = (
     *_CAR_COLOURS,
@@ -134,7 +138,7 @@ def camera_pose(
     return pose
 
 
-def _stream(
+def stream(
     key: tuple[int, ...], shift: float, gap_m: float, share: float, stretch: tuple[float, float]
 ) -> Iterator[tuple[float, np.random.Generator]]:
     """
@@ -152,12 +156,17 @@ def _stream(
 
 
 def moving_things(
-    street: Street, motion: Motion, seed: int, time_s: float, stretch: tuple[float, float]
+    street: Street,
+    motion: Motion,
+    seed: int,
+    time_s: float,
+    stretch: tuple[float, float],
+    path_d: float,
 ) -> list[Placed]:
-    """Return all that moves between two values of s at a time."""
+    """Return all that moves between two values of s at a time; the camera keeps to ``path_d``."""
     cars = _oncoming(street, seed, time_s, stretch), _ahead(street, motion, seed, time_s, stretch)
     ways = itertools.product((-1, 1), repeat=2)
-    people = (_walkers(street, seed, side, way, time_s, stretch) for side, way in ways)
+    people = (_walkers(street, seed, side, way, time_s, stretch, path_d) for side, way in ways)
     return list(itertools.chain(*cars, *people))
 
 
@@ -167,7 +176,9 @@ def _oncoming(
     rng = np.random.default_rng((seed, 6))
     shift = -rng.uniform(7, 13) * time_s
     gap_m, share = rng.uniform(19, 45), rng.uniform(0.3, 0.9)
-    for s, own in _stream((seed, 7), shift, gap_m, share, stretch):
+    if street.lane_m < _PASSABLE_M:
+        return
+    for s, own in stream((seed, 7), shift, gap_m, share, stretch):
         yield _vehicle(own, street, s, street.lane_m / 2 + own.uniform(-0.2, 0.2), np.pi)
 
 
@@ -180,6 +191,8 @@ def _ahead(
         return
     gap = 8.5 + 40 * rng.uniform(0, 1) ** 1.5
     travelled = motion.travelled_m(time_s)
+    if street.kind != 'plain':
+        return  # those drive in `layout.crowd`
     for _ in range(4):
         swing = min(4.0, gap / 8) * np.sin(rng.uniform(0.2, 0.5) * time_s + rng.uniform(0, 6.28))
         s = travelled + gap + float(swing)
@@ -196,7 +209,13 @@ def _vehicle(rng: np.random.Generator, street: Street, s: float, d: float, turn:
 
 
 def _walkers(
-    street: Street, seed: int, side: int, way: int, time_s: float, stretch: tuple[float, float]
+    street: Street,
+    seed: int,
+    side: int,
+    way: int,
+    time_s: float,
+    stretch: tuple[float, float],
+    path_d: float,
 ) -> Iterator[Placed]:
     """Walk people along one sidewalk in one direction; each direction keeps its own half."""
     rng = np.random.default_rng((seed, 9, side + 1, way + 1))
@@ -204,29 +223,59 @@ def _walkers(
     key, gap_m, filled = (seed, 10, side + 1, way + 1), rng.uniform(5, 16), rng.uniform(0.15, 0.75)
     kerb = abs(street.kerb_offsets()[0 if side > 0 else 1])
     walk = street.walk_m[0 if side > 0 else 1]
-    for s, own in _stream(key, speed * time_s, gap_m, filled, stretch):
+    for s, own in stream(key, speed * time_s, gap_m, filled, stretch):
         share = own.uniform(0.5, 0.64) if way > 0 else own.uniform(0.7, 0.86)
-        x, y, yaw = street.pose(s, side * (kerb + walk * share))
-        phase = int(np.floor(N_STEPS * (speed * way * time_s / _STRIDE_M + own.random())))
-        size = float(own.uniform(0.86, 1.1)) if own.random() > 0.12 else 0.68
-        yield Placed(
-            f'pedestrian_{phase % N_STEPS}',
-            *(x, y, KERB_M, yaw + (0.0 if way > 0 else np.pi)),
-            scale=(size, size, size),
-            primary=_pick(own, _CLOTHES),
-            secondary=_pick(own, _TROUSERS),
-            style=(float(own.random()), 0.0, 0.0, 0.0),
-        )
+        d = side * (kerb + walk * share)
+        if street.kind != 'plain' and abs(d - path_d) < BESIDE_M + 0.3:
+            continue
+        steps = speed * way * time_s / _STRIDE_M + own.random()
+        yield walker(own, street, s, d, turn=0.0 if way > 0 else np.pi, steps=steps)
 
 
-def _pick(rng: np.random.Generator, choices: tuple[Rgb01, ...]) -> Rgb01:
+def walker(
+    rng: np.random.Generator, street: Street, s: float, d: float, *, turn: float, steps: float
+) -> Placed:
+    """Return a person of some size and dress at (s, d), after some strides."""
+    x, y, yaw = street.pose(s, d)
+    left, right = street.kerb_offsets()
+    size = float(rng.uniform(0.86, 1.1)) if rng.random() > 0.12 else 0.68
+    return Placed(
+        f'pedestrian_{int(np.floor(N_STEPS * steps)) % N_STEPS}',
+        *(x, y, 0.0 if right < d < left else KERB_M, yaw + turn),
+        scale=(size, size, size),
+        primary=pick(rng, _CLOTHES),
+        secondary=pick(rng, _TROUSERS),
+        style=(float(rng.random()), 0.0, 0.0, 0.0),
+    )
+
+
+def pick(rng: np.random.Generator, choices: tuple[Rgb01, ...]) -> Rgb01:
+    """Draw a colour."""
     return choices[int(rng.integers(len(choices)))]
+
+
+def any_vehicle(
+    rng: np.random.Generator,
+    street: Street,
+    s: float,
+    d: float,
+    *,
+    turn: float,
+    heavy: float = 0.15,
+) -> Placed:
+    """Return a car, or with a share of ``heavy`` a larger vehicle or a trailer, at (s, d)."""
+    vehicle = car(rng, street, s, d, turn=turn)
+    if rng.random() >= heavy:
+        return vehicle
+    r, g, b = rng.uniform(0.1, 0.95, 3).tolist()
+    prefab = _HEAVY[int(rng.integers(len(_HEAVY)))]
+    return vehicle._replace(prefab=prefab, secondary=(r, g, b))
 
 
 def car(rng: np.random.Generator, street: Street, s: float, d: float, *, turn: float) -> Placed:
     """Return a car of some kind and colour at (s, d)."""
     x, y, yaw = street.pose(s, d)
-    colour = _pick(rng, _CAR_COLOURS)
+    colour = pick(rng, _CAR_COLOURS)
     size = float(rng.uniform(0.96, 1.05))
     kind = _CAR_KINDS[int(rng.choice(len(_CAR_KINDS), p=(0.27, 0.27, 0.17, 0.19, 0.10)))]
     return Placed(kind, x, y, 0.0, yaw + turn, (size, size, size), colour, (0.8, 0.8, 0.8))

@@ -21,7 +21,7 @@ import numpy as np
 import pytest
 
 SEEDS = (0, 5, 12, 24)
-MOVING = ('car', 'truck', 'pedestrian')
+MOVING = ('car', 'truck', 'pedestrian', 'bicycle', 'bus', 'box', 'animal')
 IDS = {name: number for number, name in CLASS_NAMES.items()}
 
 
@@ -49,14 +49,15 @@ def test_sky_is_exactly_where_depth_is_infinite(frames):
 
 
 def test_every_class_is_met_on_the_road():
-    """Twenty drives, one frame each, show all there is to show."""
-    met = {int(i) for seed in range(20) for i in np.unique(Drive(seed).frame(50).class_ids)}
+    """Forty drives, one frame each, show all there is to show."""
+    met = {int(i) for seed in range(40) for i in np.unique(Drive(seed).frame(50).class_ids)}
     assert met == set(CLASS_NAMES)
 
 
 def test_class_ids_are_a_promise_to_stored_data():
     """Ids are written into recordings and weights, so they must not move."""
-    names = 'sky road sidewalk grass building fence hedge tree car truck pedestrian pole sign'
+    names = 'sky road sidewalk grass building fence hedge tree car truck pedestrian pole sign '
+    names += 'bicycle bus wall box animal'
     assert dict(CLASS_NAMES) == dict(enumerate(names.split()))
 
 
@@ -155,7 +156,7 @@ def test_what_stands_still_is_there_in_the_next_frame(seed):
     static = np.isfinite(frame.depth_m) & (frame.depth_m < 100)
     static &= ~np.isin(frame.class_ids, [IDS[name] for name in MOVING])
     t = _seen_towards(drive, 25, _world_points(frame)[static])
-    assert t.max() < 1 + 1e-5
+    assert t.max() < 1 + 3e-5
     assert (t > 1 - 1e-4).mean() > 0.8
 
 

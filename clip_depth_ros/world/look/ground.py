@@ -17,7 +17,7 @@ from clip_depth_ros.world.look.patterns import (
     texture,
     TEXTURES,
 )
-from clip_depth_ros.world.street import CROSSING_M, DASH_M, ground_things, Street
+from clip_depth_ros.world.street import DASH_M, ground_things, Street
 from clip_depth_ros.world.things import Floats, Ints, Thing
 import numpy as np
 
@@ -378,7 +378,7 @@ def _markings(street: Street, marks: Marks, points: GroundPoints) -> Floats:
         lines = lines + band(y, -1, 0.1, across) * band(x, -1.5, 1.2, along) + head
     if marks.hatched:
         lines = lines + stripes((s + d) / 1.6, 0, 0.25, along) * (np.abs(d - 0.3) < 0.5)
-    lines = lines * band(s, CROSSING_M + 1, street.block_m - _ZEBRA_M[1] - 1, along)
+    lines = lines * band(s, street.crossing_m + 1, street.block_m - _ZEBRA_M[1] - 1, along)
     if marks.zebra:
         where = band(s, street.block_m - _ZEBRA_M[1], street.block_m - _ZEBRA_M[0], along)
         lines = lines + where * stripes(d, 0.0, 0.5, across) * (np.abs(d) < lane)
