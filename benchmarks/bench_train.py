@@ -24,7 +24,7 @@ from clip_depth_ros.model.devices import this_machine
 from clip_depth_ros.settings.training import TrainSettings
 from clip_depth_ros.training.clip import FrozenClip
 from clip_depth_ros.training.distributed import Ranks
-from clip_depth_ros.training.frames import Batch
+from clip_depth_ros.training.frames.frames import Batch
 from clip_depth_ros.training.learner import Learner
 from clip_depth_ros.training.start import start_model
 from clip_depth_ros.training.validation import predict
@@ -67,7 +67,7 @@ def measure(
     images = batch_of_noise(size, batch_size)
     tokens = Batch(
         images.names, None, torch.from_numpy(clip.encode(np.asarray(images.rgbs))), size,
-        images.targets_m, {},
+        images.targets_m, images.focal_ratios, None, {},
     )
     one = batch_of_noise(size, 1)
     train_s = seconds(lambda: learner.step(0, [images]), repeats, device)
@@ -88,7 +88,8 @@ def batch_of_noise(size: Size, count: int) -> Batch:
     targets_m = rng.uniform(1, 80, (count, *size)).astype(np.float32)
     names = [str(number) for number in range(count)]
     return Batch(
-        names, torch.from_numpy(rgbs), None, size, list(torch.from_numpy(targets_m)), {}
+        names, torch.from_numpy(rgbs), None, size, list(torch.from_numpy(targets_m)),
+        torch.ones(count), None, {},
     )
 
 

@@ -44,7 +44,10 @@ MAY_IMPORT: dict[str, set[str]] = {
     # Of sources it knows, as the scorer does, the type of a sample.
     'evaluation/report': BASE | {'sources', 'evaluation/score', 'evaluation/results'},
     'evaluation/compare': BASE | {'evaluation/score', 'evaluation/results'},
-    'training': BASE | {'model', 'predictor', 'sources', 'evaluation/score'},
+    'training/frames': BASE | {'predictor', 'sources', 'evaluation/score'},
+    'training': BASE | {
+        'model', 'predictor', 'sources', 'evaluation/score', 'training/frames',
+    },
     # A robot must not need a dataset reader to start.
     'ros/node': BASE | {'model', 'predictor'},
     'ros': BASE | {'ros/node'},

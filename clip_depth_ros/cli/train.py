@@ -140,6 +140,7 @@ def result_lines(result: TrainResult) -> Iterator[str]:
     yield f'protocol  {result.protocol}'
     yield f'best      {result.best_path} (step {result.best_step}, chosen by these frames)'
     yield f'last      {result.last_path}'
+    yield from (f'note      {note}' for note in result.notes)
     if result.bad_frames:
         names = ', '.join(result.bad_frames)
         yield f'skipped   {len(result.bad_frames)} frames that could not be read: {names}'

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 import itertools
-from typing import Final, Literal
+from typing import ClassVar, Final, Literal
 
 from clip_depth_ros.settings.base import depth_range_clash, setting, Settings
 from pydantic import field_validator
@@ -23,6 +23,9 @@ MOST_PIXELS: Final = 2048 * 2048
 
 class Clip2DepthSettings(Settings):
     """What CLIP2Depth is made of."""
+
+    finds_focal_px: ClassVar[bool] = False
+    """Whether a focal length that is not named is that of the images."""
 
     taps: tuple[int, ...] = setting(
         (3, 6, 9),
@@ -135,7 +138,7 @@ class Clip2DepthSettings(Settings):
                 f'input_height_px x input_width_px must be {MOST_PIXELS} pixels at most, got '
                 f'{self.input_height_px} x {self.input_width_px}'
             )
-        if self.rays and not self.focal_px:
+        if self.rays and not (self.focal_px or self.finds_focal_px):
             yield 'rays need the focal length they belong to: set focal_px'
         if self.condition == 'sentence' and not self.sentence.strip():
             yield "condition='sentence' needs a sentence"

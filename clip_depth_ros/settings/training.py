@@ -39,6 +39,8 @@ class TrainSettings(SourceSettings, Clip2DepthSettings):
         'world_height_px': 'height_px',
     }
 
+    finds_focal_px: ClassVar[bool] = True
+
     # The frozen CLIP.
     backbone: str = _as_for_prediction('backbone', 'ViT-B-16-quickgelu')
     pretrained: str = _as_for_prediction('pretrained')
@@ -110,6 +112,19 @@ class TrainSettings(SourceSettings, Clip2DepthSettings):
     augment_crop_height_px: int = setting(
         0, 'Height of a window cut out at random; 0: no window.', unit='px', ge=0, le=8192
     )
+    augment_window: float = setting(
+        0.0,
+        'Cut out windows that are narrower and lower by up to this share, of whole patches; those '
+        'of a batch have one size.',
+        ge=0.0, lt=1.0,
+    )
+    augment_zoom: float = setting(
+        0.0,
+        'Enlarge what is cut out by a factor between 1 / this and this; depth follows as behind a '
+        'longer lens. No less than fills the window: without one, nothing is made smaller. 0: as '
+        'it is.',
+        ge=0.0, le=4.0,
+    )
     augment_rotate_deg: float = setting(
         0.0, 'Turn by up to so much either way, degrees.', ge=0.0, le=45.0
     )
@@ -121,6 +136,27 @@ class TrainSettings(SourceSettings, Clip2DepthSettings):
     )
     augment_color: float = setting(
         0.0, 'Each colour times 1 minus to 1 plus this.', ge=0.0, lt=1.0
+    )
+    augment_contrast: float = setting(
+        0.0, 'Contrast times 1 minus to 1 plus this.', ge=0.0, lt=1.0
+    )
+    augment_saturation: float = setting(
+        0.0, 'Saturation times 1 minus to 1 plus this.', ge=0.0, le=1.0
+    )
+    augment_hue_deg: float = setting(
+        0.0, 'Turn hues by up to so much either way, degrees.', ge=0.0, le=180.0
+    )
+    augment_grey: float = setting(
+        0.0, 'Share of the frames that lose their colours.', ge=0.0, le=1.0
+    )
+    augment_blur_px: float = setting(
+        0.0, 'Blur of up to this standard deviation, pixels of the network.', ge=0.0, le=16.0
+    )
+    augment_noise: float = setting(
+        0.0, 'Noise of up to this standard deviation, levels of 0 to 255.', ge=0.0, le=128.0
+    )
+    augment_cutout: int = setting(
+        0, 'Rectangles of random colour, up to so many; depth behind them stays.', ge=0, le=16
     )
 
     # The recipe.
@@ -215,6 +251,13 @@ class TrainSettings(SourceSettings, Clip2DepthSettings):
                 'a window needs both augment_crop_width_px and augment_crop_height_px, got '
                 f'{self.augment_crop_width_px} and {self.augment_crop_height_px}'
             )
+        if 0 < self.augment_zoom < 1:
+            yield f'augment_zoom must be 0 or at least 1, got {self.augment_zoom:g}'
+        if self.augment_window and self.augment_crop_width_px:
+            yield (
+                'augment_window and augment_crop_width_px both say which window is cut out: set '
+                'one of them to 0'
+            )
         if self.init_weights and self.clipseg_weights:
             yield (
                 'init_weights and clipseg_weights both say where to start from: name one of them'
@@ -240,8 +283,10 @@ class TrainSettings(SourceSettings, Clip2DepthSettings):
     def image_augmentations(self) -> list[str]:
         """Return the names of those settings in force that change what an image shows."""
         names = (
-            'augment_crop_width_px', 'augment_crop_height_px', 'augment_rotate_deg',
-            'augment_gamma', 'augment_brightness', 'augment_color',
+            'augment_crop_width_px', 'augment_crop_height_px', 'augment_window', 'augment_zoom',
+            'augment_rotate_deg', 'augment_gamma', 'augment_brightness', 'augment_color',
+            'augment_contrast', 'augment_saturation', 'augment_hue_deg', 'augment_grey',
+            'augment_blur_px', 'augment_noise', 'augment_cutout',
         )
         return [name for name in names if getattr(self, name)]
 

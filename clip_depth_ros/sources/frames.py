@@ -24,7 +24,9 @@ from clip_depth_ros.sources.registry import (
     open_one,
     Source,
 )
-from clip_depth_ros.sources.samples import DepthSample, Joined, numbered
+from clip_depth_ros.sources.samples import DepthSample, Joined, numbered, parts_of
+import numpy as np
+from numpy.typing import NDArray
 
 _PROTOCOLS: Final = {'annotated': 'kitti-eigen-garg', 'raw-lidar': 'raw-lidar'}
 """What is usual for a kind of ground truth, where the kind of data does not say."""
@@ -254,6 +256,14 @@ class SourceFrames:
             **whole.describe(),
             'frames_used': str(len(self)),
         }
+
+    def parts(self) -> NDArray[np.intp]:
+        """Return which source each frame is of, or which part of one that has several."""
+        number_of = {id(source): place for place, source in enumerate(self._sources)}
+        of_source = [parts_of(source) for source in self._sources]
+        firsts = np.cumsum([0, *(int(parts.max(initial=-1)) + 1 for parts in of_source)])
+        places = [(number_of[id(source)], index) for _, source, index in self._frames]
+        return np.array([firsts[place] + of_source[place][index] for place, index in places])
 
     def close(self) -> None:
         """Close what is open; it is opened again when a frame is asked for."""

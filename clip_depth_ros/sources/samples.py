@@ -5,7 +5,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 import hashlib
 import re
@@ -136,6 +136,10 @@ class Subset:
         """Return what the whole is, and which part."""
         return {**self.source.describe(), 'part': _ranges(self.indices)}
 
+    def parts(self) -> NDArray[np.intp]:
+        """Return the parts of the whole."""
+        return parts_of(self.source)[list(self.indices)]
+
 
 class Joined:
     """
@@ -171,6 +175,28 @@ class Joined:
             for number, source in enumerate(self._sources)
             for name, value in source.describe().items()
         }
+
+    def parts(self) -> NDArray[np.intp]:
+        """Return the parts of all, one after the other."""
+        return joined_parts(self._sources)
+
+
+def parts_of(source: SampleSource) -> NDArray[np.intp]:
+    """
+    Return the number of the part that each frame is of, (n,): those of one are of one camera.
+
+    A source that has several says so by a method ``parts``; others are one part.
+    """
+    own: Callable[[], NDArray[np.intp]] | None = getattr(source, 'parts', None)
+    return np.zeros(len(source), np.intp) if own is None else own()
+
+
+def joined_parts(sources: Sequence[SampleSource]) -> NDArray[np.intp]:
+    """Return the parts of sources one after the other, none of them shared."""
+    each = [np.zeros(0, np.intp)]
+    for source in sources:
+        each.append(parts_of(source) + max(int(parts.max(initial=-1)) + 1 for parts in each))
+    return np.concatenate(each)
 
 
 def numbered(names: Sequence[str]) -> list[str]:

@@ -10,7 +10,7 @@ from clip_depth_ros.core.image_plan import Size
 from clip_depth_ros.errors import ConfigError
 from clip_depth_ros.model.backbone import Backbone
 from clip_depth_ros.settings.training import TrainSettings
-from clip_depth_ros.training.frames import Batch
+from clip_depth_ros.training.frames.frames import Batch
 import numpy as np
 from numpy.typing import NDArray
 import torch
@@ -53,6 +53,10 @@ class FrozenClip:
     def grid(self, batch: Batch) -> Size:
         """Return the patches per column and row of a batch."""
         return self.backbone.grid(*batch.size)
+
+    def rays(self, batch: Batch) -> Tensor | None:
+        """Return where the patches of a batch look, float32 (B, N, 2), on the device."""
+        return None if batch.rays is None else batch.rays.to(self.backbone.device)
 
     def taps(self, batch: Batch) -> list[Tensor]:
         """Return the tokens of a batch, float (B, 1 + N, C) for each tap, on the device."""

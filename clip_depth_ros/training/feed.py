@@ -8,22 +8,17 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from clip_depth_ros.core.image_plan import Size
 from clip_depth_ros.errors import DataError
 from clip_depth_ros.settings.paths import user_path
 from clip_depth_ros.settings.training import TrainSettings
 from clip_depth_ros.sources.samples import Joined, SampleSource, Subset
 from clip_depth_ros.training.clip import FrozenClip
 from clip_depth_ros.training.distributed import Ranks
-from clip_depth_ros.training.frames import (
-    Batch,
-    FrameSet,
-    in_chunks,
-    load_batches,
-    Order,
-    positions_of,
-)
-from clip_depth_ros.training.tokens import (
+from clip_depth_ros.training.frames.augment import window_of
+from clip_depth_ros.training.frames.frames import Batch, FrameSet, in_chunks, load_batches
+from clip_depth_ros.training.frames.inputs import Inputs, plan_inputs
+from clip_depth_ros.training.frames.order import Order
+from clip_depth_ros.training.frames.tokens import (
     OnFrames,
     open_tokens,
     TokenCache,
@@ -32,6 +27,7 @@ from clip_depth_ros.training.tokens import (
     write_tokens,
 )
 import numpy as np
+from numpy.typing import NDArray
 
 
 @dataclass(slots=True)
@@ -76,7 +72,9 @@ class Feeds:
     plain : FrameSet or TokenSet
         The same one after the other, unchanged.
     held_out : FrameSet or TokenSet
-        Frames of validation, one after the other, with targets at their own size.
+        Frames of validation, one after the other, with true targets at their own size.
+    inputs : pair of Inputs
+        How the frames of training and of validation go into the network.
 
     """
 
@@ -85,6 +83,7 @@ class Feeds:
     train: FrameSet | TokenSet
     plain: FrameSet | TokenSet
     held_out: FrameSet | TokenSet
+    inputs: tuple[Inputs, Inputs]
 
     def train_batches(self, steps: range) -> Iterator[Batch]:
         """Return this process's batches of some steps, ``accumulate`` for each."""
@@ -94,16 +93,33 @@ class Feeds:
 
     def held_out_batches(self) -> Iterator[Batch]:
         """Return this process's part of the held-out frames."""
-        return self._each_once(self.held_out)
+        return self._each_once(self.held_out, self.inputs[1])
 
     def plain_batches(self) -> Iterator[Batch]:
         """Return this process's part of the training frames, each once and unchanged."""
-        return self._each_once(self.plain)
+        return self._each_once(self.plain, self.inputs[0])
 
-    def _each_once(self, frames: FrameSet | TokenSet) -> Iterator[Batch]:
-        chunks = in_chunks(len(frames), part_size(self.settings))
+    def _each_once(self, frames: FrameSet | TokenSet, inputs: Inputs) -> Iterator[Batch]:
+        size = part_size(self.settings)
+        chunks = [chunk for group in inputs.groups() for chunk in in_chunks(group, size)]
         mine = chunks[self.ranks.rank::self.ranks.world_size]
         return _batches(frames, mine, self.settings.n_workers)
+
+
+def positions_of(
+    steps: range, batch_size: int, accumulate: int, ranks: Ranks
+) -> Iterator[list[int]]:
+    """
+    Yield the positions that one process loads, a list for each forward pass.
+
+    A step takes ``batch_size`` frames, over all processes and its ``accumulate`` forward passes.
+    ConfigError if they cannot be shared evenly.
+    """
+    n_each = batch_size // accumulate
+    for step in steps:
+        for part in range(accumulate):
+            first = step * batch_size + part * n_each
+            yield ranks.part_of(range(first, first + n_each))
 
 
 def part_size(settings: TrainSettings) -> int:
@@ -114,7 +130,7 @@ def part_size(settings: TrainSettings) -> int:
 def open_feeds(
     settings: TrainSettings,
     sources: tuple[SampleSource, SampleSource],
-    size: Size,
+    inputs: tuple[Inputs, Inputs],
     clip: FrozenClip,
     ranks: Ranks,
     bad_frames: BadFrames,
@@ -126,55 +142,83 @@ def open_feeds(
     DataError if more frames cannot be read than allowed; OutputError if the cache cannot be
     written.
     """
-    train_source, held_out_source = sources
-    order = Order(len(train_source), settings.seed)
-    plain = FrameSet(train_source, size, settings)
-    held_out = FrameSet(held_out_source, size, settings, keep_target_size=True)
+    groups = inputs[0].groups(one_size=window_of(settings) is not None)
+    order = Order(groups, settings.seed, part_size(settings))
+    plain = FrameSet(sources[0], inputs[0], settings)
+    held_out = FrameSet(sources[1], inputs[1], settings, keep_target_size=True)
     if not settings.cache_tokens:
-        return Feeds(settings, ranks, replace(plain, order=order), plain, held_out)
+        return Feeds(settings, ranks, replace(plain, order=order), plain, held_out, inputs)
     flips = settings.augment_flip
     kept = _cached(plain, clip, ranks, flips, on_tokens)
     bad_frames.add(kept.problems())
     kept_held_out = _cached(held_out, clip, ranks, False, on_tokens)
-    return Feeds(
-        settings, ranks, replace(kept, order=order, may_flip=flips), kept, kept_held_out
-    )
+    flipped = replace(kept, order=order, may_flip=flips)
+    return Feeds(settings, ranks, flipped, kept, kept_held_out, inputs)
 
 
 def _cached(
     frames: FrameSet, clip: FrozenClip, ranks: Ranks, has_flipped: bool, on_tokens: OnFrames
 ) -> TokenSet:
-    """Return the tokens of some frames; the first process writes them if they are not there."""
-    settings, source, picks = frames.settings, frames.source, tuple(range(len(frames)))
-    folder = user_path(settings.cache_dir or Path(settings.out_dir) / 'tokens')
+    """Return the tokens of some frames, a cache for each size of them."""
+    source, picks = frames.source, np.arange(len(frames))
     # Parts of joined sources come in great numbers (leave-one-out): one cache serves them all.
     if isinstance(source, Subset) and isinstance(source.source, Joined):
-        picks, source = source.indices, source.source
-        frames = replace(frames, source=source)
+        picks, source = np.array(source.indices), source.source
+        own = frames.inputs
+        inputs = plan_inputs(source, frames.settings, own.stride, own.focal_px)
+        frames = replace(frames, source=source, inputs=inputs)
+    groups = frames.inputs.groups()
+    caches, places = [], np.zeros((len(source), 2), np.intp)
+    for number, group in enumerate(groups):
+        is_all = len(groups) == 1
+        part = frames if is_all else _some_of(frames, group)
+        caches.append(_cache_of(part, clip, ranks, has_flipped, on_tokens))
+        places[group] = np.stack([np.full(len(group), number), np.arange(len(group))], axis=1)
+    return TokenSet(caches, places[picks])
+
+
+def _some_of(frames: FrameSet, numbers: NDArray[np.intp]) -> FrameSet:
+    """Return some of the frames of a set."""
+    return replace(
+        frames,
+        source=Subset(frames.source, tuple(map(int, numbers))),
+        inputs=replace(frames.inputs, part_of=frames.inputs.part_of[numbers]),
+    )
+
+
+def _cache_of(
+    frames: FrameSet, clip: FrozenClip, ranks: Ranks, has_flipped: bool, on_tokens: OnFrames
+) -> TokenCache:
+    """Return the tokens of frames of one size; the first process writes what is not there."""
+    settings, source, inputs = frames.settings, frames.source, frames.inputs
+    folder = user_path(settings.cache_dir or Path(settings.out_dir) / 'tokens')
     facts = {
         'backbone_hash': clip.hash,
         'taps': list(settings.taps),
         'pixels': settings.pixels,
-        'size': list(frames.size),
+        'size': list(inputs.of(0).size),
+        'focal_px': inputs.focal_px,
         'arithmetic': str(clip.dtype),
         'source': {'name': source.name, **source.describe()},
         'crop': settings.crop,
+        'sky_depth_m': settings.sky_depth_m,
         'keeps_target_size': frames.keep_target_size,
     }
     key = TokenKey(facts, len(frames), has_flipped)
 
     def write() -> TokenCache:
-        chunks = in_chunks(len(frames), part_size(settings))
+        chunks = in_chunks(range(len(frames)), part_size(settings))
         return write_tokens(
             folder,
             key,
             _batches(frames, chunks, settings.n_workers),
             clip.encode,
+            stride=inputs.stride,
             target_dtype=np.float32 if frames.keep_target_size else np.float16,
             on_frames=on_tokens,
         )
 
-    return TokenSet(ranks.in_turn(lambda: open_tokens(folder, key) or write()), picks)
+    return ranks.in_turn(lambda: open_tokens(folder, key) or write())
 
 
 def _batches(

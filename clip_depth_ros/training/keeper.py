@@ -4,16 +4,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 import json
 import math
 from pathlib import Path
 import time
-from typing import Any
+from typing import Any, Final
 
 from clip_depth_ros.core.files import atomic_write_bytes
-from clip_depth_ros.core.image_plan import Size
 from clip_depth_ros.core.metrics import DepthMetrics
 from clip_depth_ros.errors import TrainingError
 from clip_depth_ros.evaluation.score.baselines import fit_prior
@@ -26,7 +25,8 @@ from clip_depth_ros.training.checkpoint import Checkpoint, save_checkpoint
 from clip_depth_ros.training.clip import FrozenClip
 from clip_depth_ros.training.distributed import Ranks
 from clip_depth_ros.training.feed import BadFrames, Feeds
-from clip_depth_ros.training.frames import batch_of, FrameSet
+from clip_depth_ros.training.frames.frames import batch_of, FrameSet
+from clip_depth_ros.training.frames.inputs import camera_facts, Inputs
 from clip_depth_ros.training.learner import Learner, StepFacts
 from clip_depth_ros.training.run import RunFolder, RunLog
 from clip_depth_ros.training.validation import (
@@ -43,30 +43,37 @@ from clip_depth_ros.training.validation import (
 )
 import numpy as np
 
+_NO_CAMERA: Final = (
+    'the camera of these frames is not known: the weights answer in the metres of this very '
+    'camera and will ignore others'
+)
+
 
 class Keeper:
     """
     Writes what a run leaves; of several processes only the first writes.
 
-    ``size`` is what whole frames are resized to for the network; ``sources`` are the frames of
-    training and those held out; ``checkpoint`` is what the run resumes from, if it does.
+    ``sources`` are the frames of training and those held out, ``inputs`` how they go into the
+    network; ``checkpoint`` is what the run resumes from, if it does.
     """
 
     def __init__(
         self,
         run: RunFolder,
         settings: TrainSettings,
-        size: Size,
+        inputs: tuple[Inputs, Inputs],
         clip: FrozenClip,
         sources: tuple[SampleSource, SampleSource],
         ranks: Ranks,
         checkpoint: Checkpoint | None,
     ) -> None:
         self._run, self._settings, self._clip, self._ranks = run, settings, clip, ranks
-        self._size = size
+        self._inputs, self._held_out_inputs = inputs
         self._train_source, self._held_out_source = sources
         self._bad_held_out = BadFrames(len(self._held_out_source), settings.bad_frame_share)
         self._protocol = validation_protocol(settings)
+        self._cameras = camera_facts(self._train_source, self._inputs) if ranks.is_first else {}
+        self._notes = [] if self._inputs.focal_px else [_NO_CAMERA]
         self._caption = caption(settings, self._held_out_source)
         nothing: dict[str, Any] = {'step': 0, 'best_step': 0, 'scores': {}}
         facts = checkpoint.facts if checkpoint else nothing
@@ -114,10 +121,14 @@ class Keeper:
         """Score the mean depth of each pixel over the training frames."""
         device = self._clip.backbone.device
         prior_m = fit_prior(
-            (target_m.numpy() for batch in feeds.plain_batches() for target_m in batch.targets_m),
+            (
+                (target_m * ratio).numpy()
+                for batch in feeds.plain_batches()
+                for target_m, ratio in zip(batch.targets_m, batch.focal_ratios, strict=True)
+            ),
             self._protocol,
             self._train_source.name,
-            size=self._size,
+            size=self._inputs.sizes[0],
             add_up=lambda sums: self._ranks.sum_array(sums, device),
         )
         metrics = [
@@ -151,7 +162,7 @@ class Keeper:
             self._log.close()
             report = {
                 'protocol': self._caption, 'best_step': self._best_step, **self._scores,
-                'bad_frames': problems,
+                'bad_frames': problems, 'cameras': self._cameras, 'notes': self._notes,
             }
             text = json.dumps(report, indent=2) + '\n'
             atomic_write_bytes(self._run.report, text.encode())
@@ -167,6 +178,7 @@ class Keeper:
             prior=metrics.get('prior'),
             protocol=self._caption,
             bad_frames=problems,
+            notes=self._notes,
         )
 
     def _save_weights(
@@ -183,6 +195,7 @@ class Keeper:
                 'settings': self._settings.model_dump(mode='json'),
                 'data': f'{source.name}, {len(source)} frames',
                 'source': source.describe(),
+                'cameras': self._cameras,
                 'steps': step,
                 'seed': self._settings.seed,
                 'versions': versions(),
@@ -193,23 +206,29 @@ class Keeper:
 
     def _model_settings(self) -> Clip2DepthSettings:
         """Return the model's settings with the size that it has seen, for the predictor to use."""
-        settings = self._settings.model_settings()
-        if self._settings.crop != 'none':
-            return settings  # whole images are larger than what was seen of them
-        height, width = self._size
-        seen: Clip2DepthSettings = settings.changed(input_height_px=height, input_width_px=width)
+        focal_px, cameras = self._inputs.focal_px, self._cameras
+        # Whole images are larger than what was seen of them.
+        is_known = self._settings.crop == 'none' and len(self._inputs.sizes) == 1
+        height, width = self._inputs.sizes[0] if is_known else (0, 0)
+        hfov_deg = cameras['hfov_deg'][1] if cameras else 0.0
+        seen: Clip2DepthSettings = self._settings.model_settings().changed(
+            input_height_px=height or self._settings.input_height_px,
+            input_width_px=width or self._settings.input_width_px,
+            focal_px=focal_px,
+            hfov_deg=self._settings.hfov_deg or hfov_deg,
+        )
         return seen
 
     def _write_sheet(self, learner: Learner, step: int) -> None:
         frames = FrameSet(
-            self._held_out_source, self._size, self._settings, keep_target_size=True
+            self._held_out_source, self._held_out_inputs, self._settings, keep_target_size=True
         )
         count = min(self._settings.n_sheet_frames, len(frames))
         picks = np.linspace(0, len(frames) - 1, count).round().astype(int)
         shown = [frame for pick in picks if not (frame := frames[int(pick)]).problem]
         if not shown:
             return
-        preds_m = predict(learner.mean, self._clip, batch_of(shown))
+        preds_m = [predict(learner.mean, self._clip, batch_of([frame]))[0] for frame in shown]
         rows = [
             SheetRow(frame.rgb, frame.target_m, pred_m)
             for frame, pred_m in zip(shown, preds_m, strict=True)
@@ -241,6 +260,8 @@ class TrainResult:
         What these numbers mean.
     bad_frames : mapping of str by str
         Why frames could not be read, by name.
+    notes : sequence of str
+        What a user should know of the weights.
 
     """
 
@@ -254,6 +275,7 @@ class TrainResult:
     prior: DepthMetrics | None
     protocol: str
     bad_frames: Mapping[str, str]
+    notes: Sequence[str] = ()
 
 
 def metrics_of(values: Mapping[str, Any]) -> DepthMetrics:

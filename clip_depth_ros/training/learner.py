@@ -22,7 +22,7 @@ from clip_depth_ros.training.checkpoint import (
 )
 from clip_depth_ros.training.clip import FrozenClip
 from clip_depth_ros.training.distributed import Ranks
-from clip_depth_ros.training.frames import Batch
+from clip_depth_ros.training.frames.frames import Batch
 from clip_depth_ros.training.loss import total_loss
 import torch
 from torch import nn, Tensor
@@ -158,7 +158,7 @@ class Learner:
         condition = self.model.condition_vector(clip.backbone)
         taps = clip.taps(batch)
         with clip.autocast():
-            depth_m = self.model(taps, clip.grid(batch), condition)
+            depth_m = self.model(taps, clip.grid(batch), condition, clip.rays(batch))
         depth_m = depth_m.float()
         loss = total_loss(depth_m, target_m, self._settings, self._ranks.sum_over_ranks)
         if not torch.isfinite(loss):

@@ -24,10 +24,11 @@ from clip_depth_ros.sources.samples import check_source, SampleSource
 from clip_depth_ros.training.clip import FrozenClip
 from clip_depth_ros.training.distributed import device_of_rank, process_group, Ranks
 from clip_depth_ros.training.feed import BadFrames, open_feeds
+from clip_depth_ros.training.frames.inputs import canonical_focal, check_windows, plan_inputs
 from clip_depth_ros.training.keeper import Keeper, TrainResult
 from clip_depth_ros.training.learner import Learner, MEMORY_ADVICE
 from clip_depth_ros.training.run import RunFolder
-from clip_depth_ros.training.start import frame_size, input_size, resolve_settings, start_model
+from clip_depth_ros.training.start import resolve_settings, start_model
 import torch
 
 Sources = tuple[SampleSource, SampleSource]
@@ -132,21 +133,28 @@ def _train(
     # The frozen CLIP, and the tokens of all frames if they are to be kept.
     device, _ = this_machine(device_of_rank(settings.device, ranks), 'fp32')
     backbone = build_backbone(settings.backbone_settings(), device, 'fp32')
-    size = input_size(settings, frame_size(train_source, settings), backbone.tower.stride)
+    stride = backbone.tower.stride
+    focal_px = canonical_focal(train_source, settings, stride)
+    settings = settings.changed(focal_px=focal_px)
+    inputs = (
+        plan_inputs(train_source, settings, stride, focal_px),
+        plan_inputs(held_out_source, settings, stride, focal_px),
+    )
+    check_windows(settings, inputs[0].sizes, stride)
     clip = FrozenClip(backbone, settings)
     with ExitStack() as begun:
         if not resume and ranks.is_first:
             begun.enter_context(_begun(run))
         with explain_out_of_memory(device, 'the tokens of a batch', MEMORY_ADVICE):
             feeds = open_feeds(
-                settings, (train_source, held_out_source), size, clip, ranks, bad_frames,
+                settings, (train_source, held_out_source), inputs, clip, ranks, bad_frames,
                 lambda done, total: on_progress(Progress('tokens', done, total, {})),
             )
 
         # What learns, and where it stands: at the start, or at the last checkpoint.
         learner = Learner(start_model(settings, clip), clip, settings, ranks)
         keeper = Keeper(
-            run, settings, size, clip, (train_source, held_out_source), ranks, checkpoint
+            run, settings, inputs, clip, (train_source, held_out_source), ranks, checkpoint
         )
         first_step = 0
         if checkpoint:

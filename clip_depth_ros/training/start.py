@@ -1,11 +1,10 @@
 # Copyright 2026 The clip_depth_ros authors
 # SPDX-License-Identifier: Apache-2.0
-"""Where training starts from: settings, model and sizes of step 0."""
+"""Where training starts from: settings and model of step 0."""
 
 from __future__ import annotations
 
-from clip_depth_ros.core.image_plan import Size
-from clip_depth_ros.errors import ConfigError, DataError, WeightsError
+from clip_depth_ros.errors import WeightsError
 from clip_depth_ros.model.clip2depth import build_clip2depth, Clip2Depth
 from clip_depth_ros.model.clip2depth_weights import (
     Clip2DepthFile,
@@ -17,12 +16,8 @@ from clip_depth_ros.settings.installation import assets_dir, BUNDLED_CLIP2DEPTH
 from clip_depth_ros.settings.paths import user_path
 from clip_depth_ros.settings.predictor import BUNDLED
 from clip_depth_ros.settings.training import TrainSettings
-from clip_depth_ros.sources.samples import SampleSource
-from clip_depth_ros.training.augment import used_part, window_of
 from clip_depth_ros.training.clip import FrozenClip
 import torch
-
-_TRIED = 20  # frames that are looked at for their size
 
 
 def resolve_settings(settings: TrainSettings) -> TrainSettings:
@@ -30,17 +25,23 @@ def resolve_settings(settings: TrainSettings) -> TrainSettings:
     Return the settings with the model of the weights that training starts from, if it does.
 
     Weights only fit the model that they were trained as, so its settings come with them: all but
-    the input size, where one is asked for. WeightsError if they cannot be read.
+    the canonical focal length and the input size, where one is asked for, and the field of view,
+    which is that of the new frames. Where weights know their focal length, the camera of a frame
+    decides its size, and not the size that they were trained at. WeightsError if they cannot be
+    read.
     """
     file = initial_weights(settings)
     if file is None:
         return settings
-    model = file.settings.model_dump()
-    size = {
-        name: getattr(settings, name) or model[name]
-        for name in ('input_height_px', 'input_width_px')
+    model = {**file.settings.model_dump(), 'hfov_deg': 0.0}
+    if model['focal_px']:
+        model |= {'input_height_px': 0, 'input_width_px': 0}
+    asked = {
+        name: value
+        for name in ('input_height_px', 'input_width_px', 'focal_px', 'hfov_deg')
+        if (value := getattr(settings, name))
     }
-    resolved: TrainSettings = settings.changed(**{**model, **size})
+    resolved: TrainSettings = settings.changed(**{**model, **asked})
     return resolved
 
 
@@ -73,58 +74,3 @@ def start_model(settings: TrainSettings, clip: FrozenClip) -> Clip2Depth:
     if file is not None:
         model.load_state_dict(load_clip2depth(file, clip.backbone).state_dict())
     return model.to(clip.backbone.device)
-
-
-def frame_size(source: SampleSource, settings: TrainSettings) -> Size:
-    """
-    Return the size of what is used of a source's frames; the first that can be read decides.
-
-    DataError if none of the first can be read.
-    """
-    problem: DataError | None = None
-    for index in range(min(_TRIED, len(source))):
-        try:
-            return Size(*used_part(source[index], settings.crop).rgb.shape[:2])
-        except DataError as error:
-            problem = error
-    raise DataError(
-        f'none of the first {_TRIED} frames of {source.name} can be read: {problem}'
-    ) from problem
-
-
-def input_size(settings: TrainSettings, frame: Size, stride: Size) -> Size:
-    """
-    Return the size that frames are resized to for the network.
-
-    ``frame`` is the size of frames after cropping, ``stride`` that of one patch, pixels. Where
-    input_height_px or input_width_px is 0, it is the frame's, rounded down to whole patches.
-    ConfigError if a size that is asked for is not of whole patches, a frame is smaller than one,
-    or the window that augmentation cuts out does not fit.
-    """
-    asked = Size(settings.input_height_px, settings.input_width_px)
-    window = window_of(settings)
-    _check_patches('input_height_px and input_width_px', asked, stride)
-    _check_patches('augment_crop_height_px and augment_crop_width_px', window or asked, stride)
-    size = Size(
-        asked.height or frame.height // stride.height * stride.height,
-        asked.width or frame.width // stride.width * stride.width,
-    )
-    if min(size) == 0:
-        raise ConfigError(
-            f'frames of {frame.height} x {frame.width} pixels are smaller than one patch, '
-            f'{stride.height} x {stride.width}: set input_height_px and input_width_px'
-        )
-    if window and (window.height > size.height or window.width > size.width):
-        raise ConfigError(
-            f'a window of {window.height} x {window.width} pixels (augment_crop_height_px, '
-            f'augment_crop_width_px) does not fit into frames of {size.height} x {size.width}'
-        )
-    return size
-
-
-def _check_patches(names: str, size: Size, stride: Size) -> None:
-    if size.height % stride.height or size.width % stride.width:
-        raise ConfigError(
-            f'{names} must be multiples of the patch, {stride.height} x {stride.width}, got '
-            f'{size.height} x {size.width}'
-        )

@@ -21,7 +21,7 @@ from clip_depth_ros.settings.training import TrainSettings
 from clip_depth_ros.sources.samples import DepthSample, SampleSource
 from clip_depth_ros.training.clip import FrozenClip
 from clip_depth_ros.training.distributed import Ranks
-from clip_depth_ros.training.frames import Batch
+from clip_depth_ros.training.frames.frames import Batch
 from clip_depth_ros.types import Depth, DepthMap, Rgb
 import cv2
 import numpy as np
@@ -52,14 +52,15 @@ def caption(settings: TrainSettings, source: SampleSource) -> str:
     kind = source.describe().get('kind', settings.kind)
     crop = '' if settings.crop == 'none' else f' (crop {settings.crop})'
     title = protocol_title(validation_protocol(settings))
-    return f'{kind}, {len(source)} held-out frames{crop}; {title}'
+    camera = f'used, at {settings.focal_px:.4g} px' if settings.focal_px else 'ignored'
+    return f'{kind}, {len(source)} held-out frames{crop}; {title}; camera {camera}'
 
 
 def predict(model: Clip2Depth, clip: FrozenClip, batch: Batch) -> list[Depth]:
-    """Return the depth of each frame, float32 (H, W) as the model has it, metres."""
+    """Return the depth of each frame, float32 (H, W) at the network's size, true metres."""
     with torch.no_grad(), clip.autocast():
-        depth_m = model(clip.taps(batch), clip.grid(batch))
-    return [*depth_m.float().cpu().numpy()]
+        depth_m = model(clip.taps(batch), clip.grid(batch), rays=clip.rays(batch))
+    return [*(depth_m.float().cpu() * batch.focal_ratios.view(-1, 1, 1)).numpy()]
 
 
 def scores(
@@ -74,7 +75,11 @@ def scores(
     for name, depth_m, target_m in zip(batch.names, depths_m, batch.targets_m, strict=True):
         sample = DepthSample(name, _NO_IMAGE, target_m.numpy())
         if valid_gt(sample.target_m, protocol).any():
-            yield score_frame(DepthMap(depth_m), sample, protocol, details=False).metrics()
+            height, width = target_m.shape
+            # To whole pixels of the image, as the predictor does it.
+            answer = cv2.resize(depth_m, (width, height), interpolation=cv2.INTER_LINEAR)
+            depth = DepthMap(np.asarray(answer, np.float32))
+            yield score_frame(depth, sample, protocol, details=False).metrics()
 
 
 def validate(

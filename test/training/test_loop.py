@@ -4,19 +4,37 @@
 
 from __future__ import annotations
 
+from contextlib import closing
 import json
 from pathlib import Path
 import socket
 
 from clip_depth_ros.model.clip2depth_weights import read_clip2depth
+from clip_depth_ros.predictor.build import build_predictor
+from clip_depth_ros.settings.predictor import PredictorSettings
+from clip_depth_ros.sources.samples import Joined, SampleSource
 from clip_depth_ros.training.leave_one_out import leave_one_out
 from clip_depth_ros.training.loop import Progress
 from clip_depth_ros.training.run import read_log
+from clip_depth_ros.types import Intrinsics
 import numpy as np
 import pytest
 from ramps import Ramps
+from seen_cameras import Slope
 from small_training import losses, small_settings, started, trained
 import torch
+
+WIDE = Intrinsics(60.0, 60.0, 65.0, 30.0, 128, 64)
+LONG = Intrinsics(120.0, 120.0, 70.0, 55.0, 160, 120)
+AUGMENTED = {'augment_window': 0.5, 'augment_zoom': 1.5, 'augment_noise': 4, 'augment_cutout': 2}
+
+
+def two_cameras() -> tuple[SampleSource, SampleSource]:
+    """Return frames of training and held-out frames behind two cameras."""
+    return (
+        Joined(Slope(WIDE, 5, name='wide'), Slope(LONG, 6, name='long')),
+        Joined(Slope(WIDE, 2, name='wide'), Slope(LONG, 3, name='long')),
+    )
 
 
 @pytest.fixture(scope='module')
@@ -142,6 +160,79 @@ def test_adapting_starts_from_weights_and_their_model(whole: Path, tmp_path: Pat
     assert read_clip2depth(result.last_path).settings.head == 'simple'
     assert result.prior is not None
     assert result.prior.abs_rel > 0
+
+
+@pytest.fixture(scope='module')
+def seen(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return the folder of a run on the frames of two cameras, that was told rays."""
+    out_dir = tmp_path_factory.mktemp('run') / 'seen'
+    trained(out_dir, sources=two_cameras(), rays=True, focal_px=60.0, **AUGMENTED)
+    return out_dir
+
+
+def test_weights_carry_their_camera(seen: Path):
+    file = read_clip2depth(seen / 'best.safetensors')
+    low, typical, high = file.provenance['cameras']['hfov_deg']
+    assert (file.settings.focal_px, file.settings.rays) == (60.0, True)
+    assert low <= typical < high
+    assert file.settings.hfov_deg == typical
+    # Images of many sizes: none is that of the training.
+    assert (file.settings.input_height_px, file.settings.input_width_px) == (0, 0)
+    assert 'camera used, at 60 px' in file.provenance['protocol']
+
+
+def test_the_predictor_answers_as_the_validation_says(seen: Path):
+    """Two cameras, their own sizes and focal lengths, rays told: the same metres."""
+    file = read_clip2depth(seen / 'last.safetensors')
+    settings = PredictorSettings.from_mapping({
+        'method': 'clip2depth', 'backbone': 'tiny', 'pretrained': 'random', 'device': 'cpu',
+        'clip2depth_weights': str(file.path), 'min_depth_m': 0.01, 'max_depth_m': 500.0,
+        'flip': False,
+    })
+    with closing(build_predictor(settings)) as predictor:
+        _, held_out = two_cameras()
+        samples = [held_out[index] for index in range(len(held_out))]
+        answers = predictor.predict_batch(
+            [sample.rgb for sample in samples], [sample.intrinsics for sample in samples]
+        )
+    errors = [
+        np.abs(answer.depth_m / sample.target_m - 1).mean()
+        for answer, sample in zip(answers, samples, strict=True)
+    ]
+    report = json.loads((seen / 'report.json').read_text())
+    assert {answer.camera for answer in answers} == {'used'}
+    assert np.mean(errors) == pytest.approx(report['last']['abs_rel'], rel=1e-3)
+
+
+def test_tokens_of_two_cameras_are_kept_with_their_rays(seen: Path, tmp_path: Path):
+    changes = {'rays': True, 'focal_px': 60.0, 'augment_flip': False}
+    trained(tmp_path / 'plain', sources=two_cameras(), **changes)
+    trained(tmp_path / 'kept', sources=two_cameras(), cache_tokens=True, **changes)
+    # One for each size, of training and of held-out frames.
+    assert len([*(tmp_path / 'kept' / 'tokens').iterdir()]) == 4
+    for (_, one), (_, other) in zip(
+        losses(tmp_path / 'plain'), losses(tmp_path / 'kept'), strict=True
+    ):
+        assert other == pytest.approx(one, rel=1e-2)
+
+
+def test_adapting_to_a_known_camera_keeps_the_focal_length_of_the_weights(
+    seen: Path, tmp_path: Path
+):
+    settings = {'init_weights': str(seen / 'last.safetensors'), 'steps': 1}
+    adapted = trained(tmp_path / 'run', sources=(Slope(LONG, 4), Slope(LONG, 2)), **settings)
+    file = read_clip2depth(adapted.last_path)
+    assert (file.settings.focal_px, file.settings.rays) == (60.0, True)
+    assert file.settings.hfov_deg == pytest.approx(LONG.hfov_deg, abs=0.01)
+    assert (file.settings.input_height_px, file.settings.input_width_px) == (64, 80)
+
+
+def test_frames_without_a_camera_are_trained_on_as_they_are_and_that_is_said(whole: Path):
+    report = json.loads((whole / 'report.json').read_text())
+    (note,) = report['notes']
+    assert 'camera of these frames is not known' in note
+    assert read_clip2depth(whole / 'last.safetensors').settings.focal_px == 0
+    assert 'camera ignored' in report['protocol']
 
 
 def test_each_frame_is_left_out_once(whole: Path, tmp_path: Path):

@@ -12,9 +12,12 @@ from typing import Any
 
 from clip_depth_ros.errors import ConfigError, OutputError, WeightsError
 from clip_depth_ros.model.clip2depth_weights import read_clip2depth
+from clip_depth_ros.sources.samples import Joined
 from clip_depth_ros.training.loop import Progress
 from clip_depth_ros.training.run import read_log
+from clip_depth_ros.types import Intrinsics
 import pytest
+from seen_cameras import Slope
 from small_training import losses, started, trained
 import torch
 
@@ -52,6 +55,24 @@ def test_a_stopped_run_goes_on_as_if_it_had_not_been(tmp_path: Path, changes: di
         (whole / 'report.json').read_text()
     )['best']
     assert result.best_path == broken / 'best.safetensors'
+
+
+@pytest.mark.parametrize('cache_tokens', [False, True])
+def test_so_does_one_on_frames_of_two_cameras(tmp_path: Path, cache_tokens: bool):
+    def stop(progress: Progress) -> None:
+        if progress.stage == 'train' and progress.done == 5:
+            raise Stopped
+
+    changes = {} if cache_tokens else {'augment_window': 0.5, 'augment_zoom': 1.5}
+    changes |= {'rays': True, 'cache_tokens': cache_tokens, 'n_sheet_frames': 0}
+    wide, long = (Intrinsics(f, f, 30.0, 15.0, 64, 32) for f in (40.0, 80.0))
+    sources = (Joined(Slope(wide, 5), Slope(long, 4)), Slope(wide, 2))
+    whole, broken = tmp_path / 'whole', tmp_path / 'broken'
+    trained(whole, sources=sources, **changes)
+    with pytest.raises(Stopped):
+        trained(broken, sources=sources, options={'on_progress': stop}, **changes)
+    trained(broken, sources=sources, options={'resume': True}, **changes)
+    assert losses(broken) == losses(whole)
 
 
 def test_a_killed_process_loses_at_most_the_interval(whole: Path, tmp_path: Path):

@@ -90,6 +90,13 @@ class WorldSource(Source):
         facts['version'] = str(VERSION)  # tokens of an earlier world are not those of this one
         return {'source': 'synthetic', 'sky_depth_m': f'{self.sky_depth_m:g}', **facts}
 
+    def parts(self) -> NDArray[np.intp]:
+        """Return which camera each frame is of: that of its seed, where these vary in size."""
+        numbers = np.arange(len(self.streets), dtype=np.intp)
+        return numbers // (
+            len(self.streets) if self.streets.has_one_size else self.streets.frames_per_seed
+        )
+
     def _pixels(
         self, index: int, drive: Drive, number: int
     ) -> tuple[Rgb, Depth, NDArray[np.uint8]]:

@@ -5,24 +5,18 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 from clip_depth_ros.core.image_plan import Size
-from clip_depth_ros.errors import ConfigError, MissingDependencyError
+from clip_depth_ros.errors import ConfigError, DataError, MissingDependencyError
 from clip_depth_ros.sources.samples import Joined
-from clip_depth_ros.training.augment import used_part
 from clip_depth_ros.training.distributed import Ranks
-from clip_depth_ros.training.frames import (
-    Batch,
-    fit_image,
-    fit_target,
-    FrameSet,
-    in_chunks,
-    load_batches,
-    Order,
-    positions_of,
-)
+from clip_depth_ros.training.feed import positions_of
+from clip_depth_ros.training.frames.frames import Batch, FrameSet, in_chunks, load_batches
+from clip_depth_ros.training.frames.geometry import fit_image, fit_target, used_part
+from clip_depth_ros.training.frames.inputs import check_windows, input_size, plan_inputs
+from clip_depth_ros.training.frames.order import one_group, Order
 from clip_depth_ros.training.run import CsvLog, read_log, RunLog
-from clip_depth_ros.training.start import input_size
 from clip_depth_ros.training.validation import SheetRow, write_sheet
 import cv2
 import numpy as np
@@ -30,7 +24,12 @@ import pytest
 from ramps import HEIGHT, Ramps, WIDTH
 from small_training import small_settings
 
-SIZE = Size(HEIGHT, WIDTH)
+SIZE, STRIDE = Size(HEIGHT, WIDTH), Size(8, 16)
+
+
+def frame_set(source: Ramps, order: Order | None = None, **changes: Any) -> FrameSet:
+    settings = small_settings('', **changes)
+    return FrameSet(source, plan_inputs(source, settings, STRIDE, 0.0), settings, order)
 
 
 def loaded(frames: FrameSet, n_workers: int) -> list[Batch]:
@@ -38,15 +37,17 @@ def loaded(frames: FrameSet, n_workers: int) -> list[Batch]:
 
 
 def test_frames_are_as_their_source_has_them():
-    frame, sample = FrameSet(Ramps(3), SIZE, small_settings(''))[1], Ramps(3)[1]
+    frame, sample = frame_set(Ramps(3))[1], Ramps(3)[1]
     np.testing.assert_array_equal(frame.rgb, sample.rgb)
     np.testing.assert_array_equal(frame.target_m, sample.target_m)
     assert (frame.name, frame.problem) == (sample.name, '')
 
 
 def test_any_number_of_workers_loads_the_same():
-    settings = small_settings('', augment_rotate_deg=2.0, augment_brightness=0.2)
-    frames = FrameSet(Ramps(10), SIZE, settings, order=Order(10, seed=0))
+    frames = frame_set(
+        Ramps(10), Order(one_group(10), seed=0), augment_rotate_deg=2.0, augment_brightness=0.2,
+        augment_zoom=1.5, augment_noise=3.0,
+    )
     for alone, shared in zip(loaded(frames, 0), loaded(frames, 2), strict=True):
         assert alone.names == shared.names
         np.testing.assert_array_equal(alone.rgbs, shared.rgbs)
@@ -55,16 +56,16 @@ def test_any_number_of_workers_loads_the_same():
 
 
 def test_each_epoch_shows_each_frame_once_in_an_order_of_its_own():
-    order = Order(n_frames=20, seed=3)
+    order = Order(one_group(20), seed=3)
     first, second = ([order.frame_at(20 * epoch + i) for i in range(20)] for epoch in (0, 1))
     assert sorted(first) == sorted(second) == list(range(20))
     assert first != second
-    assert first != [Order(20, seed=4).frame_at(i) for i in range(20)]
-    assert first == [Order(20, seed=3).frame_at(i) for i in range(20)]
+    assert first != [Order(one_group(20), seed=4).frame_at(i) for i in range(20)]
+    assert first == [Order(one_group(20), seed=3).frame_at(i) for i in range(20)]
 
 
 def test_random_numbers_are_those_of_the_position():
-    order = Order(20, seed=3)
+    order = Order(one_group(20), seed=3)
     assert order.rng_at(7).random() == order.rng_at(7).random()
     assert order.rng_at(7).random() != order.rng_at(8).random()
 
@@ -90,8 +91,10 @@ def test_processes_must_get_as_many_images_each():
 
 
 def test_windows_have_their_size_also_for_frames_that_cannot_be_read():
-    settings = small_settings('', augment_crop_width_px=32, augment_crop_height_px=16)
-    frames = FrameSet(Ramps(4, bad=(0, 1)), SIZE, settings, order=Order(4, seed=0))
+    frames = frame_set(
+        Ramps(4, bad=(0, 1)), Order(one_group(4), seed=0),
+        augment_crop_width_px=32, augment_crop_height_px=16,
+    )
     (batch,) = load_batches(frames, [[0, 1, 2, 3]], 0)
     assert batch.size == (16, 32)
     assert {target_m.shape for target_m in batch.targets_m} == {(16, 32)}
@@ -103,8 +106,8 @@ def test_windows_have_their_size_also_for_frames_that_cannot_be_read():
 def test_a_crop_comes_before_resizing():
     whole = Ramps(1)[0]
     assert used_part(whole, 'none') is whole
-    frame = FrameSet(Ramps(1), SIZE, small_settings('', crop='kitti_benchmark'))[0]
-    assert 'does not fit into a frame of 64x32' in frame.problem
+    with pytest.raises(DataError, match='does not fit into a frame of 64x32'):
+        frame_set(Ramps(1), crop='kitti_benchmark')
 
 
 def test_images_are_resized_and_those_of_the_size_are_left_alone():
@@ -130,7 +133,7 @@ def test_sparse_targets_keep_the_nearest_point_of_each_new_pixel():
 
 
 def test_chunks_are_all_of_it():
-    assert in_chunks(5, 2) == [[0, 1], [2, 3], [4]]
+    assert in_chunks(range(5), 2) == [[0, 1], [2, 3], [4]]
 
 
 @pytest.mark.parametrize(('asked', 'frame', 'size'), [
@@ -149,8 +152,13 @@ def test_the_input_is_of_whole_patches(
     ({'augment_crop_height_px': 8, 'augment_crop_width_px': 96}, 'does not fit into frames of'),
 ])
 def test_sizes_that_do_not_fit_are_refused(changes: dict[str, int], message: str):
+    settings = small_settings('', **changes)
+
+    def sizes() -> None:
+        check_windows(settings, [input_size(settings, Size(35, 70), STRIDE)], STRIDE)
+
     with pytest.raises(ConfigError, match=message):
-        input_size(small_settings('', **changes), Size(35, 70), Size(8, 16))
+        sizes()
 
 
 def test_frames_smaller_than_a_patch_are_refused():

@@ -10,9 +10,11 @@ from typing import Any
 
 from clip_depth_ros.core.image_plan import Size
 from clip_depth_ros.errors import OutputError
-from clip_depth_ros.training import tokens as tokens_module
-from clip_depth_ros.training.frames import FrameSet, in_chunks, load_batches, Order
-from clip_depth_ros.training.tokens import (
+from clip_depth_ros.training.frames import tokens as tokens_module
+from clip_depth_ros.training.frames.frames import FrameSet, in_chunks, load_batches
+from clip_depth_ros.training.frames.inputs import plan_inputs
+from clip_depth_ros.training.frames.order import one_group, Order
+from clip_depth_ros.training.frames.tokens import (
     open_tokens,
     TokenCache,
     TokenKey,
@@ -25,7 +27,7 @@ import pytest
 from ramps import HEIGHT, Ramps, WIDTH
 from small_training import small_settings
 
-SIZE = Size(HEIGHT, WIDTH)
+SIZE, STRIDE = Size(HEIGHT, WIDTH), Size(8, 16)
 KEY = TokenKey({'backbone_hash': 'abc', 'size': [HEIGHT, WIDTH]}, n_frames=5, has_flipped=True)
 
 
@@ -35,11 +37,20 @@ def encode(rgbs: NDArray[np.uint8]) -> NDArray[np.float16]:
     return means[:, np.newaxis, :, :2].astype(np.float16)
 
 
+def ramps(**options: Any) -> FrameSet:
+    source, settings = Ramps(5, **options), small_settings('')
+    return FrameSet(source, plan_inputs(source, settings, STRIDE, 0.0), settings)
+
+
+def places(*frames: int) -> NDArray[np.intp]:
+    return np.array([(0, frame) for frame in frames])
+
+
 def written(folder: Path, key: TokenKey = KEY, **options: Any) -> TokenCache:
-    frames = FrameSet(Ramps(5, bad=options.pop('bad', ())), SIZE, small_settings(''))
-    batches = load_batches(frames, in_chunks(5, 2), 0)
+    batches = load_batches(ramps(bad=options.pop('bad', ())), in_chunks(range(5), 2), 0)
     return write_tokens(
-        folder, key, batches, encode, **{'target_dtype': np.float16, **options}
+        folder, key, batches, encode, stride=STRIDE,
+        **{'target_dtype': np.float16, **options},
     )
 
 
@@ -63,8 +74,8 @@ def test_full_targets_are_exact(tmp_path: Path):
 
 
 def test_batches_are_flipped_with_their_targets(tmp_path: Path):
-    order = Order(5, seed=1)
-    batches = TokenSet(written(tmp_path), range(5), order, may_flip=True)
+    order = Order(one_group(5), seed=1)
+    batches = TokenSet([written(tmp_path)], places(*range(5)), order, may_flip=True)
     seen = set()
     for position in range(20):
         batch = batches.batch([position])
@@ -72,12 +83,12 @@ def test_batches_are_flipped_with_their_targets(tmp_path: Path):
         seen.add(view)
         target_m = Ramps(5)[frame].target_m[:, ::-1 if view else 1]
         np.testing.assert_allclose(batch.targets_m[0], target_m, rtol=5e-4)
-        np.testing.assert_array_equal(batch.tokens[0], batches.cache.tokens[frame, view])
+        np.testing.assert_array_equal(batch.tokens[0], batches.caches[0].tokens[frame, view])
     assert seen == {0, 1}
 
 
 def test_a_part_of_the_frames_keeps_their_numbers(tmp_path: Path):
-    batch = TokenSet(written(tmp_path), (4, 2)).batch([0, 1])
+    batch = TokenSet([written(tmp_path)], places(4, 2)).batch([0, 1])
     assert batch.names == [Ramps(5)[4].name, Ramps(5)[2].name]
     assert batch.size == SIZE
 
@@ -86,9 +97,9 @@ def test_frames_that_cannot_be_read_are_remembered(tmp_path: Path):
     cache = written(tmp_path, bad=(1,))
     assert cache.problems == {'frame 1': 'frame 1 of ramps 0 is truncated'}
     assert not cache.target_m(1).any()
-    assert TokenSet(cache, range(5)).problems() == cache.problems
-    assert TokenSet(cache, range(5)).batch([1, 2]).problems == cache.problems
-    assert TokenSet(cache, (0, 2)).problems() == {}
+    assert TokenSet([cache], places(*range(5))).problems() == cache.problems
+    assert TokenSet([cache], places(*range(5))).batch([1, 2]).problems == cache.problems
+    assert TokenSet([cache], places(0, 2)).problems() == {}
 
 
 @pytest.mark.parametrize('other', [
@@ -125,9 +136,11 @@ def test_half_written_ones_leave_nothing_that_could_be_used(tmp_path: Path):
             raise KeyboardInterrupt
         return encode(rgbs)
 
-    batches = load_batches(FrameSet(Ramps(5), SIZE, small_settings('')), in_chunks(5, 2), 0)
+    batches = load_batches(ramps(), in_chunks(range(5), 2), 0)
     with pytest.raises(KeyboardInterrupt):
-        write_tokens(tmp_path, KEY, batches, failing, target_dtype=np.float16)
+        write_tokens(
+            tmp_path, KEY, batches, failing, stride=STRIDE, target_dtype=np.float16
+        )
     assert open_tokens(tmp_path, KEY) is None
     assert list(tmp_path.iterdir()) == []
 

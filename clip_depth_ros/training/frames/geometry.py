@@ -1,12 +1,11 @@
 # Copyright 2026 The clip_depth_ros authors
 # SPDX-License-Identifier: Apache-2.0
 """
-What is done to training frames so that no two epochs are alike; intrinsics move along.
+What moves the pixels of a frame: image, depth and intrinsics always go together.
 
-The recipe is that of BTS (Lee, Han, Ko, Suh, arXiv 1907.10326), which AdaBins took over: KITTI is
-cropped to 352 x 1216, turned by up to 1 degree, a window of 352 x 704 is cut out, half of the
-frames are flipped, and in half of them gamma, brightness and colours vary by 10 %. NYU: without
-its white border, 2.5 degrees, 416 x 544, brightness by 25 %.
+None of it changes depth along the optical axis: a part of a picture is seen through the same lens,
+a flip mirrors the world, a roll turns about the axis. A picture that is enlarged is that of a
+longer lens, which its intrinsics say.
 """
 
 from __future__ import annotations
@@ -15,11 +14,11 @@ from dataclasses import replace
 from typing import Final, Literal
 
 from clip_depth_ros.core.image_plan import Size, Window
+from clip_depth_ros.core.images import resize_rgb
 from clip_depth_ros.errors import DataError
 from clip_depth_ros.evaluation.score.crops import at_bottom_centre, KB_SIZE
-from clip_depth_ros.settings.training import TrainSettings
 from clip_depth_ros.sources.samples import DepthSample
-from clip_depth_ros.types import Intrinsics, Rgb
+from clip_depth_ros.types import Depth, Intrinsics, Rgb
 import cv2
 import numpy as np
 from numpy.typing import NDArray
@@ -27,41 +26,7 @@ from numpy.typing import NDArray
 CropName = Literal['none', 'kitti_benchmark', 'nyu_border']
 
 _NYU_WINDOW: Final = Window(x=43, y=45, width=565, height=427)
-_RECOLORED: Final = 0.5  # share of frames whose gamma, brightness and colour change, as in BTS
-
-
-def augment(
-    sample: DepthSample, settings: TrainSettings, rng: np.random.Generator
-) -> DepthSample:
-    """
-    Return a frame changed as the ``augment_*`` settings say; the one given stays as it is.
-
-    Generators in equal states give equal frames. DataError if the frame is smaller than the
-    window that is cut out.
-    """
-    height, width = sample.rgb.shape[:2]
-    if turn_deg := settings.augment_rotate_deg:
-        sample = rotated(sample, rng.uniform(-turn_deg, turn_deg))
-    if window := window_of(settings):
-        x, y = (
-            int(rng.integers(0, max(0, own - want) + 1))
-            for own, want in ((width, window.width), (height, window.height))
-        )
-        sample = cropped(sample, Window(x, y, window.width, window.height))
-    if settings.augment_flip and rng.random() < 0.5:
-        sample = flipped(sample)
-    spreads = (settings.augment_gamma, settings.augment_brightness, settings.augment_color)
-    if any(spreads) and rng.random() < _RECOLORED:
-        gamma, brightness = (1 + spread * rng.uniform(-1, 1) for spread in spreads[:2])
-        colors = 1 + settings.augment_color * rng.uniform(-1, 1, 3)
-        sample = replace(sample, rgb=recolored(sample.rgb, gamma, brightness * colors))
-    return sample
-
-
-def window_of(settings: TrainSettings) -> Size | None:
-    """Return the size of the window that augmentation cuts out, if it does."""
-    window = Size(settings.augment_crop_height_px, settings.augment_crop_width_px)
-    return window if any(window) else None
+_SPARSE: Final = 0.5  # share of pixels with a target below which it counts as sparse
 
 
 def used_part(sample: DepthSample, crop: CropName) -> DepthSample:
@@ -91,6 +56,16 @@ def cropped(sample: DepthSample, window: Window) -> DepthSample:
     intrinsics = sample.intrinsics and sample.intrinsics.cropped(x, y, width, height)
     return DepthSample(
         sample.name, sample.rgb[rows, columns], sample.target_m[rows, columns], intrinsics
+    )
+
+
+def resized(sample: DepthSample, size: Size, *, keep_target_size: bool = False) -> DepthSample:
+    """Return a frame at another size; its target too, unless that keeps its own."""
+    return replace(
+        sample,
+        rgb=fit_image(sample.rgb, size),
+        target_m=sample.target_m if keep_target_size else fit_target(sample.target_m, size),
+        intrinsics=sample.intrinsics and sample.intrinsics.scaled_to(size.width, size.height),
     )
 
 
@@ -138,12 +113,28 @@ def rotation_of_pixels(intrinsics: Intrinsics, angle_deg: float) -> NDArray[np.f
     return np.asarray((K @ R @ np.linalg.inv(K))[:2], np.float64)
 
 
-def recolored(rgb: Rgb, gamma: float, gains: NDArray[np.float64]) -> Rgb:
-    """
-    Return an image with each colour c in [0, 1] as ``gain * c ** gamma``, cut at 1.
+def fit_image(rgb: Rgb, size: Size) -> Rgb:
+    """Return an image at a size, resampled as it is for prediction."""
+    return np.ascontiguousarray(rgb if rgb.shape[:2] == size else resize_rgb(rgb, size))
 
-    Gamma is above 0; the gains, (3,), are those of red, green and blue.
+
+def fit_target(target_m: Depth, size: Size) -> Depth:
     """
-    levels = (np.arange(256) / 255) ** gamma
-    tables = np.rint(255 * np.clip(np.outer(levels, gains), 0, 1)).astype(np.uint8)
-    return np.stack([tables[rgb[..., i], i] for i in range(3)], axis=-1)
+    Return a target at a size without mixing depths of different surfaces (our choice).
+
+    Dense targets take the nearest pixel. Sparse ones (LiDAR) would lose most of their points
+    that way: each new pixel takes the nearest surface among the points that fall into it.
+    """
+    if target_m.shape == size:
+        return np.ascontiguousarray(target_m)
+    height, width = target_m.shape
+    valid = np.isfinite(target_m) & (target_m > 0)
+    if valid.mean() >= _SPARSE:
+        rows = ((np.arange(size.height) + 0.5) * height / size.height).astype(np.intp)
+        columns = ((np.arange(size.width) + 0.5) * width / size.width).astype(np.intp)
+        return np.ascontiguousarray(target_m[np.ix_(rows, columns)])
+    rows, columns = np.nonzero(valid)
+    fitted = np.full(size, np.inf, np.float32)
+    where = (rows * size.height // height, columns * size.width // width)
+    np.minimum.at(fitted, where, target_m[rows, columns])
+    return np.where(np.isfinite(fitted), fitted, 0).astype(np.float32)
