@@ -115,13 +115,13 @@ def film_of(seed: int, manner: Manner) -> Film:
     if rng.random() < 0.5:
         drawn['cast_rgb'] = _balance(rng)
     if rng.random() < GREY_SHARE:
-        drawn['saturation'] = 0.0
+        drawn.update(saturation=0.0, colour_noise=0.0, fringe=0.0)
     return replace(plain, **drawn)
 
 
 # How often a fault is there, and its least and greatest.
 _RANGES: Mapping[str, tuple[float, float, float]] = {
-    'stops': (0.9, -1.2, 1.2),
+    'stops': (0.9, -1.9, 1.1),
     'metered': (1.0, 0.5, 1.0),
     'drift_stops': (0.3, 0.1, 0.7),
     'drift_per_m': (1.0, 0.05, 0.4),

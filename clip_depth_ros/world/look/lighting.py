@@ -11,13 +11,14 @@ from clip_depth_ros.world.look.film import soft
 from clip_depth_ros.world.look.ground import ground_colour, GroundPoints
 from clip_depth_ros.world.look.light import Light, sky, through_air
 from clip_depth_ros.world.look.paint import painted
-from clip_depth_ros.world.look.patterns import chance
+from clip_depth_ros.world.look.patterns import chance, texture
 from clip_depth_ros.world.look.shade import open_to_sun
 from clip_depth_ros.world.rays import CameraRays
 from clip_depth_ros.world.rig import CANONICAL_FOCAL_PX
 from clip_depth_ros.world.scene import Scene
 from clip_depth_ros.world.street import GroundHits, KERB_M
-from clip_depth_ros.world.things import Bools, Floats, Ints, Shapes, Thing
+from clip_depth_ros.world.things import Bools, Floats, Ints, Material, Shapes, Thing
+import cv2
 import numpy as np
 
 _SHADOWS_M = 75.0  # things further away cast none that could be told from the haze
@@ -146,6 +147,9 @@ def _lit_solids(scene: Scene, rays: CameraRays, seen: Seen, at: _Spots) -> Float
     colour, gloss = painted(surface, scene.look.paint)
     sx, sy, sz = light.to_sun.astype(np.float32)
     facing = np.clip(normal[0] * sx + normal[1] * sy + normal[2] * sz, 0, 1)
+    leaves = np.flatnonzero(surface.shapes.material[row] == Material.LEAVES)
+    tangle = _tangle(scene, rays, leaves, reach, footprint)
+    facing[leaves] += (np.clip(0.5 + tangle, 0, 1) - facing[leaves]) * scene.look.paint.ragged
     in_sun: Floats = facing * ~_things_in_shade(scene)[surface.shapes.placed[surface.row]]
     if light.sun_rgb.any():
         in_sun = in_sun * open_to_sun(scene.look.shade, light.to_sun, rays.origin_m, reach)
@@ -157,7 +161,28 @@ def _lit_solids(scene: Scene, rays: CameraRays, seen: Seen, at: _Spots) -> Float
     if len(shiny):
         mirrored = _mirrored_sky(light, normal[:, shiny], at.directions[:, shiny])
         lit[shiny] += mirrored * gloss[shiny][:, None]
+    if scene.look.paint.ragged and len(leaves):
+        shown = _near_sky(seen, rays)[at.pixels[leaves]] & (tangle > 1 - scene.look.paint.ragged)
+        leaves = leaves[shown]
+        lit[leaves] = sky(light, at.directions[:, leaves], scene.cloud_drift_m)
     return lit
+
+
+def _near_sky(seen: Seen, rays: CameraRays) -> Bools:
+    """Return which pixels are so near to the sky that it shows through thin leaves, (H * W,)."""
+    reach = 2 * round(3 * rays.intrinsics.fx / CANONICAL_FOCAL_PX) + 1
+    open_sky = np.isinf(seen.depth).astype(np.uint8)
+    return np.asarray(cv2.dilate(open_sky, np.ones((reach, reach), np.uint8)) > 0).ravel()
+
+
+def _tangle(
+    scene: Scene, rays: CameraRays, leaves: Ints, reach: Floats, footprint: Floats
+) -> Floats:
+    """Return how twigs lie at some of the points: in [-1, 1], 1 where they are thin."""
+    size = np.maximum(np.float32(4 * scene.look.paint.leaf_m), 2 * footprint[leaves])
+    start = np.mod(rays.origin_m, 512).astype(np.float32)
+    x, y, z = (reach[:, leaves] + start[:, None]) / size
+    return texture(scene.look.paint.leaf_pattern, x + y, z + np.float32(0.4) * (x - y))
 
 
 def _lamps(scene: Scene, rays: CameraRays, at: _Spots) -> Floats:

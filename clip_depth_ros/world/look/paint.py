@@ -52,6 +52,8 @@ class Paint(NamedTuple):
         What the metal and the windows of cars mirror.
     leaf_m, gaps, leaf_contrast, leaf_pattern : float, float, float, int
         Size of leaves; how much dark shows between them, 0 to 1; how they differ.
+    ragged : float
+        How far crowns are seen through and lit from all sides, 0 to 1.
     season_rgb, season : float32 (3,), float
         Colour of the season, and the share of it in all leaves.
 
@@ -70,6 +72,7 @@ class Paint(NamedTuple):
     gaps: float = 0.0
     leaf_contrast: float = 0.3
     leaf_pattern: int = 11
+    ragged: float = 0.0
     season_rgb: Floats = np.ones(3, np.float32)
     season: float = 0.0
 
@@ -102,6 +105,7 @@ def paint_of(seed: int, manner: Manner) -> Paint:
         gaps=float(rng.uniform(0.2, 1.0)),
         leaf_contrast=float(rng.uniform(0.2, 1.2)),
         leaf_pattern=int(rng.choice([2, 3, 7, 11])),
+        ragged=float(rng.uniform(0.0, 0.9)),
         season_rgb=season.astype(np.float32),
         season=float(rng.uniform(0, 0.4 if manner == 'wild' else 1)),
     )
