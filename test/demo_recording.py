@@ -128,7 +128,9 @@ def _diagnostics(method: DemoMethod, n_received: int, n_answers: int) -> Diagnos
     values = {
         'images_received': n_received, 'images_processed': n_answers,
         'images_dropped': n_received - n_answers, 'images_failed': 0, 'device': 'cpu',
-        'method': f'{method.name} <made by hand>',
+        'method': f'{method.name} <made by hand>', 'assumed_hfov_deg': '60',
+        'images_camera_used': n_answers - 1, 'images_camera_assumed': 1, 'image_fx_px': '8.00',
+        'network_fx_px': '186.00',
     }
     pairs = [KeyValue(key, str(value)) for key, value in values.items()]
     status = DiagnosticStatus(0, f'{method.node_name}: depth', 'running', 'cpu', pairs)

@@ -13,7 +13,7 @@ from clip_depth_ros.core.files import atomic_write_bytes
 from clip_depth_ros.demo.facts import DemoFacts
 from clip_depth_ros.demo.plan import DemoPlan, NEXT_STEPS
 from clip_depth_ros.demo.preview import preview_png, PublishedFrame, read_published
-from clip_depth_ros.demo.summary import Evaluated, protocol_for, sentence_of
+from clip_depth_ros.demo.summary import camera_text, Evaluated, protocol_for, sentence_of
 from clip_depth_ros.evaluation.report.drawing import Picture
 from clip_depth_ros.evaluation.report.page import page_html, report_values
 
@@ -99,6 +99,9 @@ def _counts(summary: Mapping[str, Any]) -> dict[str, list[str]]:
 def _facts_of(summary: Mapping[str, Any], method: Mapping[str, Any]) -> dict[str, str]:
     frames, latency, node = method['frames'], method['latency_ms'], method['node']
     error_px = method['max_reprojection_error_px']
+    focal = ' -> '.join(
+        f'{fx} px' for place in ('image', 'network') if (fx := method['camera'][f'{place}_fx_px'])
+    )
     return {
         'images published': str(summary['images_published']),
         'received, answered': f'{frames["received"]}, {frames["processed"]}',
@@ -107,6 +110,8 @@ def _facts_of(summary: Mapping[str, Any], method: Mapping[str, Any]) -> dict[str
         'image to depth, median': _ms(latency['p50']),
         'image to depth, 95 %': _ms(latency['p95']),
         'cloud to its own pixels, at most': '-' if error_px is None else f'{error_px:.3f} px',
+        'camera, for metres': camera_text(method) or '-',
+        'its focal length, image -> network': focal or '-',
         'device': node.get('device', '-'),
         'memory of the node': f'{node.get("memory_mb", "-")} MB',
         **{name.replace('_', ' '): node.get(name, '-') for name in _NODE_FACTS},

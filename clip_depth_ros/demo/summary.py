@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import closing, ExitStack
 from dataclasses import dataclass
 import textwrap
-from typing import Any, Final
+from typing import Any, Final, get_args
 
 from clip_depth_ros.bags.reader import BagReader
 from clip_depth_ros.bags.topics import TRUE_DEPTH
@@ -34,6 +34,7 @@ from clip_depth_ros.settings.node import OUTPUTS
 from clip_depth_ros.settings.source import SourceSettings
 from clip_depth_ros.sources.frames import open_for_evaluation, SourceFrames
 from clip_depth_ros.sources.predicted import RecordedDepth
+from clip_depth_ros.types import CameraUse
 import numpy as np
 
 CONSTANT: Final = 'constant'
@@ -116,9 +117,10 @@ def summary_of(plan: DemoPlan, facts: DemoFacts, evaluated: Evaluated | str) -> 
     """
     Return what a run showed, as plain values for JSON.
 
-    ``latency_ms`` is from an image's arrival at the recorder to that of its depth: transport,
-    inference and publishing, as a robot's next node would see them. ``node`` holds a node's own
-    last diagnostics.
+    ``camera`` says of how many images it was used, and the focal lengths, pixels, of the last one
+    and at network input. ``latency_ms`` is from an image's arrival at the recorder to that of its
+    depth: transport, inference and publishing, as a robot's next node would see them. ``node``
+    holds a node's own last diagnostics.
     """
     methods = {
         method.name: _method_summary(method, facts.methods[method.name], facts.sent)
@@ -143,6 +145,7 @@ def summary_of(plan: DemoPlan, facts: DemoFacts, evaluated: Evaluated | str) -> 
 def _method_summary(method: DemoMethod, facts: MethodFacts, sent: list[int]) -> dict[str, Any]:
     node = {key: value for key, value in facts.diagnostics.items() if value}
     names = ('received', 'processed', 'dropped', 'failed')
+    uses = {use: int(node.get(f'images_camera_{use}', 0)) for use in get_args(CameraUse)}
     error_px = facts.max_reprojection_error_px
     return {
         'title': method.title,
@@ -152,6 +155,11 @@ def _method_summary(method: DemoMethod, facts: MethodFacts, sent: list[int]) -> 
         'latency_ms': {'p50': facts.latency_ms(50), 'p95': facts.latency_ms(95)},
         'max_reprojection_error_px': round(error_px, 6) if np.isfinite(error_px) else None,
         'mismatched': facts.mismatched,
+        'camera': {
+            'images': uses,
+            'assumed_hfov_deg': node.get('assumed_hfov_deg') if uses['assumed'] else None,
+            **{f'{place}_fx_px': node.get(f'{place}_fx_px') for place in ('image', 'network')},
+        },
         'parameters': {
             key: list(value) if isinstance(value, tuple) else value
             for key, value in method.parameters.items()
@@ -245,7 +253,22 @@ def _answers_of(method: Mapping[str, Any]) -> str:
     time = 'no depth came back' if latency['p50'] is None else (
         f'depth in {latency["p50"]:.0f} ms (median; 95 %: {latency["p95"]:.0f} ms)'
     )
-    return f'{method["title"]}: {counts["processed"]} answered ({once}), {dropped}, {time}.'
+    use = camera_text(method)
+    camera = f', camera {use}' if use else ''
+    answered = f'{counts["processed"]} answered ({once})'
+    return f'{method["title"]}: {answered}, {dropped}, {time}{camera}.'
+
+
+def camera_text(method: Mapping[str, Any]) -> str:
+    """Say of how many images the camera was used, assumed or ignored; empty if nobody told."""
+    camera = method['camera']
+    counts = {use: n_images for use, n_images in camera['images'].items() if n_images}
+    width = f' ({camera["assumed_hfov_deg"]} degrees wide)' if camera['assumed_hfov_deg'] else ''
+    return ', '.join(
+        f'{use}{width if use == "assumed" else ""}'
+        + (f' for {n_images} images' if len(counts) > 1 else '')
+        for use, n_images in counts.items()
+    )
 
 
 def metric_lines(evaluated: Evaluated | str) -> list[str]:

@@ -100,8 +100,10 @@ def test_the_table_says_what_needs_no_image(two_methods):
 def test_the_sentence_says_who_answered_how_often_and_how_fast(two_methods):
     assert sentence_of(two_methods[0]) == (
         '4 camera images went through 2 real nodes over DDS on cpu. '
-        'CLIP2Depth: 4 answered (exactly once), 0 dropped, depth in 50 ms (median; 95 %: 50 ms). '
-        'DepthCLIP: 4 answered (exactly once), 0 dropped, depth in 50 ms (median; 95 %: 50 ms).'
+        'CLIP2Depth: 4 answered (exactly once), 0 dropped, depth in 50 ms (median; 95 %: 50 ms), '
+        'camera used for 3 images, assumed (60 degrees wide) for 1 images. '
+        'DepthCLIP: 4 answered (exactly once), 0 dropped, depth in 50 ms (median; 95 %: 50 ms), '
+        'camera used for 3 images, assumed (60 degrees wide) for 1 images.'
     )
 
 
@@ -140,3 +142,14 @@ def test_depth_of_a_wrong_size_is_a_problem(tmp_path):
     summary, _, _ = shown(tmp_path, [Moment(depth(9.0), answers)], *BOTH)
     assert len(summary['problems']) == 1
     assert summary['problems'][0].startswith('DepthCLIP: depth is (40, 6,')
+
+
+def test_the_summary_and_the_page_say_what_became_of_the_camera(two_methods):
+    summary, paths, _ = two_methods
+    assert summary['methods']['clip2depth']['camera'] == {
+        'images': {'used': 3, 'assumed': 1, 'ignored': 0}, 'assumed_hfov_deg': '60',
+        'image_fx_px': '8.00', 'network_fx_px': '186.00',
+    }
+    page = paths[0].read_text()
+    assert 'used for 3 images, assumed (60 degrees wide) for 1 images' in page
+    assert '8.00 px -&gt; 186.00 px' in page
