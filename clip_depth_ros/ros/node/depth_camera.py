@@ -4,7 +4,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any, Final
 
 from clip_depth_ros.core.camera import Calibration, Camera
@@ -15,10 +15,11 @@ from clip_depth_ros.ros.node.diagnostics import Statistics
 from clip_depth_ros.settings.node import NodeSettings
 from clip_depth_ros.types import Intrinsics, Rgb
 
-_MAX_AWAITED: Final = 16
+_MAX_SIZES: Final = 16
 """Sizes of images that are waited for; a broken driver may send any number of them."""
 
-_LOG_PERIOD_S: Final = 5.0
+_MAX_LOGGED: Final = 10
+"""Changes that are logged; later ones are counted alone: lenses that focus change all the time."""
 
 
 class DepthCamera:
@@ -27,12 +28,14 @@ class DepthCamera:
 
     The first image of each size waits for a camera_info, but no longer than ``sync_wait_s`` after
     its arrival. From then on the best that is known serves at once, its own or the newest: cameras
-    seldom change, and a change takes effect with the next image.
+    seldom change, and a change takes effect with the next image. Where what comes cannot be, or is
+    for other images, the camera is still the one that was known before.
 
     Attributes
     ----------
-    why_unknown : str
-        Why the camera of the newest image is not known; empty if it is, or is not asked for.
+    problem : str
+        Why the camera of the newest image is not known by what came for it; empty if it is, or is
+        not asked for.
 
     """
 
@@ -42,9 +45,10 @@ class DepthCamera:
         self._logger = logger
         self._infos = infos
         self._statistics = statistics
-        self._awaited: set[tuple[int, int]] = set()
+        self._good: dict[tuple[int, int], Calibration | None] = {}  # by size; None: awaited
         self._last: Intrinsics | None = None
-        self.why_unknown = ''
+        self._n_changes = 0
+        self.problem = ''
 
     def of(
         self,
@@ -72,42 +76,52 @@ class DepthCamera:
             In force.
 
         """
-        self.why_unknown = ''
+        self.problem = ''
         if settings.camera == 'ignore':
             return None
         height, width = rgb.shape[:2]
-        deadline_s = received_s + settings.sync_wait_s if self._is_first(width, height) else 0.0
-        match = self._infos.known(stamp_ns, deadline_s, fits(rgb))
-        if match is None:
-            self.why_unknown = why_none(self._infos.newest(), width, height)
-            return None
-        try:
-            camera = match.item.camera(
-                settings.intrinsics_source, width, height, image_topic=image_topic
-            )
-        except CalibrationError as error:
-            self.why_unknown = brief(str(error))
-            return None
-        self._watch(camera.intrinsics)
-        return camera
+        for calibration in self._candidates(rgb, stamp_ns, received_s + settings.sync_wait_s):
+            try:
+                camera = calibration.camera(
+                    settings.intrinsics_source, width, height, image_topic=image_topic
+                )
+            except CalibrationError as error:
+                self.problem = self.problem or brief(str(error))
+                continue
+            if (width, height) in self._good:
+                self._good[width, height] = calibration
+            self._watch(camera.intrinsics)
+            return camera
+        return None
 
-    def _is_first(self, width: int, height: int) -> bool:
-        """Return whether an image of this size is the first one, and is to wait."""
-        size = (width, height)
-        if size in self._awaited or len(self._awaited) >= _MAX_AWAITED:
-            return False
-        self._awaited.add(size)
-        return True
+    def _candidates(self, rgb: Rgb, stamp_ns: int, deadline_s: float) -> Iterator[Calibration]:
+        """Yield what may be the camera of an image: what came for it, what was good before."""
+        height, width = rgb.shape[:2]
+        is_first = (width, height) not in self._good and len(self._good) < _MAX_SIZES
+        if is_first:
+            self._good[width, height] = None
+        match = self._infos.known(stamp_ns, deadline_s if is_first else 0.0, fits(rgb))
+        if match:
+            yield match.item
+        else:
+            why = why_none(self._infos.newest(), width, height)
+            self.problem = why or 'camera_info came too late'
+        if good := self._good.get((width, height)):
+            yield good
 
     def _watch(self, intrinsics: Intrinsics) -> None:
+        """Count another camera than that of the image before, and log what matters."""
         last, self._last = self._last, intrinsics
         if last is None or last == intrinsics:
             return
         self._statistics.count('camera_changes')
-        self._logger.info(
-            f'another camera from this image on: {_text(intrinsics)}; it was {_text(last)}',
-            throttle_duration_sec=_LOG_PERIOD_S,
-        )
+        self._n_changes += 1
+        if self._n_changes <= _MAX_LOGGED:
+            last_one = '; further changes are only counted' * (self._n_changes == _MAX_LOGGED)
+            self._logger.info(
+                f'another camera from this image on: {_text(intrinsics)}; it was {_text(last)}'
+                f'{last_one}'
+            )
 
 
 def fits(rgb: Rgb) -> Callable[[Calibration], bool]:

@@ -118,8 +118,8 @@ class Health:
     image_topic: str  # resolved name
     is_abandoned: bool = False  # work of before cleanup still runs
     camera_notes: str = ''  # what had to be assumed about it
-    camera_doubt: str = ''  # why its field of view had to be, and nobody said which
-    depth_camera: str = ''  # what depth is by: used, assumed or ignored, and why
+    camera_doubt: str = ''  # why depth may be by a wrong one
+    depth_camera: str = ''  # used, assumed or ignored, and why
     fx_px: Mapping[str, float] = field(default_factory=dict)  # in the image and the network
     scene: str = ''
     predictor: Mapping[str, str] = field(default_factory=dict)  # what it says of itself
@@ -163,7 +163,7 @@ def _verdict(health: Health) -> tuple[bytes, str]:
     if health.camera_problem:
         return DiagnosticStatus.WARN, f'depth without cloud: {health.camera_problem}'
     if health.camera_doubt:
-        return DiagnosticStatus.WARN, f'depth by an assumed camera: {health.camera_doubt}'
+        return DiagnosticStatus.WARN, health.camera_doubt
     return DiagnosticStatus.OK, 'running'
 
 

@@ -59,11 +59,12 @@ class Pipeline:
     camera_notes : str
         What had to be assumed about the camera, and else is worth knowing of its camera_info.
     depth_camera : str
-        What the depth of the newest image is by: used, assumed or ignored, and why.
+        What became of the camera of the newest image: used, assumed or ignored, and why.
     fx_px : mapping of str to float
         Focal length by place, the newest image and the network's input, where it is known.
     camera_doubt : str
-        Why a field of view was assumed for the newest image; empty if it was not, or was set.
+        Why the depth of the newest image may be by a wrong camera; empty if nothing speaks for
+        that, or the user said what to assume.
     last_error, last_error_s
         The newest error with an image, and when it was, monotonic seconds.
     scene : str
@@ -206,23 +207,28 @@ class Pipeline:
         self, camera: Camera | None, depth: DepthMap, predictor: DepthPredictor
     ) -> None:
         """Note what the depth of an image was by; what had to be assumed is said once."""
-        why = self._depth_camera.why_unknown
+        why = self._depth_camera.problem
         self._statistics.count(f'camera_{depth.camera}')
         places = {'image': camera and camera.intrinsics, 'network': depth.seen_by}
         self.fx_px = {name: pinhole.fx for name, pinhole in places.items() if pinhole}
-        self.depth_camera = f'assumed: {why}' if depth.camera == 'assumed' else depth.camera
-        self.camera_doubt = ''
+        self.depth_camera, self.camera_doubt = depth.camera, ''
         if camera:
             self._note_notes(camera)
-        if depth.camera != 'assumed':
+        if not why or depth.camera == 'ignored':
             return
-        hfov_deg = predictor.describe().get('assumed_hfov_deg', '')
-        self._warn_once(
-            f'depth is by an assumed horizontal field of view of {hfov_deg} degrees, and as wrong '
-            f'as that is: {why} (set assumed_hfov_deg to that of the camera where there is none)'
-        )
-        if not self._settings.assumed_hfov_deg:
-            self.camera_doubt = why
+        if depth.camera == 'used':
+            self.camera_doubt = f'depth by the camera that was known before: {why}'
+            self._warn_once(self.camera_doubt)
+        else:
+            hfov_deg = predictor.describe().get('assumed_hfov_deg', '')
+            self._warn_once(
+                f'depth is by an assumed horizontal field of view of {hfov_deg} degrees, and as '
+                f'wrong as that is: {why} (set assumed_hfov_deg to what it is where nobody '
+                'publishes it)'
+            )
+            if not self._settings.assumed_hfov_deg:
+                self.camera_doubt = f'depth by an assumed camera: {why}'
+        self.depth_camera = f'{depth.camera}: {why}'
 
     def _note_notes(self, camera: Camera) -> None:
         for note in camera.notes:

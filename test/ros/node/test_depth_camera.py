@@ -21,6 +21,7 @@ import pytest
 from rclpy.lifecycle import TransitionCallbackReturn
 import ros_harness
 from ros_harness import camera_info, FakePredictor, Harness, rgb_image
+from sensor_msgs.msg import CameraInfo
 
 pytestmark = pytest.mark.ros
 
@@ -318,15 +319,92 @@ def test_a_camera_that_cannot_be_is_not_used_and_depth_flows(
     assert harness.counts().get('failed', 0) == 0
 
 
+def test_what_cannot_be_in_mid_stream_leaves_depth_by_the_camera_that_was_known(
+    start: Start, capfd: Any
+):
+    harness, predictor = start()
+    for n, info in enumerate([camera_info(fx=30.0), *[broken(f=0.0)] * 2], start=1):
+        know(harness, n * SECOND, info)
+        harness.send(n * SECOND, rgb_image())
+        is_done(harness, n)
+    assert fxs(predictor) == [30.0] * 3
+    assert said(harness, 'depth_camera').startswith('used: camera_info K has fx=0.0')
+    assert status(harness).level == DiagnosticStatus.WARN
+    text = 'depth by the camera that was known before: camera_info K has fx=0.0'
+    assert status(harness).message.startswith(text)
+    assert capfd.readouterr().err.count(text) == 1
+
+
+# --------------------------------------------------------------------------- without a node
+
+
+class Alone:
+    """The finder of cameras, with its sources and sinks."""
+
+    def __init__(self, **settings: Any) -> None:
+        self.infos: StampMatcher[Calibration] = StampMatcher(mode='auto', tolerance_ns=0)
+        self.statistics, self.log = Statistics(), []
+        self.finder = DepthCamera(self, self.infos, self.statistics)
+        self.settings = NodeSettings(**settings)
+
+    def info(self, text: str) -> None:
+        """Keep what is logged."""
+        self.log.append(text)
+
+    def add(self, stamp_ns: int, info: Any) -> None:
+        """Let a camera_info come."""
+        self.infos.add(stamp_ns, Calibration.of(info))
+
+    def fx(self, stamp_ns: int, width: int = 32, height: int = 24) -> float | None:
+        """Return the focal length of an image that has just come; None if it is not known."""
+        camera = self.finder.of(
+            np.zeros((height, width, 3), np.uint8), stamp_ns, time.monotonic(), image_topic='',
+            settings=self.settings,
+        )
+        return camera and camera.intrinsics.fx
+
+
+@pytest.mark.parametrize('bad', [
+    broken(f=0.0), broken(f=math.nan), camera_info(64, 48), CameraInfo(),
+])
+def test_a_flood_of_what_is_no_camera_makes_the_known_one_not_forgotten(bad: Any):
+    alone = Alone(sync_wait_s=0.0)
+    alone.add(0, camera_info(fx=30.0))
+    assert (alone.fx(0), alone.finder.problem) == (30.0, '')
+    for stamp_ns in range(1, 250):
+        alone.add(stamp_ns, bad)
+        assert alone.fx(stamp_ns) == 30.0
+    assert alone.finder.problem
+    alone.add(250, camera_info(fx=40.0))
+    assert (alone.fx(250), alone.finder.problem) == (40.0, '')
+    assert alone.statistics.counts() == {'camera_changes': 1}
+
+
+def test_a_lens_that_breathes_is_counted_and_the_log_stays_short():
+    alone = Alone()
+    for stamp_ns in range(100):
+        alone.add(stamp_ns, camera_info(fx=30.0 + stamp_ns))
+        assert alone.fx(stamp_ns) == 30.0 + stamp_ns
+    assert alone.statistics.counts() == {'camera_changes': 99}
+    assert len(alone.log) == 10
+    assert alone.log[-1].endswith('further changes are only counted')
+
+
+def test_another_matrix_that_is_asked_for_counts_for_what_was_known_too():
+    alone = Alone(sync_wait_s=0.0)
+    info = camera_info(fx=30.0)
+    info.k[0] = info.k[4] = 25.0
+    alone.add(0, info)
+    alone.add(1, broken(f=0.0))
+    assert alone.fx(0) == 30.0
+    assert alone.fx(1) == 30.0
+    alone.settings = NodeSettings(sync_wait_s=0.0, intrinsics_source='K')
+    assert alone.fx(1) == 25.0
+
+
 def test_any_number_of_sizes_is_waited_for_some_times_alone():
     """A driver that sends noise would slow the node down, and grow its memory."""
-    infos: StampMatcher[Calibration] = StampMatcher(mode='auto', tolerance_ns=0)
-    camera = DepthCamera(None, infos, Statistics())
-    settings = NodeSettings(sync_wait_s=0.01)
-    begun_s = time.monotonic()
-    for width in range(1, 500):
-        rgb = np.zeros((2, width, 3), np.uint8)
-        of = camera.of(rgb, width, time.monotonic(), image_topic='', settings=settings)
-        assert of is None
+    alone, begun_s = Alone(sync_wait_s=0.01), time.monotonic()
+    assert [alone.fx(width, width) for width in range(1, 500)] == [None] * 499
     assert time.monotonic() - begun_s < 499 * 0.01
-    assert len(camera._awaited) == 16
+    assert len(alone.finder._good) == 16
