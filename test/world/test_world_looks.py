@@ -139,7 +139,7 @@ class TestFilm:
         dots = np.zeros((48, 64, 3), np.float32)
         dots[::4, ::4] = 0.5
         plain = shot(NOISELESS, dots).std()
-        for fault in ({'blur': 1.0}, {'motion': 3.0}, {'shrink': 2.0}):
+        for fault in ({'blur': 1.0}, {'motion': 3.0}, {'shrink': 2.0}, {'drops': 40.0}):
             assert shot(replace(NOISELESS, **fault), dots).std() < 0.8 * plain
         assert shot(replace(NOISELESS, blur=1.0, sharpen=1.0), dots).std() > 1.2 * shot(
             replace(NOISELESS, blur=1.0), dots).std()

@@ -60,6 +60,10 @@ class Film:
     vignette, dirt, veil, bloom : float
         Loss of light in the corners; depth of smears on the lens; stray light all over, as
         a share of the mean; light around what is bright.
+    local : float
+        How far dark places are lifted and bright ones held back by what is around them.
+    drops : float
+        Number of drops on the lens.
     jpeg : int
         Quality, 0 for none.
 
@@ -90,6 +94,8 @@ class Film:
     dirt: float = 0.0
     veil: float = 0.0
     bloom: float = 0.0
+    local: float = 0.0
+    drops: float = 0.0
     jpeg: int = 0
 
 
@@ -136,7 +142,7 @@ _RANGES: Mapping[str, tuple[float, float, float]] = {
     'colour_noise': (0.5, 0.0, 1.0),
     'clump': (0.3, 0.4, 0.9),
     'blur': (0.35, 0.3, 0.9),
-    'motion': (0.15, 1.0, 4.0),
+    'motion': (0.15, 1.0, 3.0),
     'shrink': (0.2, 1.2, 2.2),
     'sharpen': (0.35, 0.2, 1.6),
     'sharpen_px': (1.0, 0.6, 1.6),
@@ -145,6 +151,8 @@ _RANGES: Mapping[str, tuple[float, float, float]] = {
     'dirt': (0.12, 0.1, 0.4),
     'veil': (0.2, 0.05, 0.5),
     'bloom': (0.2, 0.1, 0.6),
+    'local': (0.15, 0.2, 0.7),
+    'drops': (0.08, 2, 14),
     'jpeg': (0.4, 25, 96),
 }
 
@@ -170,7 +178,8 @@ def developed(
 
     """
     scale = focal_px / CANONICAL_FOCAL_PX
-    steps = _blurred(film, _toned(film, _exposed(film, colour, drift_m, rng, scale)), scale)
+    picture = _toned(film, _exposed(film, colour, drift_m, rng, scale), scale)
+    steps = _through_drops(film, _blurred(film, picture, scale), rng)
     steps = _noisy(film, steps * np.float32(255), rng)
     if film.sharpen:
         steps = steps + (steps - soft(steps, film.sharpen_px)) * np.float32(film.sharpen)
@@ -215,13 +224,16 @@ def _shading(film: Film, shape: tuple[int, ...], rng: np.random.Generator) -> Fl
     return shade
 
 
-def _toned(film: Film, light: Floats) -> Floats:
+def _toned(film: Film, light: Floats, scale: float) -> Floats:
     """Return the picture's values in about [0, 1]: shoulder, gamma, S-curve, saturation."""
     light = np.maximum(light, 0)
     tone = 1 - np.exp(light * np.float32(-1.5))
     if film.hard:
         tone = tone + (np.minimum(light, 1) - tone) * np.float32(film.hard)
     tone = np.sqrt(tone) if film.gamma == 0.5 else tone ** np.float32(film.gamma)
+    if film.local:
+        around = soft(_luma(tone), 12 * scale)[:, :, None]
+        tone = tone * (np.float32(0.55) / (around + np.float32(0.1))) ** np.float32(film.local)
     if film.contrast != 1:
         tone = 0.5 + (tone - 0.5) * np.float32(film.contrast)
     if film.lift:
@@ -256,6 +268,20 @@ def _blurred(film: Film, picture: Floats, scale: float) -> Floats:
         picture = _resized(picture, small, cv2.INTER_AREA)
         picture = _resized(picture, (width, height), cv2.INTER_LINEAR)
     return picture
+
+
+def _through_drops(film: Film, picture: Floats, rng: np.random.Generator) -> Floats:
+    """Return the picture, blurred where drops are."""
+    if not film.drops:
+        return picture
+    height, width = picture.shape[:2]
+    wet = np.zeros((height, width), np.uint8)
+    for _ in range(int(film.drops)):
+        x, y, radius = rng.uniform(0, 1, 3) * (width, height, 0.09 * width)
+        cv2.circle(wet, (int(x), int(y)), 2 + int(radius), 1, -1)
+    share = soft(wet.astype(np.float32), 1 + width / 200)[:, :, None]
+    blurred: Floats = picture + (soft(picture, width / 50) - picture) * share
+    return blurred
 
 
 def _noisy(film: Film, steps: Floats, rng: np.random.Generator) -> Floats:

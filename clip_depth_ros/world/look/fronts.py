@@ -20,7 +20,7 @@ from clip_depth_ros.world.look.patterns import (
     stripes,
     texture,
 )
-from clip_depth_ros.world.things import Bools, Floats
+from clip_depth_ros.world.things import Bools, Floats, Thing
 import numpy as np
 
 _SHOPS = np.array([
@@ -45,6 +45,9 @@ _WALLS = np.array([
     (1.4, 1.2, 0.0, 0.60, 0.20, 0, 0.05),  # metal and glass
     (1.1, 1.1, 0.0, 0.10, 0.05, 6, 0.35),  # rubble
 ], np.float32)
+
+WALLS = len(_WALLS)
+"""How many kinds of walls there are."""
 
 
 class _Front(NamedTuple):
@@ -74,7 +77,8 @@ def front(surface: Surface, variety: float) -> tuple[Floats, Floats]:
     """
     along, up = on_wall(surface)
     style = surface.style
-    spacing, storey, use = style[:, 0], style[:, 1], np.floor(style[:, 2])
+    spacing, storey = np.maximum(style[:, :2].T, 0.5)
+    use = np.floor(style[:, 2])
     foot = surface.footprint_m
     i, j = along / spacing, up / storey
     room = np.floor(i) + style[:, 3] * 17, np.floor(j) + surface.face.astype(np.float32) * 31
@@ -82,7 +86,9 @@ def front(surface: Surface, variety: float) -> tuple[Floats, Floats]:
     shop = (use == 1) & (np.floor(j) == 0) & (surface.face < 4)
     fits = (np.ceil(j) * storey < 2 * surface.half_m[:, 2] + 0.1) & (surface.face < 4)
     fits = fits & ~shop & ~made.blank
-    colour = _wall(surface, made, along, up)
+    colour = wall(surface, made.wall, made.half * 99, along, up)
+    colour = _grown(colour, made, along, up)
+    colour = _doors(colour, made, use, (i, j), foot / spacing, surface)
     glass, frame = _windows(i, j, foot / spacing, foot / storey, made)
     colour = mix(colour, made.colour, frame * fits)
     colour = mix(colour, _panes(*room), glass * fits)
@@ -118,7 +124,7 @@ def _made(surface: Surface, variety: float) -> _Front:
     share = np.mod(surface.shapes.style[:, 2], 1)
     tall = odd & (luck(1) < 0.35)
     per_solid = _Front(
-        wall=np.where(odd, np.floor(luck(2) * len(_WALLS)), np.floor(luck(2) * 3) == 0),
+        wall=np.where(odd, np.floor(luck(2) * WALLS), np.floor(luck(2) * 3) == 0),
         half=np.where(odd, 0.08 + 0.40 * luck(3), 0.16 + 0.24 * share),
         sill=np.where(tall, 0.06, np.where(odd, 0.2 + 0.2 * luck(4), 0.30)),
         lintel=np.where(odd, 0.7 + 0.25 * luck(5), 0.80),
@@ -128,7 +134,7 @@ def _made(surface: Surface, variety: float) -> _Front:
         balcony=odd & (luck(10) < 0.2),
         ivy=np.where(odd & (luck(11) < 0.12), 0.3 + luck(12), 0),
         stain=np.where(odd, 0.5 * luck(13) ** 2, 0.05),
-        blank=odd & (luck(14) < 0.15),
+        blank=(odd & (luck(14) < 0.15)) | (surface.shapes.thing == Thing.WALL),
         colour=_FRAMES[np.where(odd, np.floor(luck(15) * len(_FRAMES)), 0).astype(int)],
     )
     made = _Front(*(np.asarray(values)[surface.row] for values in per_solid))  # type: ignore
@@ -137,10 +143,14 @@ def _made(surface: Surface, variety: float) -> _Front:
     return made._replace(blank=made.blank | (bare_sides[surface.row] & (surface.face < 2)))
 
 
-def _wall(surface: Surface, made: _Front, along: Floats, up: Floats) -> Floats:
-    """Return the wall: pieces in courses with joints, and some weather."""
+def wall(surface: Surface, kind: Floats, salt: Floats, along: Floats, up: Floats) -> Floats:
+    """
+    Return the colour of walls: pieces in courses with joints, and some weather.
+
+    ``kind``, whole numbers (M,) below ``WALLS``; ``salt`` moves the patterns.
+    """
     foot = surface.footprint_m
-    width, height, bond, dark, differ, pattern, strength = _WALLS[made.wall.astype(int)].T
+    width, height, bond, dark, differ, pattern, strength = _WALLS[kind.astype(int)].T
     course = np.floor(up / height)
     at = along / width + bond * course
     near = np.clip(1.3 - foot / np.minimum(width, height), 0, 1)
@@ -149,17 +159,44 @@ def _wall(surface: Surface, made: _Front, along: Floats, up: Floats) -> Floats:
         stripes(up / height, 0, 0.12, foot / height), stripes(at, 0, 0.06, foot / width) * near
     )
     shade = 1 + differ * piece - dark * joint + 0.04 * grain(along * 9, up * 9) * near
-    shade = shade + strength * texture(pattern.astype(int), along / 2 + made.half * 99, up / 2)
-    shade = shade + 0.12 * clouds(along / 5 + made.half * 99, up / 5)
-    runs = np.clip(texture(8, along / 3 + made.half * 50, up / 30), 0, 1)
-    shade = shade - made.stain * (runs + np.clip(1 - up / 0.8, 0, 1))
+    shade = shade + strength * texture(pattern.astype(int), along / 2 + salt, up / 2)
+    shade = shade + 0.12 * clouds(along / 5 + salt, up / 5)
     shade = shade * (0.72 + 0.28 * np.clip(up / 1.5, 0, 1))
-    wall: Floats = surface.colour * np.clip(shade, 0.05, 2)[:, None]
-    if made.ivy.any():
-        leaf = 0.7 + 0.6 * texture(11, along * 2, up * 2)
-        grown = np.clip((clouds(along / 4, up / 4) + made.ivy - up / 6) * 5, 0, 1) * (made.ivy > 0)
-        wall = mix(wall, leaf[:, None] * np.array([(0.06, 0.11, 0.025)], np.float32), grown)
-    return wall
+    colour: Floats = surface.colour * np.clip(shade, 0.05, 2)[:, None]
+    return colour
+
+
+def _grown(colour: Floats, made: _Front, along: Floats, up: Floats) -> Floats:
+    """Put stains that ran down, and ivy that grew up."""
+    salt = made.half * 99
+    runs = np.clip(texture(8, along / 3 + salt, up / 30), 0, 1)
+    stain = made.stain * (runs + np.clip(1 - up / 0.8, 0, 1))
+    colour = colour * np.clip(1 - stain, 0.2, 1)[:, None]
+    if not made.ivy.any():
+        return colour
+    leaf = np.clip(0.7 + 0.6 * texture(11, along * 2, up * 2), 0.1, 2)
+    grown = np.clip((clouds(along / 4 + salt, up / 4) + made.ivy - up / 6) * 5, 0, 1)
+    leaves = leaf[:, None] * np.array([(0.06, 0.11, 0.025)], np.float32)
+    return mix(colour, leaves, grown * (made.ivy > 0))
+
+
+def _doors(
+    colour: Floats,
+    made: _Front,
+    use: Floats,
+    at: tuple[Floats, Floats],
+    blur: Floats,
+    surface: Surface,
+) -> Floats:
+    """Put doors and wide ones of garages at the foot of odd houses."""
+    i, j = at
+    kind = np.mod(np.floor(i) + np.floor(made.half * 99), 5)
+    low = (np.floor(j) == 0) & (use == 0) & (surface.face < 4) & (made.bars != 1)
+    half = np.where(kind == 0, 0.2, np.where(kind == 2, 0.48, 0))
+    leaf = band(np.mod(i, 1) - 0.5, -half, half, blur) * band(j, 0, 0.72, blur) * (half > 0)
+    board = 1 - 0.4 * stripes(j * 8, 0, 0.12, blur * 8)
+    tone = np.where((kind == 0)[:, None], made.colour * np.float32(0.3), made.colour)
+    return mix(colour, tone * board[:, None], leaf * low)
 
 
 def _windows(

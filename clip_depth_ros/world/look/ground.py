@@ -13,6 +13,7 @@ from clip_depth_ros.world.look.patterns import (
     clouds,
     grain,
     mix,
+    soft_clouds,
     stripes,
     texture,
     TEXTURES,
@@ -286,7 +287,8 @@ def ground_colour(
         tone = chance(s * 7, d * 7, 51)[:, None] * np.array([(0.5, 0.3, 0.05)], np.float32)
         colour = mix(colour, tone, look.litter * lying)
     if look.snow:
-        lies = clouds(s / 6, d / 3) + 2 * look.snow - 1 - 0.9 * (thing == Thing.ROAD)
+        lies = soft_clouds(s / 6, d / 3) + 0.1 * grain(s * 15, d * 15) + 2 * look.snow - 1
+        lies = lies - 0.9 * (thing == Thing.ROAD)
         colour = mix(colour, (0.82, 0.85, 0.90), np.clip(lies * 4, 0, 1))
     return colour, _wetness(look, thing, s, d)
 
@@ -295,7 +297,7 @@ def _wetness(look: GroundLook, thing: Ints, s: Floats, d: Floats) -> Floats:
     """Return how much the ground mirrors: puddles more, verges hardly."""
     if not look.wet:
         return np.zeros(len(s), np.float32)
-    puddles = np.clip(clouds(s / 4, d / 2 + 5) * 3, 0.15, 1)
+    puddles = np.clip(soft_clouds(s / 4, d / 2 + 5) * 3, 0.15, 1)
     return np.asarray(look.wet * puddles * np.where(thing == Thing.GRASS, 0.1, 1), np.float32)
 
 

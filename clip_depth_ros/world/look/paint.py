@@ -14,7 +14,7 @@ from dataclasses import replace
 from typing import NamedTuple
 
 from clip_depth_ros.world.casting import Surface
-from clip_depth_ros.world.look.fronts import front, on_wall
+from clip_depth_ros.world.look.fronts import front, on_wall, wall, WALLS
 from clip_depth_ros.world.look.manner import Manner
 from clip_depth_ros.world.look.patterns import (
     band,
@@ -288,14 +288,21 @@ def _roof(surface: Surface, paint: Paint) -> tuple[Floats, Floats]:
 
 
 def _planks(surface: Surface, paint: Paint) -> tuple[Floats, Floats]:
-    """Paint upright boards with dark joints: fences and the sides of trucks."""
+    """Paint upright boards with dark joints, or any kind of wall: fences, sides of trucks."""
     along, up = on_wall(surface)
     foot = surface.footprint_m
     board = chance(along / 0.35, surface.row.astype(np.float32), 4) - 0.5
     near = np.clip(1 - foot * 4, 0, 1)
     joint = stripes(along / 0.35, 0, 0.09, foot / 0.35) * (surface.face < 4)
     shade = 1 + 0.14 * board * near - 0.4 * joint + 0.08 * clouds(along, up / 2)
-    return surface.colour * shade[:, None], np.zeros_like(foot)
+    colour = surface.colour * shade[:, None]
+    salt = np.floor(surface.shapes.colour[:, 0] * 997)  # the same for all boards of one colour
+    odd = (chance(salt, salt, 5) < paint.variety)[surface.row]
+    if odd.any():
+        kind = np.floor(chance(salt, salt, 6) * WALLS)[surface.row]
+        other = wall(surface, kind, salt[surface.row], along, up)
+        colour = np.where(odd[:, None], other, colour)
+    return colour, np.zeros_like(foot)
 
 
 _PAINTERS: Mapping[Material, Callable[[Surface, Paint], tuple[Floats, Floats]]] = {

@@ -31,6 +31,18 @@ def clouds(u: Floats, v: Floats) -> Floats:
     return _tiles()[1][_texel(v * 16), _texel(u * 16)]
 
 
+def soft_clouds(u: Floats, v: Floats) -> Floats:
+    """Return :func:`clouds` interpolated between texels, for what is seen from close by."""
+    u, v = u * 16, v * 16
+    row, column, tile = _texel(v), _texel(u), _tiles()[1]
+    below, right = (row + 1) & (_SIDE - 1), (column + 1) & (_SIDE - 1)
+    du, dv = u - np.floor(u), v - np.floor(v)
+    upper = tile[row, column] * (1 - du) + tile[row, right] * du
+    lower = tile[below, column] * (1 - du) + tile[below, right] * du
+    between: Floats = upper * (1 - dv) + lower * dv
+    return between
+
+
 def texture(kind: Ints | int, u: Floats, v: Floats) -> Floats:
     """
     Return one of ``TEXTURES`` patterns at (u, v), float32 in [-1, 1], of mean near 0.

@@ -12,7 +12,7 @@ from __future__ import annotations
 from typing import Literal, NamedTuple
 
 from clip_depth_ros.world.look.manner import Manner
-from clip_depth_ros.world.look.patterns import chance, clouds
+from clip_depth_ros.world.look.patterns import chance, soft_clouds
 from clip_depth_ros.world.things import Floats
 import numpy as np
 
@@ -76,6 +76,6 @@ def open_to_sun(shade: Shade, to_sun: Floats, origin_m: Floats, reach: Floats) -
         return blocks.astype(np.float32)
     edge = np.float32(shade.edge)
     cover = np.float32(2 * shade.cover - 1)
-    crowns = np.clip((clouds(*across(shade.size_m)) + cover) * edge, 0, 1)
-    gaps = np.clip((clouds(*across(shade.leaf_m)) + np.float32(shade.flecks)) * edge, 0, 1)
+    crowns = np.clip((soft_clouds(*across(shade.size_m)) + cover) * edge, 0, 1)
+    gaps = np.clip((soft_clouds(*across(shade.leaf_m)) + np.float32(shade.flecks)) * edge, 0, 1)
     return np.asarray(1 - crowns * (1 - gaps), np.float32)
