@@ -63,17 +63,22 @@ def nearest_hits(rays: RayGrid, shapes: Shapes, ground_t: Floats) -> Hits:
 
 
 def ground_shadow(
-    rays: RayGrid, ground_t: Floats, shapes: Shapes, to_light: Floats, kerb_m: float
+    rays: RayGrid,
+    ground_t: Floats,
+    shapes: Shapes,
+    to_light: Floats,
+    levels_m: tuple[Floats | float, Floats | float],
 ) -> Bools:
     """
     Return which ground points the light does not reach, bool (H, W).
 
-    The rays meet the ground, which lies between z = 0 and ``kerb_m``, at ``ground_t``, float32
-    (H, W), +Inf where they do not. ``to_light``, float64 (3,), is a direction in the world, z > 0.
+    The rays meet the ground at ``ground_t``, float32 (H, W), +Inf where they do not. Where the
+    shadow of a body falls, the ground lies between ``levels_m``, for each or for all.
+    ``to_light``, float64 (3,), is a direction in the world, z > 0.
     """
     t = ground_t.ravel()
     open_to_light = np.isfinite(t)
-    hull = _shadow_hull(shapes.corners(), to_light, kerb_m)
+    hull = _shadow_hull(shapes.corners(), to_light, levels_m)
     trial = _trial(rays, shapes, *rays.windows(hull))
     towards = _along(shapes.chosen(trial.row), to_light[:, None])[:, :, 0]
     for pairs in _pairs(trial, ground_t.shape[1]):
@@ -181,11 +186,15 @@ def _along(shapes: Shapes, directions: Floats) -> Floats:
     return turned
 
 
-def _shadow_hull(corners: Floats, to_light: Floats, kerb_m: float) -> Floats:
-    """Return the 16 corners of each body's shadow between z = 0 and z = ``kerb_m``."""
+def _shadow_hull(
+    corners: Floats, to_light: Floats, levels_m: tuple[Floats | float, Floats | float]
+) -> Floats:
+    """Return the 16 corners of each body's shadow between two heights."""
     fall = to_light / to_light[2]
-    heights = [np.maximum(corners[:, :, 2:] - level, 0) for level in (0.0, kerb_m)]
-    return np.concatenate([corners - height * fall for height in heights], axis=1)
+    z, parts = corners[:, :, 2:], []
+    for level in levels_m:
+        parts.append(corners - np.maximum(z - np.reshape(level, (-1, 1, 1)), 0) * fall)
+    return np.concatenate(parts, axis=1)
 
 
 @dataclass(frozen=True, slots=True)

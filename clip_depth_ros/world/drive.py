@@ -17,6 +17,7 @@ from dataclasses import dataclass
 from clip_depth_ros.errors import ConfigError
 from clip_depth_ros.types import Depth, Intrinsics, Rgb
 from clip_depth_ros.world.camera import FAR_M, render
+from clip_depth_ros.world.hills import raised
 from clip_depth_ros.world.layout.crowd import crowd
 from clip_depth_ros.world.lidar import KITTI_T_CAM_LIDAR, LidarModel, scan
 from clip_depth_ros.world.look.light import Light, light_of
@@ -64,7 +65,7 @@ class SyntheticFrame:
         When it was taken; camera and LiDAR at the same instant.
     T_world_cam : float64 (4, 4)
         Takes points of the camera (x right, y down, z forward) to the world (z up, the road at
-        z = 0).
+        z = 0 where there are no hills).
     T_cam_lidar : float64 (4, 4)
         Takes points of the LiDAR to the camera.
 
@@ -211,7 +212,9 @@ class Drive:
             *moving_things(self.street, self.motion, self.seed, time_s, stretch, path_d),
             *crowd(self.street, self.seed, time_s, here, path_d),
         ]
-        shapes = assemble(library(), [*standing, *moving], eye)
+        things = [*standing, *moving]
+        shapes = assemble(library(), things, eye)
+        shapes = raised(self.street.climbs, shapes, np.array([thing.x for thing in things]))
         return Scene(shapes, self.street, self.look, self.light, cloud_drift_m=3.0 * time_s)
 
     def _block(self, block: int) -> list[Placed]:

@@ -3,9 +3,10 @@
 """
 The street of one seed: course, cross-section, and where rays meet its ground.
 
-World frame: x along the street, y left, z up; the carriageway lies at z = 0, everything beyond
-the kerbs at ``KERB_M``. The middle of the street is y = f(x), a sum of two slow sines. Points
-are also named by (s, d): s along the street, measured on x, and d the offset to the left.
+World frame: x along the street, y left, z up; the carriageway lies at z = 0 where there are no
+hills, everything beyond the kerbs ``KERB_M`` higher. The middle of the street is y = f(x), a sum
+of two slow sines. Points are also named by (s, d): s along the street, measured on x, and d the
+offset to the left.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import NamedTuple
 
+from clip_depth_ros.world.hills import Climbs, drawn_climbs, first_meeting, rise
 from clip_depth_ros.world.rays import RayGrid
 from clip_depth_ros.world.things import Bools, Floats, Ints, Thing
 import numpy as np
@@ -67,6 +69,8 @@ class Street:
         Width of the streets that cross; 0 for none.
     beyond : Thing
         What the ground is behind the sidewalks.
+    climbs : Climbs
+        Ups and downs along x.
 
     """
 
@@ -80,6 +84,7 @@ class Street:
     further_m: tuple[float, float] = (0.0, 0.0)
     crossing_m: float = CROSSING_M
     beyond: Thing = Thing.GRASS
+    climbs: Climbs = ()
 
     def course(self, dx: Floats | float, x0: float = 0.0) -> tuple[Floats, Floats]:
         """
@@ -103,6 +108,13 @@ class Street:
         y, slope = self.course(np.float64(s))
         yaw = float(np.arctan(slope))
         return s - d * float(np.sin(yaw)), float(y) + d * float(np.cos(yaw)), yaw
+
+    def rise(self, x: float) -> tuple[float, float]:
+        """Return height of the carriageway and its slope dz/dx at x."""
+        if not self.climbs:
+            return 0.0, 0.0
+        height, slope = rise(self.climbs, np.float64(x))
+        return float(height), float(slope)
 
     def block_of(self, s: float) -> int:
         """Return the number of the block, crossing street first, that holds ``s``."""
@@ -140,6 +152,8 @@ KINDS: Mapping[str, _Section] = {
     'mixed': _Section(0.11, (2.2, 4.5), (0.5, 5.0), 0.5, (0.0, 6.0), 0.8, _PAVED),
 }
 """The kinds of street, and how often they are met."""
+
+_HILLY = 0.45  # share of the streets that are not plain
 
 
 def street_of(seed: int) -> Street:
@@ -184,6 +198,7 @@ def _other_street(plain: Street, kind: str, rng: np.random.Generator) -> Street:
         further_m=at_times(0.75, section.further_m),
         crossing_m=float(rng.uniform(4.0, 16.0) * (rng.random() < section.crossings)),
         beyond=section.grounds[int(rng.integers(len(section.grounds)))],
+        climbs=drawn_climbs(rng) if rng.random() < _HILLY else (),
     )
 
 
@@ -211,9 +226,10 @@ def ground_hits(street: Street, rays: RayGrid) -> GroundHits:
         (column + row[:, None]).astype(np.float32)
         for column, row in zip(rays.columns, rays.rows, strict=True)
     )
-    falls = z < -1e-6
+    comes = first_meeting(street.climbs, origin, (x.ravel(), y.ravel(), z.ravel()), KERB_M)
+    falls = np.isfinite(comes).reshape(z.shape)
     x, y, z = x[falls], y[falls], z[falls]
-    t, dx, d = _meet(street, origin, (x, y, z))
+    t, dx, d = _meet(street, origin, (x, y, z), comes[falls.ravel()])
     begun_m = np.float32((origin[0] - street.first_crossing_m) % street.block_m)
     hits = GroundHits(
         np.full(falls.shape, np.inf, np.float32), *np.zeros((2, *falls.shape), np.float32)
@@ -224,15 +240,20 @@ def ground_hits(street: Street, rays: RayGrid) -> GroundHits:
 
 
 def _meet(
-    street: Street, origin: Floats, direction: tuple[Floats, Floats, Floats]
+    street: Street, origin: Floats, direction: tuple[Floats, Floats, Floats], t: Floats
 ) -> tuple[Floats, Floats, Floats]:
-    """Return t, x - origin x along the street, and d, for rays that fall; float32 (M,)."""
+    """
+    Return t, x - origin x along the street, and d, of rays that come down; float32 (M,).
+
+    ``t`` is where they come down to the upper level.
+    """
     x, y, z = direction
-    t = np.float32(KERB_M - origin[2]) / z
     dx, d = _offset(street, origin, t * x, t * y)
     low = np.flatnonzero(_within_kerbs(street, d))
-    ray = x[low], y[low]
-    t_road = np.float32(-origin[2]) / z[low]
+    ray = x[low], y[low], z[low]
+    t_road = first_meeting(street.climbs, origin, ray, 0.0)
+    # Over the crest of a hill a ray may dip below the kerbs' height and never reach the road.
+    t_road = np.where(np.isfinite(t_road), t_road, t[low])
     dx_road, d_road = _offset(street, origin, t_road * ray[0], t_road * ray[1])
     face = np.flatnonzero(~_within_kerbs(street, d_road))
     t_road[face], dx_road[face], d_road[face] = _kerb_face(

@@ -87,7 +87,9 @@ class Motion:
         pitch = rig.pitch_rad + self.mount_pitch_rad
         pitch += self.pitch_rad * np.sin(9.1 * time_s + self.phases[2])
         roll = rig.roll_rad + self.roll_rad * np.sin(5.3 * time_s + self.phases[3])
-        z = rig.height_m + (KERB_M if rig.on_sidewalk else 0.0)
+        height_m, slope = street.rise(x)
+        pitch -= np.arctan(slope * np.cos(yaw))
+        z = height_m + rig.height_m + (KERB_M if rig.on_sidewalk else 0.0)
         return camera_pose((x, y, z), yaw + float(drift), float(pitch), float(roll))
 
 

@@ -38,7 +38,7 @@ def shot(film: Film, colour: np.ndarray = GREY_LEVELS) -> np.ndarray:
 
 @pytest.fixture(scope='module')
 def scene_and_rays():
-    drive = Drive(0, width=96, height=48)
+    drive = Drive(5, width=96, height=48)
     return drive.scene(60), CameraRays(drive.intrinsics, drive.pose(60))
 
 

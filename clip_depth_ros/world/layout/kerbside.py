@@ -35,7 +35,6 @@ SIDES: tuple[Side, Side] = (-1, 1)
 """1 is left of the driving camera, -1 right."""
 
 
-
 @dataclass(frozen=True, slots=True)
 class Kerbside:
     """

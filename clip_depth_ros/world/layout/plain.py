@@ -188,5 +188,3 @@ def corner(k: Kerbside) -> Iterator[Placed]:
         s = k.begin_s - k.street.crossing_m / 2 + k.side * 2.0
         d = k.side * (out + k.walk_m + k.draw(1.5, 12))
         yield car(k.rng, k.street, s, d, turn=-k.side * np.pi / 2)._replace(z=KERB_M)
-
-

@@ -7,6 +7,7 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from clip_depth_ros.world.casting import ground_shadow, points_in_shadow, surface_at
+from clip_depth_ros.world.hills import shadow_levels
 from clip_depth_ros.world.look.film import soft
 from clip_depth_ros.world.look.ground import ground_colour, GroundPoints
 from clip_depth_ros.world.look.light import Light, sky, through_air
@@ -85,13 +86,16 @@ def _lit_ground(scene: Scene, rays: CameraRays, seen: Seen, at: _Spots) -> Float
     """Paint the ground and light it: sun and sky, less where something stands in between."""
     light, pixels, z = scene.light, at.pixels, at.z
     across = z / np.float32(rays.intrinsics.fx)
-    along = across * z / np.float32(rays.origin_m[2])
+    height_m = rays.origin_m[2] - scene.street.rise(float(rays.origin_m[0]))[0]
+    along = across * z / np.float32(height_m)
     s, d = seen.ground.s.ravel()[pixels], seen.ground.d.ravel()[pixels]
     points = GroundPoints(s, d, along, across)
     colour, mirrors = ground_colour(scene.street, scene.look.ground, points)
     bare = np.full(seen.depth.shape, np.inf, np.float32)
     bare.flat[pixels] = z
-    shadow = ground_shadow(rays, bare, _casters(scene, rays), light.to_sun, KERB_M)
+    casters = _casters(scene, rays)
+    levels_m = shadow_levels(scene.street.climbs, casters.corners(), light.to_sun, KERB_M)
+    shadow = ground_shadow(rays, bare, casters, light.to_sun, levels_m)
     dark = shadow.astype(np.float32)
     if light.shadow_blur:
         dark = soft(dark, light.shadow_blur * rays.intrinsics.fx / CANONICAL_FOCAL_PX)
