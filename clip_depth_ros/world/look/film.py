@@ -134,8 +134,8 @@ _RANGES: Mapping[str, tuple[float, float, float]] = {
     'drift_phase': (1.0, 0.0, 6.28),
     'hard': (0.6, 0.0, 1.0),
     'gamma': (0.6, 0.36, 0.75),
-    'contrast': (0.5, 0.7, 1.9),
-    'lift': (0.3, -0.08, 0.14),
+    'contrast': (0.5, 0.75, 2.1),
+    'lift': (0.3, -0.12, 0.1),
     'saturation': (0.6, 0.3, 1.7),
     'shot': (0.5, 0.0, 9.0),
     'noise': (0.4, 1.0, 6.0),
@@ -149,7 +149,7 @@ _RANGES: Mapping[str, tuple[float, float, float]] = {
     'fringe': (0.2, -0.005, 0.005),
     'vignette': (0.3, 0.1, 0.6),
     'dirt': (0.12, 0.1, 0.4),
-    'veil': (0.2, 0.05, 0.5),
+    'veil': (0.12, 0.05, 0.5),
     'bloom': (0.2, 0.1, 0.6),
     'local': (0.15, 0.2, 0.7),
     'drops': (0.08, 2, 14),
@@ -277,7 +277,7 @@ def _through_drops(film: Film, picture: Floats, rng: np.random.Generator) -> Flo
     height, width = picture.shape[:2]
     wet = np.zeros((height, width), np.uint8)
     for _ in range(int(film.drops)):
-        x, y, radius = rng.uniform(0, 1, 3) * (width, height, 0.09 * width)
+        x, y, radius = rng.uniform(0, 1, 3) * (width, height, 0.06 * width)
         cv2.circle(wet, (int(x), int(y)), 2 + int(radius), 1, -1)
     share = soft(wet.astype(np.float32), 1 + width / 200)[:, :, None]
     blurred: Floats = picture + (soft(picture, width / 50) - picture) * share

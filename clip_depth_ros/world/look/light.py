@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 from clip_depth_ros.world.look.manner import manner_of
-from clip_depth_ros.world.look.patterns import clouds
+from clip_depth_ros.world.look.patterns import soft_clouds
 from clip_depth_ros.world.things import Floats, Rgb01
 import numpy as np
 
@@ -100,17 +100,17 @@ _WEATHERS = (
     ),
     # Hard sun with black shadows, under a sky up to far too bright for any film.
     _Weather(
-        0.30, (1.0, 3.0), (15, 70), (0.2, 1.0), (0.8, 5.0), (0.0, 0.7), (0.0004, 0.004),
+        0.36, (1.0, 3.0), (15, 70), (0.15, 1.0), (0.8, 5.0), (0.0, 0.7), (0.0003, 0.003),
         (1.0, 0.93, 0.82), (0.36, 0.41, 0.50), (0.16, 0.32, 0.66), (0.60, 0.72, 0.86),
     ),
     # Low sun with long shadows.
     _Weather(
-        0.10, (0.8, 2.5), (7, 18), (0.3, 1.2), (0.7, 4.0), (0.0, 0.7), (0.0005, 0.008),
+        0.10, (0.8, 2.5), (7, 18), (0.3, 1.2), (0.7, 4.0), (0.0, 0.7), (0.0005, 0.005),
         (1.0, 0.70, 0.42), (0.30, 0.32, 0.42), (0.20, 0.28, 0.48), (0.90, 0.70, 0.50),
     ),
     # A closed sky, from white to lead.
     _Weather(
-        0.18, (0.0, 0.0), (40, 60), (0.4, 1.3), (0.5, 4.0), (0.5, 1.0), (0.0005, 0.010),
+        0.18, (0.0, 0.0), (40, 60), (0.4, 1.3), (0.5, 4.0), (0.5, 1.0), (0.0005, 0.006),
         (1.0, 1.0, 1.0), (0.85, 0.88, 0.93), (0.55, 0.58, 0.62), (0.70, 0.71, 0.73),
     ),
     # Rain: dull, grey, near.
@@ -187,7 +187,8 @@ def sky(light: Light, directions: Floats, drift: float) -> Floats:
     colour = light.horizon_rgb + (light.zenith_rgb - light.horizon_rgb) * (high**0.6)[:, None]
     ceiling = np.float32(900) / (high + np.float32(0.12))
     size = np.float32(light.cloud_m)
-    puffs = clouds(x * ceiling / size + np.float32(drift / light.cloud_m), y * ceiling / size)
+    drifted = x * ceiling / size + np.float32(drift / light.cloud_m)
+    puffs = soft_clouds(drifted, y * ceiling / size)
     cover = (puffs + np.float32(2 * light.cloud_cover - 1)) * np.float32(light.cloud_edge)
     cover = np.clip(cover, 0, 1) * np.clip(high * 6, 0, 1) * np.float32(0.85)
     bright = light.horizon_rgb.max() * np.float32(1.05) + light.sun_rgb * np.float32(0.12)
