@@ -14,7 +14,7 @@ from clip_depth_ros.core.stamps import StampMatcher
 from clip_depth_ros.ros.node.depth_camera import DepthCamera
 from clip_depth_ros.ros.node.diagnostics import Statistics, status_of
 from clip_depth_ros.settings.node import NodeSettings
-from clip_depth_ros.types import DepthMap
+from clip_depth_ros.types import DepthMap, Intrinsics
 from diagnostic_msgs.msg import DiagnosticStatus
 import numpy as np
 import pytest
@@ -89,6 +89,18 @@ def know(harness: Harness, stamp_ns: int, info: Any) -> None:
     harness.wait_for(lambda: infos.newest() and infos._items[-1][0] == stamp_ns)
 
 
+def broken(**changes: Any) -> Any:
+    """Return a camera_info with other numbers in K and P."""
+    info = camera_info()
+    for name, value in changes.items():
+        of_k, of_p = {'f': ((0, 4), (0, 5)), 'cx': ((2,), (2,))}[name]
+        for place in of_k:
+            info.k[place] = value
+        for place in of_p:
+            info.p[place] = value
+    return info
+
+
 def status(harness: Harness) -> Any:
     """Return what diagnostics would say now."""
     return status_of(harness.node._health())
@@ -133,62 +145,27 @@ def test_it_waits_no_longer_than_asked_for_and_no_image_after_it_waits(start: St
     assert fxs(predictor) == [None] * 3
 
 
-@pytest.mark.parametrize('mode', ['auto', 'exact', 'nearest', 'last'])
 def test_later_the_last_known_serves_at_once_and_a_change_counts_from_the_next_image(
-    start: Start, mode: str
+    start: Start, capfd: Any
 ):
     """Each camera_info comes after its image: nothing is waited for, whatever is matched later."""
-    harness, predictor = start(sync_wait_s=5.0, sync_mode=mode)
+    harness, predictor = start(sync_wait_s=5.0, sync_mode='exact')
     know(harness, 0, camera_info(fx=30.0))
     begun_s = time.monotonic()
-    for n, fx in enumerate([30.0, 40.0, 40.0, 50.0], start=1):
+    for n, fx in enumerate([30.0, 45.0, 45.0], start=1):
         harness.send(n * SECOND, rgb_image())
         is_done(harness, n)
         know(harness, n * SECOND, camera_info(fx=fx))
     assert time.monotonic() - begun_s < LONG_S
-    assert fxs(predictor) == [30.0, 30.0, 40.0, 40.0]
-    assert harness.counts()['camera_changes'] == 1
-
-
-def test_a_camera_info_of_the_very_image_comes_first(start: Start):
-    """Where the node is behind, newer ones are there already."""
-    harness, predictor = start()
-    for stamp, fx in ((1, 30.0), (2, 40.0), (3, 50.0)):
-        know(harness, stamp * SECOND, camera_info(fx=fx))
-    harness.send(2 * SECOND, rgb_image())
-    is_done(harness, 1)
-    assert fxs(predictor) == [40.0]
-
-
-def test_the_same_numbers_under_new_stamps_are_no_change(start: Start, capfd: Any):
-    harness, _ = start()
-    for n in range(1, 6):
-        know(harness, n * SECOND, camera_info(fx=30.0))
-        harness.send(n * SECOND, rgb_image())
-        is_done(harness, n)
-    assert harness.counts().get('camera_changes', 0) == 0
-    know(harness, 6 * SECOND, camera_info(fx=45.0))
-    harness.send(6 * SECOND, rgb_image())
-    is_done(harness, 6)
+    assert fxs(predictor) == [30.0, 30.0, 45.0]
+    assert said(harness, 'depth_camera') == 'used'
+    assert said(harness, 'images_camera_used') == '3'
     assert said(harness, 'camera_changes') == '1'
     assert said(harness, 'image_fx_px') == '45.00'
     assert said(harness, 'network_fx_px') == '90.00'
     log = capfd.readouterr().err
     assert 'another camera from this image on: 32x24, fx=45, fy=45, cx=15.5, cy=11.5' in log
     assert 'it was 32x24, fx=30' in log
-
-
-def test_two_sizes_by_turns_have_each_its_own_camera(start: Start):
-    harness, predictor = start(sync_wait_s=LONG_S)
-    small, large = camera_info(32, 24, fx=30.0), camera_info(64, 48, fx=70.0)
-    know(harness, 1, small)
-    know(harness, 2, large)
-    begun_s = time.monotonic()
-    for n in range(1, 7):
-        harness.send(n * SECOND, rgb_image(32, 24) if n % 2 else rgb_image(64, 48))
-        is_done(harness, n)
-    assert time.monotonic() - begun_s < LONG_S
-    assert fxs(predictor) == [30.0, 70.0] * 3
 
 
 def test_an_image_that_waits_keeps_no_transition(start: Start):
@@ -198,33 +175,6 @@ def test_an_image_that_waits_keeps_no_transition(start: Start):
     begun_s = time.monotonic()
     assert harness.node.trigger_deactivate() == TransitionCallbackReturn.SUCCESS
     assert time.monotonic() - begun_s < LONG_S
-
-
-# --------------------------------------------------------------------------- what it is
-
-
-def test_of_a_distorted_image_the_pinhole_part_is_told(start: Start):
-    info = camera_info()
-    info.p, info.d = [0.0] * 12, [-0.2, 0.05, 0.0, 0.0, 0.0]
-    info.k[0], info.k[4] = 28.0, 29.0
-    harness, predictor = start()
-    know(harness, SECOND, info)
-    harness.send(SECOND, rgb_image())
-    is_done(harness, 1)
-    assert [(c.fx, c.fy) for c in predictor.cameras] == [(28.0, 29.0)]
-    note = 'camera_info has no P: using K with distortion D'
-    assert said(harness, 'camera_notes').startswith(note)
-
-
-def test_binning_and_region_are_in_what_is_told(start: Start):
-    info = camera_info(64, 48, fx=60.0)
-    info.binning_x = info.binning_y = 2
-    harness, predictor = start()
-    know(harness, SECOND, info)
-    harness.send(SECOND, rgb_image(32, 24))
-    is_done(harness, 1)
-    (camera,) = predictor.cameras
-    assert (camera.fx, camera.cx, camera.width, camera.height) == (30.0, 15.5, 32, 24)
 
 
 def test_a_camera_that_is_to_be_ignored_is_not_waited_for(start: Start):
@@ -286,34 +236,15 @@ def test_what_the_user_says_to_assume_is_no_warning(start: Start, capfd: Any):
     assert 'an assumed horizontal field of view of 75 degrees' in capfd.readouterr().err
 
 
-def broken(**changes: Any) -> Any:
-    """Return a camera_info with other numbers in K and P."""
-    info = camera_info()
-    for name, value in changes.items():
-        of_k, of_p = {'f': ((0, 4), (0, 5)), 'cx': ((2,), (2,))}[name]
-        for place in of_k:
-            info.k[place] = value
-        for place in of_p:
-            info.p[place] = value
-    return info
-
-
-@pytest.mark.parametrize(('info', 'reason'), [
-    (broken(f=0.0), 'must be finite with fx, fy > 0'),
-    (broken(f=math.nan), 'must be finite with fx, fy > 0'),
-    (broken(cx=math.inf), 'must be finite with fx, fy > 0'),
-    (camera_info(64, 48), 'camera_info is for 64x48 images, got 32x24'),
-])
-def test_a_camera_that_cannot_be_is_not_used_and_depth_flows(
-    start: Start, info: Any, reason: str
-):
+def test_a_camera_that_cannot_be_is_not_used_and_depth_flows(start: Start):
     harness, predictor = start('depth', 'cloud', sync_wait_s=0.0)
-    know(harness, SECOND, info)
+    know(harness, SECOND, broken(f=math.nan))
     harness.send(SECOND, rgb_image())
     is_done(harness, 1)
     assert predictor.cameras == [None]
-    assert reason in said(harness, 'depth_camera')
-    assert reason in harness.node._health().camera_problem
+    reason = 'camera_info P has fx=nan, fy=nan, cx=15.5, cy=11.5; it must be finite'
+    assert said(harness, 'depth_camera').startswith(f'assumed: {reason}')
+    assert said(harness, 'camera_problem').startswith(reason)
     harness.wait_for(lambda: len(harness.received['depth']) == 1)
     assert harness.received['cloud'] == []
     assert harness.counts().get('failed', 0) == 0
@@ -342,10 +273,12 @@ class Alone:
     """The finder of cameras, with its sources and sinks."""
 
     def __init__(self, **settings: Any) -> None:
-        self.infos: StampMatcher[Calibration] = StampMatcher(mode='auto', tolerance_ns=0)
+        self.settings = NodeSettings(**settings)
+        self.infos: StampMatcher[Calibration] = StampMatcher(
+            mode=self.settings.sync_mode, tolerance_ns=0
+        )
         self.statistics, self.log = Statistics(), []
         self.finder = DepthCamera(self, self.infos, self.statistics)
-        self.settings = NodeSettings(**settings)
 
     def info(self, text: str) -> None:
         """Keep what is logged."""
@@ -355,13 +288,82 @@ class Alone:
         """Let a camera_info come."""
         self.infos.add(stamp_ns, Calibration.of(info))
 
-    def fx(self, stamp_ns: int, width: int = 32, height: int = 24) -> float | None:
-        """Return the focal length of an image that has just come; None if it is not known."""
+    def camera(self, stamp_ns: int, width: int = 32, height: int = 24) -> Intrinsics | None:
+        """Return the camera of an image that has just come; None if it is not known."""
         camera = self.finder.of(
             np.zeros((height, width, 3), np.uint8), stamp_ns, time.monotonic(), image_topic='',
             settings=self.settings,
         )
-        return camera and camera.intrinsics.fx
+        return camera and camera.intrinsics
+
+    def fx(self, stamp_ns: int, width: int = 32, height: int = 24) -> float | None:
+        """Return its focal length."""
+        camera = self.camera(stamp_ns, width, height)
+        return camera and camera.fx
+
+
+@pytest.mark.parametrize(('mode', 'wanted'), [
+    ('auto', 40.0), ('exact', 40.0), ('nearest', 40.0), ('last', 50.0),
+])
+def test_a_camera_info_of_the_very_image_comes_before_newer_ones(mode: str, wanted: float):
+    """They are there already where the node is behind."""
+    alone = Alone(sync_mode=mode)
+    for stamp_ns, fx in ((1, 30.0), (2, 40.0), (3, 50.0)):
+        alone.add(stamp_ns, camera_info(fx=fx))
+    assert alone.fx(2) == wanted
+    assert alone.fx(9) == 50.0
+
+
+def test_the_same_numbers_under_new_stamps_are_no_change():
+    alone = Alone()
+    for stamp_ns in range(5):
+        alone.add(stamp_ns, camera_info(fx=30.0))
+        assert alone.fx(stamp_ns) == 30.0
+    assert alone.statistics.counts() == {}
+    assert alone.log == []
+
+
+def test_two_sizes_by_turns_have_each_its_own_camera_and_nothing_waits():
+    alone, begun_s = Alone(sync_wait_s=LONG_S), time.monotonic()
+    alone.add(1, camera_info(32, 24, fx=30.0))
+    alone.add(2, camera_info(64, 48, fx=70.0))
+    for stamp_ns in range(3, 9):
+        assert alone.fx(stamp_ns) == 30.0
+        assert alone.fx(stamp_ns, 64, 48) == 70.0
+    assert time.monotonic() - begun_s < LONG_S
+
+
+def test_of_a_distorted_image_the_pinhole_part_counts():
+    info = camera_info()
+    info.p, info.d = [0.0] * 12, [-0.2, 0.05, 0.0, 0.0, 0.0]
+    info.k[0], info.k[4] = 28.0, 29.0
+    alone = Alone()
+    alone.add(0, info)
+    assert alone.camera(0) == Intrinsics(28.0, 29.0, 15.5, 11.5, 32, 24)
+
+
+def test_binning_counts():
+    info = camera_info(64, 48, fx=60.0)
+    info.binning_x = info.binning_y = 2
+    alone = Alone()
+    alone.add(0, info)
+    assert alone.camera(0) == Intrinsics(30.0, 30.0, 15.5, 11.5, 32, 24)
+
+
+@pytest.mark.parametrize(('info', 'reason'), [
+    (broken(f=0.0), 'must be finite with fx, fy > 0'),
+    (broken(f=math.nan), 'must be finite with fx, fy > 0'),
+    (broken(cx=math.inf), 'must be finite with fx, fy > 0'),
+    (camera_info(64, 48), 'camera_info is for 64x48 images, got 32x24'),
+    (CameraInfo(), 'must be finite with fx, fy > 0'),
+    (None, 'no camera_info has come'),
+])
+def test_what_is_no_camera_of_the_image_is_named(info: Any, reason: str):
+    alone = Alone(sync_wait_s=0.0)
+    if info:
+        alone.add(0, info)
+    assert alone.camera(0) is None
+    assert reason in alone.finder.problem
 
 
 @pytest.mark.parametrize('bad', [
