@@ -3,8 +3,9 @@
 #
 #   make demo                  play a recording through the real node, without a ROS distro
 #   make demo ARGS="--bag X"   the same with your recording (clip-depth demo --help)
-#   make weights               train the bundled weights again, with their table (an hour or two
-#                              on two cores; ARGS=--short: minutes, within a wide band)
+#   make weights               train the bundled weights again, with their tables (two and a half
+#                              hours on two cores, minutes with a GPU; ARGS=--short: the same way
+#                              in small, within a wide band)
 #   make test                  run the tests, two at a time   ARGS="-k name" to choose
 #   make lint                  ruff, mypy, ament_flake8, ament_pep257
 #   make colcon                build as ROS does, and start the node from the install space

@@ -3,11 +3,11 @@
 """
 Make the bundled weights again, and prove how good they are.
 
-    python -m weights [make | study | table]
+    python -m weights [make | study | table | docs]
 
-These weights are for trying everything on the synthetic drive: they know rendered streets and
-nothing else. make: the small CLIP, CLIP2Depth on it, and the table of the held-out streets. study:
-two more seeds and the ablations, added to the table. table: the table of weights made before.
+make: the small CLIP, CLIP2Depth on it, and the tables of held-out streets and cameras. study: two
+more seeds and the ablations, added to the tables. table: the tables of weights made before. docs:
+the tables of the installed weights into docs/bundled_weights.md.
 """
 
 from __future__ import annotations
@@ -15,24 +15,31 @@ from __future__ import annotations
 import argparse
 from collections.abc import Mapping, Sequence
 import json
+import os
 from pathlib import Path
 import sys
 from typing import Any
 
 from clip_depth_ros.cli.train import ProgressBars
 from clip_depth_ros.core.files import atomic_write_bytes
-from clip_depth_ros.errors import ClipDepthError
+from clip_depth_ros.errors import ClipDepthError, OutputError
 from clip_depth_ros.settings.installation import assets_dir
-from weights.recipe import check_bands, FULL, SHORT
-from weights.table import table
+from weights.proof import Proof
+from weights.recipe import check_bands, FULL, RESULTS, SHORT
+from weights.report import BEGIN, END, markdown, text
 from weights.workshop import Workshop
+
+DOCS = Path(__file__).parents[1] / 'docs' / 'bundled_weights.md'
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Make weights or their table, and return the exit code."""
+    """Make weights or their tables, and return the exit code."""
     args = _parser().parse_args(argv)
     try:
-        _run(args)
+        if args.what == 'docs':
+            write_docs(DOCS, json.loads((assets_dir() / RESULTS).read_bytes()))
+        else:
+            _run(args)
     except ClipDepthError as error:
         print(f'weights: error: {error}', file=sys.stderr)
         return 1
@@ -46,7 +53,7 @@ def _parser() -> argparse.ArgumentParser:
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument(
-        'what', nargs='?', choices=('make', 'study', 'table'), default='make',
+        'what', nargs='?', choices=('make', 'study', 'table', 'docs'), default='make',
         help='what to do (default: %(default)s)',
     )
     parser.add_argument(
@@ -56,11 +63,20 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument(
         '--short', action='store_true',
-        help='a few minutes instead of an hour: shows that the way works, within a wide band',
+        help='minutes instead of hours: shows that the way works, within a wide band',
     )
     parser.add_argument('--device', default='auto', help='auto, cpu, cuda or cuda:N')
     parser.add_argument(
-        '--workers', type=int, default=2, help='processes that render (default: %(default)s)'
+        '--workers', type=int, default=os.cpu_count() or 1,
+        help='processes that render and compare (default: one for each core)',
+    )
+    parser.add_argument(
+        '--real', type=Path, metavar='DIR',
+        help='real frames to add to the tables: a folder with kitti_depth/, kitti_object/ or both',
+    )
+    parser.add_argument(
+        '--before', type=Path, metavar='DIR',
+        help='earlier weights to show beside these on the real frames',
     )
     parser.add_argument(
         '--install', action='store_true',
@@ -75,17 +91,21 @@ def _run(args: argparse.Namespace) -> None:
         workshop = Workshop(
             recipe, args.out, device=args.device, n_workers=args.workers, on_progress=bars.show
         )
+        proof = Proof(workshop)
         if args.what != 'table':
             workshop.make_clip()
             workshop.make_clip2depth()
-        results = _kept(workshop) if args.what == 'study' else {}
-        results = results or workshop.results()
+        kept = _kept(workshop)
+        results = kept if args.what == 'study' and kept else proof.results()
+        results = {**{name: kept[name] for name in ('real', 'study') if name in kept}, **results}
+        if args.real:
+            results['real'] = proof.real(args.real, results['temperature'], args.before)
         _write(workshop.results_path, results)
         if args.what == 'study':
-            for so_far in workshop.study(results.get('study', {})):
+            for so_far in proof.study(results.get('study', {})):
                 results['study'] = so_far
                 _write(workshop.results_path, results)
-    _show(results)
+    print(f'\n{text(results)}\n')
     check_bands(results, recipe)
     for path in (workshop.clip_path, workshop.clip2depth_path, workshop.results_path):
         print(f'  {path}')
@@ -106,17 +126,14 @@ def _write(path: Path, results: Mapping[str, Any]) -> None:
     atomic_write_bytes(path, (json.dumps(results, indent=1) + '\n').encode())
 
 
-def _show(results: Mapping[str, Any]) -> None:
-    print(f'\n{results["protocol"]}\n\n{table(results["table"])}\n')
-    print(f'DepthCLIP at temperature {results["temperature"]:g} (chosen on other streets)')
-    for name, (rows, columns) in results['seam_ratios_rows_columns'].items():
-        print(f'{name}: depth steps at patch borders / elsewhere {rows:.2f} (rows), '
-              f'{columns:.2f} (columns)')
-    if study := results.get('study'):
-        print(f'\nCLIP2Depth, three seeds\n\n{table(study["seeds"])}')
-        ablations = study['ablations']
-        print(f'\n{ablations["protocol"]}\n\n{table(ablations["table"])}')
-    print()
+def write_docs(path: Path, results: Mapping[str, Any]) -> None:
+    """Put the tables between the marks of a document; OutputError if it has none."""
+    before, begin, rest = path.read_text(encoding='utf-8').partition(BEGIN)
+    _, end, after = rest.partition(END)
+    if not (begin and end):
+        raise OutputError(f'{str(path)!r} has no place for tables: it needs {BEGIN} and {END}')
+    content = f'{before}{BEGIN}\n\n{markdown(results)}\n\n{END}{after}'
+    atomic_write_bytes(path, content.encode())
 
 
 if __name__ == '__main__':

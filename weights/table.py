@@ -1,159 +1,189 @@
 # Copyright 2026 The clip_depth_ros authors
 # SPDX-License-Identifier: Apache-2.0
 """
-How good depth is on streets that nobody trained on, beside what can be had without looking.
+How good depth is on frames that nobody trained on, beside what can be had without looking.
 
-The numbers are those of the scorer that ``clip-depth evaluate`` has, and what they mean is the
-title of its protocol.
+The numbers are those of ``clip-depth evaluate``, and what they mean is the title of its protocol.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass
-from typing import Any, Final
+from collections.abc import Mapping, Sequence
+from typing import Any, Final, NamedTuple
 
 from clip_depth_ros.core.image_plan import Size
-from clip_depth_ros.core.metrics import DepthMetrics, mean_metrics
 from clip_depth_ros.core.patches import upsample
-from clip_depth_ros.evaluation.run.baselines import UniformRandom
-from clip_depth_ros.evaluation.score.baselines import fit_constant, fit_prior
+from clip_depth_ros.evaluation.results.result import Result
 from clip_depth_ros.evaluation.score.prepare import valid_gt
-from clip_depth_ros.evaluation.score.protocols import EvaluationProtocol, protocol_title
-from clip_depth_ros.evaluation.score.score import score_frame
+from clip_depth_ros.evaluation.score.protocols import EvaluationProtocol
 from clip_depth_ros.sources.samples import DepthSample
-from clip_depth_ros.types import Depth, DepthMap, DepthPredictor
+from clip_depth_ros.types import Depth, DepthMap, DepthPredictor, Intrinsics
 from clip_depth_ros.world.rendered_streets import Frames
+from clip_depth_ros.world.rig import Rig, SHAPES
+import cv2
 import numpy as np
 from numpy.typing import NDArray
-from weights.captions import Vocabulary
 
 MIN_DEPTH_M: Final = 1.0
 DEPTH_CAP_M: Final = 80.0
 PROTOCOL: Final = EvaluationProtocol(
     name='rendered streets', gt='exact', min_depth_m=MIN_DEPTH_M, depth_cap_m=DEPTH_CAP_M
 )
+CONSTANT: Final = 'best constant (chosen on these frames)'
+ORACLE: Final = 'oracle: true 7-class histogram of each 16x16 patch'
 _UP_TO_CAP: Final = EvaluationProtocol(min_depth_m=1e-9, depth_cap_m=DEPTH_CAP_M)
-_BATCH: Final = 20
+METRICS: Final = ('abs_rel', 'rmse', 'delta1', 'delta2', 'delta3', 'silog')
+_ORACLE_PX: Final = 16
 
-Depths = NDArray[np.float32]
-"""Depth of several frames, (N, H, W), metres."""
+Row = dict[str, float]
+"""Numbers by name: METRICS, ``low`` and ``high`` of abs_rel, ``scale``, ``frames``."""
+
+Rows = dict[str, Row]
+"""By predictor."""
 
 
-@dataclass(frozen=True, slots=True)
-class Row:
-    """One line of the table: what predicted, and how well."""
+class Bucket(NamedTuple):
+    """Frames that belong together: their place in a table, and what it calls them."""
 
+    number: int
     name: str
-    metrics: DepthMetrics
 
 
-def caption(frames: Frames, seeds: range) -> str:
-    """Say in words which frames the numbers are of, and by which protocol."""
-    height, width = frames.rgb.shape[1:3]
-    return (
-        f'synthetic drive, held-out seeds {seeds.start} to {seeds.stop - 1}, {len(frames)} frames '
-        f'of {width}x{height}; {protocol_title(PROTOCOL)}'
-    )
-
-
-def score(predictions: Depths, frames: Frames) -> DepthMetrics:
-    """Return the mean over frames of the metrics of each."""
-    return mean_metrics([
-        score_frame(DepthMap(pred), sample, PROTOCOL, details=False).metrics()
-        for pred, sample in zip(predictions, _samples(frames), strict=True)
-    ])
-
-
-def predict_all(predictor: DepthPredictor, frames: Frames) -> Depths:
-    """Return the depth of all frames, (N, H, W)."""
-    answers = [
-        answer.depth_m
-        for i in range(0, len(frames), _BATCH)
-        for answer in predictor.predict_batch([*np.asarray(frames.rgb[i:i + _BATCH])])
-    ]
-    return np.stack(answers)
-
-
-def baseline_rows(
-    frames: Frames, priors_m: Mapping[str, Depth], vocabulary: Vocabulary, *, seed: int = 0
-) -> Iterator[Row]:
+class Oracle:
     """
-    Yield what needs no network.
+    What DepthCLIP would answer if it knew the nearest word of every pixel, as ``Answers``.
+
+    The network's input is cut into patches of 16 x 16 pixels; each answers the mean depth of its
+    pixels' words. Patches without any depth (all sky) answer the farthest word; between patches it
+    interpolates as DepthCLIP does.
 
     Parameters
     ----------
-    frames : Frames
-        The held-out frames.
-    priors_m : mapping of str to float32 (H, W)
-        See :func:`pixel_priors`.
-    vocabulary : Vocabulary
-        Words and their depths, for the oracle.
-    seed : int
-        Of the random answers.
+    bins_m : sequence of float
+        Depth that each word stands for, ascending.
+    focal_px : float
+        Focal length of the network's input, whose metres the words are.
 
     """
-    shape = frames.depth_m.shape
-    uniform = _random(frames, MIN_DEPTH_M, DEPTH_CAP_M, seed)
-    yield Row('uniform random', score(uniform, frames))
-    logs = _random(frames, np.log(MIN_DEPTH_M), np.log(DEPTH_CAP_M), seed)
-    yield Row('log-uniform random', score(np.exp(logs), frames))
-    constant_m = fit_constant((each.target_m for each in _samples(frames)), PROTOCOL)
-    constants = np.full(shape, constant_m, np.float32)
-    yield Row('best constant (chosen on these frames)', score(constants, frames))
-    for name, prior_m in priors_m.items():
-        yield Row(f'per-pixel prior, {name}', score(np.broadcast_to(prior_m, shape), frames))
-    yield Row(
-        f'oracle: true {len(vocabulary.words)}-class histogram of each 16x16 patch',
-        score(oracle(frames, vocabulary, (16, 16)), frames),
-    )
 
+    def __init__(self, bins_m: Sequence[float], focal_px: float) -> None:
+        self.bins_m, self.focal_px = np.asarray(bins_m), focal_px
 
-def pixel_priors(train_depth_m: NDArray[Any]) -> dict[str, Depth]:
-    """Return the mean and the geometric mean of each pixel's depth over training frames."""
-    return {
-        name: fit_prior(
-            (gt.astype(np.float32) for gt in train_depth_m),
-            PROTOCOL,
-            'the training streets',
-            geometric=name == 'geometric mean',
+    def answer(self, samples: Sequence[DepthSample]) -> list[DepthMap]:
+        """Return the best answer for each frame."""
+        return [DepthMap(self._depth_m(sample)) for sample in samples]
+
+    def describe(self) -> Mapping[str, str]:
+        """Return what it is."""
+        return {'method': f'oracle: true {len(self.bins_m)}-class histogram of each patch'}
+
+    def close(self) -> None:
+        """Do nothing."""
+
+    def _depth_m(self, sample: DepthSample) -> Depth:
+        size = Size(*sample.target_m.shape)
+        focal = sample.intrinsics.focal_px if sample.intrinsics else self.focal_px
+        rows, columns = (
+            max(1, round(side * self.focal_px / focal / _ORACLE_PX)) for side in size
         )
-        for name in ('mean', 'geometric mean')
+        seen = cv2.resize(
+            sample.target_m, (columns * _ORACLE_PX, rows * _ORACLE_PX),
+            interpolation=cv2.INTER_NEAREST_EXACT,
+        )
+        ratio = focal * columns * _ORACLE_PX / size.width / self.focal_px
+        grid = self._grid(np.asarray(seen, np.float32) / np.float32(ratio))
+        return upsample((grid * ratio).astype(np.float32), size)
+
+    def _grid(self, depth_m: Depth) -> Depth:
+        known = valid_gt(depth_m, _UP_TO_CAP)
+        logs = np.log(np.where(known, depth_m, DEPTH_CAP_M))
+        nearest = np.abs(logs[..., np.newaxis] - np.log(self.bins_m)).argmin(axis=-1)
+        said = np.eye(len(self.bins_m))[nearest] * known[..., np.newaxis]  # (H, W, K)
+        height, width, words = said.shape
+        side = _ORACLE_PX
+        counts = said.reshape(height // side, side, width // side, side, words).sum(axis=(1, 3))
+        counts[..., -1] += counts.sum(axis=-1) == 0
+        return np.asarray(counts @ self.bins_m / counts.sum(axis=-1), np.float32)
+
+
+def rows_of(result: Result) -> Rows:
+    """Return the numbers of each predictor over all frames."""
+    return {name: _row(result, name) for name in result.predictors}
+
+
+def _row(result: Result, name: str) -> Row:
+    found = result.predictors[name]
+    abs_rel = found.estimates['none/abs_rel']
+    return _rounded({
+        **{metric: found.estimates[f'none/{metric}'].mean for metric in METRICS},
+        'low': abs_rel.low,
+        'high': abs_rel.high,
+        'scale': float(np.median(_scales(result, name))),
+        'frames': found.n_frames,
+    })
+
+
+def buckets_of(result: Result, bucket_of: Sequence[Bucket]) -> dict[str, Rows]:
+    """Return the numbers of each predictor over the frames of each bucket, one for each frame."""
+    numbers = np.array([bucket.number for bucket in bucket_of])
+    return {
+        bucket.name: {
+            name: _part(result, name, numbers == bucket.number) for name in result.predictors
+        }
+        for bucket in sorted({*bucket_of})
     }
 
 
-def _samples(frames: Frames) -> Iterator[DepthSample]:
-    for number, (rgb, gt) in enumerate(zip(frames.rgb, frames.depth_m, strict=True)):
-        yield DepthSample(f'frame {number}', rgb, gt.astype(np.float32))
+def _part(result: Result, name: str, picked: NDArray[np.bool_]) -> Row:
+    values = result.frames.values[name]
+    return _rounded({
+        **{
+            metric: float(np.mean(np.asarray(values[f'none/{metric}'])[picked]))
+            for metric in METRICS
+        },
+        'scale': float(np.median(_scales(result, name)[picked])),
+        'frames': int(picked.sum()),
+    })
 
 
-def _random(frames: Frames, low: float, high: float, seed: int) -> Depths:
-    answers = UniformRandom(low, high, seed).answer([*_samples(frames)])
-    return np.stack([answer.depth_m for answer in answers])
+def _scales(result: Result, name: str) -> NDArray[np.float64]:
+    """Return by how much each frame is seen too far: median answer / median truth, (N,)."""
+    return 1 / np.asarray(result.frames.values[name]['scale'], np.float64)
 
 
-def oracle(
-    frames: Frames, vocabulary: Vocabulary, patch: tuple[int, int]
-) -> NDArray[np.float32]:
-    """
-    Return what DepthCLIP would answer if it knew the nearest word of every pixel.
+def _rounded(row: Mapping[str, float]) -> Row:
+    return {name: round(value, 4) for name, value in row.items()}
 
-    Patches without any depth (all sky) answer the farthest word; between patches it interpolates
-    as DepthCLIP does.
-    """
-    bins_m = np.asarray(vocabulary.bins_m)
-    answers = []
-    for gt in frames.depth_m:
-        depth = gt.astype(np.float64)
-        seen = valid_gt(gt.astype(np.float32), _UP_TO_CAP)
-        logs = np.log(np.where(seen, depth, DEPTH_CAP_M))
-        nearest = np.abs(logs[..., np.newaxis] - np.log(bins_m)).argmin(axis=-1)
-        said = np.eye(len(bins_m))[nearest] * seen[..., np.newaxis]  # (H, W, K)
-        counts = _patches(said, patch).sum(axis=(1, 3))
-        counts[..., -1] += counts.sum(axis=-1) == 0
-        grid = (counts @ bins_m / counts.sum(axis=-1)).astype(np.float32)
-        answers.append(upsample(grid, Size(*depth.shape)))
-    return np.stack(answers)
+
+def camera_buckets(rigs: Sequence[Rig]) -> dict[str, list[Bucket]]:
+    """Return the bucket of each camera, by what they are sorted by."""
+    return {
+        'field of view': [_between(rig.hfov_deg, (45, 60, 75, 90, 100), 'deg') for rig in rigs],
+        'shape': [_shape(rig.intrinsics) for rig in rigs],
+        'height': [_between(rig.height_m, (0.3, 0.6, 1.2, 1.7, 2.2), 'm') for rig in rigs],
+        'pitch, down is positive': [
+            _between(np.degrees(rig.pitch_rad), (-12, -6, -2, 2, 6, 12), 'deg') for rig in rigs
+        ],
+    }
+
+
+def _between(value: float, edges: Sequence[float], unit: str) -> Bucket:
+    place = int(np.searchsorted(edges[1:-1], value, side='right'))
+    return Bucket(place, f'{edges[place]:g} to {edges[place + 1]:g} {unit}')
+
+
+def _shape(camera: Intrinsics) -> Bucket:
+    names = ('1:1', '4:3', '3:2', '16:10', '16:9', '2:1', '3.3:1')
+    own = camera.width / camera.height
+    place = int(np.abs(np.log(np.array(SHAPES) / own)).argmin())
+    return Bucket(place, names[place])
+
+
+def predict_all(predictor: DepthPredictor, frames: Frames, camera: Intrinsics) -> Depth:
+    """Return the depth of frames that one camera has taken, float32 (N, H, W)."""
+    return np.stack([
+        predictor.predict(np.asarray(rgb), camera).depth_m for rgb in frames.rgb
+    ])
 
 
 def seam_ratios(
@@ -182,34 +212,9 @@ def _seam_ratio(
 ) -> float:
     with np.errstate(invalid='ignore'):  # the difference of two infinities
         is_smooth = np.abs(np.diff(np.log(gt.astype(np.float32)), axis=axis)) < 0.03
-    jumps = np.abs(np.diff(np.log(predictions), axis=axis))
+        jumps = np.abs(np.diff(np.log(predictions), axis=axis))
+    is_smooth &= np.isfinite(jumps)
     is_border = np.moveaxis(np.zeros(jumps.shape, bool), axis, -1)
     is_border[..., side - 1::side] = True
     is_border = np.moveaxis(is_border, -1, axis)
     return float(jumps[is_smooth & is_border].mean() / jumps[is_smooth & ~is_border].mean())
-
-
-def table(rows: Mapping[str, Mapping[str, float]]) -> str:
-    """Return metrics by name (see :func:`as_json`) as a table of text."""
-    width = max(map(len, rows))
-    lines = [f'{"":{width}}  abs_rel   rmse  delta1  delta2  delta3  silog']
-    for name, m in rows.items():
-        lines.append(
-            f'{name:{width}}  {m["abs_rel"]:7.3f} {m["rmse"]:6.2f}  {m["delta1"]:6.3f}  '
-            f'{m["delta2"]:6.3f}  {m["delta3"]:6.3f} {m["silog"]:6.1f}'
-        )
-    return '\n'.join(lines)
-
-
-def as_json(rows: Sequence[Row]) -> Mapping[str, Mapping[str, float]]:
-    """Return the metrics by name, for JSON."""
-    return {
-        row.name: {key: round(float(value), 5) for key, value in asdict(row.metrics).items()}
-        for row in rows
-    }
-
-
-def _patches(maps: NDArray[Any], patch: tuple[int, int]) -> NDArray[Any]:
-    """Return (grid_h, patch height, grid_w, patch width, C) of maps (H, W, C)."""
-    height, width, channels = maps.shape
-    return maps.reshape(height // patch[0], patch[0], width // patch[1], patch[1], channels)

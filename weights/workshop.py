@@ -1,23 +1,23 @@
 # Copyright 2026 The clip_depth_ros authors
 # SPDX-License-Identifier: Apache-2.0
 """
-How the bundled weights are made: streets, a small CLIP, CLIP2Depth on it, and the proof.
+How the bundled weights are made: streets, a small CLIP, CLIP2Depth on it.
 
 Each stage leaves its result in the output folder and is not done again when that is there: a run
-that was stopped resumes at the stage it was in (the last, CLIP2Depth, even in the middle of it).
+that was stopped resumes at the stage it was in, both trainings even in the middle of it.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable
 from dataclasses import asdict, replace
 import hashlib
 import json
+import math
 from pathlib import Path
 from typing import Any, Final
 
 from clip_depth_ros.core.files import atomic_write_bytes
-from clip_depth_ros.evaluation.score.baselines import shuffled
 from clip_depth_ros.model.architecture import find_architecture
 from clip_depth_ros.model.backbone import build_backbone
 from clip_depth_ros.model.clip2depth_weights import (
@@ -27,35 +27,20 @@ from clip_depth_ros.model.clip2depth_weights import (
 )
 from clip_depth_ros.model.devices import this_machine
 from clip_depth_ros.model.weights import ROWS, TOKEN_TABLE
-from clip_depth_ros.predictor.build import build_predictor
 from clip_depth_ros.settings.installation import BUNDLED_CLIP, BUNDLED_CLIP2DEPTH, versions
 from clip_depth_ros.settings.predictor import PredictorSettings, TINY
 from clip_depth_ros.settings.training import TrainSettings
 from clip_depth_ros.sources.kinds.synthetic import WorldSource
-from clip_depth_ros.sources.samples import SampleSource
+from clip_depth_ros.sources.samples import Joined, SampleSource
 from clip_depth_ros.training.loop import Progress, train
 from clip_depth_ros.training.run import RunFolder
 from clip_depth_ros.world.rendered_streets import Frames, render_streets, Streets
-import numpy as np
+from clip_depth_ros.world.rig import CANONICAL_FOCAL_PX
 import safetensors.torch
 import torch
 from weights.contrast import train_contrast, used_tokens
 from weights.recipe import Recipe, RESULTS, VOCABULARY
-from weights.table import (
-    as_json,
-    baseline_rows,
-    caption,
-    DEPTH_CAP_M,
-    MIN_DEPTH_M,
-    pixel_priors,
-    predict_all,
-    Row,
-    score,
-    seam_ratios,
-)
-
-TEMPERATURES: Final = (2.0, 2.5, 3.0, 3.5, 4.0, 4.5, 5.0, 5.5, 6.0, 7.0, 8.0)
-SEEDS: Final = (0, 1, 2)
+from weights.table import DEPTH_CAP_M, MIN_DEPTH_M
 
 _PATHS: Final = ('clip_weights', 'out_dir', 'cache_dir', 'rendered_dir')
 
@@ -76,7 +61,7 @@ class Workshop:
     device : str
         As for :class:`PredictorSettings`.
     n_workers : int
-        Processes that render.
+        Processes that render and compare.
     on_progress : callable
         Called after each step.
 
@@ -96,21 +81,32 @@ class Workshop:
         self.clip2depth_path = out_dir / BUNDLED_CLIP2DEPTH
         self.results_path = out_dir / RESULTS
         self._device, _ = this_machine(device, 'fp32')
-        self._n_workers, self._on_progress = n_workers, on_progress
+        self.n_workers, self._on_progress = n_workers, on_progress
 
-    def frames(self, part: str) -> Frames:
-        """Return the frames of ``train``, ``validation`` or ``held_out``, rendered once."""
-        streets: Streets = getattr(self.recipe, part)
+    def frames(self, part: str) -> list[Frames]:
+        """Return the frames of ``train``, ``validation`` or ``prior``, rendered once."""
+        parts = getattr(self.recipe, part)
+        return [
+            self.rendered(f'{part}-{number}', streets)
+            for number, streets in enumerate(parts if isinstance(parts, tuple) else (parts,))
+        ]
+
+    def rendered(self, name: str, streets: Streets) -> Frames:
+        """Return the frames of streets of one size, rendered once into :meth:`folder`."""
         done = 0
 
         def tell(count: int) -> None:
             nonlocal done
             done += count
-            self._tell(f'rendering {part}', done, len(streets))
+            self.tell(f'rendering {name}', done, len(streets))
 
         return render_streets(
-            streets, self._rendered(part), n_workers=self._n_workers, on_frames=tell
+            streets, self.folder(name), n_workers=self.n_workers, on_frames=tell
         )
+
+    def folder(self, name: str) -> Path:
+        """Return where frames are kept."""
+        return self.out_dir / 'frames' / name
 
     def make_clip(self) -> Path:
         """Train the small CLIP, unless it is there."""
@@ -120,10 +116,10 @@ class Workshop:
         checkpoint = self.clip_path.with_name('tiny_clip_checkpoint.safetensors')
 
         def tell(step: int, loss: float) -> None:
-            self._tell('training the small CLIP', step + 1, settings.steps, loss=loss)
+            self.tell('training the small CLIP', step + 1, settings.steps, loss=loss)
 
         clip, losses = train_contrast(
-            find_architecture(TINY), [frames], VOCABULARY, settings,
+            find_architecture(TINY), frames, VOCABULARY, settings,
             device=self._device, checkpoint=checkpoint, on_step=tell,
         )
         log = ['step,loss', *(f'{step},{loss:.5f}' for step, loss in enumerate(losses, 1)), '']
@@ -156,10 +152,24 @@ class Workshop:
             file.settings,
             backbone=file.backbone,
             backbone_hash=file.backbone_hash,
-            provenance={**file.provenance, 'settings': settings, 'licence': 'Apache-2.0'},
+            provenance={
+                **file.provenance,
+                'settings': settings,
+                'cameras': {**file.provenance.get('cameras', {}), **self._mounts()},
+                'licence': 'Apache-2.0',
+            },
             metrics=file.metrics,
             dtype=torch.float16,
         )
+
+    def _mounts(self) -> dict[str, Any]:
+        """Return the lowest and highest cameras, and how far they were pitched down."""
+        rigs = [streets.rig(seed) for streets in self.recipe.train for seed in streets.seeds[:200]]
+        numbers = {
+            'height_m': [rig.height_m for rig in rigs],
+            'pitch_deg': [math.degrees(rig.pitch_rad) for rig in rigs],
+        }
+        return {name: [round(min(each), 2), round(max(each), 2)] for name, each in numbers.items()}
 
     def trained(self, name: str, *, steps: int, seed: int, **changes: Any) -> Path:
         """Start or resume a run of the trainer, and return its best weights."""
@@ -184,23 +194,13 @@ class Workshop:
             'backbone': TINY,
             'clip_weights': str(self.clip_path),
             'device': self._device,
-            'taps': (1, 3, 5),
-            'mlp_dim': 512,
-            'head': 'smooth',
-            'min_depth_m': MIN_DEPTH_M,
-            'max_depth_m': DEPTH_CAP_M,
             'kind': 'synthetic',
-            'steps': steps,
-            'batch_size': 8,
-            'learning_rate': 1.5e-3,
-            'warmup_share': 0.1,
-            'ema_decay': 0.998,
-            'cache_tokens': True,
             'cache_dir': str(self.out_dir / 'tokens'),
-            'validation_interval': 500,
-            'save_interval': 250,
+            # A device that waits for frames is idle; a cpu has nothing to spare.
+            'n_workers': 0 if self._device == 'cpu' else max(0, self.n_workers - 1),
+            **self.recipe.decoder,
+            'steps': steps,
             'seed': seed,
-            'n_workers': 0,
             'out_dir': str(self.out_dir / 'runs' / name),
             **changes,
         })
@@ -218,45 +218,10 @@ class Workshop:
             'min_depth_m': MIN_DEPTH_M,
             'max_depth_m': DEPTH_CAP_M,
             'bins': 'outdoor',
+            'bins_focal_px': CANONICAL_FOCAL_PX,
             **changes,
         })
         return settings
-
-    def choose_temperature(self) -> float:
-        """Return the temperature with the least abs_rel on the validation streets."""
-        frames = self.frames('validation')
-        errors = {}
-        for temperature in TEMPERATURES:
-            settings = self.predictor_settings('depthclip', temperature=temperature)
-            errors[temperature] = score(predictions_of(settings, frames), frames).abs_rel
-            self._tell('choosing the temperature', len(errors), len(TEMPERATURES))
-        return min(errors, key=lambda temperature: errors[temperature])
-
-    def results(self) -> dict[str, Any]:
-        """Return the table of the held-out streets, with all that belongs to it."""
-        frames, streets = self.frames('held_out'), self.recipe.held_out
-        temperature = self.choose_temperature()
-        priors_m = pixel_priors(self.frames('train').depth_m)
-        rows = [*baseline_rows(frames, priors_m, VOCABULARY)]
-        seams = {}
-        for name, settings in {
-            'DepthCLIP': self.predictor_settings('depthclip', temperature=temperature),
-            'CLIP2Depth': self.predictor_settings('clip2depth'),
-        }.items():
-            predictions = predictions_of(settings, frames)
-            rows.append(Row(name, score(predictions, frames)))
-            others = np.stack(shuffled([*predictions]))
-            rows.append(Row(f'{name}, shuffled over frames', score(others, frames)))
-            seams[name] = seam_ratios(predictions, frames, self._patch())
-        return {
-            'protocol': caption(frames, streets.seeds),
-            'table': as_json(rows),
-            'temperature': temperature,
-            'seam_ratios_rows_columns': seams,
-            'recipe': json.loads(json.dumps(asdict(self.recipe))),
-            'sha256': self.hashes(),
-            'versions': versions(),
-        }
 
     def hashes(self) -> dict[str, str]:
         """Return the SHA-256 of each weights file by its name."""
@@ -265,100 +230,30 @@ class Workshop:
             for path in (self.clip_path, self.clip2depth_path)
         }
 
-    def study(self, known: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
-        """
-        Train the other seeds and the ablations, and score them on the held-out streets.
-
-        Parameters
-        ----------
-        known : mapping
-            What was given last by a study of these weights that was stopped; may be empty.
-
-        Returns
-        -------
-        iterator of dict
-            All that is known so far, after each training.
-
-        """
-        recipe = self.recipe
-        seeds = dict(known.get('seeds', {}))
-        ablations = dict(known.get('ablations', {}).get('table', {}))
-        so_far = {
-            'seeds': seeds,
-            'ablations': {
-                'protocol': f'as above, CLIP2Depth trained for {recipe.study_steps} steps each',
-                'table': ablations,
-            },
-        }
-        for seed in SEEDS:
-            if str(seed) not in seeds:
-                found = self._tried(f'seed-{seed}', steps=recipe.decoder_steps, seed=seed)
-                seeds.update(as_json([Row(str(seed), found)]))
-                yield so_far
-        for key, (name, changes) in _ABLATIONS.items():
-            if name not in ablations:
-                found = self._tried(f'ablation-{key}', steps=recipe.study_steps, seed=0, **changes)
-                ablations.update(as_json([Row(name, found)]))
-                yield so_far
-
-    def _tried(self, name: str, *, steps: int, seed: int, **changes: Any) -> Any:
-        weights = self.trained(name, steps=steps, seed=seed, **changes)
-        of_backbone = {
-            name: changes[name] for name in ('pretrained', 'clip_weights') if name in changes
-        }
-        settings = self.predictor_settings(
-            'clip2depth', clip2depth_weights=str(weights), **of_backbone
-        )
-        frames = self.frames('held_out')
-        return score(predictions_of(settings, frames), frames)
-
     def _decoder_sources(self) -> tuple[SampleSource, SampleSource]:
         """Return the frames that CLIP2Depth learns from, with sky as far as can be, and others."""
-        recipe = self.recipe
-        for part in ('train', 'validation'):
-            self.frames(part)
+        self.frames('train')
         return (
-            WorldSource(
-                replace(recipe.train, n_seeds=recipe.n_decoder_streets),
-                rendered=self._rendered('train'),
-                sky_depth_m=DEPTH_CAP_M,
-            ),
-            WorldSource(recipe.validation, rendered=self._rendered('validation')),
+            Joined(*(
+                WorldSource(
+                    streets, rendered=self.folder(f'train-{number}'), sky_depth_m=DEPTH_CAP_M
+                )
+                for number, streets in self.recipe.decoder_streets()
+            )),
+            self.validation_source(),
         )
 
-    def _rendered(self, part: str) -> Path:
-        return self.out_dir / 'frames' / part
+    def validation_source(self) -> SampleSource:
+        """Return the frames that choose."""
+        self.frames('validation')
+        return Joined(*(
+            WorldSource(streets, rendered=self.folder(f'validation-{number}'))
+            for number, streets in enumerate(self.recipe.validation)
+        ))
 
-    def _patch(self) -> tuple[int, int]:
-        height, width = find_architecture(TINY).config['vision_cfg']['patch_size']
-        return int(height), int(width)
-
-    def _tell(self, stage: str, done: int, total: int, **facts: float) -> None:
+    def tell(self, stage: str, done: int, total: int, **facts: float) -> None:
+        """Say how far something is."""
         self._on_progress(Progress(stage, done, total, facts))
-
-
-_ABLATIONS: Final[Mapping[str, tuple[str, dict[str, Any]]]] = {
-    'mirror': ('learned mirror', {}),
-    'fixed-mirror': ('random mirror, not trained', {'condition': 'fixed_mirror'}),
-    'none': ('no condition', {'condition': 'none'}),
-    'sentence': ('a sentence in place of the mirror', {'condition': 'sentence'}),
-    # Few steps: its tokens are not worth keeping.
-    'random-clip': (
-        'CLIP of random weights',
-        {'clip_weights': '', 'pretrained': 'random', 'cache_tokens': False},
-    ),
-    'softplus': ('softplus in place of sigmoid', {'output': 'softplus'}),
-    'refined': ("CLIPSeg's refined head in place of the smooth one", {'head': 'refined'}),
-}
-
-
-def predictions_of(settings: PredictorSettings, frames: Frames) -> Any:
-    """Return the depth that a predictor with these settings sees, (N, H, W)."""
-    predictor = build_predictor(settings)
-    try:
-        return predict_all(predictor, frames)
-    finally:
-        predictor.close()
 
 
 def save_clip(path: Path, clip: Any, recipe: Recipe) -> None:
@@ -380,7 +275,7 @@ def save_clip(path: Path, clip: Any, recipe: Recipe) -> None:
         'licence': 'Apache-2.0',
         'trained_on': 'synthetic drive of clip_depth_ros, contrastively, regions and captions',
         'vocabulary': json.dumps(asdict(VOCABULARY)),
-        'frames': json.dumps(recipe.train.facts()),
+        'frames': json.dumps([streets.facts() for streets in recipe.train]),
         'recipe': json.dumps(asdict(recipe.contrast)),
         'versions': json.dumps(versions()),
     }

@@ -1,6 +1,6 @@
 # Copyright 2026 The clip_depth_ros authors
 # SPDX-License-Identifier: Apache-2.0
-"""How the bundled weights are made: the whole way in small, and what its table means."""
+"""How the bundled weights are made: the whole way in small, and what comes out."""
 
 from __future__ import annotations
 
@@ -8,59 +8,57 @@ import dataclasses
 import json
 from pathlib import Path
 
-from clip_depth_ros.errors import DataError
-from clip_depth_ros.world.rendered_streets import Frames, Streets
+from clip_depth_ros.errors import DataError, OutputError
+from clip_depth_ros.world.rendered_streets import Streets
 import numpy as np
 import pytest
 import safetensors
 from weights import __main__ as command
-from weights.captions import Vocabulary
 from weights.learner import ContrastSettings
 from weights.recipe import check_bands, FULL, SHORT, VOCABULARY
-from weights.table import (
-    baseline_rows,
-    oracle,
-    pixel_priors,
-    score,
-    seam_ratios,
-)
+from weights.report import BEGIN, END, markdown, text
+from weights.streets import KeptStreets
 
 MINI = dataclasses.replace(
     FULL,
-    train=Streets(0, 2, 2),
-    validation=Streets(900_000, 1, 2),
-    held_out=Streets(1_000_000, 1, 2),
+    train=(
+        Streets(0, 2, 2, 160, 64, cameras='windows'), Streets(2, 1, 2, 96, 96, cameras='windows')
+    ),
+    validation=(Streets(900_000, 1, 2, 160, 64, cameras='windows'),),
+    held_out=Streets(1_000_000, 1, 2, 160, 48),
+    cameras=Streets(1_000_001, 2, 1, 128, 96, cameras='varied'),
+    corners=Streets(1_000_003, 1, 1, 128, 96, cameras='corners'),
+    prior=Streets(910_000, 1, 1, 160, 48),
     contrast=ContrastSettings(steps=2, batch=2),
-    n_decoder_streets=1,
+    decoder_share=0.5,
     decoder_steps=2,
     study_steps=1,
-    depthclip_band=(0, 10),
-    clip2depth_band=(0, 10),
+    bands={'kitti: CLIP2Depth': (0, 10), 'cameras: DepthCLIP': (0, 10)},
+    most_in_a_bucket=10.0,
 )
-WORDS = Vocabulary(('thing',), ('close', 'far'), (2.0, 20.0))
-
-
-def _frames(depth_m) -> Frames:
-    depth_m = np.asarray(depth_m, np.float32)
-    return Frames(
-        np.zeros((*depth_m.shape, 3), np.uint8), depth_m, np.zeros(depth_m.shape, np.uint8)
-    )
 
 
 @pytest.mark.timeout(300)
 def test_the_whole_way_in_small(tmp_path: Path, monkeypatch, capsys):
-    """Rendering, small CLIP, CLIP2Depth, table; what is there is not made again."""
+    """Rendering, small CLIP, CLIP2Depth, tables; what is there is not made again."""
     monkeypatch.setattr(command, 'SHORT', MINI)
     assert command.main(['--short', '--out', str(tmp_path), '--workers', '1']) == 0
     printed = capsys.readouterr().out
     results = json.loads((tmp_path / 'tiny_results.json').read_text())
 
-    assert 'held-out seeds 1000000 to 1000000, 2 frames of 320x96; rendered streets' in printed
+    assert "2 rendered frames of 160x48 behind KITTI's camera" in printed
     assert 'exact rendered gt, any frames, no crop, 1 to 80 m, depth resampled' in printed
     for name in ('best constant (chosen on these frames)', 'DepthCLIP', 'CLIP2Depth',
                  'CLIP2Depth, shuffled over frames'):
         assert name in printed
-        assert 0 < results['table'][name]['abs_rel'] < 10
+        assert 0 < results['tables']['kitti']['rows'][name]['abs_rel'] < 10
+    assert [*results['buckets']] == [
+        'field of view', 'shape', 'height', 'pitch, down is positive', 'lens',
+    ]
+    for kind in ('field of view', 'shape', 'height', 'pitch, down is positive'):
+        frames = [rows['CLIP2Depth']['frames'] for rows in results['buckets'][kind].values()]
+        assert sum(frames) == len(MINI.cameras)
+    assert text(results) in printed
     with safetensors.safe_open(tmp_path / 'tiny_clip.safetensors', 'np') as file:
         assert json.loads(file.metadata()['vocabulary'])['words'] == list(
             VOCABULARY.words
@@ -71,71 +69,91 @@ def test_the_whole_way_in_small(tmp_path: Path, monkeypatch, capsys):
     assert not (tmp_path / 'tiny_clip_checkpoint.safetensors').exists()
 
     before = (tmp_path / 'tiny_clip2depth.safetensors').stat().st_mtime_ns
-    assert command.main(['table', '--short', '--out', str(tmp_path)]) == 0
+    assert command.main(['table', '--short', '--out', str(tmp_path), '--workers', '1']) == 0
     assert (tmp_path / 'tiny_clip2depth.safetensors').stat().st_mtime_ns == before
     assert json.loads((tmp_path / 'tiny_results.json').read_text()) == results
 
 
 @pytest.mark.parametrize('recipe', [FULL, SHORT])
 def test_streets_of_training_choosing_and_proof_are_disjoint(recipe):
-    seeds = [set(part.seeds) for part in (recipe.train, recipe.validation, recipe.held_out)]
+    parts = (
+        *recipe.train, *recipe.validation, recipe.held_out, recipe.cameras, recipe.corners,
+        recipe.prior,
+    )
+    seeds = [set(part.seeds) for part in parts]
     assert sum(map(len, seeds)) == len(set.union(*seeds))
-    assert recipe.n_decoder_streets <= recipe.train.n_seeds
 
 
-def test_a_perfect_prediction_scores_perfectly():
-    frames = _frames(np.random.default_rng(0).uniform(2, 70, (3, 8, 8)))
-    metrics = score(frames.depth_m, frames)
-    assert (metrics.abs_rel, metrics.delta1) == (0, 1)
+@pytest.mark.parametrize('recipe', [FULL, SHORT])
+def test_the_decoder_learns_from_a_part_of_the_streets_of_the_clip(recipe):
+    for number, streets in recipe.decoder_streets():
+        assert {*streets.seeds} <= {*recipe.train[number].seeds}
 
 
-def test_sky_and_what_lies_beyond_the_range_does_not_count():
-    frames = _frames([[[10.0, np.inf, 0.5, 90.0]]])
-    assert score(np.full((1, 1, 4), 5, np.float32), frames).abs_rel == pytest.approx(0.5)
+def test_frames_of_any_size_are_rendered_once_and_kept(tmp_path: Path):
+    streets = Streets(1_000_000, 1, 2, 64, 48, cameras='varied')
+    source = KeptStreets(streets, tmp_path)
+    first = source[1]
+    assert source.path(1).is_file()
+    assert not source.path(0).exists()
+    source.path(1).touch()
+    again = KeptStreets(streets, tmp_path)[1]
+    np.testing.assert_array_equal(first.rgb, again.rgb)
+    np.testing.assert_array_equal(first.target_m, again.target_m)
+    assert first.intrinsics == again.intrinsics
+    other = KeptStreets(dataclasses.replace(streets, lens=2.0), tmp_path)
+    assert not other.path(1).exists()
 
 
-def test_priors_are_means_over_frames_pixel_by_pixel_without_gaps():
-    train = np.array([[[2.0, 4.0, np.inf]], [[8.0, np.inf, np.inf]]], np.float16)
-    priors = pixel_priors(train)
-    np.testing.assert_allclose(priors['mean'], [[5, 4, 14 / 3]])
-    np.testing.assert_allclose(priors['geometric mean'], [[4, 4, 4]], rtol=1e-6)
-
-
-def test_the_oracle_mixes_the_nearest_words_of_each_patch():
-    depth_m = np.full((1, 4, 8), 2.0)
-    depth_m[0, :, 4:] = np.inf
-    depth_m[0, :2, 4:] = 20.0  # half a patch far, half sky: sky has no say
-    depth_m[0, 0, 0] = 30.0
-    answer = oracle(_frames(depth_m), WORDS, (4, 4))[0]
-    assert answer[0, 0] == pytest.approx(2 + 18 / 16)
-    assert answer[-1, -1] == pytest.approx(20)
-
-
-def test_the_best_constant_is_at_least_as_good_as_any_depth_in_the_frames():
-    frames = _frames(np.random.default_rng(5).uniform(2, 70, (3, 16, 32)))
-    rows = {
-        row.name: row.metrics
-        for row in baseline_rows(frames, pixel_priors(frames.depth_m), WORDS)
+def _row(abs_rel: float) -> dict[str, float]:
+    return {
+        'abs_rel': abs_rel, 'low': abs_rel - 0.01, 'high': abs_rel + 0.01, 'rmse': 5.0,
+        'delta1': 0.9, 'delta2': 0.95, 'delta3': 0.99, 'silog': 20.0, 'scale': 1.01,
+        'frames': 400,
     }
-    best = rows['best constant (chosen on these frames)'].abs_rel
-    every = [score(np.full((3, 16, 32), c, np.float32), frames).abs_rel for c in range(2, 70, 4)]
-    # It is looked for on a sixteenth of the pixels.
-    assert best < 1.1 * min(every)
-    assert best < rows['uniform random'].abs_rel
 
 
-def test_seams_show_as_a_ratio_above_one():
-    rows = np.linspace(0, 1, 32)
-    smooth = np.exp(0.3 * (rows[None, :, None] + rows[None, None, :])).astype(np.float32)
-    seams = smooth * np.exp(0.05 * (np.arange(32) // 8 % 2))[None, :, None].astype(np.float32)
-    frames = _frames(np.full((1, 32, 32), 10.0))
-    assert seam_ratios(smooth, frames, (8, 8))[0] == pytest.approx(1, rel=1e-3)
-    assert seam_ratios(seams, frames, (8, 8))[0] > 3
+def _results(abs_rel: float = 0.08, in_bucket: float = 0.12) -> dict:
+    rows = {'DepthCLIP': _row(0.2), 'CLIP2Depth': _row(abs_rel)}
+    return {
+        'protocol': 'rendered streets: 1 to 80 m',
+        'tables': {
+            'kitti': {'title': "400 rendered frames behind KITTI's camera", 'rows': rows},
+            'cameras': {'title': '400 rendered frames behind cameras', 'rows': rows},
+        },
+        'buckets': {'height': {'0.3 to 0.6 m': {**rows, 'CLIP2Depth': _row(in_bucket)}}},
+        'temperature': 3.5,
+        'seam_ratios_rows_columns': {'CLIP2Depth': (1.05, 1.2)},
+    }
 
 
 def test_weights_that_came_out_otherwise_are_refused():
-    good = {'table': {'DepthCLIP': {'abs_rel': 0.2}, 'CLIP2Depth': {'abs_rel': 0.08}}}
-    check_bands(good, FULL)
-    bad = {'table': {**good['table'], 'CLIP2Depth': {'abs_rel': 0.31}}}
-    with pytest.raises(DataError, match=r'CLIP2Depth came out as 0.310, and this recipe should'):
-        check_bands(bad, FULL)
+    check_bands(_results(), FULL)
+    with pytest.raises(DataError, match=r'kitti: CLIP2Depth came out as 0.310, and this recipe'):
+        check_bands(_results(0.31), FULL)
+    with pytest.raises(DataError, match=r'came out as 0.300 where height is 0.3 to 0.6 m, and'):
+        check_bands(_results(in_bucket=0.3), FULL)
+
+
+def test_tables_for_the_terminal_and_the_document_have_the_same_numbers():
+    shown, written = text(_results()), markdown(_results())
+    for words in (
+        "400 rendered frames behind KITTI's camera", '0.080', '[0.070, 0.090]', '0.3 to 0.6 m',
+        '0.120', 'temperature 3.5', '1.05 (down) and 1.20',
+    ):
+        assert words in shown
+        assert words in written
+
+
+def test_they_are_put_between_the_marks_of_the_document(tmp_path: Path):
+    path = tmp_path / 'document.md'
+    path.write_text(f'above\n\n{BEGIN}\nold\n{END}\n\nbelow\n')
+    command.write_docs(path, _results())
+    found = path.read_text()
+    assert found.startswith('above\n\n')
+    assert found.endswith(f'{END}\n\nbelow\n')
+    assert markdown(_results()) in found
+    assert 'old' not in found
+    path.write_text('no marks')
+    with pytest.raises(OutputError, match='has no place for tables'):
+        command.write_docs(path, _results())
