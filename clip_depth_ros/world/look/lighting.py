@@ -91,15 +91,7 @@ def _lit_ground(scene: Scene, rays: CameraRays, seen: Seen, at: _Spots) -> Float
     s, d = seen.ground.s.ravel()[pixels], seen.ground.d.ravel()[pixels]
     points = GroundPoints(s, d, along, across)
     colour, mirrors = ground_colour(scene.street, scene.look.ground, points)
-    bare = np.full(seen.depth.shape, np.inf, np.float32)
-    bare.flat[pixels] = z
-    casters = _casters(scene, rays)
-    levels_m = shadow_levels(scene.street.climbs, casters.corners(), light.to_sun, KERB_M)
-    shadow = ground_shadow(rays, bare, casters, light.to_sun, levels_m)
-    dark = shadow.astype(np.float32)
-    if light.shadow_blur:
-        dark = soft(dark, light.shadow_blur * rays.intrinsics.fx / CANONICAL_FOCAL_PX)
-    dark = dark.ravel()[pixels]
+    dark = _in_shadow(scene, rays, seen, at)
     sun = light.sun_rgb * np.float32(light.to_sun[2])
     under_sky = 1 - np.float32(0.35 if light.sun_rgb.any() else 0.45) * dark
     in_sun: Floats = 1 - dark
@@ -110,8 +102,23 @@ def _lit_ground(scene: Scene, rays: CameraRays, seen: Seen, at: _Spots) -> Float
     lit = colour * (lit + _lamps(scene, rays, at))
     if scene.look.ground.wet:
         opposite = _opposite(rays, at, seen.colour, light.horizon_rgb)
+        steep = np.abs(at.directions[2]) / np.sqrt((at.directions * at.directions).sum(0))
+        mirrors = mirrors * (0.1 + 0.9 * (1 - steep) ** 3)  # water mirrors at grazing angles
         lit = lit * (1 - 0.6 * mirrors)[:, None] + opposite * mirrors[:, None]
     return np.asarray(lit, np.float32)
+
+
+def _in_shadow(scene: Scene, rays: CameraRays, seen: Seen, at: _Spots) -> Floats:
+    """Return how far points of the ground lie in the shadow of solids, float32 (M,) in [0, 1]."""
+    bare = np.full(seen.depth.shape, np.inf, np.float32)
+    bare.flat[at.pixels] = at.z
+    casters = _casters(scene, rays)
+    levels_m = shadow_levels(scene.street.climbs, casters.corners(), scene.light.to_sun, KERB_M)
+    shadow = ground_shadow(rays, bare, casters, scene.light.to_sun, levels_m)
+    dark = shadow.astype(np.float32)
+    if scene.light.shadow_blur:
+        dark = soft(dark, scene.light.shadow_blur * rays.intrinsics.fx / CANONICAL_FOCAL_PX)
+    return dark.ravel()[at.pixels]
 
 
 def _opposite(rays: CameraRays, at: _Spots, picture: Floats, horizon_rgb: Floats) -> Floats:
