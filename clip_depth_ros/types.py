@@ -27,6 +27,10 @@ MAX_IMAGE_PIXELS: Final = 50_000_000
 """Pixels of an image that nobody is asked about: more than those of cameras on robots."""
 
 
+MAX_FOV_DEG: Final = 170.0
+"""Of a picture through a pinhole: beyond it, metres along the axis mean little (our choice)."""
+
+
 @dataclass(frozen=True, slots=True)
 class Intrinsics:
     """
@@ -69,6 +73,37 @@ class Intrinsics:
             raise CalibrationError(
                 f'intrinsics need a positive image size, got {self.width}x{self.height}'
             )
+
+    def checked(self, whose: str) -> Intrinsics:
+        """
+        Return itself, if a calibrated camera can be like that.
+
+        For calibrations as they come in. A window of an image may look anywhere.
+
+        Raises
+        ------
+        CalibrationError
+            If a field of view is above 170 degrees, or the principal point is out of the image by
+            more than its size; the message begins with ``whose`` numbers they are.
+
+        """
+        upright = Intrinsics(self.fy, self.fx, self.cy, self.cx, self.height, self.width)
+        for side, size, fov_deg, centre in (
+            ('across', self.width, self.hfov_deg, self.cx),
+            ('down', self.height, upright.hfov_deg, self.cy),
+        ):
+            is_far_out = not -size <= centre < 2 * size
+            if fov_deg > MAX_FOV_DEG or is_far_out:
+                wrong = (
+                    f'a principal point at {centre:g}' if is_far_out
+                    else f'a field of view of {fov_deg:.1f} degrees'
+                )
+                raise CalibrationError(
+                    f'{whose} cannot be that of {self.width}x{self.height} pixels: '
+                    f'fx={self.fx:g}, fy={self.fy:g}, cx={self.cx:g}, cy={self.cy:g} make {wrong} '
+                    f'{side}; calibrate the camera, or name the right calibration'
+                )
+        return self
 
     def scaled_to(self, width: int, height: int) -> Intrinsics:
         """Return the intrinsics of the same picture resampled to ``width`` x ``height``."""

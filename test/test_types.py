@@ -102,3 +102,23 @@ def test_principal_point_must_be_finite(name: str, bad: float):
 def test_size_must_be_positive(width: int, height: int):
     with pytest.raises(CalibrationError, match=f'got {width}x{height}'):
         dataclasses.replace(KITTI, width=width, height=height)
+
+
+@given(st.floats(1.0, 170.0), sizes, sizes)
+def test_a_field_of_view_makes_a_camera_that_has_it(hfov_deg, width, height):
+    camera = Intrinsics.of_hfov(hfov_deg, width, height)
+    assert camera.hfov_deg == pytest.approx(hfov_deg)
+    assert camera.flipped() == camera
+    assert camera.focal_px == pytest.approx(camera.fx)
+
+
+def test_a_calibrated_camera_is_one_that_can_be():
+    assert KITTI.checked('P2') is KITTI
+    window = KITTI.cropped(1000, 0, 200, 375)  # looks aside: no calibration, and no error
+    for camera, message in (
+        (window, r'P2 cannot be that of 200x375 pixels: .* make a principal point at -390\.441'),
+        (Intrinsics(27.0, 500.0, 320.0, 240.0, 640, 480), 'view of 170.4 degrees across'),
+        (Intrinsics(500.0, 20.0, 320.0, 240.0, 640, 480), 'view of 170.5 degrees down; calibrate'),
+    ):
+        with pytest.raises(CalibrationError, match=message):
+            camera.checked('P2')

@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from clip_depth_ros.cli.flags import add_setting_flags, given_settings
+from clip_depth_ros.cli.image_camera import add_camera_flags, camera_of
 from clip_depth_ros.cli.paths import path_flag
 from clip_depth_ros.settings.base import ImageLimits
 
@@ -42,6 +43,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         'depthclip only',
     )
     parser.add_argument('--force', action='store_true', help='overwrite results that are there')
+    add_camera_flags(parser)
     add_setting_flags(parser, settings=ImageLimits, title='image')
     add_setting_flags(parser)
 
@@ -63,7 +65,8 @@ def run(args: argparse.Namespace) -> int:
     paths = _result_paths(image_path.stem, args.out, with_grid=args.save_grid)
     check_free(paths.values(), force=args.force)
     limits: ImageLimits = ImageLimits.from_mapping(given_settings(args, ImageLimits))
-    rgb = _cropped(_read_rgb(image_path, limits.max_image_pixels), args.crop)
+    whole = _read_rgb(image_path, limits.max_image_pixels)
+    rgb = _cropped(whole, args.crop)
     predictor = build_predictor(settings)
     try:
         # First of all, so that nobody takes random weights for depth.
@@ -71,7 +74,13 @@ def run(args: argparse.Namespace) -> int:
         for key in ('weights', 'method', 'clip2depth_weights', 'notes'):
             if key in described:
                 print(f'{key}: {described[key]}')
-        answer = predictor.predict(rgb)
+        height, width = whole.shape[:2]
+        camera, said = camera_of(args, image_path, width, height, described)
+        for line in said:
+            print(f'camera: {line}')
+        if camera is not None and args.crop:
+            camera = camera.cropped(*args.crop)
+        answer = predictor.predict(rgb, camera)
     finally:
         predictor.close()
     for kind, data in _results(answer, settings).items():

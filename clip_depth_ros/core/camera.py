@@ -276,6 +276,8 @@ class Calibration:
                 f'camera_info has binning {binning_x}x{binning_y} of {self.width}x{self.height} '
                 'pixels: nothing is left; correct it in the driver'
             )
+        whole = self.width or width * binning_x, self.height or height * binning_y
+        Intrinsics(fx, fy, cx, cy, *whole).checked(f'camera_info {used}')
         intrinsics = Intrinsics(
             fx=fx / binning_x,
             fy=fy / binning_y,

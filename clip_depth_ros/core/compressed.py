@@ -15,6 +15,7 @@ from contextlib import contextmanager
 from io import BytesIO
 import re
 from typing import Any, Final
+import warnings
 import zlib
 
 from clip_depth_ros.core.image_plan import Size
@@ -58,6 +59,9 @@ _PNG_CHUNKS: Final = (b'IHDR', b'PLTE', b'tRNS', b'IDAT', b'IEND')
 
 _JPEG_METADATA: Final = frozenset({*range(0xE1, 0xEE), 0xEF, 0xFE})
 """Segments that pixels do not come from; APP14 says how colours are stored."""
+
+_EXIF_IFD: Final = 0x8769
+"""The tag of the list of tags that say how a picture was taken."""
 
 _MAX_SIDE_PX: Final = 65_535
 """Our choice, and JPEG's: where a side is resized up to a whole patch, the other one must not."""
@@ -153,6 +157,25 @@ def decode(
     if sorted(pixels.shape[:2]) != sorted(size):
         raise ImageError(f'{name} states {size.text} pixels and holds {pixels.shape[:2]}')
     return pixels
+
+
+def metadata_in(data: Any, kinds: Collection[str] = MESSAGE_KINDS) -> dict[int, Any]:
+    """
+    Return what the EXIF data of a picture says, by tag; of what cannot be read, nothing.
+
+    For pictures that have been decoded: some readers make room for the pixels.
+    """
+    raw = bytes(data)
+    kind = next((kind for kind in kinds if re.match(_STARTS[kind], raw, re.DOTALL)), None)
+    if kind is None:
+        return {}
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter('ignore')  # that it is damaged
+            exif = _OPENED[kind](BytesIO(raw)).getexif()
+            return {**exif, **exif.get_ifd(_EXIF_IFD)}
+    except Exception:
+        return {}
 
 
 @contextmanager

@@ -42,6 +42,9 @@ Of a network's input: the work of a transformer grows with their square.
 Enough for 1920 x 1080 pixels in patches of 16 x 16.
 """
 
+MOST_PIXELS: Final = 1 << 21
+"""Of a network's input: enough for as many in patches of 32 x 32."""
+
 Resize = Callable[[NDArray[Any], Size], NDArray[np.uint8]]
 """Resamples an image (H, W, 3) to a size; pixel (0, 0) is centred at (0, 0)."""
 
@@ -122,20 +125,24 @@ def plan_patches(source: Size, requested: Size, stride: Size) -> ImagePlan:
     Our choice: each side becomes the nearest whole multiple of the patch (halves go up), at least
     one patch, by resizing and not by cropping, so that every row of the image is seen. The
     released DepthCLIP code feeds 416 x 544 pixels as they are; so does this plan. More than
-    MOST_PATCHES in all shrink to that, the shape kept.
+    MOST_PATCHES or MOST_PIXELS in all shrink to that, the shape kept.
 
     """
     rows, columns = _whole_patches(source, requested, stride)
-    if rows * columns > MOST_PATCHES:
-        shrink = math.sqrt(MOST_PATCHES / (rows * columns))
-        columns = min(max(1, math.floor(columns * shrink)), MOST_PATCHES)
-        rows = min(max(1, math.floor(rows * shrink)), MOST_PATCHES // columns)
+    if (most := _most_patches(stride)) < rows * columns:
+        shrink = math.sqrt(most / (rows * columns))
+        columns = min(max(1, math.floor(columns * shrink)), most)
+        rows = min(max(1, math.floor(rows * shrink)), most // columns)
     return plan_image(source, size=Size(rows * stride.height, columns * stride.width))
 
 
 def is_within_limit(source: Size, requested: Size, stride: Size) -> bool:
     """Return whether :func:`plan_patches` would keep the size, but for rounding."""
-    return math.prod(_whole_patches(source, requested, stride)) <= MOST_PATCHES
+    return math.prod(_whole_patches(source, requested, stride)) <= _most_patches(stride)
+
+
+def _most_patches(stride: Size) -> int:
+    return max(1, min(MOST_PATCHES, MOST_PIXELS // math.prod(stride)))
 
 
 def _whole_patches(source: Size, requested: Size, stride: Size) -> Size:

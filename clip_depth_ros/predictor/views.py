@@ -18,6 +18,7 @@ from clip_depth_ros.core.image_plan import (
     ImagePlan,
     is_within_limit,
     MOST_PATCHES,
+    MOST_PIXELS,
     plan_patches,
     Size,
 )
@@ -137,8 +138,8 @@ class Views:
         plan = plan_patches(size, wanted, self._stride)
         if not is_within_limit(size, wanted, self._stride):
             self._shrunk = (
-                f'images of {size.text} pixels are seen at {plan.size.text}: more than '
-                f'{MOST_PATCHES} patches at once are too many'
+                f'images of {size.text} pixels are seen at {plan.size.text}: a network sees '
+                f'{MOST_PATCHES} patches and {MOST_PIXELS} pixels at most'
             )
         return plan
 

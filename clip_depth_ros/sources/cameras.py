@@ -84,10 +84,11 @@ def folder_camera(
     if len(numbers) == 4:
         because = 'as intrinsics say no size: write fx fy cx cy width height, or'
         settings.refuse('calibration_scaling', because=because)
-        return FolderCamera(partial(_as_they_come, *numbers))
+        return FolderCamera(partial(_given, *numbers))
     if numbers:
         fx, fy, cx, cy, width, height = numbers
-        published, whose = Intrinsics(fx, fy, cx, cy, int(width), int(height)), 'intrinsics'
+        published = _given(fx, fy, cx, cy, int(width), int(height))
+        whose = 'intrinsics'
     if published is None:
         settings.refuse('calibration_scaling', because='as no calibration is known')
         return FolderCamera()
@@ -121,7 +122,5 @@ def fitted(
     return camera.scaled_to(width, height)
 
 
-def _as_they_come(
-    fx: float, fy: float, cx: float, cy: float, width: int, height: int
-) -> Intrinsics:
-    return Intrinsics(fx, fy, cx, cy, width, height)
+def _given(fx: float, fy: float, cx: float, cy: float, width: int, height: int) -> Intrinsics:
+    return Intrinsics(fx, fy, cx, cy, width, height).checked('intrinsics')

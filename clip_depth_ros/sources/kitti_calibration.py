@@ -84,10 +84,15 @@ class KittiCalibration:
 
 
 def intrinsics_of(K: NDArray[np.float64], width: int, height: int) -> Intrinsics:
-    """Return a matrix, float64 (3, 3), as the intrinsics of images of a size."""
-    return Intrinsics(
+    """
+    Return a matrix, float64 (3, 3), as the intrinsics of images of a size.
+
+    CalibrationError if no camera can be like that.
+    """
+    camera = Intrinsics(
         float(K[0, 0]), float(K[1, 1]), float(K[0, 2]), float(K[1, 2]), width, height
     )
+    return camera.checked(WHOSE)
 
 
 def camera_of_date(date: str, *, is_scaled: bool) -> FolderCamera:

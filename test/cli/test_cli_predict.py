@@ -90,10 +90,11 @@ def test_it_says_first_that_random_weights_see_nothing_then_names_each_file(
     lines = capsys.readouterr().out.splitlines()
     assert lines[0] == 'weights: random initialisation: does not see depth'
     assert lines[1].startswith('method: depthclip, zero-shot (auto: no trained CLIP2Depth weights')
-    assert lines[2].startswith(f'{tmp_path}/street_depth.npy: 100x60 float32, ')
-    assert lines[3] == f'{tmp_path}/street_depth.png: turbo, 1 m (red) to 3 m (blue)'
-    assert lines[4].startswith(f'{tmp_path}/street_grid.npy: 6x4 float32, ')
-    assert len(lines) == 5
+    assert lines[2] == 'camera: ignored (the focal length of the training is not known)'
+    assert lines[3].startswith(f'{tmp_path}/street_depth.npy: 100x60 float32, ')
+    assert lines[4] == f'{tmp_path}/street_depth.png: turbo, 1 m (red) to 3 m (blue)'
+    assert lines[5].startswith(f'{tmp_path}/street_grid.npy: 6x4 float32, ')
+    assert len(lines) == 6
 
 
 def test_the_picture_spans_the_bins_of_all_scenes(tmp_path, image, backbone, capsys):

@@ -5,6 +5,7 @@
 from clip_depth_ros.core.image_plan import (
     is_within_limit,
     MOST_PATCHES,
+    MOST_PIXELS,
     plan_centre_crop,
     plan_image,
     plan_patches,
@@ -102,6 +103,7 @@ def test_more_patches_than_a_network_should_see_shrink_with_the_shape_kept(heigh
     rows, columns = (side // stride for side in size)
 
     assert 1 <= rows * columns <= MOST_PATCHES
+    assert size.height * size.width <= MOST_PIXELS
     if not is_within_limit(source, Size(0, 0), patch) and min(rows, columns) > 1:
         # Both shrink alike, but for a patch.
         assert (rows - 1) / (height + stride) <= (columns + 1) / (width - stride)

@@ -22,7 +22,7 @@ import pytest
 
 DATE = '2011_09_26'
 DRIVE = f'{DATE}_drive_0002_sync'
-CAMERA = ['P_rect_02: 721.5 0 20 44 0 721.5 15 0 0 0 1 0', 'R_rect_00: 1 0 0 0 1 0 0 0 1']
+CAMERA = ['P_rect_02: 721.5 0 1 44 0 721.5 1 0 0 0 1 0', 'R_rect_00: 1 0 0 0 1 0 0 0 1']
 LIDAR = ['R: 0 -1 0 0 0 -1 1 0 0', 'T: 0 0.3 0']
 BTS = (
     f'{DATE}/{DRIVE}/image_02/data/{{0:010}}.png '
@@ -86,7 +86,7 @@ class TestFrames:
     def test_intrinsics_are_those_of_the_date(self, kitti: Path) -> None:
         """The focal length of the list is not asked: it says nothing of the principal point."""
         sample = opened(kitti, bts(5, ' 100.0'))[0]
-        assert sample.intrinsics == Intrinsics(721.5, 721.5, 20.0, 15.0, 3, 2)
+        assert sample.intrinsics == Intrinsics(721.5, 721.5, 1.0, 1.0, 3, 2)
 
     def test_without_calibration_there_are_none(self, kitti: Path) -> None:
         (kitti / 'raw' / DATE / 'calib_velo_to_cam.txt').unlink()
@@ -154,7 +154,7 @@ class TestMonodepth2:
         write_frame(kitti / 'raw', kitti / 'depth', 9, camera='image_03')
         sample = opened(kitti, f'{DATE}/{DRIVE} 0000000009 r')[0]
         assert sample.rgb[0, 0, 0] == 209
-        assert sample.intrinsics == Intrinsics(721.5, 721.5, 20.0, 15.0, 3, 2)
+        assert sample.intrinsics == Intrinsics(721.5, 721.5, 1.0, 1.0, 3, 2)
 
     def test_the_ends_of_a_drive_have_no_depth(self, kitti: Path) -> None:
         """Depth was summed over neighbours in time; Zhou's lists name the ends all the same."""

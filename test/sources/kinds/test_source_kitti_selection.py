@@ -48,10 +48,10 @@ def test_the_folder_is_found(selection: Path, above: str) -> None:
 
 def test_intrinsics_are_those_of_the_image(selection: Path) -> None:
     path = selection / 'intrinsics' / f'{IMAGE.format(0)}.txt'
-    path.write_text('721.5 0.0 596.6 0.0 721.5 149.9 0.0 0.0 1.0\n')
+    path.write_text('721.5 0.0 15.6 0.0 721.5 7.9 0.0 0.0 1.0\n')
     intrinsics = open_kind('kitti-selection', selection)[0].intrinsics
     assert intrinsics is not None
-    assert (intrinsics.fx, intrinsics.cx, intrinsics.cy) == (721.5, 596.6, 149.9)
+    assert (intrinsics.fx, intrinsics.cx, intrinsics.cy) == pytest.approx((721.5, 15.6, 7.9))
     path.unlink()
     assert open_kind('kitti-selection', selection)[0].intrinsics is None
 

@@ -1,0 +1,121 @@
+# Copyright 2026 The clip_depth_ros authors
+# SPDX-License-Identifier: Apache-2.0
+"""
+The camera of one image file: named by a flag, said by the file itself, or assumed.
+
+A camera_info YAML or a field of view that is given comes first, then EXIF, then what the weights
+would have assumed.
+"""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from clip_depth_ros.cli.flags import add_setting_flags, given_settings
+from clip_depth_ros.cli.paths import path_flag
+from clip_depth_ros.settings.source import SourceSettings
+
+if TYPE_CHECKING:
+    from clip_depth_ros.types import Intrinsics
+
+_CONTRADICTS = 0.15
+"""Relative: more than cameras differ whose focal length in millimetres is rounded."""
+
+_HFOV_DEG = 1.0, 170.0
+
+
+def add_camera_flags(parser: argparse.ArgumentParser) -> None:
+    """Add what names the camera of an image."""
+    group = parser.add_argument_group(
+        'camera', 'Without these two, the focal length in the EXIF data of the image is taken.'
+    )
+    either = group.add_mutually_exclusive_group()
+    either.add_argument(
+        '--camera-info', type=path_flag, metavar='FILE',
+        help='camera_info YAML of the camera, as camera_calibration writes it',
+    )
+    either.add_argument(
+        '--hfov-deg', type=_hfov, metavar='DEG',
+        help='horizontal field of view of the image (before --crop), degrees',
+    )
+    names = ['intrinsics_source', 'calibration_scaling']
+    add_setting_flags(parser, names, settings=SourceSettings, title='with --camera-info')
+
+
+def camera_of(
+    args: argparse.Namespace, image: Path, width: int, height: int, described: Mapping[str, str]
+) -> tuple[Intrinsics | None, list[str]]:
+    """
+    Return the camera of an image, ``width`` x ``height`` pixels as shown, and what to say of it.
+
+    ``described`` is what the predictor says of itself. None if it ignores cameras. RecordingError
+    or CalibrationError for a camera_info that cannot be read or be that of the image.
+    """
+    if 'focal_px' not in described:
+        given = {'--camera-info': args.camera_info, '--hfov-deg': args.hfov_deg}
+        unused = [f'{flag} is not used' for flag, value in given.items() if value is not None]
+        return None, [described['camera'], *unused]
+    from clip_depth_ros.sources.camera_files import exif_camera
+    from clip_depth_ros.types import Intrinsics
+
+    exif = exif_camera(image, width, height)
+    if args.camera_info is not None:
+        camera, said = _calibrated(args, width, height)
+    elif args.hfov_deg is not None:
+        camera, said = Intrinsics.of_hfov(args.hfov_deg, width, height), ['--hfov-deg']
+    elif exif.intrinsics is not None:
+        return exif.intrinsics, [f'EXIF, {exif.said}: {_across(exif.intrinsics)}']
+    else:
+        assumed = float(described['assumed_hfov_deg'])
+        camera = Intrinsics.of_hfov(assumed, width, height)
+        doubtful = f' (EXIF says {exif.said})' if exif.said else ''
+        return camera, [
+            f'not known{doubtful}, {_across(camera)} are assumed: name it with --camera-info or '
+            '--hfov-deg'
+        ]
+    said[0] += f': {_across(camera)}'
+    if exif.intrinsics is not None:
+        ratio = camera.focal_px / exif.intrinsics.focal_px
+        if max(ratio, 1 / ratio) > 1 + _CONTRADICTS:
+            said.append(
+                f'EXIF contradicts it and is not used: {exif.said}, {_across(exif.intrinsics)}'
+            )
+    return camera, said
+
+
+def _calibrated(
+    args: argparse.Namespace, width: int, height: int
+) -> tuple[Intrinsics, list[str]]:
+    from clip_depth_ros.core.camera import doubts_about
+    from clip_depth_ros.sources.camera_files import read_camera_info
+
+    settings: SourceSettings = SourceSettings.from_mapping(given_settings(args, SourceSettings))
+    camera = read_camera_info(args.camera_info).camera(
+        settings.intrinsics_source, width, height, is_scaled=settings.calibration_scaling
+    )
+    doubts = doubts_about(camera.intrinsics)
+    said = [f'{args.camera_info} ({camera.source})', *camera.notes, *doubts]
+    if camera.distortion is not None:
+        said.append('images that are not rectified are metric near the centre only')
+    return camera.intrinsics, said
+
+
+def _across(camera: Intrinsics) -> str:
+    return f'{camera.hfov_deg:.1f} degrees across'
+
+
+def _hfov(text: str) -> float:
+    """Parse a field of view that a camera can have."""
+    low, high = _HFOV_DEG
+    try:
+        hfov_deg = float(text)
+    except ValueError:
+        hfov_deg = 0.0
+    if not low <= hfov_deg <= high:
+        raise argparse.ArgumentTypeError(
+            f'must be degrees from {low:g} to {high:g}, got {text!r}'
+        )
+    return hfov_deg
