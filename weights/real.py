@@ -26,11 +26,13 @@ _KINDS: Final[Mapping[str, tuple[str, str, dict[str, Any]]]] = {
     'kitti_depth': ('KITTI frames, annotated depth', 'kitti-eigen-garg', {
         'kind': 'pattern', 'images': 'rgb/*.png', 'gt_images': 'depth/*.png',
         'gt_per_metre': 256.0, 'gt_kind': 'annotated',
-        'intrinsics': (721.5377, 721.5377, 609.5593, 172.854),
+        'intrinsics': (721.5377, 721.5377, 609.5593, 172.854, 1242.0, 375.0),
     }),
-    'kitti_object': ('KITTI object frames, LiDAR', 'raw-lidar', {'kind': 'kitti_lidar'}),
+    'kitti_object': ('KITTI object frames, LiDAR', 'raw-lidar', {'kind': 'kitti-object'}),
 }
 """By folder: title, protocol, how it is opened."""
+
+_VERDICTS: Final = {'A better': 'better', 'B better': 'worse'}
 
 
 def judged(
@@ -59,7 +61,7 @@ def judged(
             [abs_rel] = [
                 each for each in found.pairs[0].differences if each.name == 'none/abs_rel'
             ]
-            verdict = abs_rel.verdict.replace('A better', 'better').replace('B better', 'worse')
+            verdict = _VERDICTS.get(abs_rel.verdict, abs_rel.verdict)
             verdicts.append(f'{predictor}: {verdict}')
         yield {
             'title': f'{title} ({result.title})',
