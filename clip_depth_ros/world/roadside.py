@@ -14,7 +14,7 @@ import itertools
 from clip_depth_ros.world.layout.across import across
 from clip_depth_ros.world.layout.clutter import clutter, garden_things, habits_of
 from clip_depth_ros.world.layout.kerbside import Kerbside, SIDES
-from clip_depth_ros.world.layout.places import front
+from clip_depth_ros.world.layout.places import front, side_street
 from clip_depth_ros.world.layout.plain import backdrop, corner, plain_things
 from clip_depth_ros.world.prefabs import library
 from clip_depth_ros.world.street import Street
@@ -81,7 +81,7 @@ def _kerbside(street: Street, block: int, side: int, key: tuple[int, ...]) -> Ke
 def _side_things(k: Kerbside, seed: int) -> list[Placed]:
     parts = [front(k), clutter(k, habits_of(seed)), garden_things(k)]
     if k.street.crossing_m:
-        parts.append(corner(k))
+        parts += [corner(k), side_street(k)]
     if k.is_so(0.6):
         parts.append(backdrop(k))
     return list(itertools.chain(*parts))

@@ -21,6 +21,7 @@ import numpy as np
 
 _SMALL = ('cyclist', 'cyclist', 'cyclist', 'motorcyclist', 'dog', 'stroller', 'scooter', 'bicycle')
 _ODD = ('a_box', 'a_ball', 'a_tube', 'wheelie_bin', 'traffic_cone', 'a_crate', 'bin')
+_WALLS = ('wall', 'brick_wall', 'brick_wall', 'panel_wall')
 _REACH_M = {
     'lorry': 7.4, 'bus': 6.1, 'tram': 11.1, 'tipper': 3.9, 'truck': 4.2, 'delivery_van': 3.0,
     'minibus': 3.2, 'trailer': 1.3, 'cyclist': 1.0, 'motorcyclist': 1.1,
@@ -55,6 +56,8 @@ def crowd(
     ]
     if rng.random() < 0.25:
         streams.append(_leading(m))
+    if rng.random() < 0.3:
+        streams.append(_closing(m))
     return list(itertools.chain(*streams))
 
 
@@ -113,11 +116,39 @@ def _crossing(m: _Moment, share: float) -> Iterator[Placed]:
     for block in range(m.street.block_of(span[0]), m.street.block_of(span[1]) + 1):
         own = np.random.default_rng((m.seed, 52, block + 100_000))
         s = m.street.block_start(block) + m.street.crossing_m * float(own.uniform(0.3, 0.7))
-        side, meet = (1 if own.random() < 0.5 else -1), float(own.uniform(14, 40))
-        aside = float(own.uniform(11, 25)) * (meet - (s - m.here_s)) / meet
-        vehicle = any_vehicle(own, m.street, 0.0, 0.0, turn=side * np.pi / 2, heavy=0.3)
-        if own.random() < share and abs(aside) < 40:
+        side, meet = (1 if own.random() < 0.5 else -1), float(own.uniform(8, 40))
+        aside = float(own.uniform(14, 25)) * (meet - (s - m.here_s)) / meet
+        vehicle = any_vehicle(own, m.street, 0.0, 0.0, turn=side * np.pi / 2, heavy=0.4)
+        if own.random() < 0.15:
+            vehicle = vehicle._replace(prefab='tram')
+        if own.random() < share + 0.2 and abs(aside) < 40:
             yield _moved(m.street, vehicle, s, m.path_d + side * aside)
+
+
+def _closing(m: _Moment) -> Iterator[Placed]:
+    """
+    Close the view with walls across the street that slide aside before the camera comes.
+
+    Nothing of the kind is met in streets, but a front across the street is, at every corner that
+    one turns; the camera of this world turns at none.
+    """
+    gap = float(np.random.default_rng((m.seed, 56)).uniform(20, 80))
+    for s, own in stream((m.seed, 57), 0.0, gap, 0.8, (m.here_s - 5, m.here_s + 90)):
+        side, meet = (1 if own.random() < 0.5 else -1), float(own.uniform(8, 25))
+        half = float(own.uniform(1.5, 9))
+        aside = (1.4 * half + 2) * (meet - (s - m.here_s)) / meet
+        x, y, yaw = m.street.pose(s, m.path_d + side * aside)
+        turn = np.pi / 2 + float(own.uniform(-0.25, 0.25))
+        r, g, b = own.uniform(0.05, 0.95, 3).tolist()
+        window, storey, salt = own.uniform((1.7, 2.7, 0), (3.2, 3.4, 255)).tolist()
+        if abs(aside) < 30:
+            yield Placed(
+                _WALLS[int(own.integers(len(_WALLS)))],
+                *(x, y, 0.0, yaw + turn),
+                scale=(2 * half, float(own.uniform(0.2, 1.2)), float(own.uniform(1.5, 9))),
+                primary=(r, g, b),
+                style=(window, storey, 0.5, salt),
+            )
 
 
 def _lane(m: _Moment, side: int, share: float) -> Iterator[Placed]:

@@ -245,6 +245,32 @@ def _tracks(k: Kerbside) -> Iterator[Placed]:
     yield from (_walled, _woods, _old_row)[int(k.rng.integers(3))](beyond)
 
 
+def side_street(k: Kerbside) -> Iterator[Placed]:
+    """Line the street that crosses before the block with houses or trees, and close it."""
+    corner, kind, far = k.edge_d + k.draw(12, 17), k.rng.random(), k.draw(25, 80)
+    out = corner
+    while out < k.edge_d + far:
+        wide, deep = k.draw(5, 16), k.draw(6, 11)
+        for s, sign in ((k.begin_s, 1), (k.begin_s - k.street.crossing_m, -1)):
+            at = s + sign * (deep / 2 + k.draw(0.5, 4))
+            if kind < 0.6:
+                size, turn = (wide, deep, k.draw(3, 16)), k.side * np.pi / 2
+                yield k.put(k.pick(_HOUSES), at, out + wide / 2, turn=turn, scale=size,
+                            primary=k.one_of(WALLS), secondary=k.one_of(ROOFS),
+                            style=facade(k, 1.0))
+            elif k.is_so(0.7):
+                yield wild_tree(k, at, out, k.draw(0.8, 1.5))
+            if k.is_so(0.3):
+                place = s - sign * 1.2
+                turn = k.side * np.pi / 2
+                yield car(k.rng, k.street, place, k.side * out, turn=turn)._replace(z=0.1)
+        out += wide + k.draw(0, 4)
+    if k.is_so(0.4):
+        size = (k.street.crossing_m + k.draw(4, 20), 10.0, k.draw(4, 18))
+        begin = k.begin_s - k.street.crossing_m / 2 - size[0] / 2
+        yield house(k, k.pick(_HOUSES), begin, k.edge_d + far + 8, size, ROOFS, use=1.0)
+
+
 def _open(k: Kerbside) -> Iterator[Placed]:
     """Leave the ground bare but for a few things, some large."""
     for _ in range(int(k.rng.integers(2, 9))):
