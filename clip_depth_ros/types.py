@@ -30,6 +30,9 @@ MAX_IMAGE_PIXELS: Final = 50_000_000
 MAX_FOV_DEG: Final = 170.0
 """Of a picture through a pinhole: beyond it, metres along the axis mean little (our choice)."""
 
+MIN_FOV_DEG: Final = 0.1
+"""Less has no lens on a robot: then the focal length is in another unit (our choice)."""
+
 
 @dataclass(frozen=True, slots=True)
 class Intrinsics:
@@ -83,20 +86,20 @@ class Intrinsics:
         Raises
         ------
         CalibrationError
-            If a field of view is above 170 degrees, or the principal point is out of the image by
-            more than its size; the message begins with ``whose`` numbers they are.
+            If a field of view is above 170 or below 0.1 degrees, or the principal point is out of
+            the image by more than its size; the message begins with ``whose`` numbers they are.
 
         """
-        upright = Intrinsics(self.fy, self.fx, self.cy, self.cx, self.height, self.width)
-        for side, size, fov_deg, centre in (
-            ('across', self.width, self.hfov_deg, self.cx),
-            ('down', self.height, upright.hfov_deg, self.cy),
+        for side, size, focal, centre in (
+            ('across', self.width, self.fx, self.cx), ('down', self.height, self.fy, self.cy)
         ):
+            # As if it looked straight: off centre it is less, without bound where it looks aside.
+            fov_deg = 2 * math.degrees(math.atan2(size / 2, focal))
             is_far_out = not -size <= centre < 2 * size
-            if fov_deg > MAX_FOV_DEG or is_far_out:
+            if is_far_out or not MIN_FOV_DEG <= fov_deg <= MAX_FOV_DEG:
                 wrong = (
                     f'a principal point at {centre:g}' if is_far_out
-                    else f'a field of view of {fov_deg:.1f} degrees'
+                    else f'a field of view of {fov_deg:.4g} degrees'
                 )
                 raise CalibrationError(
                     f'{whose} cannot be that of {self.width}x{self.height} pixels: '

@@ -119,6 +119,8 @@ def test_a_calibrated_camera_is_one_that_can_be():
         (window, r'P2 cannot be that of 200x375 pixels: .* make a principal point at -390\.441'),
         (Intrinsics(27.0, 500.0, 320.0, 240.0, 640, 480), 'view of 170.4 degrees across'),
         (Intrinsics(500.0, 20.0, 320.0, 240.0, 640, 480), 'view of 170.5 degrees down; calibrate'),
+        (Intrinsics(1e9, 1e9, 320.0, 240.0, 640, 480), 'view of 3.667e-05 degrees across'),
+        (Intrinsics(0.3, 500.0, -1.0, 240.0, 640, 480), 'view of 179.9 degrees across'),
     ):
         with pytest.raises(CalibrationError, match=message):
             camera.checked('P2')

@@ -355,6 +355,9 @@ def test_binning_counts():
     (broken(f=math.nan), 'must be finite with fx, fy > 0'),
     (broken(cx=math.inf), 'must be finite with fx, fy > 0'),
     (camera_info(64, 48), 'camera_info is for 64x48 images, got 32x24'),
+    (broken(f=0.5), 'a field of view of 176.4 degrees across'),
+    (broken(f=1e9), 'a field of view of'),
+    (broken(cx=900.0), 'a principal point at 900 across'),
     (CameraInfo(), 'must be finite with fx, fy > 0'),
     (None, 'no camera_info has come'),
 ])
@@ -367,7 +370,7 @@ def test_what_is_no_camera_of_the_image_is_named(info: Any, reason: str):
 
 
 @pytest.mark.parametrize('bad', [
-    broken(f=0.0), broken(f=math.nan), camera_info(64, 48), CameraInfo(),
+    broken(f=0.0), broken(f=math.nan), broken(f=0.5), camera_info(64, 48), CameraInfo(),
 ])
 def test_a_flood_of_what_is_no_camera_makes_the_known_one_not_forgotten(bad: Any):
     alone = Alone(sync_wait_s=0.0)
