@@ -55,7 +55,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         '--leave-one-out', action='store_true',
         help='for small recordings: hold out each frame once, train on the others, and report '
-        'before, after and the mean depth of each pixel',
+        'before, after and the prior of the others',
     )
     add_setting_flags(
         parser, settings=TrainSettings, title='training settings',
@@ -134,8 +134,9 @@ def how_to_go_on(settings: TrainSettings, is_leave_one_out: bool = False) -> str
 def result_lines(result: TrainResult) -> Iterator[str]:
     """Return the lines that tell what a run has led to."""
     rows = {'before': result.before, 'last': result.last, 'best': result.metrics}
-    if result.prior is not None:
-        rows['mean depth per pixel'] = result.prior
+    blind = {'best constant': result.constant, 'prior': result.prior}
+    rows |= {name: metrics for name, metrics in blind.items() if metrics is not None}
+    rows |= {f'test: {name}': metrics for name, metrics in result.test.items()}
     yield from _table(rows)
     yield f'protocol  {result.protocol}'
     yield f'best      {result.best_path} (step {result.best_step}, chosen by these frames)'

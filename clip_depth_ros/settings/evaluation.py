@@ -28,9 +28,9 @@ class EvaluateSettings(SourceSettings):
         'Whose depth is evaluated; the first is the one in question, the others stand beside it. '
         'ours: this package as its settings say; clip2depth, depthclip: with that method; topic: '
         'depth images in the recording (pred_topic); dir: files (pred_dir); and what needs no '
-        'image: constant (the best one for these very frames), prior (mean depth of each pixel '
-        'over prior_from), random (uniform over the range). Empty: what pred_topic and pred_dir '
-        'name, else ours; then the baselines.',
+        'image: constant (the best one for these very frames), prior (weighted-median '
+        'depth of blocks of 4 x 4 pixels over prior_from), random (uniform over the range). '
+        'Empty: what pred_topic and pred_dir name, else ours; then the baselines.',
     )
     pred_topic: tuple[str, ...] = setting(
         (), "Depth images in the recording that other nodes have published, or this package's."

@@ -81,6 +81,27 @@ class TrainSettings(SourceSettings, Clip2DepthSettings):
         'says which frames are.',
         gt=0.0, lt=1.0,
     )
+    validation_gap_s: float = setting(
+        1.0,
+        'Frames of training closer in time to the held-out part of their recording are left out, '
+        'as are those of the held-out part to the test part: neighbours look alike. Frames '
+        'without a time stay.',
+        unit='s', ge=0.0, le=3600.0,
+    )
+    test_data: tuple[str, ...] = setting(
+        (),
+        'Where frames for a test are, if elsewhere than in data: they choose nothing, and are '
+        'scored with the best weights when the training is done.',
+    )
+    test_split: str = setting(
+        '', 'Which frames are for the test: a file as for split, in test_data if that is named.'
+    )
+    test_share: float = setting(
+        0.0,
+        'Last part of data that is for the test, behind the held-out part, where neither '
+        'test_data nor test_split says which frames are. 0: no test.',
+        ge=0.0, lt=1.0,
+    )
     # The topics must be named where there are several that fit.
     topic_preset: Literal['auto', 'ours', 'kitti2bag', 'kitti_to_ros2bag', 'none'] = setting(
         'none', str(SourceSettings.model_fields['topic_preset'].description)
@@ -224,8 +245,9 @@ class TrainSettings(SourceSettings, Clip2DepthSettings):
     )
     compare_prior: bool = setting(
         False,
-        'Also score the mean depth of each pixel over the training frames, which a model must '
-        'beat to have learned to look.',
+        'Also score what needs no image: the best constant, and the prior of the evaluation '
+        '(weighted-median depth of blocks of the training frames), which a model must beat to '
+        'have learned to look.',
     )
     log_interval: int = setting(10, 'Steps from one line of the log to the next.', ge=1, le=10**8)
     n_sheet_frames: int = setting(
@@ -272,10 +294,17 @@ class TrainSettings(SourceSettings, Clip2DepthSettings):
                 f'cache_tokens keeps the tokens of unchanged images, got {", ".join(changed)}: '
                 'set these to 0, or cache_tokens to false'
             )
+        if self.validation_share + self.test_share >= 1:
+            yield (
+                'validation_share and test_share leave nothing to train on: '
+                f'{self.validation_share:g} + {self.test_share:g}'
+            )
+        if self.test_share and (self.test_data or self.test_split):
+            yield 'test_share and test_data or test_split both say which frames are the test'
         if self.kind not in ('auto', 'synthetic') and not self.data:
             yield f'kind={self.kind!r} needs data: say where the frames are'
 
-    @field_validator('data', 'validation_data', mode='before')
+    @field_validator('data', 'validation_data', 'test_data', mode='before')
     @classmethod
     def _one_or_several(cls, value: Any) -> Any:
         return (value,) if isinstance(value, str) else value

@@ -1,10 +1,11 @@
 # Copyright 2026 The clip_depth_ros authors
 # SPDX-License-Identifier: Apache-2.0
-"""The frames of training and the held-out ones that settings name."""
+"""The frames of training, those held out to choose by, and those of the test."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from itertools import combinations
 import math
 from typing import Final
 
@@ -15,8 +16,8 @@ from clip_depth_ros.sources.kinds.synthetic import with_end
 from clip_depth_ros.sources.registry import FrameRules, known_kinds, one_kind_of, path_or_none
 from clip_depth_ros.sources.samples import SampleSource, Subset
 
-Sources = tuple[SampleSource, SampleSource]
-"""Frames of training, and held-out frames."""
+Sources = tuple[SampleSource, ...]
+"""Frames of training, those that choose the best weights, and those of the test, if any."""
 
 _STREETS: Final = ('0-3999',)
 _HELD_OUT_STREETS: Final = ('900000-900049',)
@@ -25,7 +26,7 @@ _HELD_OUT_STREETS: Final = ('900000-900049',)
 
 def open_for_training(settings: TrainSettings) -> Sources:
     """
-    Open the frames of training and the held-out ones.
+    Open the frames of training, those held out to choose by, and those of the test, if any.
 
     A data set must be whole: unlike in an evaluation, a file that is missing is an error.
 
@@ -46,17 +47,24 @@ def open_for_training(settings: TrainSettings) -> Sources:
     validation = settings.validation_data or (_HELD_OUT_STREETS if is_rendered else ())
     is_shared = not (validation or settings.validation_split)
     _check_share(settings, is_used=is_shared)
-    _check_apart(kind, data, validation)
+    places = {'data': data, 'validation_data': validation, 'test_data': settings.test_data}
+    _check_apart(kind, places)
     # Nobody knows how far the sky is: it does not count where it is scored.
     train = _opened(settings, kind, data, 'train', settings.split, settings.sky_depth_m)
-    if is_shared:
-        return held_out(train, settings.validation_share)
-    others = _opened(
-        settings, kind, validation or data, 'validation', settings.validation_split, 0.0
-    )
-    if validation:
-        check_none_is_a_part({'data': train.files, 'validation_data': others.files})
-    return train, others
+    shares = [settings.validation_share] if is_shared else []
+    shares += [settings.test_share] if settings.test_share else []
+    first, *parts = in_time(train, shares, settings.validation_gap_s)
+    others: list[SampleSource] = []
+    for name, sources, split in (
+        ('validation', validation, settings.validation_split),
+        ('test', settings.test_data, settings.test_split),
+    ):
+        if sources or split:
+            own = _opened(settings, kind, sources or data, name, split, 0.0)
+            if sources:
+                check_none_is_a_part({'data': train.files, f'{name}_data': own.files})
+            others.append(own)
+    return (first, *others, *parts) if not is_shared else (first, *parts, *others)
 
 
 def _opened(
@@ -81,41 +89,80 @@ def _check_share(settings: TrainSettings, *, is_used: bool) -> None:
         )
 
 
-def _check_apart(kind: str, data: Sequence[str], validation: Sequence[str]) -> None:
+def _check_apart(kind: str, places: Mapping[str, Sequence[str]]) -> None:
+    """Check that nothing is named for two purposes."""
     parts_of = known_kinds()[kind].parts
-    both = {part for source in data for part in parts_of(source)}
-    both &= {part for source in validation for part in parts_of(source)}
-    if both:
-        raise ConfigError(
-            f'held-out frames must not be among those of training, but {min(both)} is in data '
-            f'({" ".join(data)}) and in validation_data ({" ".join(validation)}): change one'
-        )
+    for (one, sources), (other, others) in combinations(places.items(), 2):
+        both = {part for source in sources for part in parts_of(source)}
+        both &= {part for source in others for part in parts_of(source)}
+        if both:
+            raise ConfigError(
+                f'held-out frames must not be among those of training, but {min(both)} is in '
+                f'{one} ({" ".join(sources)}) and in {other} ({" ".join(others)}): change one'
+            )
 
 
-def held_out(source: SampleSource, share: float) -> Sources:
+def in_time(source: SampleSource, shares: Sequence[float], gap_s: float) -> list[Subset]:
     """
-    Hold out the last part of a source, in one piece: neighbours in time look alike.
+    Cut the last parts off a source, each in one piece: neighbours in time look alike.
 
     Parameters
     ----------
     source : SampleSource
         All frames.
-    share : float
-        Part that is held out, between 0 and 1; at least one frame.
+    shares : sequence of float
+        Parts that are cut off the end, in their order, of all frames; at least one frame each.
+    gap_s : float
+        Frames of a part that are closer in time to the next part of the same recording are left
+        out; those without a time stay.
+
+    Returns
+    -------
+    list of Subset
+        What is left, and the parts.
 
     Raises
     ------
     DataError
-        If that leaves no frame to train on.
+        If that leaves a part without frames.
 
     """
-    n_train = len(source) - max(1, round(share * len(source)))
-    if n_train < 1:
-        raise DataError(
-            f'{source.name} has {len(source)} frames, too few to hold out {share:g} of them: use '
-            'more frames, or name held-out ones in a list'
-        )
-    return (
-        Subset(source, tuple(range(n_train))),
-        Subset(source, tuple(range(n_train, len(source)))),
-    )
+    sizes = [max(1, round(share * len(source))) for share in shares]
+    ends = [len(source) - sum(sizes[number:]) for number in range(len(sizes))]
+    starts, ends = [0, *ends], [*ends, len(source)]
+    parts = []
+    for place, (first, end) in enumerate(zip(starts, ends, strict=True)):
+        is_last = place + 1 == len(starts)
+        kept = end if is_last else _end_before(source, first, end, gap_s)
+        if kept <= first:
+            gap = f' with {gap_s:g} s between the parts (validation_gap_s)' if gap_s else ''
+            held = ' and '.join(f'{share:g}' for share in shares)
+            raise DataError(
+                f'{source.name} has {len(source)} frames, too few to hold out {held} of them'
+                f'{gap}: use more frames, or name held-out ones in a list'
+            )
+        parts.append(Subset(source, tuple(range(first, kept))))
+    return parts
+
+
+def _end_before(source: SampleSource, first: int, end: int, gap_s: float) -> int:
+    """Return where frames end that are so much earlier than frame ``end``."""
+    if gap_s == 0:
+        return end
+    after = _stamp(source, end)
+    for last in range(end - 1, first - 1, -1):
+        own = _stamp(source, last)
+        if after is None or own is None or own[0] != after[0]:
+            return last + 1
+        if abs(after[1] - own[1]) >= gap_s * 1e9:
+            return last + 1
+    return first
+
+
+def _stamp(source: SampleSource, index: int) -> tuple[str, int] | None:
+    """Return recording and stamp of a frame; None if it has none or cannot be read."""
+    try:
+        sample = source[index]
+    except DataError:
+        return None
+    return None if sample.stamp_ns is None else (sample.recording, sample.stamp_ns)

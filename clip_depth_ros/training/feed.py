@@ -26,6 +26,7 @@ from clip_depth_ros.training.frames.tokens import (
     TokenSet,
     write_tokens,
 )
+from clip_depth_ros.types import Depth
 import numpy as np
 from numpy.typing import NDArray
 
@@ -69,21 +70,19 @@ class Feeds:
         This process among the others.
     train : FrameSet or TokenSet
         Frames of training in their order, changed.
-    plain : FrameSet or TokenSet
-        The same one after the other, unchanged.
     held_out : FrameSet or TokenSet
         Frames of validation, one after the other, with true targets at their own size.
-    inputs : pair of Inputs
-        How the frames of training and of validation go into the network.
+    truths : sequence of FrameSet
+        Frames of training, of validation and of the test, if there is one, one after the other,
+        with true targets at their own size.
 
     """
 
     settings: TrainSettings
     ranks: Ranks
     train: FrameSet | TokenSet
-    plain: FrameSet | TokenSet
     held_out: FrameSet | TokenSet
-    inputs: tuple[Inputs, Inputs]
+    truths: Sequence[FrameSet]
 
     def train_batches(self, steps: range) -> Iterator[Batch]:
         """Return this process's batches of some steps, ``accumulate`` for each."""
@@ -93,11 +92,18 @@ class Feeds:
 
     def held_out_batches(self) -> Iterator[Batch]:
         """Return this process's part of the held-out frames."""
-        return self._each_once(self.held_out, self.inputs[1])
+        return self._each_once(self.held_out, self.truths[1].inputs)
 
-    def plain_batches(self) -> Iterator[Batch]:
-        """Return this process's part of the training frames, each once and unchanged."""
-        return self._each_once(self.plain, self.inputs[0])
+    def test_batches(self) -> Iterator[Batch]:
+        """Return this process's part of the frames of the test; none if there is no test."""
+        for frames in self.truths[2:]:
+            yield from self._each_once(frames, frames.inputs)
+
+    def true_depth(self, frames: FrameSet) -> Iterator[Depth]:
+        """Yield the true depth of each of some frames, at its own size, in each process."""
+        # One by one: those of a batch need not be of one size, and their order decides a prior's.
+        for batch in _batches(frames, in_chunks(range(len(frames)), 1), self.settings.n_workers):
+            yield batch.targets_m[0].numpy()
 
     def _each_once(self, frames: FrameSet | TokenSet, inputs: Inputs) -> Iterator[Batch]:
         size = part_size(self.settings)
@@ -129,8 +135,8 @@ def part_size(settings: TrainSettings) -> int:
 
 def open_feeds(
     settings: TrainSettings,
-    sources: tuple[SampleSource, SampleSource],
-    inputs: tuple[Inputs, Inputs],
+    sources: Sequence[SampleSource],
+    inputs: Sequence[Inputs],
     clip: FrozenClip,
     ranks: Ranks,
     bad_frames: BadFrames,
@@ -145,15 +151,18 @@ def open_feeds(
     groups = inputs[0].groups(one_size=window_of(settings) is not None)
     order = Order(groups, settings.seed, part_size(settings))
     plain = FrameSet(sources[0], inputs[0], settings)
-    held_out = FrameSet(sources[1], inputs[1], settings, keep_target_size=True)
+    truths = [
+        FrameSet(source, its, settings, keep_target_size=True)
+        for source, its in zip(sources, inputs, strict=True)
+    ]
     if not settings.cache_tokens:
-        return Feeds(settings, ranks, replace(plain, order=order), plain, held_out, inputs)
+        return Feeds(settings, ranks, replace(plain, order=order), truths[1], truths)
     flips = settings.augment_flip
     kept = _cached(plain, clip, ranks, flips, on_tokens)
     bad_frames.add(kept.problems())
-    kept_held_out = _cached(held_out, clip, ranks, False, on_tokens)
+    kept_held_out = _cached(truths[1], clip, ranks, False, on_tokens)
     flipped = replace(kept, order=order, may_flip=flips)
-    return Feeds(settings, ranks, flipped, kept, kept_held_out, inputs)
+    return Feeds(settings, ranks, flipped, kept_held_out, truths)
 
 
 def _cached(

@@ -5,7 +5,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 import json
 import math
 from pathlib import Path
@@ -13,10 +13,15 @@ import time
 from typing import Any, Final
 
 from clip_depth_ros.core.files import atomic_write_bytes
-from clip_depth_ros.core.metrics import DepthMetrics
+from clip_depth_ros.core.metrics import DepthMetrics, mean_metrics
 from clip_depth_ros.errors import TrainingError
-from clip_depth_ros.evaluation.score.baselines import fit_prior
-from clip_depth_ros.model.clip2depth_weights import save_clip2depth
+from clip_depth_ros.evaluation.score.baselines import fit_constant, fit_median_prior, prior_at
+from clip_depth_ros.model.clip2depth import Clip2Depth
+from clip_depth_ros.model.clip2depth_weights import (
+    load_clip2depth,
+    read_clip2depth,
+    save_clip2depth,
+)
 from clip_depth_ros.settings.clip2depth import Clip2DepthSettings
 from clip_depth_ros.settings.installation import versions
 from clip_depth_ros.settings.training import TrainSettings
@@ -32,10 +37,9 @@ from clip_depth_ros.training.run import RunFolder, RunLog
 from clip_depth_ros.training.validation import (
     caption,
     CHOSEN_BY,
-    mean_over_ranks,
     METRIC_NAMES,
     predict,
-    scores,
+    score_one,
     SheetRow,
     validate,
     validation_protocol,
@@ -43,6 +47,7 @@ from clip_depth_ros.training.validation import (
 )
 import numpy as np
 
+_TEST: Final = 'test '
 _NO_CAMERA: Final = (
     'the camera of these frames is not known: the weights answer in the metres of this very '
     'camera and will ignore others'
@@ -53,23 +58,26 @@ class Keeper:
     """
     Writes what a run leaves; of several processes only the first writes.
 
-    ``sources`` are the frames of training and those held out, ``inputs`` how they go into the
-    network; ``checkpoint`` is what the run resumes from, if it does.
+    ``sources`` are the frames of training, those held out, and those of a test, if there is one;
+    ``inputs`` say how they go into the network; ``checkpoint`` is what the run resumes from, if
+    it does.
     """
 
     def __init__(
         self,
         run: RunFolder,
         settings: TrainSettings,
-        inputs: tuple[Inputs, Inputs],
+        inputs: Sequence[Inputs],
         clip: FrozenClip,
-        sources: tuple[SampleSource, SampleSource],
+        sources: Sequence[SampleSource],
         ranks: Ranks,
         checkpoint: Checkpoint | None,
     ) -> None:
         self._run, self._settings, self._clip, self._ranks = run, settings, clip, ranks
-        self._inputs, self._held_out_inputs = inputs
-        self._train_source, self._held_out_source = sources
+        self._inputs, self._held_out_inputs = inputs[:2]
+        self._train_source, self._held_out_source = sources[:2]
+        self._test_source = sources[2] if len(sources) > 2 else None
+        self._bad_test = BadFrames(sum(map(len, sources[2:])), settings.bad_frame_share)
         self._bad_held_out = BadFrames(len(self._held_out_source), settings.bad_frame_share)
         self._protocol = validation_protocol(settings)
         self._cameras = camera_facts(self._train_source, self._inputs) if ranks.is_first else {}
@@ -103,6 +111,7 @@ class Keeper:
         metrics = asdict(validate(learner.mean, self._clip, batches, self._protocol, self._ranks))
         if step == 0:
             self._scores['before'] = metrics
+            self._score_test(learner.mean, feeds, 'before')
         self._scores['last'] = metrics
         best = self._scores.get('best', {}).get(CHOSEN_BY, math.inf)
         is_best = metrics[CHOSEN_BY] < best
@@ -117,26 +126,24 @@ class Keeper:
         self._since_s, self._since_step = time.perf_counter(), step
         return metrics
 
-    def score_prior(self, feeds: Feeds) -> None:
-        """Score the mean depth of each pixel over the training frames."""
-        device = self._clip.backbone.device
-        prior_m = fit_prior(
-            (
-                (target_m * ratio).numpy()
-                for batch in feeds.plain_batches()
-                for target_m, ratio in zip(batch.targets_m, batch.focal_ratios, strict=True)
-            ),
-            self._protocol,
-            self._train_source.name,
-            size=self._inputs.sizes[0],
-            add_up=lambda sums: self._ranks.sum_array(sums, device),
+    def score_without_images(self, feeds: Feeds) -> None:
+        """Score the best constant, and the prior of the training frames, as an evaluation does."""
+        train, *others = feeds.truths
+        prior_m = fit_median_prior(
+            feeds.true_depth(train), self._protocol, self._train_source.name
         )
-        metrics = [
-            each
-            for batch in feeds.held_out_batches()
-            for each in scores([prior_m] * len(batch.names), batch, self._protocol)
-        ]
-        self._scores['prior'] = asdict(mean_over_ranks(metrics, self._ranks, device))
+        for prefix, frames in zip(('', _TEST), others, strict=False):
+            metrics: dict[str, list[DepthMetrics]] = {'constant': [], 'prior': []}
+            constant_m = fit_constant(feeds.true_depth(frames), self._protocol)
+            for gt in feeds.true_depth(frames):
+                answers = {
+                    'constant': np.full(gt.shape, constant_m, np.float32),
+                    'prior': prior_at(prior_m, gt.shape),
+                }
+                for name, answer in answers.items():
+                    metrics[name] += score_one(answer, gt, self._protocol)
+            for name, each in metrics.items():
+                self._scores[prefix + name] = asdict(mean_metrics(each))
 
     def save(self, learner: Learner, bad_frames: BadFrames, step: int) -> None:
         """Write the checkpoint, and beside it its weights alone."""
@@ -152,21 +159,31 @@ class Keeper:
         self._save_weights(self._run.last, learner, step, {})
         save_checkpoint(self._run.checkpoint, learner.parts(), facts)
 
-    def finish(self, bad_frames: BadFrames) -> TrainResult:
-        """Close the logs, write the report and say what came out."""
+    def finish(self, learner: Learner, feeds: Feeds, bad_frames: BadFrames) -> TrainResult:
+        """Score the test, close the logs, write the report and say what came out."""
+        if self._test_source is not None:
+            self._ranks.wait()  # until the first process has written the best weights
+            best = load_clip2depth(read_clip2depth(self._run.best), self._clip.backbone)
+            self._score_test(best, feeds, 'best')
         held_out = self._bad_held_out.problems
         problems = {
-            **bad_frames.problems, **{f'held-out {name}': why for name, why in held_out.items()}
+            **bad_frames.problems,
+            **{f'held-out {name}': why for name, why in held_out.items()},
+            **{f'test {name}': why for name, why in self._bad_test.problems.items()},
         }
         if self._log:
             self._log.close()
             report = {
-                'protocol': self._caption, 'best_step': self._best_step, **self._scores,
+                'protocol': self._caption, 'best_step': self._best_step, **self._scores_of(''),
+                **({'test': self._scores_of(_TEST)} if self._test_source is not None else {}),
                 'bad_frames': problems, 'cameras': self._cameras, 'notes': self._notes,
             }
             text = json.dumps(report, indent=2) + '\n'
             atomic_write_bytes(self._run.report, text.encode())
-        metrics = {kind: metrics_of(values) for kind, values in self._scores.items()}
+        metrics, test = (
+            {kind: metrics_of(values) for kind, values in self._scores_of(part).items()}
+            for part in ('', _TEST)
+        )
         return TrainResult(
             out_dir=self._run.path,
             best_path=self._run.best,
@@ -176,10 +193,27 @@ class Keeper:
             metrics=metrics['best'],
             last=metrics['last'],
             prior=metrics.get('prior'),
+            constant=metrics.get('constant'),
+            test=test,
             protocol=self._caption,
             bad_frames=problems,
             notes=self._notes,
         )
+
+    def _score_test(self, model: Clip2Depth, feeds: Feeds, name: str) -> None:
+        if self._test_source is None:
+            return
+        batches = self._bad_test.counted(feeds.test_batches())
+        metrics = validate(model, self._clip, batches, self._protocol, self._ranks)
+        self._scores[_TEST + name] = asdict(metrics)
+
+    def _scores_of(self, prefix: str) -> dict[str, dict[str, float]]:
+        """Return the scores of the held-out frames, or with the prefix of the test those of it."""
+        return {
+            name.removeprefix(prefix): values
+            for name, values in self._scores.items()
+            if name.startswith(_TEST) == bool(prefix)
+        }
 
     def _save_weights(
         self, path: Path, learner: Learner, step: int, metrics: Mapping[str, float]
@@ -255,11 +289,16 @@ class TrainResult:
         On the held-out frames: before the first step, of the best weights, and of the last.
         ``metrics`` is flattered a little: the held-out frames have chosen those weights.
     prior : DepthMetrics or None
-        Of the mean depth of each pixel over the training frames, with ``compare_prior``.
+        Of the prior of the evaluation, fitted on the training frames, with ``compare_prior``.
     protocol : str
         What these numbers mean.
     bad_frames : mapping of str by str
         Why frames could not be read, by name.
+    constant : DepthMetrics or None
+        Of the best constant for the held-out frames, with ``compare_prior``.
+    test : mapping of str to DepthMetrics
+        On the frames of the test, which have chosen nothing: ``before``, ``best``, and, with
+        ``compare_prior``, ``constant`` and ``prior``. Empty without a test.
     notes : sequence of str
         What a user should know of the weights.
 
@@ -275,6 +314,8 @@ class TrainResult:
     prior: DepthMetrics | None
     protocol: str
     bad_frames: Mapping[str, str]
+    constant: DepthMetrics | None = None
+    test: Mapping[str, DepthMetrics] = field(default_factory=dict)
     notes: Sequence[str] = ()
 
 

@@ -13,9 +13,9 @@ from clip_depth_ros.core.metrics import DepthMetrics, mean_metrics
 from clip_depth_ros.errors import ConfigError
 from clip_depth_ros.settings.paths import user_path
 from clip_depth_ros.settings.training import TrainSettings
-from clip_depth_ros.sources.held_out import open_for_training
+from clip_depth_ros.sources.held_out import open_for_training, Sources
 from clip_depth_ros.sources.samples import Joined, Subset
-from clip_depth_ros.training.loop import OnProgress, Sources, train
+from clip_depth_ros.training.loop import OnProgress, train
 from clip_depth_ros.training.run import RunFolder
 
 MOST_FRAMES = 200
@@ -33,7 +33,7 @@ class LeaveOneOut:
         Of the frames.
     before, after, prior : sequence of DepthMetrics
         Of the weights that training started from, of the last step (not the best: the held-out
-        frame would have chosen it), and of the mean depth of each pixel over the other frames.
+        frame would have chosen it), and of the prior of the evaluation on the other frames.
     protocol : str
         What these numbers mean.
 
@@ -50,7 +50,7 @@ class LeaveOneOut:
         return {
             'before': mean_metrics(self.before),
             'after': mean_metrics(self.after),
-            'mean depth per pixel': mean_metrics(self.prior),
+            'prior': mean_metrics(self.prior),
         }
 
 
@@ -68,7 +68,7 @@ def leave_one_out(
     Parameters
     ----------
     settings : TrainSettings
-        Of each training; frames of training and held-out frames are put together again.
+        Of each training; all frames are put together again.
     resume, force, sources, on_progress
         As for :func:`clip_depth_ros.training.loop.train`; a run that is done is not done again.
 
@@ -86,8 +86,8 @@ def leave_one_out(
 
     """
     folder = RunFolder(settings).path
-    train_source, held_out_source = sources or open_for_training(settings)
-    every = Joined(train_source, held_out_source)
+    whole = settings.changed(validation_gap_s=0.0, test_share=0.0)
+    every = Joined(*(sources or open_for_training(whole)))
     if not 2 <= len(every) <= MOST_FRAMES:
         raise ConfigError(
             f'leaving each frame out once is for 2 to {MOST_FRAMES} frames, got {len(every)}: '
@@ -99,7 +99,7 @@ def leave_one_out(
     for held_out in range(len(every)):
         fold = settings.changed(
             out_dir=str(folder / f'without_{held_out:03d}'), cache_dir=cache_dir,
-            compare_prior=True, validation_interval=settings.steps,
+            compare_prior=True, validation_interval=settings.steps, test_share=0.0,
         )
         others = tuple(index for index in range(len(every)) if index != held_out)
         is_begun = (user_path(fold.out_dir) / 'run.json').is_file()

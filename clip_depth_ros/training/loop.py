@@ -19,8 +19,8 @@ from clip_depth_ros.errors import ClipDepthError
 from clip_depth_ros.model.backbone import build_backbone
 from clip_depth_ros.model.devices import explain_out_of_memory, this_machine
 from clip_depth_ros.settings.training import TrainSettings
-from clip_depth_ros.sources.held_out import open_for_training
-from clip_depth_ros.sources.samples import check_source, SampleSource
+from clip_depth_ros.sources.held_out import open_for_training, Sources
+from clip_depth_ros.sources.samples import check_source
 from clip_depth_ros.training.clip import FrozenClip
 from clip_depth_ros.training.distributed import device_of_rank, process_group, Ranks
 from clip_depth_ros.training.feed import BadFrames, open_feeds
@@ -30,9 +30,6 @@ from clip_depth_ros.training.learner import Learner, MEMORY_ADVICE
 from clip_depth_ros.training.run import RunFolder
 from clip_depth_ros.training.start import resolve_settings, start_model
 import torch
-
-Sources = tuple[SampleSource, SampleSource]
-"""Frames of training, and those held out."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,8 +76,9 @@ def train(
         Go on with the run in ``out_dir`` as if it had not been stopped.
     force : bool
         Overwrite a run in ``out_dir``.
-    sources : pair of SampleSource, optional
-        Frames of training and held-out frames; by default those that the settings name.
+    sources : sequence of SampleSource, optional
+        Frames of training, held-out frames, and those of a test, if there is one; by default those
+        that the settings name.
     on_progress : callable
         Called after each step.
 
@@ -125,21 +123,18 @@ def _train(
     ranks.wait()
 
     # The frames: refused before the first step if they cannot be right.
-    train_source, held_out_source = sources or ranks.in_turn(lambda: open_for_training(settings))
-    check_source(train_source)
-    check_source(held_out_source)
-    bad_frames = BadFrames(len(train_source), settings.bad_frame_share)
+    sources = sources or ranks.in_turn(lambda: open_for_training(settings))
+    for source in sources:
+        check_source(source)
+    bad_frames = BadFrames(len(sources[0]), settings.bad_frame_share)
 
     # The frozen CLIP, and the tokens of all frames if they are to be kept.
     device, _ = this_machine(device_of_rank(settings.device, ranks), 'fp32')
     backbone = build_backbone(settings.backbone_settings(), device, 'fp32')
     stride = backbone.tower.stride
-    focal_px = canonical_focal(train_source, settings, stride)
+    focal_px = canonical_focal(sources[0], settings, stride)
     settings = settings.changed(focal_px=focal_px)
-    inputs = (
-        plan_inputs(train_source, settings, stride, focal_px),
-        plan_inputs(held_out_source, settings, stride, focal_px),
-    )
+    inputs = [plan_inputs(source, settings, stride, focal_px) for source in sources]
     check_windows(settings, inputs[0].sizes, stride)
     clip = FrozenClip(backbone, settings)
     with ExitStack() as begun:
@@ -147,15 +142,13 @@ def _train(
             begun.enter_context(_begun(run))
         with explain_out_of_memory(device, 'the tokens of a batch', MEMORY_ADVICE):
             feeds = open_feeds(
-                settings, (train_source, held_out_source), inputs, clip, ranks, bad_frames,
+                settings, sources, inputs, clip, ranks, bad_frames,
                 lambda done, total: on_progress(Progress('tokens', done, total, {})),
             )
 
         # What learns, and where it stands: at the start, or at the last checkpoint.
         learner = Learner(start_model(settings, clip), clip, settings, ranks)
-        keeper = Keeper(
-            run, settings, inputs, clip, (train_source, held_out_source), ranks, checkpoint
-        )
+        keeper = Keeper(run, settings, inputs, clip, sources, ranks, checkpoint)
         first_step = 0
         if checkpoint:
             learner.restore(checkpoint)
@@ -163,7 +156,7 @@ def _train(
             first_step = int(checkpoint.facts['step'])
         else:
             if settings.compare_prior:
-                keeper.score_prior(feeds)
+                keeper.score_without_images(feeds)
             tell('validation', 0, keeper.validate(learner, feeds, 0))
 
     # The loop.
@@ -179,7 +172,7 @@ def _train(
             tell('validation', done, keeper.validate(learner, feeds, done))
         if done % settings.save_interval == 0 or is_last:
             keeper.save(learner, bad_frames, done)
-    return keeper.finish(bad_frames)
+    return keeper.finish(learner, feeds, bad_frames)
 
 
 @contextmanager

@@ -73,13 +73,20 @@ def scores(
     targets of the batch are at their own size.
     """
     for name, depth_m, target_m in zip(batch.names, depths_m, batch.targets_m, strict=True):
-        sample = DepthSample(name, _NO_IMAGE, target_m.numpy())
-        if valid_gt(sample.target_m, protocol).any():
-            height, width = target_m.shape
-            # To whole pixels of the image, as the predictor does it.
-            answer = cv2.resize(depth_m, (width, height), interpolation=cv2.INTER_LINEAR)
-            depth = DepthMap(np.asarray(answer, np.float32))
-            yield score_frame(depth, sample, protocol, details=False).metrics()
+        height, width = target_m.shape
+        # To whole pixels of the image, as the predictor does it.
+        answer = cv2.resize(depth_m, (width, height), interpolation=cv2.INTER_LINEAR)
+        yield from score_one(np.asarray(answer, np.float32), target_m.numpy(), protocol, name)
+
+
+def score_one(
+    depth_m: Depth, gt: Depth, protocol: EvaluationProtocol, name: str = ''
+) -> list[DepthMetrics]:
+    """Return the metrics of one frame, or none if it has no truth in the range."""
+    if not valid_gt(gt, protocol).any():
+        return []
+    sample = DepthSample(name, _NO_IMAGE, gt)
+    return [score_frame(DepthMap(depth_m), sample, protocol, details=False).metrics()]
 
 
 def validate(

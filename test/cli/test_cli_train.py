@@ -50,7 +50,7 @@ def test_it_trains_on_the_synthetic_world_and_says_what_came_out(
     assert trained(config, tmp_path / 'run', '--compare-prior', '--seed', '3') == 0
     out = capsys.readouterr().out
     assert 'step 0: abs_rel' in out
-    for name in ('before', 'last', 'best', 'mean depth per pixel', 'protocol', 'no alignment'):
+    for name in ('before', 'last', 'best', 'best constant', 'prior', 'protocol', 'no alignment'):
         assert name in out
     file = read_clip2depth(tmp_path / 'run' / 'best.safetensors')
     assert file.provenance['seed'] == 3
@@ -193,13 +193,15 @@ def test_weights_are_adapted_to_a_robot_s_own_recording(
     capsys.readouterr()
     config.write_text(yaml.safe_dump(SMALL))
     flags = [
-        '--preset', 'bag', '--data', str(bag), *depth,
+        '--preset', 'bag', '--data', str(bag), *depth, '--validation-gap', '0',
+        '--test-share', '0.2',
         '--init-weights', str(tmp_path / 'first' / 'last.safetensors'),
     ]
     assert trained(config, tmp_path / 'run', *flags) == 0
     out = capsys.readouterr().out
     assert 'protocol  bag, 1 held-out frames' in out
-    assert 'mean depth per pixel' in out
+    for name in ('prior', 'test: best', 'test: prior', 'test: constant'):
+        assert name in out
 
 
 @pytest.mark.parametrize(('flags', 'message'), [

@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 import pickle
 from typing import Any
@@ -26,9 +27,9 @@ from clip_depth_ros.errors import (
     TopicError,
 )
 from clip_depth_ros.settings.training import TrainSettings
-from clip_depth_ros.sources.held_out import held_out, open_for_training, Sources
+from clip_depth_ros.sources.held_out import in_time, open_for_training, Sources
 from clip_depth_ros.sources.kinds.bag import read_extrinsics
-from clip_depth_ros.sources.samples import check_source, DepthSample, SampleSource
+from clip_depth_ros.sources.samples import check_source, DepthSample, Joined, SampleSource
 from clip_depth_ros.types import Intrinsics, RecordedMessage
 import cv2
 from hypothesis import given, strategies as st
@@ -43,7 +44,20 @@ AHEAD = np.array([[0.0, -1, 0, 0], [0, 0, -1, 0], [1, 0, 0, 0], [0, 0, 0, 1]])
 
 def opened(**settings: Any) -> Sources:
     """Open the frames that settings name."""
-    return open_for_training(TrainSettings.from_mapping(settings))
+    # The recordings are too short to leave something out between their parts.
+    return open_for_training(TrainSettings.from_mapping({'validation_gap_s': 0.0, **settings}))
+
+
+class Timed(Ramps):
+    """Ramps that were taken every 0.1 s."""
+
+    def __init__(self, n_frames: int, recording: str = '') -> None:
+        super().__init__(n_frames)
+        self._recording = recording
+
+    def __getitem__(self, index: int) -> DepthSample:
+        stamp_ns = 5 + index * 100_000_000
+        return replace(super().__getitem__(index), stamp_ns=stamp_ns, recording=self._recording)
 
 
 def names(source: SampleSource) -> list[str]:
@@ -116,7 +130,7 @@ class TestHeldOut:
     ) -> None:
         if n_frames - max(1, round(share * n_frames)) < 1:
             return
-        train, validation = held_out(Ramps(n_frames), share)
+        train, validation = in_time(Ramps(n_frames), [share], 0)
         together = [*_indices(train), *_indices(validation)]
         assert together == list(range(n_frames))
         assert len(train) > 0
@@ -127,17 +141,40 @@ class TestHeldOut:
         (10, 0.2, 2), (10, 0.01, 1), (2, 0.5, 1), (697, 0.1, 70),
     ])
     def test_by_hand(self, n_frames: int, share: float, n_held_out: int) -> None:
-        train, validation = held_out(Ramps(n_frames), share)
+        train, validation = in_time(Ramps(n_frames), [share], 0)
         assert (len(train), len(validation)) == (n_frames - n_held_out, n_held_out)
 
     @pytest.mark.parametrize(('n_frames', 'share'), [(0, 0.2), (1, 0.2), (3, 0.9)])
     def test_too_few_frames_are_an_error(self, n_frames: int, share: float) -> None:
         wanted = f'ramps 0 has {n_frames} frames, too few to hold out {share} of them: use more'
         with pytest.raises(DataError, match=wanted):
-            held_out(Ramps(n_frames), share)
+            in_time(Ramps(n_frames), [share], 0)
+
+    def test_a_test_part_comes_last(self) -> None:
+        parts = in_time(Ramps(20), [0.2, 0.1], 0)
+        assert [_indices(part) for part in parts] == [
+            (*range(14),), (*range(14, 18),), (18, 19),
+        ]
+
+    @pytest.mark.parametrize(('gap_s', 'left_out'), [(0.0, 0), (0.1, 0), (0.11, 1), (0.45, 4)])
+    def test_neighbours_in_time_are_left_out(self, gap_s: float, left_out: int) -> None:
+        """Frames are 0.1 s apart."""
+        train, validation, test = in_time(Timed(20), [0.3, 0.3], gap_s)
+        assert _indices(train) == (*range(8 - left_out),)
+        assert _indices(validation) == (*range(8, 14 - left_out),)
+        assert _indices(test) == (*range(14, 20),)
+
+    def test_other_recordings_are_no_neighbours(self) -> None:
+        both = Joined(Timed(5, 'one'), Timed(5, 'two'))
+        train, validation = in_time(both, [0.5], 3.0)
+        assert (len(train), len(validation)) == (5, 5)
+
+    def test_a_gap_that_leaves_nothing_is_named(self) -> None:
+        with pytest.raises(DataError, match=r'with 5 s between the parts \(validation_gap_s\)'):
+            in_time(Timed(10), [0.5], 5.0)
 
     def test_the_parts_say_which_they_are(self) -> None:
-        train, validation = held_out(Ramps(10), 0.2)
+        train, validation = in_time(Ramps(10), [0.2], 0)
         assert train.describe() == {**Ramps(10).describe(), 'part': '0-7'}
         assert validation.describe() == {**Ramps(10).describe(), 'part': '8-9'}
 

@@ -9,6 +9,9 @@ import json
 from pathlib import Path
 import socket
 
+from clip_depth_ros.core.metrics import mean_metrics
+from clip_depth_ros.evaluation.run.baselines import Constant, fit_constant, fit_prior
+from clip_depth_ros.evaluation.score.score import score_frame
 from clip_depth_ros.model.clip2depth_weights import read_clip2depth
 from clip_depth_ros.predictor.build import build_predictor
 from clip_depth_ros.settings.predictor import PredictorSettings
@@ -16,6 +19,7 @@ from clip_depth_ros.sources.samples import Joined, SampleSource
 from clip_depth_ros.training.leave_one_out import leave_one_out
 from clip_depth_ros.training.loop import Progress
 from clip_depth_ros.training.run import read_log
+from clip_depth_ros.training.validation import validation_protocol
 from clip_depth_ros.types import Intrinsics
 import numpy as np
 import pytest
@@ -233,6 +237,43 @@ def test_frames_without_a_camera_are_trained_on_as_they_are_and_that_is_said(who
     assert 'camera of these frames is not known' in note
     assert read_clip2depth(whole / 'last.safetensors').settings.focal_px == 0
     assert 'camera ignored' in report['protocol']
+
+
+def test_a_test_part_chooses_nothing_and_is_scored_with_the_best_weights(tmp_path: Path):
+    sources = (Ramps(10), Ramps(4, seed=1), Ramps(6, seed=2))
+    told: list[Progress] = []
+    result = trained(
+        tmp_path / 'run', sources=sources, compare_prior=True,
+        options={'on_progress': told.append},
+    )
+    report = json.loads((tmp_path / 'run' / 'report.json').read_text())
+    assert {*report['test']} == {*result.test} == {'before', 'best', 'constant', 'prior'}
+    # It is what that source is worth as held-out frames.
+    model = {'init_weights': str(result.best_path), 'steps': 1, 'compare_prior': True}
+    alone = trained(tmp_path / 'alone', sources=(Ramps(10), Ramps(6, seed=2)), **model)
+    assert result.test['best'].abs_rel == pytest.approx(alone.before.abs_rel, rel=1e-6)
+    assert result.test['prior'] == alone.prior
+    assert result.test['constant'] == alone.constant
+    # Without the test, the same weights are the best.
+    other = trained(tmp_path / 'other', sources=sources[:2])
+    assert other.test == {}
+    assert (other.best_step, other.metrics) == (result.best_step, result.metrics)
+
+
+def test_constant_and_prior_are_those_of_the_evaluation(tmp_path: Path):
+    settings = small_settings(tmp_path)
+    held_out, protocol = Ramps(4, seed=1), validation_protocol(settings)
+    result = trained(tmp_path / 'run', sources=(Ramps(10), held_out), compare_prior=True, steps=1)
+    answers = {
+        'prior': fit_prior(Ramps(10), protocol, 1),
+        'constant': Constant(fit_constant(held_out, protocol, 1)),
+    }
+    for name, answer in answers.items():
+        metrics = mean_metrics([
+            score_frame(answer.answer([held_out[i]])[0], held_out[i], protocol).metrics()
+            for i in range(4)
+        ])
+        assert getattr(result, name).abs_rel == pytest.approx(metrics.abs_rel, rel=1e-6)
 
 
 def test_each_frame_is_left_out_once(whole: Path, tmp_path: Path):

@@ -57,12 +57,12 @@ class Constant:
 
 class PixelPrior:
     """
-    The mean depth that each pixel had on other frames, as :class:`Answers`.
+    What is best to say of each part of the picture without looking, as :class:`Answers`.
 
     Parameters
     ----------
     prior_m : float32 (H, W)
-        Metres; see :func:`fit_prior`. Brought to the size of each image, bilinear.
+        Metres; see :func:`fit_median_prior`. Brought to the size of each image, bilinear.
     fitted_on : str
         The name of those frames.
 
@@ -80,7 +80,7 @@ class PixelPrior:
         """Return what it was fitted on, and what it is."""
         height, width = self.prior_m.shape
         return {
-            'method': 'prior: mean depth of each pixel',
+            'method': 'prior: weighted-median depth of blocks of 4 x 4 pixels',
             'fitted_on': self.fitted_on,
             'size': f'{width}x{height}',
             'sha256': hashlib.sha256(self.prior_m.tobytes()).hexdigest(),
@@ -189,11 +189,11 @@ def fit_constant(source: SampleSource, protocol: EvaluationProtocol, n_workers: 
 
 def fit_prior(source: SampleSource, protocol: EvaluationProtocol, n_workers: int) -> PixelPrior:
     """
-    Return the mean depth of each pixel over frames, at the size of the first one.
+    Return the best depth for each part of the picture over frames, at the size of the first one.
 
     Frames that cannot be read have no say; DataError if no frame has depth in the range.
     """
-    prior_m = baselines.fit_prior(_truths(source, n_workers), protocol, source.name)
+    prior_m = baselines.fit_median_prior(_truths(source, n_workers), protocol, source.name)
     return PixelPrior(prior_m, f'{source.name}, {len(source)} frames')
 
 

@@ -8,7 +8,8 @@ And the control that goes with them: each frame with the answer for another one.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+import math
 from typing import Final, TypeVar
 
 from clip_depth_ros.core.image_plan import Size
@@ -22,6 +23,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 Item = TypeVar('Item')
+
+_BLOCK: Final = 4
+_MOST_BLOCKS: Final = 40_000
+_PRIOR_BIN: Final = 0.03
+"""Width of the bins of ln depth of a block; what is said is the mean of what is in one."""
 
 _BIN: Final = 1e-3
 """Width of the bins of ln depth: the best constant is known to 0.1 %."""
@@ -65,7 +71,6 @@ def fit_prior(
     *,
     size: Size | None = None,
     geometric: bool = False,
-    add_up: Callable[[NDArray[np.float64]], NDArray[np.float64]] = lambda sums: sums,
 ) -> Depth:
     """
     Return the mean depth of each pixel over frames, float32 (H, W), metres, without gaps.
@@ -82,8 +87,6 @@ def fit_prior(
         Of the prior; by default that of the first frame.
     geometric : bool
         Whether to take the geometric mean.
-    add_up : callable
-        Adds up totals and counts, (2, H, W), over the processes that share the frames.
 
     Raises
     ------
@@ -102,7 +105,7 @@ def fit_prior(
     for gt, counts in _counted(truths, everywhere, reasons):
         sums = np.zeros((2, *gt.shape)) if sums is None else sums
         add_depth(sums, np.log(np.where(counts, gt, 1)) if geometric else gt, counts)
-    total = np.zeros((2, 1, 1)) if sums is None else add_up(sums)
+    total = np.zeros((2, 1, 1)) if sums is None else sums
     if not total[1].any():
         raise DataError(
             f'{name} has no depth within {protocol.min_depth_m:g} to {protocol.depth_cap_m:g} m '
@@ -111,6 +114,95 @@ def fit_prior(
         )
     prior_m = _without_gaps(total)
     return np.exp(prior_m) if geometric else prior_m
+
+
+def fit_median_prior(
+    truths: Iterable[Depth | DataError], protocol: EvaluationProtocol, name: str
+) -> Depth:
+    """
+    Return what is best to say of each part of the picture without looking, float32 (H, W), metres.
+
+    That is the depth with the least mean abs_rel over other frames, for blocks of 4 x 4 pixels:
+    their weighted median, weights 1 / depth, bilinear between their centres. Where a camera is
+    fixed and the world flat it is hard to beat.
+
+    Parameters
+    ----------
+    truths, protocol, name
+        As for :func:`fit_prior`; the prior has the size of the first frame.
+
+    Raises
+    ------
+    DataError
+        If no frame has depth in the range; it says why.
+
+    Notes
+    -----
+    Blocks, not pixels: which pixel a LiDAR's beam falls on depends on its depth, as the LiDAR sits
+    beside the camera, so that a prior of single pixels knows where it is measured. Each frame
+    weighs the same, as in :func:`best_constant`. Blocks without any depth take the
+    median of their row, rows without any that of the nearest row that has one. Blocks are larger
+    where there would be more than 40,000 (our choice).
+
+    """
+    everywhere = protocol.model_copy(update={'gt_crop': 'none', 'eval_crop': 'none'})
+    blocks: _Blocks | None = None
+    reasons: list[str] = []
+    for gt, counts in _counted(truths, everywhere, reasons):
+        blocks = blocks or _Blocks(Size(*gt.shape), protocol)
+        blocks.add(gt, counts)
+    if blocks is None:
+        raise DataError(
+            f'{name} has no depth within {protocol.min_depth_m:g} to {protocol.depth_cap_m:g} m '
+            'to fit a prior on: name other frames'
+            + (f' ({reasons_text(reasons)})' if reasons else '')
+        )
+    return blocks.medians()
+
+
+class _Blocks:
+    """How often which depth was in which block of the picture: weights and shares by bins."""
+
+    def __init__(self, size: Size, protocol: EvaluationProtocol) -> None:
+        self._size, self._low = size, math.log(protocol.min_depth_m)
+        self._n_bins = int((math.log(protocol.depth_cap_m) - self._low) / _PRIOR_BIN) + 1
+        n_pixels = size.height * size.width
+        self._side = max(_BLOCK, math.ceil(math.sqrt(n_pixels / _MOST_BLOCKS)))
+        self._rows, self._columns = (math.ceil(side / self._side) for side in size)
+        self.sums = np.zeros((2, self._rows * self._columns * self._n_bins))
+
+    def add(self, gt: Depth, counts: NDArray[np.bool_]) -> None:
+        """Count an image; one of another size where its pixels fall."""
+        rows, columns = np.nonzero(counts)
+        depths = gt[rows, columns].astype(np.float64)
+        row = rows * self._size.height // gt.shape[0] // self._side
+        column = columns * self._size.width // gt.shape[1] // self._side
+        bins = ((np.log(depths) - self._low) / _PRIOR_BIN).astype(np.intp)
+        place = (row * self._columns + column) * self._n_bins + bins.clip(0, self._n_bins - 1)
+        share = 1 / depths.size
+        np.add.at(self.sums[0], place, share / depths)
+        np.add.at(self.sums[1], place, share)
+
+    def medians(self) -> Depth:
+        """Return the prior at the size of the images."""
+        sums = self.sums.reshape(2, self._rows, self._columns, self._n_bins)
+        each, rows = _weighted_medians(sums), _weighted_medians(sums.sum(axis=2))
+        known = np.flatnonzero(np.isfinite(rows))
+        nearest = known[np.abs(np.arange(self._rows)[:, np.newaxis] - known).argmin(axis=1)]
+        whole = np.where(np.isnan(each), rows[nearest][:, np.newaxis], each)
+        covered = Size(self._rows * self._side, self._columns * self._side)
+        # Bilinear between blocks: where depth runs through a block, as on the road, steps cost.
+        pixels = upsample(whole.astype(np.float32), covered)
+        return np.ascontiguousarray(pixels[:self._size.height, :self._size.width])
+
+
+def _weighted_medians(sums: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return the weighted median of the last axis of weights and shares, (2, ..., bins)."""
+    running = np.cumsum(sums[0], axis=-1)
+    at = (running < running[..., -1:] / 2).sum(axis=-1, keepdims=True)
+    weights, shares = (np.take_along_axis(each, at, axis=-1)[..., 0] for each in sums)
+    # The mean of what is in the bin, not its middle; see best_constant.
+    return np.where(weights > 0, shares / np.where(weights > 0, weights, 1), np.nan)
 
 
 def shuffled(answers: Sequence[Item]) -> list[Item]:

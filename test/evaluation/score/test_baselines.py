@@ -6,7 +6,6 @@ from __future__ import annotations
 
 import dataclasses
 
-from clip_depth_ros.core.image_plan import Size
 from clip_depth_ros.errors import DataError
 from clip_depth_ros.evaluation.run.baselines import (
     Constant,
@@ -114,18 +113,31 @@ def test_a_prior_may_be_the_geometric_mean():
     np.testing.assert_allclose(found, [[4, 4]], rtol=1e-6)
 
 
-def test_processes_that_share_the_frames_add_up_their_sums():
-    truths = [np.full((2, 2), depth_m, np.float32) for depth_m in (2.0, 4.0, 9.0)]
-    size = Size(2, 2)
-    others = np.zeros((2, 2, 2))
-    add_depth(others, truths[2], np.ones((2, 2), bool))
-    shared = baselines.fit_prior(
-        truths[:2], PLAIN, 'some', size=size, add_up=lambda sums: sums + others
-    )
-    np.testing.assert_array_equal(shared, baselines.fit_prior(truths, PLAIN, 'all'))
-    # One of them may have no frame at all.
-    none = baselines.fit_prior([], PLAIN, 'none', size=size, add_up=lambda sums: others)
-    np.testing.assert_array_equal(none, truths[2])
+def test_the_median_prior_is_worked_by_hand():
+    """Depths 2, 4 and 8, weights 1/2, 1/4 and 1/8: half of them lies below 4, so 2 it is."""
+    truths = [np.full((4, 4), depth_m, np.float32) for depth_m in (8.0, 2.0, 4.0)]
+    np.testing.assert_allclose(baselines.fit_median_prior(truths, PLAIN, 'three'), 2.0)
+    more = [*truths, truths[2]]
+    np.testing.assert_allclose(baselines.fit_median_prior(more, PLAIN, 'four'), 4.0)
+
+
+def test_the_median_prior_has_no_gaps_and_fills_blocks():
+    depth = np.zeros((10, 9), np.float32)
+    depth[5, 1], depth[5, 6] = 10.0, 20.0
+    prior_m = baselines.fit_median_prior([depth], PLAIN, 'one')
+    assert prior_m.shape == (10, 9)
+    assert (prior_m[4:8, :4] == 10).all()
+    assert (prior_m[4:8, 4:8] == 20).all()
+    # The row has two depths: the nearer weighs more; other rows take the nearest row's.
+    assert (prior_m[[0, 9]] == 10).all()
+    assert (prior_m[4:8, 8] == 10).all()
+
+
+def test_the_median_prior_takes_frames_of_other_sizes():
+    near, far = np.full((4, 8), 3.0, np.float32), np.full((8, 16), 9.0, np.float32)
+    alone = baselines.fit_median_prior([near, far, far, far, far], PLAIN, 'all')
+    assert alone.shape == (4, 8)
+    np.testing.assert_allclose(alone, 9.0)
 
 
 @pytest.mark.parametrize('n', [2, 7, 8])
@@ -158,16 +170,23 @@ def test_the_constant_is_fitted_within_the_evaluated_window():
     assert fit_constant(Ramps(5), garg, 1) < fit_constant(Ramps(5), PLAIN, 1)
 
 
-def test_the_fitted_prior_is_the_mean_of_each_pixel_of_all_frames():
+def test_the_fitted_prior_is_the_best_for_each_block_of_all_frames():
     source = Ramps(6)
     prior = fit_prior(source, PLAIN, 2)
-    targets = np.stack([source[i].target_m for i in range(6)])
-    measured = np.where(targets > 1, targets, np.nan)
-    known = np.isfinite(measured).any(axis=0)
-    np.testing.assert_allclose(
-        prior.prior_m[known], np.nanmean(measured[:, known], axis=0), rtol=1e-5
-    )
     assert prior.prior_m.shape == (HEIGHT, WIDTH)
+    block = (slice(8, 12), slice(20, 24))
+    depths, weights = [], []
+    for target_m in (source[i].target_m for i in range(6)):
+        counts = target_m > 1
+        depths.append(target_m[block][counts[block]])
+        weights.append(np.full(depths[-1].size, 1 / counts.sum()))
+    known, weight = np.concatenate(depths), np.concatenate(weights)
+
+    def error(depth_m: float) -> float:
+        return float((weight * np.abs(depth_m - known) / known).sum())
+
+    (said,) = set(prior.prior_m[block].ravel().tolist())
+    assert error(said) <= 1.01 * min(map(error, known))
     assert prior.describe()['fitted_on'] == 'ramps 0, 6 frames'
 
 
