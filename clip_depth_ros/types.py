@@ -34,6 +34,11 @@ MIN_FOV_DEG: Final = 0.1
 """Less has no lens on a robot: then the focal length is in another unit (our choice)."""
 
 
+_OFF_CENTRE: Final = 0.25  # of a side: no lens has its principal point so far from the middle
+_SQUEEZED: Final = 1.25  # fx / fy: rectified images of wide lenses, and DIODE's, have some
+_NARROW_DEG: Final = 5.0
+
+
 @dataclass(frozen=True, slots=True)
 class Intrinsics:
     """
@@ -107,6 +112,30 @@ class Intrinsics:
                     f'{side}; calibrate the camera, or name the right calibration'
                 )
         return self
+
+    def doubts(self) -> tuple[str, ...]:
+        """Return what speaks against this being the camera of its images: sentences, for notes."""
+        width, height = self.width, self.height
+        off_x = abs(self.cx - (width - 1) / 2) / width
+        off_y = abs(self.cy - (height - 1) / 2) / height
+        found = []
+        if max(off_x, off_y) > _OFF_CENTRE:
+            found.append(
+                f'the principal point ({self.cx:.0f}, {self.cy:.0f}) is far from the middle of '
+                f'images of {width}x{height}: if these were not cropped, the calibration is for '
+                'images of another size, and metres are wrong by their ratio'
+            )
+        if max(self.fx, self.fy) > _SQUEEZED * min(self.fx, self.fy):
+            found.append(
+                f'pixels are not square (fx={self.fx:.0f}, fy={self.fy:.0f}): images were '
+                'squeezed, or this is not their camera'
+            )
+        if self.hfov_deg < _NARROW_DEG:
+            found.append(
+                f'the field of view is {self.hfov_deg:.2g} degrees: are the focal lengths in '
+                'pixels?'
+            )
+        return tuple(found)
 
     def scaled_to(self, width: int, height: int) -> Intrinsics:
         """Return the intrinsics of the same picture resampled to ``width`` x ``height``."""

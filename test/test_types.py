@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import dataclasses
 import math
+import re
 
 from clip_depth_ros.errors import CalibrationError
 from clip_depth_ros.types import Intrinsics
@@ -124,3 +125,16 @@ def test_a_calibrated_camera_is_one_that_can_be():
     ):
         with pytest.raises(CalibrationError, match=message):
             camera.checked('P2')
+
+
+@pytest.mark.parametrize(('changes', 'said'), [
+    ({}, ''),
+    ({'cx': 300.0}, r'principal point \(300, 173\) is far from the middle of images of 1242x375'),
+    ({'cy': -20.0}, r'principal point \(610, -20\) is far from the middle'),
+    ({'fx': 950.0}, r'pixels are not square \(fx=950, fy=722\): images were squeezed, or'),
+    ({'fx': 9e4, 'fy': 9e4}, r'field of view is 0.79 degrees: are the focal lengths in pixels'),
+])
+def test_a_camera_that_is_seldom_one_is_doubted(changes, said):
+    doubts = dataclasses.replace(KITTI, **changes).doubts()
+    assert len(doubts) == bool(said)
+    assert all(re.search(said, doubt) for doubt in doubts)

@@ -89,15 +89,13 @@ def camera_of(
 def _calibrated(
     args: argparse.Namespace, width: int, height: int
 ) -> tuple[Intrinsics, list[str]]:
-    from clip_depth_ros.core.camera import doubts_about
     from clip_depth_ros.sources.camera_files import read_camera_info
 
     settings: SourceSettings = SourceSettings.from_mapping(given_settings(args, SourceSettings))
     camera = read_camera_info(args.camera_info).camera(
         settings.intrinsics_source, width, height, is_scaled=settings.calibration_scaling
     )
-    doubts = doubts_about(camera.intrinsics)
-    said = [f'{args.camera_info} ({camera.source})', *camera.notes, *doubts]
+    said = [f'{args.camera_info} ({camera.source})', *camera.notes]
     if camera.distortion is not None:
         said.append('images that are not rectified are metric near the centre only')
     return camera.intrinsics, said

@@ -46,20 +46,6 @@ that was followed beyond its fold does, is no answer.
 """
 
 
-_OFF_CENTRE: Final = 0.25  # of a side: so far from the middle is no lens's principal point
-
-
-def doubts_about(camera: Intrinsics) -> tuple[str, ...]:
-    """Return what speaks against a camera being that of its images: sentences, for notes."""
-    cx, cy, width, height = camera.cx, camera.cy, camera.width, camera.height
-    off_x, off_y = abs(cx - (width - 1) / 2) / width, abs(cy - (height - 1) / 2) / height
-    return () if max(off_x, off_y) <= _OFF_CENTRE else (
-        f'the principal point ({cx:.0f}, {cy:.0f}) is far from the middle of images of '
-        f'{width}x{height}: if these were not cropped, the calibration is for images of another '
-        'size, and metres are wrong by their ratio',
-    )
-
-
 def pinhole_rays(intrinsics: Intrinsics) -> Rays:
     """Return the rays of a camera without distortion, float32 (height, width, 2)."""
     rays = np.empty((intrinsics.height, intrinsics.width, 2), np.float32)
@@ -291,7 +277,7 @@ class Calibration:
         if not fits:
             intrinsics = intrinsics.scaled_to(width, height)
             notes = (*notes, f'{self.misfit(width, height)}: scaled')
-        doubts = () if any(self.roi) else doubts_about(intrinsics)
+        doubts = () if any(self.roi) else intrinsics.doubts()
         return Camera(intrinsics, distortion, used, (*notes, *doubts))
 
     def resampled(self, camera: Camera, width: int, height: int) -> Calibration:

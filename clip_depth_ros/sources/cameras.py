@@ -8,7 +8,6 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import partial
 
-from clip_depth_ros.core.camera import doubts_about
 from clip_depth_ros.errors import CalibrationError, ConfigError
 from clip_depth_ros.settings.source import SourceSettings
 from clip_depth_ros.types import Intrinsics
@@ -49,7 +48,7 @@ class FolderCamera:
             if self.is_needed:
                 raise
             return None, {f'the camera is taken as unknown: {error}': 0}
-        return camera, dict.fromkeys(doubts_about(camera), 0) if camera else {}
+        return camera, dict.fromkeys(camera.doubts(), 0) if camera else {}
 
 
 def folder_camera(
@@ -86,9 +85,10 @@ def folder_camera(
         settings.refuse('calibration_scaling', because=because)
         return FolderCamera(partial(_given, *numbers))
     if numbers:
-        fx, fy, cx, cy, width, height = numbers
-        published = _given(fx, fy, cx, cy, int(width), int(height))
-        whose = 'intrinsics'
+        fx, fy, cx, cy, *size = numbers
+        if any(side != int(side) for side in size):
+            raise ConfigError(f'width and height of intrinsics should be whole, got {size}')
+        published, whose = _given(fx, fy, cx, cy, *map(int, size)), 'intrinsics'
     if published is None:
         settings.refuse('calibration_scaling', because='as no calibration is known')
         return FolderCamera()
@@ -96,10 +96,11 @@ def folder_camera(
     return FolderCamera(of_size, is_needed=bool(numbers))
 
 
-def camera_facts(settings: SourceSettings) -> Mapping[str, str]:
-    """Return, for descriptions, what of the settings decides cameras."""
+def camera_facts(settings: SourceSettings, published: str = '') -> Mapping[str, str]:
+    """Return, for descriptions, what decides cameras: settings, else whose is the published."""
+    intrinsics = ' '.join(map(str, settings.intrinsics)) or published
     return {
-        **({'intrinsics': ' '.join(map(str, settings.intrinsics))} if settings.intrinsics else {}),
+        **({'intrinsics': intrinsics} if intrinsics else {}),
         **({'calibration_scaling': 'allowed'} if settings.calibration_scaling else {}),
     }
 

@@ -15,7 +15,7 @@ from clip_depth_ros.bags.index import History
 from clip_depth_ros.bags.places import message_at, Place
 from clip_depth_ros.bags.reader import BagReader
 from clip_depth_ros.bags.topics import BagTopics, TRUE_CLASS_IDS
-from clip_depth_ros.core.camera import Calibration, Camera, doubts_about, IntrinsicsSource
+from clip_depth_ros.core.camera import Calibration, Camera, IntrinsicsSource
 from clip_depth_ros.core.clouds import points_of
 from clip_depth_ros.core.depth_images import decode_depth, picture_of
 from clip_depth_ros.core.image_plan import Size
@@ -108,7 +108,7 @@ class FrameReader:
         height, width = rgb.shape[:2]
         if self.calibration is not None:
             given = self.calibration.intrinsics(width, height, is_scaled=self.is_scaled)
-            return Camera(given, None, 'P'), doubts_about(given)
+            return Camera(given, None, 'P'), given.doubts()
         if not self.cameras.values:
             return None, ()
         calibration = self.cameras.at(frame.image.time_ns)

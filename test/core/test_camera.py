@@ -203,7 +203,7 @@ class TestWhetherImagesAreRectified:
         message = camera_info_message(CAMERA, stamp_ns=0, frame_id='c')
         message.distortion_model, message.d = model, np.array(d, np.float64)
         message.p[3] = baseline
-        message.p[0] *= zoom
+        message.p[[0, 5]] *= zoom
         return camera_of(message, source, 20, 12)
 
     @pytest.mark.parametrize(('model', 'd', 'baseline', 'zoom', 'says'), [
@@ -248,7 +248,7 @@ class TestWhetherImagesAreRectified:
         """Drivers of raw images publish both; so do recordings of rectified ones, as KITTI's."""
         info = camera_info_message(CAMERA, stamp_ns=0, frame_id='c')
         info.d = np.array(DISTORTION)
-        info.p[0] *= 0.7
+        info.p[[0, 5]] *= 0.7
         camera = Calibration.of(info).camera('auto', 20, 12, image_topic=topic)
         assert (camera.source, camera.distortion) == ('P', None)
         assert len(camera.notes) == n_notes
@@ -342,7 +342,9 @@ def test_a_camera_info_may_be_scaled_to_images_that_were_resized():
     info = camera_info(64, 48, fx=60.0)
     camera = Calibration.of(info).camera('auto', 32, 12, is_scaled=True)
     assert camera.intrinsics == Intrinsics(60.0, 60.0, 31.5, 23.5, 64, 48).scaled_to(32, 12)
-    assert camera.notes == ('camera_info is for 64x48 images, got 32x12: scaled',)
+    scaled, squeezed = camera.notes
+    assert scaled == 'camera_info is for 64x48 images, got 32x12: scaled'
+    assert squeezed.startswith('pixels are not square')
     assert Calibration.of(info).camera('auto', 64, 48, is_scaled=True).notes == ()
 
 

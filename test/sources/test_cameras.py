@@ -72,9 +72,10 @@ PUBLISHED: Final = {
 class TestPublished:
     def test_images_as_they_were_published_have_it(self, tmp_path: Path, kind: str) -> None:
         write, camera = PUBLISHED[kind]
-        sample = open_kind(kind, write(tmp_path, camera.width, camera.height))[0]
-        assert sample.intrinsics == camera
-        assert not sample.notes
+        source = open_kind(kind, write(tmp_path, camera.width, camera.height))
+        assert source[0].intrinsics == camera
+        assert not source[0].notes
+        assert ('intrinsics' in source.describe()) == (kind != 'kitti-selection')
 
     def test_of_others_it_is_unknown_and_that_is_said(self, tmp_path: Path, kind: str) -> None:
         write, camera = PUBLISHED[kind]
@@ -92,6 +93,8 @@ class TestPublished:
         root = write(tmp_path, 320, 96)
         sample = open_kind(kind, root, calibration_scaling=True)[0]
         assert sample.intrinsics == camera.scaled_to(320, 96)
+        is_squeezed = kind != 'kitti-selection'
+        assert [note[:24] for note in sample.notes] == ['pixels are not square (f'] * is_squeezed
 
 
 @pytest.mark.parametrize('kind', ['nyu', 'tum', 'diode'])
@@ -120,6 +123,7 @@ class TestSettings:
 
     @pytest.mark.parametrize(('values', 'message'), [
         ({'intrinsics': (1.0, 2.0, 3.0)}, r'fx fy cx cy, or .* width height .*, got \[1.0, 2.0'),
+        ({'intrinsics': (50.0, 50.0, 31.5, 23.5, 64.5, 48.0)}, 'should be whole, got .64.5, 48.0'),
         ({'calibration_scaling': True}, 'would not be used, as no calibration is known'),
         (
             {'intrinsics': (50.0, 50.0, 31.5, 23.5), 'calibration_scaling': True},

@@ -35,6 +35,8 @@ from numpy.typing import NDArray
 _CAMERA: Final = Intrinsics(886.81, 927.06, 512.0, 384.0, 1024, 768)
 """Of all images, which are crops of scans, as the development kit has it (intrinsics.txt)."""
 
+_WHOSE: Final = "DIODE's camera"
+
 _DEPTH: Final = '_depth.npy'
 _MASK: Final = '_depth_mask.npy'
 _LEVELS: Final = ('', '*/', '*/*/', '*/*/*/', '*/*/*/*/')
@@ -63,7 +65,7 @@ def open_diode(root: Path, settings: SourceSettings, rules: FrameRules) -> Folde
     RecordingError if there is none.
     """
     masks = sorted(_masks(root))
-    camera = folder_camera(settings, _CAMERA, "DIODE's camera")
+    camera = folder_camera(settings, _CAMERA, _WHOSE)
     frames = [
         DiodeFrame(
             name=image.relative_to(root).as_posix(), image=image, gt=gt, beside=(mask,),
@@ -80,7 +82,7 @@ def open_diode(root: Path, settings: SourceSettings, rules: FrameRules) -> Folde
     n_without = len(masks) - len(frames)
     return FolderSource(
         'diode', f'DIODE ({root.resolve().name})', root, frames,
-        {**camera_facts(settings), 'left_out_without_depth': str(n_without)},
+        {**camera_facts(settings, _WHOSE), 'left_out_without_depth': str(n_without)},
         matching=Matching(len(masks), n_without),
     )
 

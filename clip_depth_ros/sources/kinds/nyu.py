@@ -45,6 +45,7 @@ import numpy as np
 _KINECT: Final = Intrinsics(518.85790, 519.46961, 325.58245, 253.73617, 640, 480)
 """The colour camera as the data set's toolbox has it (camera_params.m), rounded."""
 
+_WHOSE: Final = "NYU's Kinect"
 _IMAGE_SUFFIXES: Final = ('.jpg', '.jpeg', '.png', '.ppm')
 
 
@@ -67,8 +68,7 @@ def open_nyu(path: Path, settings: SourceSettings, rules: FrameRules) -> Source:
 
     """
     split = path_or_none(settings.split)
-    camera = folder_camera(settings, _KINECT, "NYU's Kinect")
-    facts = camera_facts(settings)
+    camera, facts = folder_camera(settings, _KINECT, _WHOSE), camera_facts(settings, _WHOSE)
     if not path.is_dir():
         return NyuLabelledSource(path, split, camera, facts, as_measured=rules.as_measured)
     if split:

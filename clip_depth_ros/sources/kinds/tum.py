@@ -107,7 +107,8 @@ def open_tum(root: Path, settings: SourceSettings, rules: FrameRules) -> FolderS
     gts = [path_below(root, depth.words[0], depth.line) for _, depth in pairs]
     per_metre = given_per_metre(settings, _PER_METRE, gts)
     truth = TruthRules(max_range_m=settings.gt_max_range_m, is_measured=True)
-    camera = folder_camera(settings, _published(root.resolve().name), "TUM's camera")
+    published, whose = _published(root.resolve().name)
+    camera = folder_camera(settings, published, whose)
     frames = _frames(root, pairs, gts, round(tolerance_s * 1e9), per_metre, truth, camera)
     matching = Matching(
         len(images),
@@ -121,7 +122,7 @@ def open_tum(root: Path, settings: SourceSettings, rules: FrameRules) -> FolderS
         'tolerance_s': f'{tolerance_s:g}',
         'gt_per_metre': f'{per_metre:g}',
         **truth.describe(),
-        **camera_facts(settings),
+        **camera_facts(settings, whose),
         'images_without_depth': str(len(images) - len(pairs)),
         'frames_with_pose': str(sum(frame.T_world_camera is not None for frame in frames)),
         **matching.describe(),
@@ -223,6 +224,7 @@ def _matrix(pose: _Stamped) -> Matrix4:
     return matrix
 
 
-def _published(folder: str) -> Intrinsics | None:
-    """Return the intrinsics of a Kinect of the data set, where the folder's name says which."""
-    return next((camera for name, camera in _CAMERAS.items() if name in folder), None)
+def _published(folder: str) -> tuple[Intrinsics | None, str]:
+    """Return a Kinect of the data set and its name, where that of the folder says which."""
+    found = ((camera, f"TUM's {name}") for name, camera in _CAMERAS.items() if name in folder)
+    return next(found, (None, ''))

@@ -145,7 +145,9 @@ class TestLabelledFile:
         np.testing.assert_array_equal(source[0].rgb, before)
 
     def test_it_describes_what_decides_the_frames(self, mat: Path, tmp_path: Path) -> None:
-        assert open_nyu(mat).describe() == {'source': 'nyu', 'file': str(mat), 'frames': '3'}
+        assert open_nyu(mat).describe() == {
+            'source': 'nyu', 'file': str(mat), 'intrinsics': "NYU's Kinect", 'frames': '3'
+        }
         one = open_nyu(mat, listed(tmp_path, '1')).describe()
         two = open_nyu(mat, listed(tmp_path, '2')).describe()
         assert one['list_sha256'] != two['list_sha256']
