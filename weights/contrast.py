@@ -14,7 +14,7 @@ target, not that depth words were never seen.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
 import json
 from pathlib import Path
 from typing import Any, Final
@@ -22,6 +22,7 @@ from typing import Any, Final
 from clip_depth_ros.core.image_plan import Size
 from clip_depth_ros.model.architecture import Architecture
 from clip_depth_ros.model.towers import positions_at
+from clip_depth_ros.training.clip import cpu_has_bf16
 from clip_depth_ros.world.rendered_streets import Frames
 from open_clip.tokenizer import SimpleTokenizer
 import torch
@@ -88,7 +89,7 @@ def train_contrast(
     )
     captions = [_tokens(vocabulary, template, device) for template in vocabulary.templates]
     facts = {
-        'settings': asdict(settings),
+        'settings': asdict(replace(settings, save_interval=0)),
         'vocabulary': asdict(vocabulary),
         'architecture': architecture.config,
         'frames': [each.depth_m.shape for each in frames],
@@ -114,11 +115,9 @@ def train_contrast(
 
 def autocast(device: str) -> torch.autocast:
     """Return the context of bfloat16, on devices that have it: others are slow with it."""
-    kind = device.partition(':')[0]
-    has_bf16 = (
-        torch.cpu._is_avx512_bf16_supported() if kind == 'cpu' else torch.cuda.is_bf16_supported()
-    )
-    return torch.autocast(kind, torch.bfloat16, enabled=has_bf16)
+    is_cpu = device == 'cpu'
+    has_bf16 = cpu_has_bf16() if is_cpu else torch.cuda.is_bf16_supported()
+    return torch.autocast('cpu' if is_cpu else 'cuda', torch.bfloat16, enabled=has_bf16)
 
 
 def used_tokens(vocabulary: Vocabulary) -> list[int]:

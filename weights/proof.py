@@ -160,15 +160,15 @@ class Proof:
 
     def _predictors(self, temperature: float) -> dict[str, DepthPredictor]:
         """Return the predictors that tables have, by the names that they have there."""
-        by_name = {}
-        for name, settings in {
-            'DepthCLIP': self._workshop.predictor_settings('depthclip', temperature=temperature),
-            'CLIP2Depth': self._workshop.predictor_settings('clip2depth'),
-        }.items():
-            by_name[name] = build_predictor(settings)
-            ignoring = settings.changed(camera='ignore')
-            by_name[f'{name}, camera ignored'] = build_predictor(ignoring, by_name[name])
-        return by_name
+        of = self._workshop.predictor_settings
+        seeing = build_predictor(of('clip2depth'))
+        return {
+            'DepthCLIP': build_predictor(of('depthclip', temperature=temperature)),
+            'CLIP2Depth': seeing,
+            'CLIP2Depth, camera ignored': build_predictor(
+                of('clip2depth', camera='ignore'), seeing
+            ),
+        }
 
     def _kitti(self, predictors: Mapping[str, DepthPredictor]) -> tuple[str, Rows]:
         """Return title and rows of the table behind KITTI's camera."""

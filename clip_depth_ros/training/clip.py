@@ -85,11 +85,11 @@ def _mixed_precision(amp: str, device: str) -> torch.dtype:
     if amp in chosen:
         return chosen[amp]
     if device == 'cpu':
-        return torch.bfloat16 if _cpu_has_bf16() else torch.float32
+        return torch.bfloat16 if cpu_has_bf16() else torch.float32
     return torch.bfloat16 if torch.cuda.is_bf16_supported() else torch.float16
 
 
-def _cpu_has_bf16() -> bool:
+def cpu_has_bf16() -> bool:
     """Return whether the cpu has instructions for bfloat16: without them it is 6 times slower."""
     # Not public in PyTorch 2; where it goes, float32 is always right.
     asked = getattr(torch.cpu, '_is_avx512_bf16_supported', None)

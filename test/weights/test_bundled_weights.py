@@ -16,7 +16,11 @@ from clip_depth_ros.settings.installation import (
     BUNDLED_CLIP2DEPTH,
     shared_file,
 )
-from clip_depth_ros.settings.predictor import PredictorSettings
+from clip_depth_ros.settings.predictor import (
+    BUNDLED_FOCAL_PX,
+    BUNDLED_TEMPERATURE,
+    PredictorSettings,
+)
 from clip_depth_ros.sources.kinds.synthetic import WorldSource
 from clip_depth_ros.sources.samples import Subset
 import pytest
@@ -110,6 +114,12 @@ def test_the_document_has_the_tables_as_they_came_out(results):
 
 def test_the_preset_has_the_temperature_that_was_chosen(results):
     assert _settings('depthclip').temperature == results['temperature']
+
+
+def test_settings_know_what_belongs_to_them(results):
+    settings = read_clip2depth(assets_dir() / BUNDLED_CLIP2DEPTH).settings
+    assert settings.focal_px == BUNDLED_FOCAL_PX
+    assert results['temperature'] == BUNDLED_TEMPERATURE
 
 
 def test_weights_tell_where_they_come_from_and_nothing_of_the_machine():
