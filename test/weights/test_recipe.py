@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 import dataclasses
+import hashlib
 import json
 from pathlib import Path
 
@@ -18,6 +19,7 @@ from weights.learner import ContrastSettings
 from weights.recipe import check_bands, FULL, SHORT, VOCABULARY
 from weights.report import BEGIN, END, markdown, text
 from weights.streets import KeptStreets
+from weights.workshop import Workshop
 
 MINI = dataclasses.replace(
     FULL,
@@ -68,10 +70,10 @@ def test_the_whole_way_in_small(tmp_path: Path, monkeypatch, capsys):
     assert 10 < len(table) < 100  # only rows of words in captions
     assert not (tmp_path / 'tiny_clip_checkpoint.safetensors').exists()
 
-    before = (tmp_path / 'tiny_clip2depth.safetensors').stat().st_mtime_ns
-    assert command.main(['table', '--short', '--out', str(tmp_path), '--workers', '1']) == 0
-    assert (tmp_path / 'tiny_clip2depth.safetensors').stat().st_mtime_ns == before
-    assert json.loads((tmp_path / 'tiny_results.json').read_text()) == results
+    workshop = Workshop(MINI, tmp_path)
+    assert workshop.hashes() == results['sha256']
+    for path in (workshop.make_clip(), workshop.make_clip2depth()):
+        assert hashlib.sha256(path.read_bytes()).hexdigest() == results['sha256'][path.name]
 
 
 @pytest.mark.parametrize('recipe', [FULL, SHORT])
