@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+from clip_depth_ros.core.images import rgb_of
 from clip_depth_ros.predictor.build import build_predictor
 from lifecycle_msgs.msg import State
 import numpy as np
@@ -55,11 +56,12 @@ def node_with(ros_domain: int, backbone: str) -> Iterator[StartNode]:
         harness.close()
 
 
-def depth_of_one_image(harness: Harness, stamp_ns: int) -> Any:
+def depth_of_one_image(harness: Harness, stamp_ns: int, *, with_info: bool = True) -> Any:
     """Send an image to an active node and give the depth image that comes back."""
     harness.listen('depth')
     harness.wait_until_connected()
-    harness.send(stamp_ns, rgb_image(48, 32), camera_info(48, 32))
+    info = camera_info(48, 32) if with_info else None
+    harness.send(stamp_ns, rgb_image(48, 32), info)
 
     def answers() -> list[Any]:
         return [m for m in harness.received['depth'] if m.header.stamp.sec == stamp_ns // SECOND]
@@ -163,6 +165,39 @@ def test_settings_that_matter_change_while_it_runs(node_with: StartNode, good: P
     assert harness.change(max_depth_m=middle, flip=True, temperature=1.0).successful
     after = depth_of_one_image(harness, 2 * SECOND)
     np.testing.assert_array_equal(np.isposinf(after), before > np.float32(middle))
+
+
+def test_what_is_set_of_cameras_counts_from_the_next_image(
+    node_with: StartNode, backbone: str, tmp_path: Path
+):
+    weights = write_clip2depth(tmp_path / 'w.safetensors', backbone, focal_px=40.0)
+    harness = node_with(clip2depth_weights=str(weights), sync_wait_s=0.0)
+    assert harness.node.start()
+    answers = []
+    for stamp, changed in enumerate([{}, {'assumed_hfov_deg': 90.0}, {'camera': 'ignore'}], 1):
+        assert harness.change(**changed).successful
+        answers.append(depth_of_one_image(harness, stamp * SECOND, with_info=False))
+        settings = harness.node._predicting.settings
+        offline = build_predictor(settings).predict(rgb_of(rgb_image(48, 32), 10**6))
+        np.testing.assert_array_equal(answers[-1], offline.depth_m)
+        assert harness.node._health().depth_camera.startswith(offline.camera)
+    assert answers[0].shape == answers[1].shape == answers[2].shape
+    assert np.abs(answers[0] - answers[1]).max() > 0.1
+    assert np.abs(answers[1] - answers[2]).max() > 0.1
+
+
+def test_a_camera_cannot_be_used_by_weights_that_do_not_say_theirs(
+    node_with: StartNode, good: Path
+):
+    harness = node_with(clip2depth_weights=str(good))
+    assert harness.node.start()
+    before = depth_of_one_image(harness, SECOND)
+    assert harness.node._health().depth_camera == 'ignored'
+    assert harness.change(camera='use').successful
+    told = harness.wait_for_diagnostics('parameters', 'not in force')
+    assert "camera is 'auto' and not 'use'" in told
+    assert 'at which focal length they were trained' in harness.node._health().change_error
+    np.testing.assert_array_equal(depth_of_one_image(harness, 2 * SECOND), before)
 
 
 def test_a_change_that_only_clip_can_refuse_is_told_and_the_node_goes_on(node_with: StartNode):
