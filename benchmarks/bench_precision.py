@@ -66,7 +66,7 @@ def compare(name, values, frames, device) -> None:
         answers = {}
         for precision, predictor in predictors.items():
             start = time.perf_counter()
-            answers[precision] = predictor.predict(frame.rgb).depth_m
+            answers[precision] = predictor.predict(frame.rgb, frame.intrinsics).depth_m
             if number >= 2:  # the first two warm up
                 times[precision].append(time.perf_counter() - start)
         for precision, depth_m in answers.items():

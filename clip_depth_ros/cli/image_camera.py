@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 _CONTRADICTS = 0.15
 """Relative: more than cameras differ whose focal length in millimetres is rounded."""
 
-_HFOV_DEG = 1.0, 170.0
+_LEAST_HFOV_DEG = 1.0
 
 
 def add_camera_flags(parser: argparse.ArgumentParser) -> None:
@@ -107,7 +107,9 @@ def _across(camera: Intrinsics) -> str:
 
 def _hfov(text: str) -> float:
     """Parse a field of view that a camera can have."""
-    low, high = _HFOV_DEG
+    from clip_depth_ros.types import MAX_FOV_DEG
+
+    low, high = _LEAST_HFOV_DEG, MAX_FOV_DEG
     try:
         hfov_deg = float(text)
     except ValueError:

@@ -35,15 +35,15 @@ class Window(NamedTuple):
     height: int
 
 
-MOST_PATCHES: Final = 8192
+MOST_PATCHES: Final = 4096
 """
-Of a network's input: the work of a transformer grows with their square.
+Of a network's input (our choice): a transformer's memory grows with their square.
 
-Enough for 1920 x 1080 pixels in patches of 16 x 16.
+ViT-B/16 needs 2 GB for as many, and as many flipped.
 """
 
 MOST_PIXELS: Final = 1 << 21
-"""Of a network's input: enough for as many in patches of 32 x 32."""
+"""Of a network's input (our choice): enough for 1920 x 1080; RN50 needs 1 GB for it."""
 
 Resize = Callable[[NDArray[Any], Size], NDArray[np.uint8]]
 """Resamples an image (H, W, 3) to a size; pixel (0, 0) is centred at (0, 0)."""

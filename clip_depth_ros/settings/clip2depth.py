@@ -15,6 +15,7 @@ import itertools
 from typing import ClassVar, Final, Literal
 
 from clip_depth_ros.settings.base import depth_range_clash, setting, Settings
+from clip_depth_ros.types import MAX_FOV_DEG
 from pydantic import field_validator
 
 MOST_PIXELS: Final = 2048 * 2048
@@ -113,7 +114,7 @@ class Clip2DepthSettings(Settings):
         0.0,
         'Horizontal field of view to assume where the camera of an image is not known; 0: not '
         'known.',
-        unit='deg', ge=0.0, le=170.0,
+        unit='deg', ge=0.0, le=MAX_FOV_DEG,
     )
 
     @field_validator('taps')

@@ -17,6 +17,7 @@ from clip_depth_ros.settings.depth_bins import (
     log_spaced,
     OUTDOOR,
 )
+from clip_depth_ros.types import MAX_FOV_DEG
 from pydantic import field_validator
 
 TINY: Final = 'tiny'
@@ -112,7 +113,7 @@ class PredictorSettings(Settings):
         0.0,
         'Horizontal field of view to assume for images whose camera is not known; 0: that of the '
         'weights, else 60.',
-        unit='deg', at_run_time=True, ge=0.0, le=170.0,
+        unit='deg', at_run_time=True, ge=0.0, le=MAX_FOV_DEG,
     )
     bins_focal_px: float = setting(
         0.0,

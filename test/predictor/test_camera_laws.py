@@ -235,7 +235,7 @@ class TestWhatIsSaid:
         zero_shot = build_predictor(PredictorSettings(backbone=backbone, pretrained='random'))
         assert NOTES not in zero_shot.describe()
         zero_shot.views.of(Size(7000, 7000), None)  # as each image, before it is resized
-        assert 'images of 7000x7000 pixels are seen at 1440x1440' in zero_shot.describe()[NOTES]
+        assert 'images of 7000x7000 pixels are seen at 1024x1024' in zero_shot.describe()[NOTES]
 
 
 class TestBinsOfDepthClip:
