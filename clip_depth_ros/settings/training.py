@@ -115,6 +115,14 @@ class TrainSettings(SourceSettings, Clip2DepthSettings):
     rendered_dir: str = setting(
         '', 'Folder where rendered frames are kept for other runs; empty: render anew.'
     )
+    score_min_depth_m: float = setting(
+        0.0, 'Nearest depth that counts where held-out frames are scored; 0: min_depth_m.',
+        unit='m', ge=0.0, le=1000.0,
+    )
+    score_max_depth_m: float = setting(
+        0.0, 'Farthest depth that counts where held-out frames are scored; 0: max_depth_m.',
+        unit='m', ge=0.0, le=1000.0,
+    )
     bad_frame_share: float = setting(
         0.01, 'Share of frames that may fail to decode before training stops.', ge=0.0, le=1.0
     )
@@ -191,6 +199,13 @@ class TrainSettings(SourceSettings, Clip2DepthSettings):
         ge=1, le=4096,
     )
     learning_rate: float = setting(1e-3, 'Highest learning rate.', gt=0.0, le=10.0)
+    head_rate: float = setting(
+        1.0, 'Learning rate of the head (patches to pixels), times that of the rest.',
+        ge=0.0, le=100.0,
+    )
+    mirror_rate: float = setting(
+        1.0, 'Learning rate of the mirror and of FiLM, times that of the rest.', ge=0.0, le=100.0
+    )
     warmup_share: float = setting(
         0.1, 'Part of the steps in which the learning rate rises.', ge=0.0, lt=1.0
     )
@@ -212,6 +227,18 @@ class TrainSettings(SourceSettings, Clip2DepthSettings):
         0.85, 'How far the loss forgives a common factor; 1: wholly.', ge=0.0, le=1.0
     )
     silog_factor: float = setting(10.0, 'What the loss is multiplied with.', gt=0.0, le=1e6)
+    l1_weight: float = setting(
+        0.0,
+        'Weight of the mean absolute error of log depth, beside the loss above: nearer to what '
+        'abs_rel counts, and calmer about few points that are far off.',
+        ge=0.0, le=1e6,
+    )
+    balance: float = setting(
+        0.0,
+        'How far pixels count by how rare their depth is in a batch, not alike: 0, alike; 1, each '
+        'depth as much as any other. Of a LiDAR, most points are on the near road.',
+        ge=0.0, le=1.0,
+    )
     gradient_weight: float = setting(
         0.0, 'Weight of the loss on depth edges (differences of neighbours in log depth).',
         ge=0.0, le=1e6,

@@ -97,7 +97,7 @@ class Learner:
         settings, losses = self._settings, []
         rate = one_cycle(step, settings)
         for group in self._optimizer.param_groups:
-            group['lr'] = rate
+            group['lr'] = rate * group['factor']
         self.model.train()
         self._optimizer.zero_grad(set_to_none=True)
         seen: list[str] = []
@@ -183,14 +183,28 @@ def adamw(model: Clip2Depth, settings: TrainSettings) -> AdamW:
 
     The mirror stands in for embeddings of words, which are not decayed either (our choice).
     """
-    trained = [(name, each) for name, each in model.named_parameters() if each.requires_grad]
-    layers = [each for name, each in trained if each.ndim > 1 and name != 'mirror']
-    others = [each for name, each in trained if each.ndim <= 1 or name == 'mirror']
-    groups = [
-        {'params': layers, 'weight_decay': settings.weight_decay},
-        {'params': others, 'weight_decay': 0.0},
-    ]
-    return AdamW(groups, lr=settings.learning_rate, betas=(0.9, 0.999))
+    groups: dict[tuple[float, float], list[nn.Parameter]] = {}
+    for name, each in model.named_parameters():
+        if each.requires_grad:
+            decays = each.ndim > 1 and name != 'mirror'
+            kind = (_rate(name, settings), settings.weight_decay if decays else 0.0)
+            groups.setdefault(kind, []).append(each)
+    return AdamW(
+        [
+            {'params': parameters, 'weight_decay': decay, 'factor': factor}
+            for (factor, decay), parameters in groups.items()
+        ],
+        lr=settings.learning_rate,
+        betas=(0.9, 0.999),
+    )
+
+
+def _rate(name: str, settings: TrainSettings) -> float:
+    """Return the learning rate of a parameter, times that of most."""
+    if name.startswith('decoder.head.'):
+        return settings.head_rate
+    is_condition = name == 'mirror' or name.startswith('film_')
+    return settings.mirror_rate if is_condition else 1.0
 
 
 def one_cycle(step: int, settings: TrainSettings) -> float:

@@ -10,6 +10,7 @@ from clip_depth_ros.settings.training import TrainSettings
 import torch
 from torch import Tensor
 
+_LIKE = 0.1  # width of the bins of ln depth in which depths count as alike
 _SMALLEST = 1e-8  # under the root, whose slope is infinite at 0
 
 SumOverRanks = Callable[[Tensor], Tensor]
@@ -25,17 +26,22 @@ def total_loss(
     depth_m: Tensor, target_m: Tensor, settings: TrainSettings, over_ranks: SumOverRanks = alone
 ) -> Tensor:
     """Return the loss that the settings describe; arguments as for :func:`silog_loss`."""
+    weights = balanced(target_m, settings.balance) if settings.balance else None
     loss = silog_loss(
         depth_m,
         target_m,
         variance_weight=settings.silog_variance_weight,
         factor=settings.silog_factor,
+        weights=weights,
         over_ranks=over_ranks,
     )
-    if settings.gradient_weight == 0:
-        return loss
-    edges = gradient_loss(depth_m, target_m, over_ranks=over_ranks)
-    return loss + settings.gradient_weight * edges
+    if settings.l1_weight:
+        off = l1_loss(depth_m, target_m, weights=weights, over_ranks=over_ranks)
+        loss = loss + settings.l1_weight * off
+    if settings.gradient_weight:
+        edges = gradient_loss(depth_m, target_m, over_ranks=over_ranks)
+        loss = loss + settings.gradient_weight * edges
+    return loss
 
 
 def silog_loss(
@@ -44,6 +50,7 @@ def silog_loss(
     *,
     variance_weight: float = 0.85,
     factor: float = 10.0,
+    weights: Tensor | None = None,
     over_ranks: SumOverRanks = alone,
 ) -> Tensor:
     """
@@ -57,6 +64,8 @@ def silog_loss(
         0: root mean square of d; 1: its standard deviation, blind to a common factor.
     factor : float
         Brings the loss to a size that usual learning rates suit.
+    weights : float (B, H, W), optional
+        How much each pixel counts in the means; by default all alike.
     over_ranks : callable
         Sums over the processes of a parallel training, see :mod:`.distributed`.
 
@@ -76,10 +85,11 @@ def silog_loss(
     valid = valid_target(target_m)
     # Where nothing was measured both logarithms are 0: no NaN may come near the gradients.
     error = _log(depth_m, valid) - _log(target_m, valid)
+    counts = valid if weights is None else weights * valid
     sums = torch.stack([
-        valid.sum(dtype=torch.float64),
-        error.sum(dtype=torch.float64),
-        (error * error).sum(dtype=torch.float64),
+        counts.sum(dtype=torch.float64),
+        (counts * error).sum(dtype=torch.float64),
+        (counts * error * error).sum(dtype=torch.float64),
     ])
     count, total, squares = over_ranks(sums).unbind()
     count = count.clamp_min(1)
@@ -88,6 +98,43 @@ def silog_loss(
     root = torch.sqrt(spread.clamp_min(0) + _SMALLEST) - _SMALLEST**0.5
     loss: Tensor = (factor * root).float()
     return loss
+
+
+def l1_loss(
+    depth_m: Tensor,
+    target_m: Tensor,
+    *,
+    weights: Tensor | None = None,
+    over_ranks: SumOverRanks = alone,
+) -> Tensor:
+    """
+    Return the mean absolute error of log depth; arguments as for :func:`silog_loss`.
+
+    Our choice, off by default: near abs_rel, which is what adaptation is judged by.
+    """
+    valid = valid_target(target_m)
+    counts = valid if weights is None else weights * valid
+    error = (_log(depth_m, valid) - _log(target_m, valid)).abs()
+    sums = torch.stack([
+        counts.sum(dtype=torch.float64), (counts * error).sum(dtype=torch.float64)
+    ])
+    count, total = over_ranks(sums).unbind()
+    return (total / count.clamp_min(1)).float()
+
+
+def balanced(target_m: Tensor, share: float) -> Tensor:
+    """
+    Return weights of pixels by how rare their depth is in this batch, float32 (B, H, W).
+
+    A pixel of a depth that n others share (to 10 %) has the weight ``n ** -share``; their mean
+    over valid pixels is 1. Of each process its own, so that results of several differ a little.
+    """
+    valid = valid_target(target_m)
+    bins = (_log(target_m, valid) / _LIKE).floor().long()
+    bins = bins - bins.min()
+    counts = torch.bincount(bins[valid], minlength=int(bins.max()) + 1).clamp_min(1)
+    weights = counts.float().pow(-share)[bins] * valid
+    return weights * (valid.sum() / weights.sum().clamp_min(1e-12))
 
 
 def gradient_loss(

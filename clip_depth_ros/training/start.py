@@ -4,7 +4,7 @@
 
 from __future__ import annotations
 
-from clip_depth_ros.errors import WeightsError
+from clip_depth_ros.errors import ConfigError, WeightsError
 from clip_depth_ros.model.clip2depth import build_clip2depth, Clip2Depth
 from clip_depth_ros.model.clip2depth_weights import (
     Clip2DepthFile,
@@ -12,6 +12,7 @@ from clip_depth_ros.model.clip2depth_weights import (
     read_clip2depth,
 )
 from clip_depth_ros.model.clipseg import load_clipseg
+from clip_depth_ros.settings.clip2depth import Clip2DepthSettings
 from clip_depth_ros.settings.installation import assets_dir, BUNDLED_CLIP2DEPTH
 from clip_depth_ros.settings.paths import user_path
 from clip_depth_ros.settings.predictor import BUNDLED
@@ -41,8 +42,33 @@ def resolve_settings(settings: TrainSettings) -> TrainSettings:
         for name in ('input_height_px', 'input_width_px', 'focal_px', 'hfov_deg')
         if (value := getattr(settings, name))
     }
-    resolved: TrainSettings = settings.changed(**{**model, **asked})
+    resolved: TrainSettings = settings.changed(
+        **{**model, **_range_at(settings, file.settings), **asked}
+    )
     return resolved
+
+
+def _range_at(settings: TrainSettings, trained: Clip2DepthSettings) -> dict[str, float]:
+    """
+    Return the range of answers of weights that are brought to another focal length.
+
+    What they say of a picture is right in metres if it grows with the focal length that is
+    canonical, and with it the range; what is scored stays as it was.
+    """
+    if not (settings.focal_px and trained.focal_px and settings.focal_px != trained.focal_px):
+        return {}
+    if trained.output != 'sigmoid':
+        raise ConfigError(
+            f'weights with output={trained.output!r} cannot be brought from a focal length of '
+            f'{trained.focal_px:g} px to focal_px={settings.focal_px:g}: leave focal_px out'
+        )
+    ratio = settings.focal_px / trained.focal_px
+    return {
+        'min_depth_m': trained.min_depth_m * ratio,
+        'max_depth_m': trained.max_depth_m * ratio,
+        'score_min_depth_m': settings.score_min_depth_m or trained.min_depth_m,
+        'score_max_depth_m': settings.score_max_depth_m or trained.max_depth_m,
+    }
 
 
 def initial_weights(settings: TrainSettings) -> Clip2DepthFile | None:

@@ -41,9 +41,11 @@ _NO_IMAGE: Final = np.zeros((0, 0, 3), np.uint8)
 
 
 def validation_protocol(settings: TrainSettings) -> EvaluationProtocol:
-    """Return the protocol of validation: the model's range of depth, all of each frame."""
+    """Return the protocol of validation: the range of depth that counts, all of each frame."""
     return EvaluationProtocol(
-        name='validation', min_depth_m=settings.min_depth_m, depth_cap_m=settings.max_depth_m
+        name='validation',
+        min_depth_m=settings.score_min_depth_m or settings.min_depth_m,
+        depth_cap_m=settings.score_max_depth_m or settings.max_depth_m,
     )
 
 

@@ -10,6 +10,7 @@ from pathlib import Path
 import socket
 
 from clip_depth_ros.core.metrics import mean_metrics
+from clip_depth_ros.errors import ConfigError
 from clip_depth_ros.evaluation.run.baselines import Constant, fit_constant, fit_prior
 from clip_depth_ros.evaluation.score.score import score_frame
 from clip_depth_ros.model.clip2depth_weights import read_clip2depth
@@ -229,6 +230,42 @@ def test_adapting_to_a_known_camera_keeps_the_focal_length_of_the_weights(
     assert (file.settings.focal_px, file.settings.rays) == (60.0, True)
     assert file.settings.hfov_deg == pytest.approx(LONG.hfov_deg, abs=0.01)
     assert (file.settings.input_height_px, file.settings.input_width_px) == (64, 80)
+
+
+def test_weights_at_a_longer_focal_length_say_what_they_said(seen: Path, tmp_path: Path):
+    """Twice as many pixels, metres right from the first step on; what is scored stays."""
+    model = {'init_weights': str(seen / 'last.safetensors'), 'steps': 1}
+    sources = (Slope(LONG, 4), Slope(LONG, 2))
+    finer = trained(tmp_path / 'finer', sources=sources, focal_px=120.0, **model)
+    asked = trained(
+        tmp_path / 'asked', sources=sources, input_height_px=120, input_width_px=160, **model
+    )
+    assert finer.before == asked.before
+    file = read_clip2depth(finer.last_path)
+    assert file.settings.focal_px == 120
+    assert (file.settings.min_depth_m, file.settings.max_depth_m) == (2.0, 160.0)
+    assert '1 to 80 m' in finer.protocol
+
+
+def test_weights_of_another_output_stay_at_their_focal_length(tmp_path: Path):
+    first = trained(
+        tmp_path / 'first', sources=(Slope(LONG, 4), Slope(LONG, 2)), output='softplus', steps=1
+    )
+    with pytest.raises(ConfigError, match='cannot be brought from a focal length of 120 px'):
+        trained(tmp_path / 'run', init_weights=str(first.last_path), focal_px=60.0)
+
+
+def test_parts_of_the_model_have_learning_rates_of_their_own(tmp_path: Path):
+    first = trained(tmp_path / 'first', steps=1)
+    still = trained(
+        tmp_path / 'still', init_weights=str(first.last_path), head_rate=0.0, mirror_rate=0.0,
+        ema_decay=0.0, weight_decay=0.0, steps=2,
+    )
+    before, after = (read_clip2depth(r.last_path).state for r in (first, still))
+    same = {name for name, tensor in before.items() if torch.equal(after[name], tensor)}
+    parts = ('decoder.head.', 'mirror', 'film_')
+    assert {name for name in before if name.startswith(parts)} <= same
+    assert 'decoder.reduces.0.weight' not in same
 
 
 def test_frames_without_a_camera_are_trained_on_as_they_are_and_that_is_said(whole: Path):

@@ -4,10 +4,17 @@
 
 from __future__ import annotations
 
-from clip_depth_ros.training.loss import gradient_loss, silog_loss
+from clip_depth_ros.training.loss import (
+    balanced,
+    gradient_loss,
+    l1_loss,
+    silog_loss,
+    total_loss,
+)
 from hypothesis import given, strategies as st
 import numpy as np
 import pytest
+from small_training import small_settings
 import torch
 
 
@@ -129,3 +136,42 @@ def test_slopes_do_not_see_a_common_factor_nor_pairs_with_a_gap():
     holes[:, ::2, ::2] = 0
     holes[:, 1::2, 1::2] = 0
     assert gradient_loss(depths(0), holes).item() == 0
+
+
+def test_l1_by_hand():
+    """Twice as far, right, half as far, not measured: (ln 2 + 0 + ln 2) / 3."""
+    depth_m = torch.tensor([[[4.0, 3.0, 1.0, 9.0]]])
+    target_m = torch.tensor([[[2.0, 3.0, 2.0, 0.0]]])
+    assert l1_loss(depth_m, target_m).item() == pytest.approx(2 * np.log(2) / 3, rel=1e-6)
+
+
+def test_rare_depths_weigh_more_when_balanced():
+    """Of eight points at 2 m and two at 30 m, the latter count four times as much, or twice."""
+    target_m = torch.tensor([[[2.0] * 8 + [30.0] * 2 + [0.0]]])
+    for share, factor in ((0.0, 1.0), (0.5, 2.0), (1.0, 4.0)):
+        weights = balanced(target_m, share)
+        assert weights[0, 0, 9] / weights[0, 0, 0] == pytest.approx(factor)
+        assert weights[0, 0, 10] == 0
+        assert weights.sum() == pytest.approx(10)
+
+
+def test_without_any_target_nothing_is_balanced():
+    nothing = torch.zeros(1, 2, 2)
+    assert not balanced(nothing, 1.0).any()
+    assert l1_loss(torch.ones(1, 2, 2), nothing).item() == 0
+
+
+def test_weights_of_pixels_are_those_of_repeated_ones():
+    depth_m, target_m = torch.tensor([[[4.0, 3.0]]]), torch.tensor([[[2.0, 5.0]]])
+    twice = [torch.cat([each, each[..., :1]], dim=-1) for each in (depth_m, target_m)]
+    weights = torch.tensor([[[2.0, 1.0]]])
+    assert silog_loss(depth_m, target_m, weights=weights) == pytest.approx(silog_loss(*twice))
+    assert l1_loss(depth_m, target_m, weights=weights) == pytest.approx(l1_loss(*twice))
+
+
+def test_the_total_is_the_sum_of_its_parts():
+    depth_m, target_m = depths(0), depths(1)
+    plain = total_loss(depth_m, target_m, small_settings(''))
+    whole = total_loss(depth_m, target_m, small_settings('', l1_weight=3.0, gradient_weight=2.0))
+    parts = 3 * l1_loss(depth_m, target_m) + 2 * gradient_loss(depth_m, target_m)
+    torch.testing.assert_close(whole, plain + parts)
