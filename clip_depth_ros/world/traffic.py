@@ -228,7 +228,7 @@ def _walkers(
     for s, own in stream(key, speed * time_s, gap_m, filled, stretch):
         share = own.uniform(0.5, 0.64) if way > 0 else own.uniform(0.7, 0.86)
         d = side * (kerb + walk * share)
-        if street.kind != 'plain' and abs(d - path_d) < BESIDE_M + 0.3:
+        if abs(d - path_d) < BESIDE_M + 0.3:
             continue
         steps = speed * way * time_s / _STRIDE_M + own.random()
         yield walker(own, street, s, d, turn=0.0 if way > 0 else np.pi, steps=steps)

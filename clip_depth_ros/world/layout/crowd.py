@@ -88,8 +88,8 @@ def _passing(m: _Moment, share: float) -> Iterator[Placed]:
         shift = m.here_s + drift * m.time_s
         span = (m.here_s - 6, m.here_s + 45)
         for s, own in stream((m.seed, 49, side + 1), shift, gap, share, span):
-            away = BESIDE_M + 0.35 + 5 * own.random() ** 2
-            turn = (0.0 if way else np.pi) + float(own.uniform(-0.4, 0.4))
+            away = BESIDE_M + 0.55 + 5 * own.random() ** 2
+            turn = (0.0 if way else np.pi) + float(own.uniform(-0.25, 0.25))
             yield _someone(own, m, s, m.path_d + side * away, turn)
             if own.random() < 0.3:
                 away += float(own.uniform(0.6, 0.9))
@@ -107,7 +107,7 @@ def _crossing(m: _Moment, share: float) -> Iterator[Placed]:
     gap = float(np.random.default_rng((m.seed, 50)).uniform(9, 40))
     for s, own in stream((m.seed, 51), 0.0, gap, share, span):
         side, meet = (1 if own.random() < 0.5 else -1), float(own.uniform(3, 22))
-        off = BESIDE_M + 0.5 + 4 * own.random() ** 2
+        off = BESIDE_M + 1.3 + 4 * own.random() ** 2  # half a bicycle, and its rider's room
         aside = off * (meet - (s - m.here_s)) / meet
         if abs(aside) < 14:
             yield _someone(own, m, s, m.path_d + side * aside, side * np.pi / 2)
@@ -170,11 +170,13 @@ def _leading(m: _Moment) -> Iterator[Placed]:
     """Keep someone or something straight ahead, at arm's length or a few steps."""
     rng = np.random.default_rng((m.seed, 55))
     for _ in range(int(rng.integers(1, 4))):
-        gap, swing = 1.5 + 6 * rng.random() ** 1.5, 0.4 * float(rng.random())
+        extra, swing = 6 * rng.random() ** 1.5, float(rng.random())
         pace, phase = rng.uniform(0.2, 0.6), rng.uniform(0, 6.28)
-        s = m.here_s + gap * (1 + swing * float(np.sin(pace * m.time_s + phase)))
         d = m.path_d + float(rng.normal(0, 0.7) + 0.4 * np.sin(0.7 * pace * m.time_s))
-        yield _someone(rng, m, s, d, float(rng.uniform(0, 6.28)))
+        someone = _someone(rng, m, 0.0, 0.0, float(rng.uniform(0, 6.28)))
+        nearest = 0.85 if someone.prefab.startswith('pedestrian') else 1.75
+        s = m.here_s + nearest + extra * (1 + swing * float(np.sin(pace * m.time_s + phase)))
+        yield _moved(m.street, someone, s, d)
 
 
 def _someone(
