@@ -146,6 +146,7 @@ class StampMatcher(Generic[Item]):
         self._is_closed = False
         self._streak = _PATIENT
         self._asked_ns: int | None = None
+        self._accepts: Callable[[Item], bool] = lambda _: True
         self._n_asked_since_add = 0
 
     def configure(self, *, mode: SyncMode, tolerance_ns: int) -> None:
@@ -172,7 +173,8 @@ class StampMatcher(Generic[Item]):
             if self._n_asked_since_add > 1:
                 self._note_pairing(False)
             elif stamp_ns == self._asked_ns:
-                self._note_pairing(True)
+                # One of another camera, or size, under the same stamp was not waited for.
+                self._note_pairing(self._accepts(item))
             self._n_asked_since_add = 0
             self._changed.notify_all()
 
@@ -247,7 +249,7 @@ class StampMatcher(Generic[Item]):
 
         """
         with self._changed:
-            self._asked_ns = stamp_ns
+            self._asked_ns, self._accepts = stamp_ns, accepts
             self._n_asked_since_add += 1
             match = self._find(stamp_ns, accepts)
             if self._streak < _PATIENT:

@@ -121,6 +121,17 @@ def test_after_a_wait_in_vain_nothing_is_waited_for(mode):
         wait_at_once(infos, stamp_ms)
 
 
+def test_items_of_another_size_under_the_same_stamps_bring_no_new_patience():
+    """Images are resized, say, and camera_info is that of the driver: each would be waited for."""
+    infos: StampMatcher[str] = matcher()
+    infos.wait(100 * MS, time.monotonic() + 0.02, lambda item: item == 'mine')
+    for stamp_ms in range(133, 400, 33):
+        started_s = time.monotonic()
+        infos.wait(stamp_ms * MS, started_s + 60, lambda item: item == 'mine')
+        assert time.monotonic() - started_s < 30
+        infos.add(stamp_ms * MS, 'of another size')
+
+
 def test_a_change_that_is_none_brings_no_new_patience():
     infos = matcher('exact')
     infos.wait(1000 * MS, time.monotonic() + 0.02)
