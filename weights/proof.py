@@ -94,7 +94,7 @@ class Proof:
             shared = next(iter(predictors.values()), None)
             predictors[temperature] = build_predictor(settings, shared)
         named = {f'{temperature:g}': each for temperature, each in predictors.items()}
-        result = self._judged('the temperature', self._workshop.validation_source(), named)
+        result = self._judged('the temperature', self._workshop.validation(), named)
         abs_rel = {name: row['abs_rel'] for name, row in rows_of(result).items()}
         return float(min(abs_rel, key=lambda name: abs_rel[name]))
 

@@ -4,7 +4,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any, Final
 
@@ -90,12 +90,6 @@ class Recipe:
     bands: Mapping[str, tuple[float, float]]
     most_in_a_bucket: float
     decoder: Mapping[str, Any] = field(default_factory=lambda: DECODER)
-
-    def decoder_streets(self) -> Iterator[tuple[int, Streets]]:
-        """Yield the number and the part of each of the training streets that CLIP2Depth sees."""
-        for number, streets in enumerate(self.train):
-            n_seeds = max(1, round(self.decoder_share * streets.n_seeds))
-            yield number, replace(streets, n_seeds=n_seeds)
 
 
 FULL: Final = Recipe(

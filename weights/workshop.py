@@ -9,7 +9,7 @@ that was stopped resumes at the stage it was in, both trainings even in the midd
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import asdict, replace
 import hashlib
 import json
@@ -41,6 +41,9 @@ import torch
 from weights.contrast import train_contrast, used_tokens
 from weights.recipe import Recipe, RESULTS, VOCABULARY
 from weights.table import DEPTH_CAP_M, MIN_DEPTH_M
+
+_PIECE: Final = 500
+"""Streets that are rendered and kept together."""
 
 _PATHS: Final = ('clip_weights', 'out_dir', 'cache_dir', 'rendered_dir')
 
@@ -85,11 +88,23 @@ class Workshop:
 
     def frames(self, part: str) -> list[Frames]:
         """Return the frames of ``train``, ``validation`` or ``prior``, rendered once."""
+        return [self.rendered(name, streets) for name, streets in self._pieces(part)]
+
+    def _pieces(self, part: str, share: float = 1.0) -> Iterator[tuple[str, Streets]]:
+        """
+        Yield the first share of the streets of each size, with names, in small numbers.
+
+        What is rendered is kept piece by piece, so that little is lost where that is stopped.
+        """
         parts = getattr(self.recipe, part)
-        return [
-            self.rendered(f'{part}-{number}', streets)
-            for number, streets in enumerate(parts if isinstance(parts, tuple) else (parts,))
-        ]
+        for number, streets in enumerate(parts if isinstance(parts, tuple) else (parts,)):
+            n_seeds = max(1, round(share * streets.n_seeds))
+            for begin in range(0, n_seeds, _PIECE):
+                yield f'{part}-{number}-{begin}', replace(
+                    streets,
+                    first_seed=streets.first_seed + begin,
+                    n_seeds=min(_PIECE, n_seeds - begin),
+                )
 
     def rendered(self, name: str, streets: Streets) -> Frames:
         """Return the frames of streets of one size, rendered once into :meth:`folder`."""
@@ -233,22 +248,17 @@ class Workshop:
     def _decoder_sources(self) -> tuple[SampleSource, SampleSource]:
         """Return the frames that CLIP2Depth learns from, with sky as far as can be, and others."""
         self.frames('train')
-        return (
-            Joined(*(
-                WorldSource(
-                    streets, rendered=self.folder(f'train-{number}'), sky_depth_m=DEPTH_CAP_M
-                )
-                for number, streets in self.recipe.decoder_streets()
-            )),
-            self.validation_source(),
-        )
+        return self._joined('train', self.recipe.decoder_share, DEPTH_CAP_M), self.validation()
 
-    def validation_source(self) -> SampleSource:
+    def validation(self) -> SampleSource:
         """Return the frames that choose."""
         self.frames('validation')
+        return self._joined('validation')
+
+    def _joined(self, part: str, share: float = 1.0, sky_depth_m: float = 0.0) -> SampleSource:
         return Joined(*(
-            WorldSource(streets, rendered=self.folder(f'validation-{number}'))
-            for number, streets in enumerate(self.recipe.validation)
+            WorldSource(streets, rendered=self.folder(name), sky_depth_m=sky_depth_m)
+            for name, streets in self._pieces(part, share)
         ))
 
     def tell(self, stage: str, done: int, total: int, **facts: float) -> None:

@@ -86,12 +86,6 @@ def test_streets_of_training_choosing_and_proof_are_disjoint(recipe):
     assert sum(map(len, seeds)) == len(set.union(*seeds))
 
 
-@pytest.mark.parametrize('recipe', [FULL, SHORT])
-def test_the_decoder_learns_from_a_part_of_the_streets_of_the_clip(recipe):
-    for number, streets in recipe.decoder_streets():
-        assert {*streets.seeds} <= {*recipe.train[number].seeds}
-
-
 def test_frames_of_any_size_are_rendered_once_and_kept(tmp_path: Path):
     streets = Streets(1_000_000, 1, 2, 64, 48, cameras='varied')
     source = KeptStreets(streets, tmp_path)
