@@ -13,7 +13,7 @@ from clip_depth_ros.bags import topics
 from clip_depth_ros.bags.damage import Damage, readable_messages
 from clip_depth_ros.bags.message_types import TRANSFORMS_TYPE
 from clip_depth_ros.bags.places import Place, place_of
-from clip_depth_ros.bags.poses import PoseTree, TransformTree
+from clip_depth_ros.bags.poses import plain_frame, PoseTree, TransformTree
 from clip_depth_ros.bags.reader import BagReader
 from clip_depth_ros.bags.topics import BagTopics
 from clip_depth_ros.core.camera import Calibration
@@ -57,6 +57,8 @@ class BagIndex:
         In the order of their receive times.
     cameras : History of Calibration
         By the times that images are paired by.
+    camera_frames : set of str
+        Of which frames they are.
     depth_cameras : History of Calibration
         The same of depth images that are of another frame.
     transforms : History of TransformTree
@@ -72,6 +74,7 @@ class BagIndex:
     depths: list[Place] = field(default_factory=list)
     class_ids: list[Place] = field(default_factory=list)
     cameras: History[Calibration] = field(default_factory=History)
+    camera_frames: set[str] = field(default_factory=set)
     depth_cameras: History[Calibration] = field(default_factory=History)
     transforms: History[TransformTree] = field(default_factory=History)
     poses: PoseTree = field(default_factory=PoseTree)
@@ -154,6 +157,8 @@ def _take(
         if topic == wanted:
             place = place_of(message, pair_by)
             cameras.add(place.time_ns, Calibration.of(bag.decode(message)))
+            if topic == used.camera_info:
+                index.camera_frames.add(plain_frame(place.frame_id))
     if topic == topics.TF:
         index.poses.add(bag.decode(message), time_ns, is_static=False)
     elif topic == topics.TF_STATIC:

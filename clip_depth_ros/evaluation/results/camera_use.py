@@ -4,29 +4,28 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-
 from clip_depth_ros.evaluation.results.result import PredictorResult, Result
+from clip_depth_ros.evaluation.results.tables import is_baseline
 
 
 def heading(result: Result) -> str:
     """Return what stands over every table: the protocol, and what became of the camera."""
-    words = camera_words(result.predictors)
+    words = camera_words(result)
     return f'{result.title}, {words}' if words else result.title
 
 
-def camera_words(predictors: Mapping[str, PredictorResult]) -> str:
+def camera_words(result: Result) -> str:
     """
-    Return what became of the camera: ``camera used``, or by which predictor it was not.
+    Return what became of the camera: ``camera used``, or by whom it was not.
 
     Empty where no predictor was shown images, or nothing was written down of it.
     """
-    uses = {name: use for name, found in predictors.items() if (use := use_words(found))}
-    if not uses:
-        return ''
-    if len({*uses.values()}) == 1:
-        return f'camera {next(iter(uses.values()))}'
-    return 'camera ' + ', '.join(f'{use} by {name}' for name, use in uses.items())
+    uses = {name: use_words(found) for name, found in result.predictors.items()}
+    compared = {use for name, use in uses.items() if use or not is_baseline(result, name)}
+    if len(compared) == 1:
+        [use] = compared
+        return f'camera {use}' if use else ''
+    return 'camera ' + ', '.join(f'{use} by {name}' for name, use in uses.items() if use)
 
 
 def use_words(found: PredictorResult) -> str:

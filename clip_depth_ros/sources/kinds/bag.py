@@ -25,6 +25,7 @@ from clip_depth_ros.bags.places import (
     Place,
     stamp_gap_max_s,
 )
+from clip_depth_ros.bags.poses import plain_frame
 from clip_depth_ros.bags.reader import BagReader
 from clip_depth_ros.bags.storage import (
     files_of_recording,
@@ -147,7 +148,7 @@ class BagSource(Source):
                 index, pairs, extrinsics, fixed_frame=settings.fixed_frame, tolerance_s=tolerance_s
             )
         self.problems = index.damage.problems
-        self.notes = [*filter(None, [note_on_clocks(pairs)])]
+        self.notes = [*filter(None, [note_on_clocks(pairs), _note_on_frames(index)])]
         self.n_matched, self.n_missed = len(pairs), len(index.images) - len(pairs)
         self.matching = Matching(
             len(index.images),
@@ -315,6 +316,15 @@ def _check_all_used(settings: SourceSettings, used: BagTopics, bag: BagReader) -
         image = first_image(bag, used.depth)
         if image is not None and encoding_of(image) == '32FC1':
             refuse('gt_per_metre', because=f'as {used.depth!r} is 32FC1, which is metres')
+
+
+def _note_on_frames(index: BagIndex) -> str:
+    """Return what must be said if no camera_info is of the frame of the images."""
+    images = {plain_frame(place.frame_id) for place in index.images}
+    if not index.camera_frames or index.camera_frames & images:
+        return ''
+    theirs, own = (' and '.join(map(repr, sorted(each))) for each in (index.camera_frames, images))
+    return f'camera_info is of frame {theirs}, images are of {own}: it may be of another camera'
 
 
 def _name(path: Path, image: Place) -> str:

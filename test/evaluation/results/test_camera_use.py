@@ -30,12 +30,14 @@ def found(hfov_deg: str = '', **n_frames: int) -> PredictorResult:
     ),
     ([found(used=4), found(used=4)], 'camera used'),
     ([found(used=4), found(ignored=4)], 'camera used by p0, ignored by p1'),
-    ([found(used=4), found()], 'camera used'),  # a topic or a constant is shown no image
+    ([found(used=4), found()], 'camera used by p0'),  # a topic is shown no image
     ([found()], ''),
-    ([], ''),
 ])
 def test_it_is_said_in_words(predictors: list[PredictorResult], words: str) -> None:
-    assert camera_words({f'p{i}': each for i, each in enumerate(predictors)}) == words
+    """Baselines look at no image, and need not be told apart."""
+    named = {f'p{i}': each for i, each in enumerate(predictors)}
+    for others in ({}, {'constant': found()}):
+        assert camera_words(hand_made_result(predictors={**named, **others})) == words
 
 
 def test_it_stands_over_everything(tmp_path) -> None:

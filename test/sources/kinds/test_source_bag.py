@@ -25,7 +25,7 @@ from bag_drives import (
 from bag_files import KINDS, START_NS, STEP_NS, UNUSUAL_KINDS, write_ros2
 from clip_depth_ros.bags import topics
 from clip_depth_ros.bags.index import History
-from clip_depth_ros.bags.messages import image_message, tf_message
+from clip_depth_ros.bags.messages import camera_info_message, image_message, tf_message
 from clip_depth_ros.bags.places import Pair, paired, Place, place_of
 from clip_depth_ros.bags.poses import TransformTree
 from clip_depth_ros.bags.writer import recorded, write_recording
@@ -75,7 +75,19 @@ class TestDepthImages:
 
     def test_intrinsics_come_along_where_they_are_known(self, tmp_path: Path):
         path = write_ros2(tmp_path / 'bag', [*depth_drive(), info(0)])
-        assert open_bag(path, depth_topic='/cam/depth')[0].intrinsics == CAMERA
+        source = open_bag(path, depth_topic='/cam/depth')
+        assert source[0].intrinsics == CAMERA
+        assert not source.notes
+
+    def test_intrinsics_of_another_frame_are_said(self, tmp_path: Path):
+        """They may be those of another camera, and nothing but the frame tells."""
+        stamp_ns = START_NS + STEP_NS
+        other = camera_info_message(CAMERA, stamp_ns=stamp_ns, frame_id='/right')
+        messages = [*depth_drive(), recorded('/cam/camera_info', other, stamp_ns)]
+        source = open_bag(write_ros2(tmp_path / 'bag', messages), depth_topic='/cam/depth')
+        assert source.notes == [
+            "camera_info is of frame 'right', images are of 'camera': it may be of another camera"
+        ]
 
     def test_another_size_is_an_error_that_names_the_frame(self, tmp_path: Path):
         small = image(0, np.ones((6, 10), np.float32), '32FC1', '/cam/depth')
