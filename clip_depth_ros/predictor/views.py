@@ -153,6 +153,11 @@ class Views:
         elif height and not width:
             focal = camera.fy * height / camera.height
         return Size(
-            height or max(1, round(camera.height * focal / camera.fy)),
-            width or max(1, round(camera.width * focal / camera.fx)),
+            height or _pixels(camera.height * focal / camera.fy),
+            width or _pixels(camera.width * focal / camera.fx),
         )
+
+
+def _pixels(side: float) -> int:
+    """Return a side as a whole number; one without bound, of a tiny focal length, is cut."""
+    return max(1, round(min(side, 1e9)))

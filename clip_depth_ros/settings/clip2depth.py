@@ -125,6 +125,13 @@ class Clip2DepthSettings(Settings):
             raise ValueError('taps must be one block or more, counted from 0, ascending')
         return taps
 
+    @field_validator('focal_px', 'hfov_deg')
+    @classmethod
+    def _check_camera(cls, value: float) -> float:
+        if 0 < value < 1:
+            raise ValueError('must be 0 or at least 1')
+        return value
+
     def clashes(self) -> Iterator[str]:
         """Yield what does not go together."""
         yield from super().clashes()

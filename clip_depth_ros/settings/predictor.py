@@ -209,12 +209,12 @@ class PredictorSettings(Settings):
             raise ValueError('must be auto, cpu, cuda or cuda:N')
         return device
 
-    @field_validator('assumed_hfov_deg')
+    @field_validator('assumed_hfov_deg', 'bins_focal_px')
     @classmethod
-    def _check_hfov(cls, hfov_deg: float) -> float:
-        if 0 < hfov_deg < 1:
-            raise ValueError('must be 0 or at least 1 degree')
-        return hfov_deg
+    def _check_camera(cls, value: float) -> float:
+        if 0 < value < 1:
+            raise ValueError('must be 0 or at least 1')
+        return value
 
     @field_validator('temperature')
     @classmethod

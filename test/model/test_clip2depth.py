@@ -343,6 +343,9 @@ class TestSettings:
         ({'min_depth_m': 9.0, 'max_depth_m': 9.0}, 'depth range must satisfy 0 < min_depth_m <'),
         ({'reduce_dim': 60, 'n_heads': 8}, 'reduce_dim must be a multiple of n_heads and of 4'),
         ({'condition': 'sentence', 'sentence': ' '}, "condition='sentence' needs a sentence"),
+        ({'rays': True}, 'rays need the focal length they belong to: set focal_px'),
+        ({'focal_px': 0.1}, 'focal_px: must be 0 or at least 1, got 0.1'),
+        ({'hfov_deg': 171.0}, 'hfov_deg'),
         ({'depth': 3}, 'depth'),
     ])
     def test_what_cannot_be_is_refused(self, values, message):

@@ -137,3 +137,9 @@ def test_a_very_wide_lens_is_seen_smaller_and_that_is_said():
         'images of 640x480 pixels are seen at 832x624: a network sees 4096 patches and 2097152 '
         'pixels at most'
     ]
+
+
+@pytest.mark.parametrize('focal', [1e-300, 1e-3, 1e6])
+def test_no_focal_length_is_too_much(focal):
+    size = seen(Intrinsics(focal, focal, 319.5, 239.5, 640, 480)).plan.size
+    assert 1 <= (size.height // 8) * (size.width // 16) <= MOST_PATCHES

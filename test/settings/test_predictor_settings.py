@@ -197,6 +197,8 @@ WRONG: list[tuple[dict[str, Any], str]] = [
     ({'device': 'gpu'}, "device: must be auto, cpu, cuda or cuda:N, got 'gpu'"),
     ({'device': 'cuda:'}, "device: must be .*, got 'cuda:'"),
     ({'device': 'cpu\n'}, r"device: must be .*, got 'cpu\\n'"),
+    ({'assumed_hfov_deg': 0.5}, 'assumed_hfov_deg: must be 0 or at least 1, got 0.5'),
+    ({'bins_focal_px': -3.0}, 'bins_focal_px: .*greater than or equal to 0'),
     ({'input_width_px': -1}, 'input_width_px: .*greater than or equal to 0, got -1'),
     ({'input_height_px': 9000}, 'input_height_px: .*less than or equal to 8192, got 9000'),
     ({'input_width_px': 3.5}, 'input_width_px: .*integer.*, got 3.5'),
