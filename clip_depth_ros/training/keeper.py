@@ -80,8 +80,10 @@ class Keeper:
         self._bad_test = BadFrames(sum(map(len, sources[2:])), settings.bad_frame_share)
         self._bad_held_out = BadFrames(len(self._held_out_source), settings.bad_frame_share)
         self._protocol = validation_protocol(settings)
-        self._cameras = camera_facts(self._train_source, self._inputs) if ranks.is_first else {}
-        self._notes = [] if self._inputs.focal_px else [_NO_CAMERA]
+        self._cameras, assumed = (
+            camera_facts(self._train_source, self._inputs) if ranks.is_first else ({}, [])
+        )
+        self._notes = [*([] if self._inputs.focal_px else [_NO_CAMERA]), *assumed]
         self._caption = caption(settings, self._held_out_source)
         nothing: dict[str, Any] = {'step': 0, 'best_step': 0, 'scores': {}}
         facts = checkpoint.facts if checkpoint else nothing

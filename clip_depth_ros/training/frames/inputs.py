@@ -260,23 +260,25 @@ def shape_of(sample: DepthSample) -> float:
     return float(width / height) * (camera.fy / camera.fx if camera else 1.0)
 
 
-def camera_facts(source: SampleSource, inputs: Inputs) -> dict[str, Any]:
+def camera_facts(source: SampleSource, inputs: Inputs) -> tuple[dict[str, Any], list[str]]:
     """
-    Return what is known of the cameras of a source, as JSON: looked up on frames all over it.
+    Return what is known of the cameras of a source, as JSON, and what had to be assumed.
 
-    ``hfov_deg`` and ``vfov_deg`` are lowest, median and highest field of view; empty without.
+    They are looked up on frames all over it. ``hfov_deg`` and ``vfov_deg`` are lowest, median and
+    highest field of view; empty without. What was assumed of frames is as their notes have it.
     """
     picks = np.unique(np.linspace(0, len(source) - 1, min(_LOOKED_AT, len(source))).astype(int))
-    cameras = []
+    cameras, assumed = [], dict[str, None]()
     for index in map(int, picks):
         try:
             sample = source[index]
         except DataError:
             continue
+        assumed |= dict.fromkeys(note for note, count in sample.notes.items() if not count)
         if sample.intrinsics is not None:
             cameras.append(sample.intrinsics)
     if not (cameras and inputs.focal_px):
-        return {}
+        return {}, [*assumed]
     upright = [Intrinsics(k.fy, k.fx, k.cy, k.cx, k.height, k.width) for k in cameras]
     return {
         'frames_looked_at': len(cameras),
@@ -284,7 +286,7 @@ def camera_facts(source: SampleSource, inputs: Inputs) -> dict[str, Any]:
         'vfov_deg': _spread([camera.hfov_deg for camera in upright]),
         'input_sizes': [size.text for size in inputs.sizes],
         'focal_px': inputs.focal_px,
-    }
+    }, [*assumed]
 
 
 def _spread(values: Sequence[float]) -> list[float]:

@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +12,7 @@ from clip_depth_ros.core.image_plan import Size
 from clip_depth_ros.errors import ConfigError, DataError
 from clip_depth_ros.predictor.views import TrainedAt, Views
 from clip_depth_ros.settings.predictor import PredictorSettings
-from clip_depth_ros.sources.samples import Joined, parts_of, Subset
+from clip_depth_ros.sources.samples import DepthSample, Joined, parts_of, Subset
 from clip_depth_ros.training.frames.frames import FrameSet, in_chunks, load_batches
 from clip_depth_ros.training.frames.inputs import (
     camera_facts,
@@ -103,13 +104,22 @@ class TestFocal:
 
     def test_what_cameras_were_seen_is_told(self):
         source = Joined(Slope(WIDE), Slope(LONG))
-        facts = camera_facts(source, planned(source).inputs)
+        facts, assumed = camera_facts(source, planned(source).inputs)
+        assert assumed == []
         low, typical, high = facts['hfov_deg']
         assert low == pytest.approx(LONG.hfov_deg, abs=0.01)
         assert high == pytest.approx(WIDE.hfov_deg, abs=0.01)
         assert low <= typical <= high
         assert facts['input_sizes'] == ['128x64', '80x64']
-        assert camera_facts(Ramps(2), planned(Ramps(2), 0.0).inputs) == {}
+        assert camera_facts(Ramps(2), planned(Ramps(2), 0.0).inputs) == ({}, [])
+
+    def test_what_was_assumed_of_frames_is_told_once(self):
+        """Counts of pixels are no assumptions about cameras."""
+        class Doubtful(Ramps):
+            def __getitem__(self, index: int) -> DepthSample:
+                return replace(super().__getitem__(index), notes={'its camera': 0, 'pixels': 3})
+
+        assert camera_facts(Doubtful(2), planned(Doubtful(2), 0.0).inputs)[1] == ['its camera']
 
 
 class TestLabels:
