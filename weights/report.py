@@ -22,10 +22,9 @@ BEGIN: Final = '<!-- tables: begin -->'
 END: Final = '<!-- tables: end -->'
 """Between these the document has what :func:`markdown` returns."""
 
-_NOTE: Final = (
-    'scale: median over frames of median answer / median truth, 1 is right; [low, high]: 95 % '
-    'interval of the mean over frames.'
-)
+_NOTE: Final = 'scale: median over frames of median answer / median truth, 1 is right.'
+_LENSES: Final = "The streets of the table behind KITTI's camera, two frames of each."
+_CAMERAS: Final = 'The frames of the table behind cameras drawn as those of training.'
 _IN_BUCKETS: Final = {
     CONSTANT: ('best constant', ('abs_rel',)),
     'DepthCLIP': ('DepthCLIP', ('abs_rel', 'scale')),
@@ -55,7 +54,7 @@ def tables(results: Mapping[str, Any]) -> Iterator[Table]:
     for each in results['tables'].values():
         yield _whole(each['title'], each['rows'], has_interval=True)
     for kind, buckets in results['buckets'].items():
-        yield _bucketed(f'By {kind}', buckets)
+        yield _bucketed(f'By {kind}', buckets, _LENSES if kind == 'lens' else _CAMERAS)
     if real := results.get('real'):
         for each in real:
             yield _whole(each['title'], each['rows'], note=each['note'], has_interval=True)
@@ -90,7 +89,9 @@ def _whole(
     )
 
 
-def _bucketed(title: str, buckets: Mapping[str, Mapping[str, Mapping[str, float]]]) -> Table:
+def _bucketed(
+    title: str, buckets: Mapping[str, Mapping[str, Mapping[str, float]]], note: str
+) -> Table:
     """Return a table with a row for each bucket."""
     shown = {
         name: columns
@@ -115,6 +116,7 @@ def _bucketed(title: str, buckets: Mapping[str, Mapping[str, Mapping[str, float]
             ))
             for bucket, rows in buckets.items()
         ),
+        note=note,
     )
 
 
