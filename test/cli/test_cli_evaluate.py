@@ -398,6 +398,8 @@ class TestInterruptions:
 
         assert rival(bag, tmp_path, '--override', 'depth_cap_m=50') == 1
         assert 'depth_cap_m' in capsys.readouterr().err
+        assert evaluate(*command(bag, tmp_path)[4:], '--camera', 'ignore') == 1
+        assert 'predictor_settings.camera was "auto", is "ignore"' in capsys.readouterr().err
         assert rival(bag, tmp_path, '--override', 'depth_cap_m=50', '--force') == 0
 
     def test_what_is_finished_is_not_used_again(self, bag, tmp_path):
