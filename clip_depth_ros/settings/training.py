@@ -266,6 +266,10 @@ class TrainSettings(SourceSettings, Clip2DepthSettings):
     validation_interval: int = setting(
         500, 'Steps from one validation to the next.', ge=1, le=10**8
     )
+    patience: int = setting(
+        0, 'Stop after so many validations without a better one; 0: at the last step.',
+        ge=0, le=10**6,
+    )
     save_interval: int = setting(
         500, 'Steps from one checkpoint to the next: what a killed run loses at most.',
         ge=1, le=10**8,

@@ -128,6 +128,11 @@ class Keeper:
         self._since_s, self._since_step = time.perf_counter(), step
         return metrics
 
+    def has_given_up(self, step: int) -> bool:
+        """Return whether validations up to a step have not been better for too long."""
+        longest = self._settings.patience * self._settings.validation_interval
+        return longest > 0 and step - self._best_step >= longest
+
     def score_without_images(self, feeds: Feeds) -> None:
         """Score the best constant, and the prior of the training frames, as an evaluation does."""
         train, *others = feeds.truths

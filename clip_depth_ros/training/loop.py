@@ -162,6 +162,8 @@ def _train(
     # The loop.
     batches = feeds.train_batches(range(first_step, settings.steps))
     for step in range(first_step, settings.steps):
+        if keeper.has_given_up(step):
+            break
         parts = bad_frames.counted(islice(batches, settings.accumulate))
         facts = learner.step(step, parts)
         done, is_last = step + 1, step + 1 == settings.steps
@@ -170,7 +172,7 @@ def _train(
         tell('train', done, facts._asdict())
         if done % settings.validation_interval == 0 or is_last:
             tell('validation', done, keeper.validate(learner, feeds, done))
-        if done % settings.save_interval == 0 or is_last:
+        if done % settings.save_interval == 0 or is_last or keeper.has_given_up(done):
             keeper.save(learner, bad_frames, done)
     return keeper.finish(learner, feeds, bad_frames)
 

@@ -75,6 +75,17 @@ def test_so_does_one_on_frames_of_two_cameras(tmp_path: Path, cache_tokens: bool
     assert losses(broken) == losses(whole)
 
 
+def test_one_that_has_stopped_learning_stops(tmp_path: Path):
+    """Nothing is better than before the first step: 2 validations, 2 steps each."""
+    changes = {'learning_rate': 1e-9, 'start_divisor': 1.0, 'ema_decay': 0.9, 'patience': 2}
+    changes |= {'validation_interval': 2, 'steps': 40, 'save_interval': 40}
+    result = trained(tmp_path / 'run', **changes)
+    done = len(losses(tmp_path / 'run'))
+    assert done == result.best_step + 4 < 40
+    again = trained(tmp_path / 'run', options={'resume': True}, **changes)
+    assert (len(losses(tmp_path / 'run')), again.last) == (done, result.last)
+
+
 def test_a_killed_process_loses_at_most_the_interval(whole: Path, tmp_path: Path):
     out_dir = tmp_path / 'killed'
     with started(out_dir, pause_s=0.2) as process:
