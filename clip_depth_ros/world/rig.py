@@ -191,5 +191,12 @@ def _window(rng: np.random.Generator, width: int, height: int) -> Rig:
         x, y = int(rng.integers(wide - width + 1)), int(rng.integers(high - height + 1))
         seen = replace(rig.intrinsics.scaled_to(wide, high), fx=focal, fy=focal)
         window = replace(rig, intrinsics=seen.cropped(x, y, width, height))
-        if not is_corner(window):
+        if not is_corner(window) and _shows_horizon(window):
             return window
+
+
+def _shows_horizon(rig: Rig) -> bool:
+    """Return whether the horizon is in the image or close by: not sky or ground alone."""
+    k = rig.intrinsics
+    row = k.cy - k.fy * math.tan(rig.pitch_rad)
+    return -0.3 * k.height <= row <= 0.95 * k.height
