@@ -99,7 +99,7 @@ class Streets:
         }
 
 
-VERSION: Final = 2
+VERSION: Final = 3
 """Version of the rendered streets: raised whenever the same seed looks different."""
 
 _ARRAYS: Final = {'rgb': np.uint8, 'depth_m': np.float16, 'class_ids': np.uint8}

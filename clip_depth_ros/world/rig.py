@@ -33,7 +33,7 @@ Which cameras see the streets.
 
 kitti: KITTI's. varied: another by seed. corners: by seed too, of kinds that ``varied`` and
 ``windows`` never draw (see :func:`is_corner`). windows: parts of what varied cameras see, all of
-one size and focal length, their principal points anywhere.
+one size and focal length, their principal points anywhere; some look aside.
 """
 
 _HFOV_DEG: Final = (45.0, 100.0)
@@ -43,6 +43,7 @@ _PITCH_DEG: Final = 12.0
 _ROLL_DEG: Final = 3.0
 _OFF_CENTRE: Final = 0.04
 _SIDEWALK_BELOW_M: Final = 1.2  # robots lower than this may go on the sidewalk
+_ASIDE, _YAW_DEG = 0.35, 25.0  # share of windows that look aside, and up to how far
 _WHOLE: Final = 0.4  # share of windows that are whole images
 _KITTI_FOCAL, _KITTI_CX, _KITTI_CY, _KITTI_W, _KITTI_H = 721.5377, 609.5593, 172.854, 1242, 375
 
@@ -59,6 +60,8 @@ class Rig:
         Of the optical centre above the ground that it goes on.
     pitch_rad, roll_rad : float
         Of the mount, besides the small ones of each drive; down and clockwise are positive.
+    yaw_rad : float
+        Of the mount, to the left: it does not look where it goes.
     on_sidewalk : bool
         Whether it goes on the sidewalk beside the right kerb, not in the right lane.
 
@@ -68,6 +71,7 @@ class Rig:
     height_m: float = KITTI_HEIGHT_M
     pitch_rad: float = 0.0
     roll_rad: float = 0.0
+    yaw_rad: float = 0.0
     on_sidewalk: bool = False
 
     @property
@@ -115,7 +119,9 @@ def rig_of(cameras: Cameras, seed: int, width: int, height: int) -> Rig:
         raise ConfigError(f'a camera needs a seed of 0 or more, got {seed}')
     rng = np.random.default_rng((seed, 14))
     if cameras == 'windows':
-        return _window(rng, width, height)
+        rig = _window(rng, width, height)
+        yaw = math.radians(_YAW_DEG) * float(rng.uniform(-1, 1))
+        return replace(rig, yaw_rad=yaw) if rng.random() < _ASIDE else rig
     drawn = _drawn(rng, lambda drawn: is_corner(drawn) == (cameras == 'corners'))
     k, n_pixels = drawn.intrinsics, width * height
     wide = max(16, round(math.sqrt(n_pixels * k.width / k.height)))

@@ -87,6 +87,7 @@ class Motion:
         pitch = rig.pitch_rad + self.mount_pitch_rad
         pitch += self.pitch_rad * np.sin(9.1 * time_s + self.phases[2])
         roll = rig.roll_rad + self.roll_rad * np.sin(5.3 * time_s + self.phases[3])
+        yaw += rig.yaw_rad
         height_m, slope = street.rise(x)
         pitch -= np.arctan(slope * np.cos(yaw))
         z = height_m + rig.height_m + (KERB_M if rig.on_sidewalk else 0.0)

@@ -58,6 +58,9 @@ def test_windows_have_one_size_and_the_canonical_focal_length(size):
         k = rig.intrinsics
         assert (k.width, k.height) == size
         assert k.fx == k.fy == CANONICAL_FOCAL_PX
+    aside = np.array([math.degrees(rig.yaw_rad) for rig in rigs])
+    assert 0.25 < (aside != 0).mean() < 0.45
+    assert 15 < np.abs(aside).max() <= 25
     # Some are whole images, others parts: the principal point of these may be far off the middle.
     off = np.array([r.intrinsics.cx - (size[0] - 1) / 2 for r in rigs]) / size[0]
     assert (np.abs(off) <= 0.04).mean() > 0.35
@@ -89,13 +92,22 @@ def test_depth_is_exact_behind_any_camera():
     assert np.median(np.abs(heights)) < 1e-3
 
 
+def test_a_camera_that_looks_aside_stands_where_it_stood():
+    ahead = Drive(5, rig=rig_of('kitti', 5, 64, 48)).pose(9)
+    aside = Drive(5, rig=replace(rig_of('kitti', 5, 64, 48), yaw_rad=0.3)).pose(9)
+    assert np.array_equal(ahead[:3, 3], aside[:3, 3])
+    assert aside[:3, 2] @ ahead[:3, 2] == pytest.approx(math.cos(0.3), abs=1e-3)
+    assert np.cross(ahead[:3, 2], aside[:3, 2])[2] > 0  # to the left
+
+
 def test_nothing_stands_in_the_way_on_the_sidewalk():
     drive = Drive(6, rig=Rig(kitti_like(64, 48), height_m=0.5, on_sidewalk=True))
     for index in range(0, 60, 12):
+        drive.scene(index)
         x, y, z = drive.pose(index)[:3, 3]
         near = [t for block in drive._blocks.values() for t in block
                 if math.hypot(t.x - x, t.y - y) < 0.6]
-        drive.scene(index)
+        assert drive._blocks
         assert not near
         assert z == pytest.approx(0.5 + 0.12, abs=0.05)
 
