@@ -182,7 +182,7 @@ def test_the_rendered_drive_itself(frames: list[SyntheticFrame]) -> None:
 def test_what_the_lidar_of_the_drive_sees_agrees_with_its_depth(
     tmp_path: Path, frames: list[SyntheticFrame]
 ) -> None:
-    """A real scan is noisy and between pixels: most points agree to 2 %, edges need not."""
+    """A real scan is noisy and between pixels: most points agree to 3 %, edges need not."""
     folders.write_object(tmp_path, frames)
     for number, frame in enumerate(frames):
         scan = frame.lidar_points.astype('<f4').tobytes()
@@ -193,4 +193,4 @@ def test_what_the_lidar_of_the_drive_sees_agrees_with_its_depth(
         both = (target_m > 0) & np.isfinite(frame.depth_m)
         off = np.abs(target_m[both] / frame.depth_m[both] - 1)
         assert both.sum() > 100
-        assert np.median(off) < 0.02
+        assert np.median(off) < 0.03
