@@ -21,6 +21,8 @@ from clip_depth_ros.settings.source import SourceSettings
 if TYPE_CHECKING:
     from clip_depth_ros.types import Intrinsics
 
+_WITH_CAMERA_INFO = 'intrinsics_source', 'calibration_scaling'
+
 _CONTRADICTS = 0.15
 """Relative: more than cameras differ whose focal length in millimetres is rounded."""
 
@@ -41,8 +43,9 @@ def add_camera_flags(parser: argparse.ArgumentParser) -> None:
         '--hfov-deg', type=_hfov, metavar='DEG',
         help='horizontal field of view of the image (before --crop), degrees',
     )
-    names = ['intrinsics_source', 'calibration_scaling']
-    add_setting_flags(parser, names, settings=SourceSettings, title='with --camera-info')
+    add_setting_flags(
+        parser, _WITH_CAMERA_INFO, settings=SourceSettings, title='with --camera-info'
+    )
 
 
 def camera_of(
@@ -51,9 +54,13 @@ def camera_of(
     """
     Return the camera of an image, ``width`` x ``height`` pixels as shown, and what to say of it.
 
-    ``described`` is what the predictor says of itself. None if it ignores cameras. RecordingError
-    or CalibrationError for a camera_info that cannot be read or be that of the image.
+    ``described`` is what the predictor says of itself. None if it ignores cameras.
+    CalibrationError for a camera_info that cannot be read or be that of the image; ConfigError for
+    settings of one that is not named.
     """
+    settings: SourceSettings = SourceSettings.from_mapping(given_settings(args, SourceSettings))
+    if args.camera_info is None:
+        settings.refuse(*_WITH_CAMERA_INFO, because='without --camera-info')
     if 'focal_px' not in described:
         given = {'--camera-info': args.camera_info, '--hfov-deg': args.hfov_deg}
         unused = [f'{flag} is not used' for flag, value in given.items() if value is not None]
@@ -63,7 +70,7 @@ def camera_of(
 
     exif = exif_camera(image, width, height)
     if args.camera_info is not None:
-        camera, said = _calibrated(args, width, height)
+        camera, said = _calibrated(args.camera_info, settings, width, height)
     elif args.hfov_deg is not None:
         camera, said = Intrinsics.of_hfov(args.hfov_deg, width, height), ['--hfov-deg']
     elif exif.intrinsics is not None:
@@ -87,15 +94,14 @@ def camera_of(
 
 
 def _calibrated(
-    args: argparse.Namespace, width: int, height: int
+    path: Path, settings: SourceSettings, width: int, height: int
 ) -> tuple[Intrinsics, list[str]]:
     from clip_depth_ros.sources.camera_files import read_camera_info
 
-    settings: SourceSettings = SourceSettings.from_mapping(given_settings(args, SourceSettings))
-    camera = read_camera_info(args.camera_info).camera(
+    camera = read_camera_info(path).camera(
         settings.intrinsics_source, width, height, is_scaled=settings.calibration_scaling
     )
-    said = [f'{args.camera_info} ({camera.source})', *camera.notes]
+    said = [f'{path} ({camera.source})', *camera.notes]
     if camera.distortion is not None:
         said.append('images that are not rectified are metric near the centre only')
     return camera.intrinsics, said

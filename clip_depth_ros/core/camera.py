@@ -242,7 +242,7 @@ class Calibration:
         fits = self.fits(width, height)
         if not fits and not is_scaled:
             raise CalibrationError(
-                f'{self.misfit(width, height)}: name the camera_info topic of this camera, or set '
+                f'{self.misfit(width, height)}: name the camera_info of this camera, or set '
                 'calibration_scaling if the images were resized'
             )
         used: Literal['P', 'K'] = (

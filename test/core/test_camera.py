@@ -140,7 +140,7 @@ def test_sizes_must_agree_unless_the_info_says_none():
     assert Calibration.of(camera_info(0, 0)).fits(640, 480)
     wanted = 'camera_info is for 32x24 images, got 10x6'
     assert Calibration.of(camera_info(32, 24)).misfit(10, 6) == wanted
-    with pytest.raises(CalibrationError, match=f'{wanted}: name the camera_info topic'):
+    with pytest.raises(CalibrationError, match=f'{wanted}: name the camera_info of this'):
         camera_of(camera_info(32, 24), 'auto', 10, 6)
 
 

@@ -80,7 +80,7 @@ class TestCameraInfo:
     @pytest.mark.parametrize(('text', 'message'), [
         ('[1, 2', r"ost.yaml' is no YAML \(.*a camera_info YAML is wanted"),
         ('just text', r"ost.yaml' has no camera_matrix: a camera_info YAML is wanted"),
-        ('camera_matrix: 5', r"image_width should be pixels, a whole number above 0, is None"),
+        ('camera_matrix: 5', 'image_width should be pixels, a whole number above 0, is None'),
         (edited(image_width=-3), r'image_width should be pixels, .* is -3'),
         (edited(image_height='480'), r"image_height should be pixels, .* is '480'"),
         (edited(camera_matrix={'data': [1, 2]}), 'camera_matrix should have data: .* 9 finite'),
@@ -95,7 +95,7 @@ class TestCameraInfo:
             read_camera_info(written(tmp_path, text))
 
     def test_a_file_that_is_not_there_or_no_file_is_refused_by_name(self, tmp_path):
-        with pytest.raises(CalibrationError, match=r"cannot read camera_info .*: No such"):
+        with pytest.raises(CalibrationError, match=r'cannot read camera_info .*: No such'):
             read_camera_info(tmp_path / 'ost.yaml')
         with pytest.raises(CalibrationError, match='directory'):
             read_camera_info(tmp_path)
