@@ -140,7 +140,7 @@ class TestSettings:
             self.camera(intrinsics=(fx, 50.0, 31.5, 23.5))
 
     def test_numbers_of_larger_images_are_doubted(self) -> None:
-        """KITTI's camera, of 1242x375, for images that were resized to 640x192."""
+        """The camera of KITTI, of 1242x375, for images that were resized to 640x192."""
         settings = SourceSettings(intrinsics=(721.5, 721.5, 609.6, 172.9))
         assert not folder_camera(settings)(1242, 375)[1]
         [note] = folder_camera(settings)(640, 192)[1]
