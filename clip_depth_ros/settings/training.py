@@ -331,7 +331,10 @@ class TrainSettings(SourceSettings, Clip2DepthSettings):
                 f'{self.validation_share:g} + {self.test_share:g}'
             )
         if self.test_share and (self.test_data or self.test_split):
-            yield 'test_share and test_data or test_split both say which frames are the test'
+            yield (
+                'test_share and test_data or test_split both say which frames are the test: set '
+                'test_share to 0'
+            )
         if self.kind not in ('auto', 'synthetic') and not self.data:
             yield f'kind={self.kind!r} needs data: say where the frames are'
 
