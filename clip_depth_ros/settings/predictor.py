@@ -30,14 +30,14 @@ AUTO: Final = 'auto'
 """What the weights bring along."""
 
 BUNDLED_RANGE_M: Final = (1.0, 80.0)
-BUNDLED_TEMPERATURE: Final = 3.5
+BUNDLED_TEMPERATURE: Final = 2.5
 """What goes with the bundled weights: what their words mean, and what suits their cosines."""
 
-BUNDLED_FOCAL_PX: Final = 0.0
-"""Of the camera that the bundled CLIP has seen, pixels of its input; 0: not known."""
+BUNDLED_FOCAL_PX: Final = 186.0
+"""Of the cameras that the bundled CLIP has seen, pixels of its input."""
 
-BUNDLED_HFOV_DEG: Final = 0.0
-"""Horizontal field of view to assume for it; 0: not known."""
+BUNDLED_HFOV_DEG: Final = 70.0
+"""Horizontal field of view to assume for them: between those of webcams and of cars."""
 
 NYU_FOCAL_PX: Final = 518.86
 """Of NYU Depth v2's Kinect at 640 x 480, whose metres the bins of the paper are."""
