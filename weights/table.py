@@ -158,7 +158,9 @@ def _rounded(row: Mapping[str, float]) -> Row:
 def camera_buckets(rigs: Sequence[Rig]) -> dict[str, list[Bucket]]:
     """Return the bucket of each camera, by what they are sorted by."""
     return {
-        'field of view': [_between(rig.hfov_deg, (45, 60, 75, 90, 100), 'deg') for rig in rigs],
+        'field of view': [
+            _between(rig.intrinsics.hfov_deg, (45, 60, 75, 90, 100), 'deg') for rig in rigs
+        ],
         'shape': [_shape(rig.intrinsics) for rig in rigs],
         'height': [_between(rig.height_m, (0.3, 0.6, 1.2, 1.7, 2.2), 'm') for rig in rigs],
         'pitch, down is positive': [

@@ -74,13 +74,6 @@ class Rig:
     yaw_rad: float = 0.0
     on_sidewalk: bool = False
 
-    @property
-    def hfov_deg(self) -> float:
-        """Return the angle between the left and the right edge of the image, degrees."""
-        k = self.intrinsics
-        left, right = (k.cx + 0.5) / k.fx, (k.width - 0.5 - k.cx) / k.fx
-        return math.degrees(math.atan(left) + math.atan(right))
-
     def with_lens(self, factor: float) -> Rig:
         """Return the same behind a lens that is longer by a factor; the image keeps its size."""
         k = self.intrinsics
@@ -135,9 +128,10 @@ def is_corner(rig: Rig) -> bool:
     High with a wide lens; low with a narrow one; low and pitched far down or up.
     """
     is_low, is_tilted = rig.height_m < 0.5, abs(rig.pitch_rad) > math.radians(8)
+    hfov_deg = rig.intrinsics.hfov_deg
     return (
-        (rig.height_m > 1.7 and rig.hfov_deg > 85)
-        or (is_low and rig.hfov_deg < 58)
+        (rig.height_m > 1.7 and hfov_deg > 85)
+        or (is_low and hfov_deg < 58)
         or (is_low and is_tilted)
     )
 
@@ -145,21 +139,18 @@ def is_corner(rig: Rig) -> bool:
 def _drawn(rng: np.random.Generator, is_wanted: Callable[[Rig], bool]) -> Rig:
     """Draw cameras until one is wanted; 1000 pixels wide."""
     while True:
-        width, hfov = 1000, math.radians(rng.uniform(*_HFOV_DEG))
+        width, hfov_deg = 1000, rng.uniform(*_HFOV_DEG)
         height = round(width / SHAPES[int(rng.integers(len(SHAPES)))])
-        focal = width / 2 / math.tan(hfov / 2)
+        straight = Intrinsics.of_hfov(hfov_deg, width, height)
         shift_x, shift_y = rng.uniform(-_OFF_CENTRE, _OFF_CENTRE, 2)
         low, tall = float(np.exp(rng.uniform(*np.log(_HEIGHT_M)))), float(rng.uniform(*_TALL_M))
         height_m = low if rng.random() < 0.5 else tall
         pitch = math.radians(_PITCH_DEG) * float(rng.uniform(-1, 1))
         rig = Rig(
-            Intrinsics(
-                fx=focal,
-                fy=focal,
-                cx=(width - 1) / 2 + float(shift_x) * width,
-                cy=(height - 1) / 2 + float(shift_y) * height,
-                width=width,
-                height=height,
+            replace(
+                straight,
+                cx=straight.cx + float(shift_x) * width,
+                cy=straight.cy + float(shift_y) * height,
             ),
             height_m=height_m,
             pitch_rad=pitch if rng.random() < 0.7 else pitch / 4,

@@ -31,7 +31,7 @@ def test_cameras_by_seed_have_the_ranges_that_are_said(cameras):
     assert rigs == [rig_of(cameras, seed, 480, 320) for seed in SEEDS]
     for rig in rigs:
         k = rig.intrinsics
-        assert 44 < rig.hfov_deg < 101
+        assert 44 < k.hfov_deg < 101
         assert 0.3 <= rig.height_m <= 2.2
         assert abs(rig.pitch_rad) <= math.radians(12)
         assert abs(rig.roll_rad) <= math.radians(3)
