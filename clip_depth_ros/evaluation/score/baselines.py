@@ -69,7 +69,6 @@ def fit_prior(
     protocol: EvaluationProtocol,
     name: str,
     *,
-    size: Size | None = None,
     geometric: bool = False,
 ) -> Depth:
     """
@@ -83,8 +82,6 @@ def fit_prior(
         Its range says which depth counts; not its window, since a prior answers everywhere.
     name : str
         What messages call the frames.
-    size : Size, optional
-        Of the prior; by default that of the first frame.
     geometric : bool
         Whether to take the geometric mean.
 
@@ -99,20 +96,12 @@ def fit_prior(
     the nearest row that has one (our choice).
 
     """
-    everywhere = protocol.model_copy(update={'gt_crop': 'none', 'eval_crop': 'none'})
-    sums = np.zeros((2, *size)) if size else None
-    reasons: list[str] = []
-    for gt, counts in _counted(truths, everywhere, reasons):
+    sums: NDArray[np.float64] | None = None
+    for gt, counts in _everywhere(truths, protocol, name):
         sums = np.zeros((2, *gt.shape)) if sums is None else sums
         add_depth(sums, np.log(np.where(counts, gt, 1)) if geometric else gt, counts)
-    total = np.zeros((2, 1, 1)) if sums is None else sums
-    if not total[1].any():
-        raise DataError(
-            f'{name} has no depth within {protocol.min_depth_m:g} to {protocol.depth_cap_m:g} m '
-            'to fit a prior on: name other frames'
-            + (f' ({reasons_text(reasons)})' if reasons else '')
-        )
-    prior_m = _without_gaps(total)
+    assert sums is not None  # there was a frame, or _everywhere has raised
+    prior_m = _without_gaps(sums)
     return np.exp(prior_m) if geometric else prior_m
 
 
@@ -145,18 +134,11 @@ def fit_median_prior(
     where there would be more than 40,000 (our choice).
 
     """
-    everywhere = protocol.model_copy(update={'gt_crop': 'none', 'eval_crop': 'none'})
     blocks: _Blocks | None = None
-    reasons: list[str] = []
-    for gt, counts in _counted(truths, everywhere, reasons):
+    for gt, counts in _everywhere(truths, protocol, name):
         blocks = blocks or _Blocks(Size(*gt.shape), protocol)
         blocks.add(gt, counts)
-    if blocks is None:
-        raise DataError(
-            f'{name} has no depth within {protocol.min_depth_m:g} to {protocol.depth_cap_m:g} m '
-            'to fit a prior on: name other frames'
-            + (f' ({reasons_text(reasons)})' if reasons else '')
-        )
+    assert blocks is not None  # there was a frame, or _everywhere has raised
     return blocks.medians()
 
 
@@ -187,9 +169,8 @@ class _Blocks:
         """Return the prior at the size of the images."""
         sums = self.sums.reshape(2, self._rows, self._columns, self._n_bins)
         each, rows = _weighted_medians(sums), _weighted_medians(sums.sum(axis=2))
-        known = np.flatnonzero(np.isfinite(rows))
-        nearest = known[np.abs(np.arange(self._rows)[:, np.newaxis] - known).argmin(axis=1)]
-        whole = np.where(np.isnan(each), rows[nearest][:, np.newaxis], each)
+        nearest = rows[_nearest_known(np.isfinite(rows))]
+        whole = np.where(np.isnan(each), nearest[:, np.newaxis], each)
         covered = Size(self._rows * self._side, self._columns * self._side)
         # Bilinear between blocks: where depth runs through a block, as on the road, steps cost.
         pixels = upsample(whole.astype(np.float32), covered)
@@ -232,6 +213,28 @@ def _counted(
             yield gt, counts
         else:
             reasons.append(no_truth(Size(*gt.shape), protocol))
+
+
+def _everywhere(
+    truths: Iterable[Depth | DataError], protocol: EvaluationProtocol, name: str
+) -> Iterator[tuple[Depth, NDArray[np.bool_]]]:
+    """
+    Yield truths with what counts of them, whatever the windows of the protocol, for a prior.
+
+    DataError at the end if there was none, saying why; ``name`` is that of the frames.
+    """
+    whole = protocol.model_copy(update={'gt_crop': 'none', 'eval_crop': 'none'})
+    reasons: list[str] = []
+    is_empty = True
+    for counted in _counted(truths, whole, reasons):
+        is_empty = False
+        yield counted
+    if is_empty:
+        raise DataError(
+            f'{name} has no depth within {protocol.min_depth_m:g} to {protocol.depth_cap_m:g} m '
+            'to fit a prior on: name other frames'
+            + (f' ({reasons_text(reasons)})' if reasons else '')
+        )
 
 
 def best_constant(
@@ -310,6 +313,11 @@ def prior_at(prior_m: Depth, shape: tuple[int, ...]) -> Depth:
 def _row_means(sums: NDArray[np.float64]) -> NDArray[np.float64]:
     """Return the mean of each row, from the nearest row where there is none."""
     total, count = sums.sum(axis=2)
-    known = np.flatnonzero(count)
-    nearest = known[np.abs(np.arange(len(count))[:, np.newaxis] - known).argmin(axis=1)]
+    nearest = _nearest_known(count > 0)
     return np.asarray(total[nearest] / count[nearest], np.float64)
+
+
+def _nearest_known(is_known: NDArray[np.bool_]) -> NDArray[np.intp]:
+    """Return for each row the number of the nearest that is known, int (N,)."""
+    known = np.flatnonzero(is_known)
+    return known[np.abs(np.arange(len(is_known))[:, np.newaxis] - known).argmin(axis=1)]
