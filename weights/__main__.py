@@ -65,6 +65,11 @@ def _parser() -> argparse.ArgumentParser:
         '--short', action='store_true',
         help='minutes instead of hours: shows that the way works, within a wide band',
     )
+    parser.add_argument(
+        '--start', type=Path, metavar='FILE',
+        help='weights that the small CLIP begins from, such as the installed ones '
+        '(default: random ones)',
+    )
     parser.add_argument('--device', default='auto', help='auto, cpu, cuda or cuda:N')
     parser.add_argument(
         '--workers', type=int, default=os.cpu_count() or 1,
@@ -89,7 +94,8 @@ def _run(args: argparse.Namespace) -> None:
     recipe = SHORT if args.short else FULL
     with ProgressBars() as bars:
         workshop = Workshop(
-            recipe, args.out, device=args.device, n_workers=args.workers, on_progress=bars.show
+            recipe, args.out, device=args.device, n_workers=args.workers, start=args.start,
+            on_progress=bars.show,
         )
         proof = Proof(workshop)
         if args.what != 'table':

@@ -22,6 +22,7 @@ from typing import Any, Final
 from clip_depth_ros.core.image_plan import Size
 from clip_depth_ros.model.architecture import Architecture
 from clip_depth_ros.model.towers import positions_at
+from clip_depth_ros.model.weights import load_weights, read_weights
 from clip_depth_ros.training.clip import cpu_has_bf16
 from clip_depth_ros.world.rendered_streets import Frames
 from open_clip.tokenizer import SimpleTokenizer
@@ -46,11 +47,12 @@ def train_contrast(
     settings: ContrastSettings,
     *,
     device: str,
+    start: Path | None = None,
     checkpoint: Path | None = None,
     on_step: Callable[[int, float], None] | None = None,
 ) -> tuple[Any, list[float]]:
     """
-    Train a CLIP from its random initialisation.
+    Train a CLIP from its random initialisation, or further.
 
     Parameters
     ----------
@@ -64,6 +66,8 @@ def train_contrast(
         The recipe.
     device : str
         ``cpu`` or ``cuda:N``.
+    start : Path, optional
+        Weights of the same architecture to begin from.
     checkpoint : Path, optional
         A file to go on from, if it is there, as if the training had never stopped; written now
         and then. Who has saved the CLIP may remove it.
@@ -82,7 +86,13 @@ def train_contrast(
         training, or damaged.
 
     """
-    clip: Any = architecture.new_model(torch.float32).to(device).train()
+    clip: Any = architecture.new_model(torch.float32)
+    begun_from = ''
+    if start:
+        weights = read_weights(start)
+        load_weights(clip, weights, architecture.name)
+        begun_from = weights.sha256
+    clip = clip.to(device).train()
     feed = Feed(
         frames, vocabulary, batch=settings.batch, patch=tuple(clip.visual.patch_size),
         seed=settings.seed, device=device,
@@ -93,6 +103,7 @@ def train_contrast(
         'vocabulary': asdict(vocabulary),
         'architecture': architecture.config,
         'frames': [each.depth_m.shape for each in frames],
+        'start': begun_from,
     }
     learner = Learner(clip, settings, json.loads(json.dumps(facts)))
     if checkpoint and checkpoint.is_file():

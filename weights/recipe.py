@@ -95,12 +95,12 @@ class Recipe:
 
 FULL: Final = Recipe(
     train=(
-        Streets(0, 1200, 2, 320, 96),
-        Streets(2000, 1500, 2, 320, 96, cameras='windows'),
-        Streets(4000, 1300, 2, 256, 144, cameras='windows'),
-        Streets(6000, 1500, 2, 160, 96, cameras='windows'),
-        Streets(8000, 800, 2, 192, 192, cameras='windows'),
-        Streets(10_000, 250, 2, 368, 272, cameras='windows'),
+        Streets(0, 900, 2, 320, 96),
+        Streets(2000, 900, 2, 320, 96, cameras='windows'),
+        Streets(4000, 900, 2, 256, 144, cameras='windows'),
+        Streets(6000, 900, 2, 160, 96, cameras='windows'),
+        Streets(8000, 450, 2, 192, 192, cameras='windows'),
+        Streets(10_000, 120, 2, 368, 272, cameras='windows'),
     ),
     validation=(
         Streets(900_000, 10, 4, 320, 96),
@@ -108,13 +108,13 @@ FULL: Final = Recipe(
         Streets(900_025, 15, 4, 256, 144, cameras='windows'),
         Streets(900_040, 10, 4, 192, 192, cameras='windows'),
     ),
-    held_out=Streets(1_000_000, 50, 1),
-    cameras=Streets(1_000_100, 50, 1, 640, 480, cameras='varied'),
-    corners=Streets(1_000_300, 20, 1, 640, 480, cameras='corners'),
+    held_out=Streets(1_000_000, 100, 4),
+    cameras=Streets(1_000_100, 200, 2, 640, 480, cameras='varied'),
+    corners=Streets(1_000_300, 50, 2, 640, 480, cameras='corners'),
     prior=Streets(910_000, 100, 4),
-    contrast=ContrastSettings(steps=5200, batch=16, lr=1e-3),
+    contrast=ContrastSettings(steps=4800, batch=16, lr=8e-4),
     decoder_share=1.0,
-    decoder_steps=8000,
+    decoder_steps=5500,
     study_steps=500,
     bands={
         'kitti: DepthCLIP': (0.12, 0.50),

@@ -65,6 +65,8 @@ class Workshop:
         As for :class:`PredictorSettings`.
     n_workers : int
         Processes that render and compare.
+    start : Path, optional
+        Weights that the small CLIP begins from; else from random ones.
     on_progress : callable
         Called after each step.
 
@@ -77,6 +79,7 @@ class Workshop:
         *,
         device: str = 'auto',
         n_workers: int = 2,
+        start: Path | None = None,
         on_progress: OnProgress = lambda progress: None,
     ) -> None:
         self.recipe, self.out_dir = recipe, out_dir
@@ -84,6 +87,7 @@ class Workshop:
         self.clip2depth_path = out_dir / BUNDLED_CLIP2DEPTH
         self.results_path = out_dir / RESULTS
         self._device, _ = this_machine(device, 'fp32')
+        self._start = start
         self.n_workers, self._on_progress = n_workers, on_progress
 
     def frames(self, part: str) -> list[Frames]:
@@ -135,11 +139,11 @@ class Workshop:
 
         clip, losses = train_contrast(
             find_architecture(TINY), frames, VOCABULARY, settings,
-            device=self._device, checkpoint=checkpoint, on_step=tell,
+            device=self._device, start=self._start, checkpoint=checkpoint, on_step=tell,
         )
         log = ['step,loss', *(f'{step},{loss:.5f}' for step, loss in enumerate(losses, 1)), '']
         atomic_write_bytes(self.clip_path.with_suffix('.csv'), '\n'.join(log).encode())
-        save_clip(self.clip_path, clip, self.recipe)
+        save_clip(self.clip_path, clip, self.recipe, self._start)
         checkpoint.unlink(missing_ok=True)
         return self.clip_path
 
@@ -266,7 +270,7 @@ class Workshop:
         self._on_progress(Progress(stage, done, total, facts))
 
 
-def save_clip(path: Path, clip: Any, recipe: Recipe) -> None:
+def save_clip(path: Path, clip: Any, recipe: Recipe, start: Path | None = None) -> None:
     """
     Write the small CLIP as float16 safetensors with its origin.
 
@@ -288,6 +292,7 @@ def save_clip(path: Path, clip: Any, recipe: Recipe) -> None:
         'frames': json.dumps([streets.facts() for streets in recipe.train]),
         'recipe': json.dumps(asdict(recipe.contrast)),
         'versions': json.dumps(versions()),
+        'begun_from': hashlib.sha256(start.read_bytes()).hexdigest() if start else '',
     }
     # Not save_file, which makes files that only their owner can read.
     atomic_write_bytes(path, safetensors.torch.save(state, metadata))

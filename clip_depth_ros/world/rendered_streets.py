@@ -99,7 +99,7 @@ class Streets:
         }
 
 
-VERSION: Final = 3
+VERSION: Final = 4
 """Version of the rendered streets: raised whenever the same seed looks different."""
 
 _ARRAYS: Final = {'rgb': np.uint8, 'depth_m': np.float16, 'class_ids': np.uint8}

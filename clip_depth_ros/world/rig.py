@@ -38,7 +38,8 @@ one size and focal length, their principal points anywhere; some look aside.
 
 _HFOV_DEG: Final = (45.0, 100.0)
 _HEIGHT_M: Final = (0.3, 2.2)
-_TALL_M: Final = (1.0, 2.2)  # half of them: those of cars and vans
+_TALL_M: Final = (1.1, 2.0)  # those of cars and vans
+_TALL: Final = 0.65  # their share
 _PITCH_DEG: Final = 12.0
 _ROLL_DEG: Final = 3.0
 _OFF_CENTRE: Final = 0.04
@@ -144,7 +145,7 @@ def _drawn(rng: np.random.Generator, is_wanted: Callable[[Rig], bool]) -> Rig:
         straight = Intrinsics.of_hfov(hfov_deg, width, height)
         shift_x, shift_y = rng.uniform(-_OFF_CENTRE, _OFF_CENTRE, 2)
         low, tall = float(np.exp(rng.uniform(*np.log(_HEIGHT_M)))), float(rng.uniform(*_TALL_M))
-        height_m = low if rng.random() < 0.5 else tall
+        height_m = low if rng.random() > _TALL else tall
         pitch = math.radians(_PITCH_DEG) * float(rng.uniform(-1, 1))
         rig = Rig(
             replace(

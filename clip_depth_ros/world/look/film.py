@@ -110,7 +110,7 @@ def film_of(seed: int, manner: Manner) -> Film:
     )
     if manner == 'plain':
         return plain
-    luck = rng.uniform(0.3, 1.2)  # some cameras have many faults, some few
+    luck = rng.uniform(0.1, 0.9)  # some cameras have many faults, some few
     drawn: dict[str, Any] = {
         name: rng.uniform(low, high)
         for name, (often, low, high) in _RANGES.items()
@@ -127,17 +127,17 @@ def film_of(seed: int, manner: Manner) -> Film:
 
 # How often a fault is there, and its least and greatest.
 _RANGES: Mapping[str, tuple[float, float, float]] = {
-    'stops': (0.9, -1.9, 1.1),
+    'stops': (0.9, -1.0, 0.7),
     'metered': (1.0, 0.5, 1.0),
     'drift_stops': (0.3, 0.1, 0.7),
     'drift_per_m': (1.0, 0.05, 0.4),
     'drift_phase': (1.0, 0.0, 6.28),
     'hard': (0.6, 0.0, 1.0),
     'gamma': (0.6, 0.36, 0.75),
-    'contrast': (0.5, 0.75, 2.1),
+    'contrast': (0.5, 0.75, 1.6),
     'lift': (0.3, -0.12, 0.1),
     'saturation': (0.6, 0.3, 1.7),
-    'shot': (0.5, 0.0, 9.0),
+    'shot': (0.5, 0.0, 6.0),
     'noise': (0.4, 1.0, 6.0),
     'colour_noise': (0.5, 0.0, 1.0),
     'clump': (0.3, 0.4, 0.9),

@@ -35,7 +35,7 @@ def sample_of(drive: Drive, index: int) -> DepthSample:
 @pytest.fixture(scope='module')
 def frames() -> list[DepthSample]:
     """Two frames 0.1 s apart, about a metre of driving."""
-    drive = Drive(3, width=160, height=48)
+    drive = Drive(6, width=160, height=48)
     return [sample_of(drive, index) for index in (20, 21)]
 
 
