@@ -320,4 +320,5 @@ def _row_means(sums: NDArray[np.float64]) -> NDArray[np.float64]:
 def _nearest_known(is_known: NDArray[np.bool_]) -> NDArray[np.intp]:
     """Return for each row the number of the nearest that is known, int (N,)."""
     known = np.flatnonzero(is_known)
-    return known[np.abs(np.arange(len(is_known))[:, np.newaxis] - known).argmin(axis=1)]
+    distance = np.abs(np.arange(len(is_known))[:, np.newaxis] - known)
+    return np.asarray(known[distance.argmin(axis=1)], np.intp)
