@@ -163,7 +163,12 @@ class Intrinsics:
     def of_hfov(cls, hfov_deg: float, width: int, height: int) -> Intrinsics:
         """Return the camera with this horizontal field of view, degrees, that looks straight."""
         focal = width / (2 * math.tan(math.radians(hfov_deg) / 2))
-        return cls(focal, focal, (width - 1) / 2, (height - 1) / 2, width, height)
+        return cls.straight(focal, focal, width, height)
+
+    @classmethod
+    def straight(cls, fx: float, fy: float, width: int, height: int) -> Intrinsics:
+        """Return the camera with these focal lengths, pixels, whose axis is through the middle."""
+        return cls(fx, fy, (width - 1) / 2, (height - 1) / 2, width, height)
 
     @property
     def hfov_deg(self) -> float:

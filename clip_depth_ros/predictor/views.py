@@ -115,8 +115,7 @@ class Views:
         focal = self._trained.focal_px
         if not focal:
             return None
-        centre = (size.width - 1) / 2, (size.height - 1) / 2
-        return Intrinsics(focal, focal, *centre, size.width, size.height)
+        return Intrinsics.straight(focal, focal, size.width, size.height)
 
     def describe(self) -> dict[str, str]:
         """Return what becomes of cameras, for operators and reports."""

@@ -161,8 +161,7 @@ def exif_camera(path: Path, width: int, height: int) -> ExifCamera:
         size = f'{own[1]:g}x{own[0]:g}'
         return ExifCamera(None, f'{said}, of {size} pixels before the picture was cropped')
     try:
-        centre = (width - 1) / 2, (height - 1) / 2
-        return ExifCamera(Intrinsics(focal, focal, *centre, width, height).checked('EXIF'), said)
+        return ExifCamera(Intrinsics.straight(focal, focal, width, height).checked('EXIF'), said)
     except CalibrationError:
         return ExifCamera(None, f'{said}, which cannot be')
 

@@ -91,7 +91,7 @@ def rotated(sample: DepthSample, angle_deg: float) -> DepthSample:
     A positive angle turns the picture from x to y, clockwise as it is looked at.
     """
     height, width = sample.rgb.shape[:2]
-    middle = Intrinsics(1.0, 1.0, (width - 1) / 2, (height - 1) / 2, width, height)
+    middle = Intrinsics.straight(1.0, 1.0, width, height)
     motion = rotation_of_pixels(sample.intrinsics or middle, angle_deg)
     rgb = cv2.warpAffine(sample.rgb, motion, (width, height), flags=cv2.INTER_LINEAR)
     target_m = cv2.warpAffine(sample.target_m, motion, (width, height), flags=cv2.INTER_NEAREST)

@@ -136,10 +136,7 @@ class Inputs:
         if self.focal_px and sample.intrinsics is not None:
             return sample.intrinsics
         height, width = sample.rgb.shape[:2]
-        return Intrinsics(
-            width / whole.width, height / whole.height, (width - 1) / 2, (height - 1) / 2,
-            width, height,
-        )
+        return Intrinsics.straight(width / whole.width, height / whole.height, width, height)
 
 
 def plan_inputs(
