@@ -333,6 +333,15 @@ class TestRefusals:
         with pytest.raises(ConfigError, match='height of a synthetic drive must be 16 to 4096'):
             opened('7', height_px=8)
 
+    def test_cameras_that_draw_a_size_that_cannot_be_rendered(self) -> None:
+        """The first one of these is as wide as high."""
+        size: dict[str, Any] = {'cameras': 'varied', 'width_px': 4096, 'height_px': 4096}
+        assert opened('15-16', **size, frames_per_seed=1).names == [
+            'seed 15 frame 7', 'seed 16 frame 7'
+        ]
+        with pytest.raises(ConfigError, match=r'width of a synthetic drive must be .* got 5793'):
+            opened('15-17', **size)
+
 
 class TestTwice:
     """The same frames under two names."""

@@ -27,6 +27,7 @@ from numpy.typing import NDArray
 
 _SEEDS: Final = re.compile(r'(\d{1,9})(?:-(\d{1,9}))?')
 _WITHOUT_END: Final = re.compile(r'(\d{1,9})-')
+_ANY_SHAPE_PX: Final = 2048 * 2048  # so many pixels can be rendered in any shape that is drawn
 
 
 class WorldSource(Source):
@@ -139,11 +140,11 @@ def with_end(source: str, n_streets: int) -> str:
 def _open(path: Path, settings: SourceSettings, rules: FrameRules) -> WorldSource:
     seeds = seeds_of(str(path))
     width, height = settings.width_px, settings.height_px
-    Drive(seeds.start, width=width, height=height)  # refuses sizes that it cannot render
     streets = Streets(
         seeds.start, len(seeds), settings.frames_per_seed, width, height, settings.frame_step,
         settings.cameras, settings.lens_factor,
     )
+    _check_sizes(streets)
     if rules.rendered_dir is not None:
         render_streets(streets, rules.rendered_dir, n_workers=rules.n_workers)
     return WorldSource(streets, rendered=rules.rendered_dir, sky_depth_m=rules.sky_depth_m)
@@ -160,6 +161,14 @@ KIND: Final = Kind(
     parts=lambda source: [f'seed {seed}' for seed in seeds_of(source)],
     is_path=False,
 )
+
+
+def _check_sizes(streets: Streets) -> None:
+    """Refuse, with ConfigError, sizes that cannot be rendered: that asked for, and those drawn."""
+    Drive(streets.first_seed, width=streets.width, height=streets.height)
+    if not streets.has_one_size and streets.width * streets.height > _ANY_SHAPE_PX:
+        # Cameras are never higher than wide.
+        streets.drive(max(streets.seeds, key=lambda seed: streets.rig(seed).intrinsics.width))
 
 
 def _name(seed: int, number: int) -> str:
