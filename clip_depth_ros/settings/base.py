@@ -160,6 +160,13 @@ def depth_range_clash(min_depth_m: float, max_depth_m: float) -> Iterator[str]:
         )
 
 
+def zero_or_at_least_one(value: float) -> float:
+    """Return a focal length or a field of view, where 0 stands for none; ValueError below 1."""
+    if 0 < value < 1:
+        raise ValueError('must be 0 or at least 1')
+    return value
+
+
 def read_settings(path: Path) -> dict[str, Any]:
     """Read settings, lines ``name: value``; ConfigError for a file that cannot be read so."""
     if path.exists() and not path.is_file():

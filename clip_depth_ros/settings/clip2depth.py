@@ -14,7 +14,12 @@ from collections.abc import Iterator
 import itertools
 from typing import ClassVar, Final, Literal
 
-from clip_depth_ros.settings.base import depth_range_clash, setting, Settings
+from clip_depth_ros.settings.base import (
+    depth_range_clash,
+    setting,
+    Settings,
+    zero_or_at_least_one,
+)
 from clip_depth_ros.types import MAX_FOV_DEG
 from pydantic import field_validator
 
@@ -125,12 +130,7 @@ class Clip2DepthSettings(Settings):
             raise ValueError('taps must be one block or more, counted from 0, ascending')
         return taps
 
-    @field_validator('focal_px', 'hfov_deg')
-    @classmethod
-    def _check_camera(cls, value: float) -> float:
-        if 0 < value < 1:
-            raise ValueError('must be 0 or at least 1')
-        return value
+    _check_camera = field_validator('focal_px', 'hfov_deg')(zero_or_at_least_one)
 
     def clashes(self) -> Iterator[str]:
         """Yield what does not go together."""

@@ -8,7 +8,12 @@ from collections.abc import Iterator, Mapping
 import re
 from typing import Final, Literal
 
-from clip_depth_ros.settings.base import depth_range_clash, setting, Settings
+from clip_depth_ros.settings.base import (
+    depth_range_clash,
+    setting,
+    Settings,
+    zero_or_at_least_one,
+)
 from clip_depth_ros.settings.depth_bins import (
     BINS_M,
     check_ascending,
@@ -209,12 +214,7 @@ class PredictorSettings(Settings):
             raise ValueError('must be auto, cpu, cuda or cuda:N')
         return device
 
-    @field_validator('assumed_hfov_deg', 'bins_focal_px')
-    @classmethod
-    def _check_camera(cls, value: float) -> float:
-        if 0 < value < 1:
-            raise ValueError('must be 0 or at least 1')
-        return value
+    _check_camera = field_validator('assumed_hfov_deg', 'bins_focal_px')(zero_or_at_least_one)
 
     @field_validator('temperature')
     @classmethod
