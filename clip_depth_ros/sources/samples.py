@@ -92,6 +92,11 @@ class DepthSample:
     notes: Mapping[str, int] = field(default_factory=dict)
     is_bent: bool = False
 
+    @property
+    def pinhole(self) -> Intrinsics | None:
+        """Return the intrinsics where they hold all over the image."""
+        return None if self.is_bent else self.intrinsics
+
 
 class SampleSource(Protocol):
     """Samples by number, in any order; may be sent to other processes."""

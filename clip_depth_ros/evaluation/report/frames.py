@@ -122,7 +122,7 @@ def _report_frame(
             preds[name], gt_m = prepared.pred, prepared.shown_gt
     return ReportFrame(
         caption=caption, rgb=sample.rgb, gt_m=gt_m, preds=preds,
-        intrinsics=None if sample.is_bent else sample.intrinsics,
+        intrinsics=sample.pinhole,
     )
 
 

@@ -190,7 +190,7 @@ def _same_points(
 
 def _camera(sample: DepthSample) -> Intrinsics | None:
     """Return the pinhole of the truth; None where there is none, or it is for another size."""
-    camera = None if sample.is_bent else sample.intrinsics
+    camera = sample.pinhole
     is_own = camera is not None and (camera.height, camera.width) == sample.target_m.shape
     return camera if is_own else None
 
