@@ -17,7 +17,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from functools import partial
+from functools import cache, partial
 from pathlib import Path
 from typing import Any, Final
 
@@ -185,11 +185,12 @@ def _frames(
 ) -> list[FolderFrame]:
     """Return frames with what stands beside them: drive, time, calibration."""
     calibrations: dict[tuple[Path, int], KittiCalibration | None] = {}
+    check_drive = cache(check_rectified)  # once for each drive, not for each of its frames
     frames: list[FolderFrame] = []
     for name, image, gt in found:
         place, calibration = raw_place(image), None
         if place is not None:
-            check_rectified(place.date_dir / place.drive)
+            check_drive(place.date_dir / place.drive)
             # Rectified cameras share their K; only where the LiDAR is differs.
             key = (place.date_dir, place.camera if lidar else 2)
             if key not in calibrations:
