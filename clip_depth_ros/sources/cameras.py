@@ -12,8 +12,8 @@ from clip_depth_ros.errors import CalibrationError, ConfigError
 from clip_depth_ros.settings.source import SourceSettings
 from clip_depth_ros.types import Intrinsics
 
-CameraOf = Callable[[int, int], Intrinsics | None]
-"""Gives the camera of images of a width and a height, pixels; None where nothing says it."""
+CameraOf = Callable[[int, int], Intrinsics]
+"""Gives the camera of images of a width and a height, pixels."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,7 +24,7 @@ class FolderCamera:
     Attributes
     ----------
     of_size : callable, optional
-        Gives the camera of images of a size, or raises CalibrationError.
+        Gives the camera of images of a size, or raises CalibrationError; None: it is not known.
     is_needed : bool
         Whether an image of which it gives none is refused: not where the camera is that of a data
         set, and the images of this folder may have become others.
@@ -48,7 +48,7 @@ class FolderCamera:
             if self.is_needed:
                 raise
             return None, {f'the camera is taken as unknown: {error}': 0}
-        return camera, dict.fromkeys(camera.doubts(), 0) if camera else {}
+        return camera, dict.fromkeys(camera.doubts(), 0)
 
 
 def folder_camera(
@@ -92,8 +92,17 @@ def folder_camera(
     if published is None:
         settings.refuse('calibration_scaling', because='as no calibration is known')
         return FolderCamera()
-    of_size = partial(fitted, published, whose=whose, is_scaled=is_scaled)
-    return FolderCamera(of_size, is_needed=bool(numbers))
+    return camera_as_said(published, whose, is_scaled=is_scaled, is_needed=bool(numbers))
+
+
+def camera_as_said(
+    camera: Intrinsics | None, whose: str, *, is_scaled: bool, is_needed: bool = False
+) -> FolderCamera:
+    """Return a camera that messages call ``whose`` as that of a folder's images; of None, none."""
+    if camera is None:
+        return FolderCamera()
+    of_size = partial(fitted, camera, whose=whose, is_scaled=is_scaled)
+    return FolderCamera(of_size, is_needed=is_needed)
 
 
 def camera_facts(settings: SourceSettings, published: str = '') -> Mapping[str, str]:

@@ -10,13 +10,12 @@ section IV, and the development kits' readme files.
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from functools import partial
 from pathlib import Path
 from typing import Final
 
 from clip_depth_ros.core.transforms import Matrix4
 from clip_depth_ros.errors import CalibrationError, RecordingError
-from clip_depth_ros.sources.cameras import fitted, FolderCamera
+from clip_depth_ros.sources.cameras import camera_as_said, fitted, FolderCamera
 from clip_depth_ros.types import Intrinsics
 import numpy as np
 from numpy.typing import NDArray
@@ -79,25 +78,28 @@ class KittiCalibration:
                 f'{width}x{height}, the size before rectifying: use the images of the _sync drive '
                 'rather than those of _extract'
             )
-        camera = intrinsics_of(self.K, *(self.size or (width, height)))
-        return fitted(camera, width, height, whose=WHOSE, is_scaled=is_scaled)
+        return fitted_matrix(self.K, self.size, width, height, is_scaled=is_scaled)
 
 
-def intrinsics_of(K: NDArray[np.float64], width: int, height: int) -> Intrinsics:
+def fitted_matrix(
+    K: NDArray[np.float64], size: tuple[int, int] | None, width: int, height: int, *,
+    is_scaled: bool,
+) -> Intrinsics:
     """
-    Return a matrix, float64 (3, 3), as the intrinsics of images of a size.
+    Return a matrix, float64 (3, 3), as the intrinsics of images of ``width`` x ``height``.
 
-    CalibrationError if no camera can be like that.
+    ``size`` is the width and height that it belongs to, theirs if that is not known.
+    CalibrationError if no camera can be like that, or as :func:`fitted` says.
     """
     camera = Intrinsics(
-        float(K[0, 0]), float(K[1, 1]), float(K[0, 2]), float(K[1, 2]), width, height
+        float(K[0, 0]), float(K[1, 1]), float(K[0, 2]), float(K[1, 2]), *(size or (width, height))
     )
-    return camera.checked(WHOSE)
+    return fitted(camera.checked(WHOSE), width, height, whose=WHOSE, is_scaled=is_scaled)
 
 
 def camera_of_date(date: str, *, is_scaled: bool) -> FolderCamera:
     """Return the rectified camera of a recording date by its name; of another one, none."""
-    return _known(DATES.get(date), is_scaled=is_scaled)
+    return camera_as_said(DATES.get(date), WHOSE, is_scaled=is_scaled)
 
 
 def selection_camera(date: str, *, is_scaled: bool) -> FolderCamera:
@@ -106,14 +108,7 @@ def selection_camera(date: str, *, is_scaled: bool) -> FolderCamera:
     if whole is None:
         return FolderCamera()
     left, top = (whole.width - width) // 2, whole.height - height
-    return _known(whole.cropped(left, top, width, height), is_scaled=is_scaled)
-
-
-def _known(camera: Intrinsics | None, *, is_scaled: bool) -> FolderCamera:
-    if camera is None:
-        return FolderCamera()
-    of_size = partial(fitted, camera, whose=WHOSE, is_scaled=is_scaled)
-    return FolderCamera(of_size, is_needed=False)
+    return camera_as_said(whole.cropped(left, top, width, height), WHOSE, is_scaled=is_scaled)
 
 
 def selection_size(fx: float) -> tuple[int, int] | None:

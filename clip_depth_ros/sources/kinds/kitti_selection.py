@@ -20,7 +20,7 @@ from typing import Final
 
 from clip_depth_ros.errors import CalibrationError, RecordingError
 from clip_depth_ros.settings.source import SourceSettings
-from clip_depth_ros.sources.cameras import camera_facts, fitted, FolderCamera
+from clip_depth_ros.sources.cameras import camera_facts, FolderCamera
 from clip_depth_ros.sources.files import (
     FolderFrame,
     FolderSource,
@@ -30,10 +30,9 @@ from clip_depth_ros.sources.files import (
     SplitLine,
 )
 from clip_depth_ros.sources.kitti_calibration import (
-    intrinsics_of,
+    fitted_matrix,
     selection_camera,
     selection_size,
-    WHOSE,
 )
 from clip_depth_ros.sources.registry import FrameRules, Kind, path_or_none
 from clip_depth_ros.types import Intrinsics
@@ -170,5 +169,4 @@ def _read_intrinsics(path: Path, width: int, height: int, *, is_scaled: bool) ->
     if (zero_01, zero_10, *last_row) != (0, 0, 0, 0, 1):
         raise CalibrationError(f'{str(path)!r} should be fx 0 cx 0 fy cy 0 0 1, got {numbers}')
     K = np.array(numbers).reshape(3, 3)
-    camera = intrinsics_of(K, *(selection_size(fx) or (width, height)))
-    return fitted(camera, width, height, whose=WHOSE, is_scaled=is_scaled)
+    return fitted_matrix(K, selection_size(fx), width, height, is_scaled=is_scaled)
