@@ -24,7 +24,7 @@ from clip_depth_ros.sources.registry import (
     open_one,
     Source,
 )
-from clip_depth_ros.sources.samples import DepthSample, Joined, numbered, parts_of
+from clip_depth_ros.sources.samples import DepthSample, Joined, joined_parts, numbered
 import numpy as np
 from numpy.typing import NDArray
 
@@ -259,11 +259,9 @@ class SourceFrames:
 
     def parts(self) -> NDArray[np.intp]:
         """Return which source each frame is of, or which part of one that has several."""
-        number_of = {id(source): place for place, source in enumerate(self._sources)}
-        of_source = [parts_of(source) for source in self._sources]
-        firsts = np.cumsum([0, *(int(parts.max(initial=-1)) + 1 for parts in of_source)])
-        places = [(number_of[id(source)], index) for _, source, index in self._frames]
-        return np.array([firsts[place] + of_source[place][index] for place, index in places])
+        numbers = np.concatenate([np.arange(len(source)) for source in self._sources])
+        used: NDArray[np.intp] = joined_parts(self._sources)[numbers % self._stride == 0]
+        return used
 
     def close(self) -> None:
         """Close what is open; it is opened again when a frame is asked for."""
