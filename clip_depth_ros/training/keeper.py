@@ -74,9 +74,9 @@ class Keeper:
         checkpoint: Checkpoint | None,
     ) -> None:
         self._run, self._settings, self._clip, self._ranks = run, settings, clip, ranks
-        self._inputs, self._held_out_inputs = inputs[:2]
+        self._inputs = inputs[0]
         self._train_source, self._held_out_source = sources[:2]
-        self._test_source = sources[2] if len(sources) > 2 else None
+        self._has_test = len(sources) > 2
         self._bad_test = BadFrames(sum(map(len, sources[2:])), settings.bad_frame_share)
         self._bad_held_out = BadFrames(len(self._held_out_source), settings.bad_frame_share)
         self._protocol = validation_protocol(settings)
@@ -123,7 +123,7 @@ class Keeper:
             self._log.add('validation', {'step': step, **metrics})
             if is_best:
                 self._save_weights(self._run.best, learner, step, metrics)
-            self._write_sheet(learner, step)
+            self._write_sheet(learner, feeds.truths[1], step)
         # Validation does not count as time spent training.
         self._since_s, self._since_step = time.perf_counter(), step
         return metrics
@@ -168,7 +168,7 @@ class Keeper:
 
     def finish(self, learner: Learner, feeds: Feeds, bad_frames: BadFrames) -> TrainResult:
         """Score the test, close the logs, write the report and say what came out."""
-        if self._test_source is not None:
+        if self._has_test:
             self._ranks.wait()  # until the first process has written the best weights
             best = load_clip2depth(read_clip2depth(self._run.best), self._clip.backbone)
             self._score_test(best, feeds, 'best')
@@ -182,7 +182,7 @@ class Keeper:
             self._log.close()
             report = {
                 'protocol': self._caption, 'best_step': self._best_step, **self._scores_of(''),
-                **({'test': self._scores_of(_TEST)} if self._test_source is not None else {}),
+                **({'test': self._scores_of(_TEST)} if self._has_test else {}),
                 'bad_frames': problems, 'cameras': self._cameras, 'notes': self._notes,
             }
             text = json.dumps(report, indent=2) + '\n'
@@ -208,7 +208,7 @@ class Keeper:
         )
 
     def _score_test(self, model: Clip2Depth, feeds: Feeds, name: str) -> None:
-        if self._test_source is None:
+        if not self._has_test:
             return
         batches = self._bad_test.counted(feeds.test_batches())
         metrics = validate(model, self._clip, batches, self._protocol, self._ranks)
@@ -247,23 +247,18 @@ class Keeper:
 
     def _model_settings(self) -> Clip2DepthSettings:
         """Return the model's settings with the size that it has seen, for the predictor to use."""
-        focal_px, cameras = self._inputs.focal_px, self._cameras
         # Whole images are larger than what was seen of them.
         is_known = self._settings.crop == 'none' and len(self._inputs.sizes) == 1
         height, width = self._inputs.sizes[0] if is_known else (0, 0)
-        hfov_deg = cameras['hfov_deg'][1] if cameras else 0.0
+        hfov_deg = self._cameras['hfov_deg'][1] if self._cameras else 0.0
         seen: Clip2DepthSettings = self._settings.model_settings().changed(
             input_height_px=height or self._settings.input_height_px,
             input_width_px=width or self._settings.input_width_px,
-            focal_px=focal_px,
             hfov_deg=self._settings.hfov_deg or hfov_deg,
         )
         return seen
 
-    def _write_sheet(self, learner: Learner, step: int) -> None:
-        frames = FrameSet(
-            self._held_out_source, self._held_out_inputs, self._settings, keep_target_size=True
-        )
+    def _write_sheet(self, learner: Learner, frames: FrameSet, step: int) -> None:
         count = min(self._settings.n_sheet_frames, len(frames))
         picks = np.linspace(0, len(frames) - 1, count).round().astype(int)
         shown = [frame for pick in picks if not (frame := frames[int(pick)]).problem]

@@ -14,7 +14,7 @@ from clip_depth_ros.core.image_plan import Size
 from clip_depth_ros.errors import DataError
 from clip_depth_ros.settings.training import TrainSettings
 from clip_depth_ros.sources.samples import DepthSample, SampleSource
-from clip_depth_ros.training.frames.augment import changed_looks, moved, window_size
+from clip_depth_ros.training.frames.augment import augment, window_size
 from clip_depth_ros.training.frames.geometry import resized, used_part
 from clip_depth_ros.training.frames.inputs import Inputs
 from clip_depth_ros.training.frames.order import Order
@@ -138,8 +138,7 @@ class FrameSet(Dataset[Frame]):
         sample = replace(sample, intrinsics=self.inputs.camera_of(sample, whole))
         if self.order:
             rng = self.order.rng_at(position)
-            sample = moved(sample, whole, size, self.settings, rng)
-            sample = replace(sample, rgb=changed_looks(sample.rgb, self.settings, rng))
+            sample = augment(sample, self.settings, rng, whole=whole, size=size)
         else:
             sample = resized(sample, size, keep_target_size=self.keep_target_size)
         return self._as_frame(sample)

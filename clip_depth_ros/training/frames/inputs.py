@@ -26,6 +26,7 @@ from clip_depth_ros.settings.training import TrainSettings
 from clip_depth_ros.sources.samples import DepthSample, parts_of, SampleSource
 from clip_depth_ros.training.frames.augment import window_of
 from clip_depth_ros.training.frames.geometry import used_part
+from clip_depth_ros.training.frames.order import one_group
 from clip_depth_ros.types import Intrinsics
 import numpy as np
 from numpy.typing import NDArray
@@ -88,7 +89,7 @@ class Inputs:
         All of them with ``one_size``: then they are cut to it.
         """
         if one_size:
-            return [np.arange(len(self.part_of))]
+            return [*one_group(len(self.part_of))]
         number = {size: index for index, size in enumerate(self.sizes)}
         group_of = np.array([number[part.size] for part in self.parts])[self.part_of]
         return [np.flatnonzero(group_of == group) for group in range(len(number))]
@@ -159,7 +160,7 @@ def plan_inputs(
     Raises
     ------
     ConfigError
-        If a size is not of whole patches, or the window of augmentation does not fit.
+        If a size is not of whole patches, or frames are smaller than one.
     DataError
         If none of the first frames of a part can be read.
 
