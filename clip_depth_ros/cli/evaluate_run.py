@@ -90,10 +90,11 @@ def run_evaluation(args: argparse.Namespace, outputs: Outputs) -> int:
         _check_not_evaluated(outputs, evaluated.frames.files)
         closing.callback(evaluated.frames.close)
         evaluation = _evaluation(evaluated, _open_answers(evaluated, closing))
-        identity = {
-            **evaluation.identity(),
-            'predictor_settings': evaluated.predictor.model_dump(mode='json'),
-        }
+        identity = evaluation.identity()
+        # Only the first differences are named: what predictors say follows from their settings.
+        described = identity.pop('predictors')
+        identity['predictor_settings'] = evaluated.predictor.model_dump(mode='json')
+        identity['predictors'] = described
         with progress('evaluate', total=0, unit='frame', is_shown=shard.is_first) as bar:
             result = evaluate_in_folder(
                 evaluation, args.out, identity, shard, force=args.force,
