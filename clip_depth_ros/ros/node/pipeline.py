@@ -189,7 +189,7 @@ class Pipeline:
         # round makes the matcher forget this one while depth is computed.
         early = self._infos.find(arrival.stamp_ns, fits(rgb))
         depth = predictor.predict(rgb, camera.intrinsics if camera else None)
-        self._note_camera(camera, depth, predictor)
+        self._note_camera(camera, depth)
         self.scene = depth.scene or ''
         result = Result(arrival.message.header, rgb, depth.depth_m)
         if not self._publish(lambda outputs: outputs.publish_depth(result, settings)):
@@ -203,9 +203,7 @@ class Pipeline:
         finally:
             self._statistics.count('processed')
 
-    def _note_camera(
-        self, camera: Camera | None, depth: DepthMap, predictor: DepthPredictor
-    ) -> None:
+    def _note_camera(self, camera: Camera | None, depth: DepthMap) -> None:
         """Note what the depth of an image was by; what had to be assumed is said once."""
         why = self._depth_camera.problem
         self._statistics.count(f'camera_{depth.camera}')
@@ -220,7 +218,7 @@ class Pipeline:
             self.camera_doubt = f'depth by the camera that was known before: {why}'
             self._warn_once(self.camera_doubt)
         else:
-            hfov_deg = predictor.describe().get('assumed_hfov_deg', '')
+            hfov_deg = f'{depth.seen_by.hfov_deg:g}' if depth.seen_by else ''
             self._warn_once(
                 f'depth is by an assumed horizontal field of view of {hfov_deg} degrees, and as '
                 f'wrong as that is: {why} (set assumed_hfov_deg to what it is where nobody '

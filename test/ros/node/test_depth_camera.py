@@ -14,6 +14,7 @@ from clip_depth_ros.core.stamps import StampMatcher
 from clip_depth_ros.ros.node.depth_camera import DepthCamera
 from clip_depth_ros.ros.node.diagnostics import Statistics, status_of
 from clip_depth_ros.settings.node import NodeSettings
+from clip_depth_ros.settings.predictor import ASSUMED_HFOV_DEG
 from clip_depth_ros.types import DepthMap, Intrinsics
 from diagnostic_msgs.msg import DiagnosticStatus
 import numpy as np
@@ -44,13 +45,21 @@ class Seeing(FakePredictor):
         """Answer as a predictor that uses cameras does."""
         self.cameras.append(camera)
         use: Any = 'used' if camera else 'assumed'
-        use = 'ignored' if self.settings.camera == 'ignore' else use
-        seen_by = camera and camera.scaled_to(2 * camera.width, 2 * camera.height)
-        return DepthMap(super().predict(rgb).depth_m, camera=use, seen_by=seen_by)
+        answer = super().predict(rgb)
+        if self.settings.camera == 'ignore':
+            return DepthMap(answer.depth_m, camera='ignored')
+        height, width = rgb.shape[:2]
+        assumed = Intrinsics.of_hfov(self._assumed_hfov_deg, width, height)
+        seen_by = (camera or assumed).scaled_to(2 * width, 2 * height)
+        return DepthMap(answer.depth_m, camera=use, seen_by=seen_by)
 
     def describe(self) -> dict[str, str]:
         """Say what is assumed."""
-        return {'method': 'seeing', 'assumed_hfov_deg': f'{self.settings.assumed_hfov_deg:g}'}
+        return {'method': 'seeing', 'assumed_hfov_deg': f'{self._assumed_hfov_deg:g}'}
+
+    @property
+    def _assumed_hfov_deg(self) -> float:
+        return float(self.settings.assumed_hfov_deg or ASSUMED_HFOV_DEG)
 
 
 @pytest.fixture
