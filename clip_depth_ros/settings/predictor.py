@@ -95,15 +95,18 @@ class PredictorSettings(Settings):
     )
     input_width_px: int = setting(
         0,
-        'Width the image is resized to for the network, rounded to whole patches; 0 keeps the '
-        'width of the image, or takes that which CLIP2Depth was trained at. Smaller is faster '
-        'and coarser.',
+        'Width the image is resized to for the network, rounded to whole patches. 0: where the '
+        'camera is used, that which goes with input_height_px or, if that is 0 too, with the '
+        'focal length of the training; where the camera is ignored, that which CLIP2Depth was '
+        'trained at, or the width of the image. Smaller is faster and coarser.',
         unit='px', at_run_time=True, ge=0, le=8192,
     )
     input_height_px: int = setting(
         0,
-        'Height the image is resized to for the network, rounded to whole patches; 0 keeps the '
-        'height of the image, or takes that which CLIP2Depth was trained at.',
+        'Height the image is resized to for the network, rounded to whole patches. 0: where the '
+        'camera is used, that which goes with input_width_px or, if that is 0 too, with the '
+        'focal length of the training; where the camera is ignored, that which CLIP2Depth was '
+        'trained at, or the height of the image.',
         unit='px', at_run_time=True, ge=0, le=8192,
     )
     camera: Literal['auto', 'use', 'ignore'] = setting(
@@ -180,7 +183,8 @@ class PredictorSettings(Settings):
     temperature: float = setting(
         0.0,
         'Divides 100 x cosine before the softmax over words, 0.0001 or more; smaller is more '
-        "decided. 0: what the weights bring along (the bundled ones: 3.5), else the paper's 0.1.",
+        f'decided. 0: what the weights bring along (the bundled ones: {BUNDLED_TEMPERATURE:g}), '
+        "else the paper's 0.1.",
         at_run_time=True, ge=0.0, le=100.0,
     )
     flip: bool = setting(
