@@ -56,7 +56,6 @@ class ClipPredictor(abc.ABC):
     ) -> None:
         self.settings = settings
         self.views = Views(settings, trained, backbone.tower.stride)
-        self.trained = trained
         self.why = why
         self._backbone: Backbone | None = backbone
 

@@ -124,36 +124,32 @@ class Clip2DepthPredictor(ClipPredictor):
         camera: Intrinsics | None,
     ) -> list[DepthMap]:
         if not self.settings.flip:
-            depth_m = self._forward(batch, self._rays(batch, camera))
+            depth_m = self._forward(batch, [camera])
         else:
             both = self._forward(
-                np.concatenate([batch, batch[:, :, ::-1]]),
-                np.concatenate([
-                    self._rays(batch, camera), self._rays(batch, camera and camera.flipped())
-                ]),
+                np.concatenate([batch, batch[:, :, ::-1]]), [camera, camera and camera.flipped()]
             )
             # Our choice: the mean of the depths, as DepthCLIP's released code has it.
             straight, flipped = both[: len(batch)], both[len(batch):, :, ::-1]
             depth_m = (straight + flipped) * np.float32(0.5)
         return [DepthMap(_resize_depth(each, size)) for each in depth_m]
 
-    def _rays(
-        self, batch: NDArray[np.uint8], camera: Intrinsics | None
-    ) -> NDArray[np.float32]:
-        """Return where the patches of a batch look, float32 (B, N, 2); (B, 0, 2) if not told."""
-        if not self.file.settings.rays or camera is None:
-            return np.zeros((len(batch), 0, 2), np.float32)
-        rays = patch_rays(camera, self.backbone.grid(*batch.shape[1:3]))
-        return np.broadcast_to(rays, (len(batch), *rays.shape))
-
     @torch.inference_mode()
     def _forward(
-        self, batch: NDArray[np.uint8], rays: NDArray[np.float32]
+        self, batch: NDArray[np.uint8], cameras: Sequence[Intrinsics | None]
     ) -> NDArray[np.float32]:
-        """Return depth at the size of the network's input, float32 (B, height, width)."""
+        """
+        Return depth at the size of the network's input, float32 (B, height, width).
+
+        Each camera is of an equal part of the batch, one after the other.
+        """
         backbone, trained = self.backbone, self.file.settings
         grid = backbone.grid(*batch.shape[1:3])
-        told = torch.from_numpy(rays.copy()).to(backbone.device) if trained.rays else None
+        told = None
+        if trained.rays:
+            rays = np.stack([patch_rays(camera, grid) for camera in cameras if camera])
+            told = torch.from_numpy(rays.repeat(len(batch) // len(cameras), axis=0))
+            told = told.to(backbone.device)
         with full_float32(backbone.device, backbone.precision):
             taps = backbone.taps(batch, trained.taps, trained.pixels)
             answer: NDArray[np.float32] = self.model(taps, grid, rays=told).float().cpu().numpy()
@@ -174,8 +170,8 @@ class Clip2DepthPredictor(ClipPredictor):
                 'the weights do not say at which focal length they were trained: the camera is '
                 'ignored, and depth is in the metres of the camera of the training'
             )
-        size, wanted = _size_text(self.trained.size), _size_text(self.views.requested)
-        if self.views.uses_camera or wanted == size or not all(self.trained.size):
+        size, wanted = _size_text(self.views.trained.size), _size_text(self.views.requested)
+        if self.views.uses_camera or wanted == size or not all(self.views.trained.size):
             return notes
         return [
             *notes,
@@ -191,7 +187,7 @@ class Clip2DepthPredictor(ClipPredictor):
             'trained_on': self._said('data'),
             'trained_metrics': _headline(self.file.metrics),
             'trained_protocol': self._said('protocol'),
-            'trained_size': _size_text(self.trained.size),
+            'trained_size': _size_text(self.views.trained.size),
             'trained_range_m': f'{trained.min_depth_m:g} to {trained.max_depth_m:g}',
             'input_size': self._input_size(),
             'condition': trained.condition,

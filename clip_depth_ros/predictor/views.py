@@ -76,7 +76,7 @@ class Views:
     """Decides how the network sees images, by settings and by what its method was trained at."""
 
     def __init__(self, settings: PredictorSettings, trained: TrainedAt, stride: Size) -> None:
-        self._trained, self._stride = trained, stride
+        self.trained, self._stride = trained, stride
         self._settings = settings
         self._shrunk = ''
         self.uses_camera = settings.camera != 'ignore' and trained.focal_px > 0
@@ -108,11 +108,11 @@ class Views:
             )
         plan = self._plan(size, self._wanted(camera))
         seen = camera.scaled_to(plan.size.width, plan.size.height)
-        return View(plan, seen, seen.focal_px / self._trained.focal_px, use)
+        return View(plan, seen, seen.focal_px / self.trained.focal_px, use)
 
     def own_camera(self, size: Size) -> Intrinsics | None:
         """Return a camera of the training for a network's input, if there is one, for rays."""
-        focal = self._trained.focal_px
+        focal = self.trained.focal_px
         if not focal:
             return None
         return Intrinsics.straight(focal, focal, size.width, size.height)
@@ -125,7 +125,7 @@ class Views:
             return {'camera': f'ignored ({why})'}
         return {
             'camera': 'used',
-            'focal_px': f'{self._trained.focal_px:g}',
+            'focal_px': f'{self.trained.focal_px:g}',
             'assumed_hfov_deg': f'{self.assumed_hfov_deg:g}',
         }
 
@@ -146,7 +146,7 @@ class Views:
         """Return the input size, before rounding, of the trained focal length or as asked for."""
         height, width = self.requested
         # One side that is asked for sets the focal length, and the other follows: no squeezing.
-        focal = self._trained.focal_px
+        focal = self.trained.focal_px
         if width and not height:
             focal = camera.fx * width / camera.width
         elif height and not width:
