@@ -159,14 +159,14 @@ def decode(
     return pixels
 
 
-def metadata_in(data: Any, kinds: Collection[str] = MESSAGE_KINDS) -> dict[int, Any]:
+def metadata_in(data: Any, kinds: Collection[str]) -> dict[int, Any]:
     """
     Return what the EXIF data of a picture says, by tag; of what cannot be read, nothing.
 
     For pictures that have been decoded: some readers make room for the pixels.
     """
     raw = bytes(data)
-    kind = next((kind for kind in kinds if re.match(_STARTS[kind], raw, re.DOTALL)), None)
+    kind = _kind_of(raw, kinds)
     if kind is None:
         return {}
     try:
@@ -176,6 +176,11 @@ def metadata_in(data: Any, kinds: Collection[str] = MESSAGE_KINDS) -> dict[int, 
             return {**exif, **exif.get_ifd(_EXIF_IFD)}
     except Exception:
         return {}
+
+
+def _kind_of(raw: bytes, kinds: Collection[str]) -> str | None:
+    """Return which of these kinds a picture is by its first bytes; None if it is none."""
+    return next((kind for kind in kinds if re.match(_STARTS[kind], raw, re.DOTALL)), None)
 
 
 @contextmanager
@@ -195,7 +200,7 @@ def _looked_at(
 ) -> tuple[str, bytes, Size]:
     """Return the kind of a picture, what its pixels come from, and its size."""
     raw = bytes(data)
-    kind = next((kind for kind in kinds if re.match(_STARTS[kind], raw, re.DOTALL)), None)
+    kind = _kind_of(raw, kinds)
     if kind is None:
         wanted = ', '.join(kinds)
         raise ImageError(
