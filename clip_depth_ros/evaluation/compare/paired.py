@@ -249,12 +249,6 @@ def _found(of: Contender) -> PredictorResult:
     return of.result.predictors[of.predictor]
 
 
-def _use(of: Contender) -> Mapping[str, str]:
-    """Return what became of the camera, where that is known."""
-    use = use_words(_found(of))
-    return {'camera': use} if use else {}
-
-
 class _Order(NamedTuple):
     """Of which recordings frames are, and when they were taken: what follows what."""
 
@@ -331,10 +325,13 @@ def _warnings(a: Contender, b: Contender, shared: SharedFrames) -> Iterator[str]
         n_frames = len(each.result.frames.names)
         if n_shared < n_frames:
             yield f'{n_frames - n_shared} of {n_frames} frames of {name} are not in the other'
-    uses = [use for each in (a, b) for use in _use(each).values()]
-    if len({*uses}) == 2:
+    uses = [use_words(_found(each)) for each in (a, b)]
+    if all(uses) and uses[0] != uses[1]:
         yield f'the camera was {uses[0]} for A, and {uses[1]} for B'
-    described = ({**_found(each).describe, **_use(each)} for each in (a, b))
+    described = (
+        {**_found(each).describe, **({'camera': use} if use else {})}
+        for each, use in zip((a, b), uses, strict=True)
+    )
     yield from _alike(*described)
 
 

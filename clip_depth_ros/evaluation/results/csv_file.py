@@ -12,6 +12,7 @@ from typing import Final
 
 from clip_depth_ros.evaluation.results.camera_use import heading
 from clip_depth_ros.evaluation.results.result import Result
+from clip_depth_ros.evaluation.results.tables import one_line
 
 _COLUMNS: Final = ('index', 'recording', 'name', 'stamp_ns', 'predictor')
 
@@ -23,7 +24,7 @@ def frames_csv(result: Result) -> Iterator[str]:
     The first is a comment, the heading, the second names the columns: which frame, whose
     answer, then every value that any predictor has. What is not known is empty.
     """
-    yield f'# {" ".join(heading(result).split())}\n'
+    yield f'# {one_line(heading(result))}\n'
     frames = result.frames
     names = list(dict.fromkeys(name for values in frames.values.values() for name in values))
     yield _line([*_COLUMNS, *names])

@@ -7,7 +7,6 @@ from __future__ import annotations
 from array import array
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import replace
 from itertools import groupby
 import math
 from typing import Final
@@ -81,9 +80,9 @@ def collect(
         n_frames=n_frames,
         problems=problems,
         predictors={
-            name: replace(
-                _result(scores, answers[name].describe(), resampling, table, over_all),
-                cameras=cameras.get(name, {}),
+            name: _result(
+                scores, answers[name].describe(), cameras.get(name, {}), resampling, table,
+                over_all,
             )
             for name, scores in table.scores.items()
         },
@@ -202,6 +201,7 @@ class _Table:
 def _result(
     scores: _Scores,
     described: Mapping[str, str],
+    cameras: Mapping[str, int],
     resampling: Resampling,
     table: _Table,
     over_all: bool,
@@ -225,6 +225,7 @@ def _result(
         estimates=estimates,
         scale_spread=_log_spread(columns.get('scale', ())),
         sums={name: tuple(vector.tolist()) for name, vector in scores.sums.items()},
+        cameras=cameras,
     )
 
 

@@ -10,8 +10,10 @@ from dataclasses import dataclass, field
 import os
 from pathlib import Path
 import threading
+from typing import get_args
 
 from clip_depth_ros.errors import ClipDepthError
+from clip_depth_ros.types import CameraUse
 from diagnostic_msgs.msg import DiagnosticStatus, KeyValue
 import numpy as np
 
@@ -197,7 +199,7 @@ def _values(health: Health) -> dict[str, str]:
     values['time_jumps'] = str(counts.get('time_jumps', 0))
     for kind in ('exact', 'nearest', 'last', 'none'):
         values[f'camera_info_{kind}'] = str(counts.get(f'camera_info_{kind}', 0))
-    for use in ('used', 'assumed', 'ignored'):
+    for use in get_args(CameraUse):
         values[f'images_camera_{use}'] = str(counts.get(f'camera_{use}', 0))
     for place in ('image', 'network'):
         values[f'{place}_fx_px'] = f'{health.fx_px[place]:.2f}' if place in health.fx_px else ''
