@@ -12,14 +12,11 @@ from __future__ import annotations
 import argparse
 from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from clip_depth_ros.cli.flags import add_setting_flags, given_settings
 from clip_depth_ros.cli.paths import path_flag
 from clip_depth_ros.settings.source import SourceSettings
-
-if TYPE_CHECKING:
-    from clip_depth_ros.types import Intrinsics
+from clip_depth_ros.types import Intrinsics, MAX_FOV_DEG
 
 _WITH_CAMERA_INFO = 'intrinsics_source', 'calibration_scaling'
 
@@ -66,7 +63,6 @@ def camera_of(
         unused = [f'{flag} is not used' for flag, value in given.items() if value is not None]
         return None, [described['camera'], *unused]
     from clip_depth_ros.sources.camera_files import exif_camera
-    from clip_depth_ros.types import Intrinsics
 
     exif = exif_camera(image, width, height)
     if args.camera_info is not None:
@@ -113,8 +109,6 @@ def _across(camera: Intrinsics) -> str:
 
 def _hfov(text: str) -> float:
     """Parse a field of view that a camera can have."""
-    from clip_depth_ros.types import MAX_FOV_DEG
-
     low, high = _LEAST_HFOV_DEG, MAX_FOV_DEG
     try:
         hfov_deg = float(text)
