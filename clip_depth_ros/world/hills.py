@@ -88,16 +88,12 @@ def raised(climbs: Climbs, shapes: Shapes, x: Floats) -> Shapes:
 
 
 def shadow_levels(
-    climbs: Climbs, corners: Floats, to_light: Floats, kerb_m: float
+    climbs: Climbs, bodies: Shapes, to_light: Floats, kerb_m: float
 ) -> tuple[Floats, Floats]:
-    """
-    Return between which heights the shadows of bodies meet the ground, float64 (N,) each.
-
-    ``corners``, float64 (N, 8, 3), are those of the bodies' hulls in the world.
-    """
-    low, high = np.zeros(len(corners)), np.full(len(corners), kerb_m)
+    """Return between which heights the shadows of N bodies meet the ground, float64 (N,) each."""
     if not climbs:
-        return low, high
+        return np.zeros(len(bodies)), np.full(len(bodies), kerb_m)
+    corners = bodies.corners()
     here = rise(climbs, corners[:, :, 0].mean(1))[0]
     fall = float(np.hypot(*to_light[:2]) / to_light[2])
     size = np.ptp(corners[:, :, 0], axis=1) / 2
@@ -125,13 +121,17 @@ def _control(climbs: Climbs, knot: Ints) -> Floats:
 def _on_piece(
     climbs: Climbs, origin_m: Floats, ray: tuple[Floats, Floats], number: int, level_m: float
 ) -> Floats:
-    """Return t at which rays come down on the piece ``number`` further along x, +Inf if not."""
+    """
+    Return t at which rays come down on the piece ``number`` further along x, +Inf if not.
+
+    All of them go the same way along x.
+    """
     x, z = ray
     knot = int(np.floor(origin_m[0] / KNOT_M)) + number
     a, b, c = (np.float32(value) for value in _piece(climbs, knot))
     begin = knot * KNOT_M - origin_m[0]
     near, far = np.float32(begin), np.float32(begin + KNOT_M)
-    if number > 0 or (number == 0 and x[0] > 0):
+    if x[0] > 0:
         enter, leave = np.maximum(near / x, 0), far / x
     else:
         enter, leave = np.maximum(far / x, 0), near / x

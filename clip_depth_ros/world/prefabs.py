@@ -29,7 +29,6 @@ N_STEPS = 8
 """A walking person is drawn in this many phases of the stride."""
 
 _BLACK: Rgb01 = (0.08, 0.08, 0.09)
-_METAL: Rgb01 = (0.42, 0.44, 0.46)
 _SKIN: Rgb01 = (0.80, 0.62, 0.50)
 
 _BOX, _TAPER, _BALL, _ROUND = Solid.BOX, Solid.TAPER, Solid.ELLIPSOID, Solid.CYLINDER

@@ -46,6 +46,8 @@ _OFF_CENTRE: Final = 0.04
 _SIDEWALK_BELOW_M: Final = 1.2  # robots lower than this may go on the sidewalk
 _ASIDE, _YAW_DEG = 0.35, 25.0  # share of windows that look aside, and up to how far
 _WHOLE: Final = 0.4  # share of windows that are whole images
+# The widest lens at the focal length of windows; the tallest image is as high as wide.
+_LARGEST_WINDOW: Final = int(2 * CANONICAL_FOCAL_PX * math.tan(math.radians(_HFOV_DEG[1] / 2)))
 _KITTI_FOCAL, _KITTI_CX, _KITTI_CY, _KITTI_W, _KITTI_H = 721.5377, 609.5593, 172.854, 1242, 375
 
 
@@ -105,7 +107,7 @@ def rig_of(cameras: Cameras, seed: int, width: int, height: int) -> Rig:
 
     ``width`` and ``height`` are the size of its images, pixels. Those of varied and corner cameras
     have a shape of their own: ``width`` x ``height`` says how many pixels they have, about.
-    ConfigError if the seed is negative.
+    ConfigError if the seed is negative, or if windows of that size fit into no camera's view.
     """
     if cameras == 'kitti':
         return Rig(kitti_like(width, height))
@@ -113,6 +115,11 @@ def rig_of(cameras: Cameras, seed: int, width: int, height: int) -> Rig:
         raise ConfigError(f'a camera needs a seed of 0 or more, got {seed}')
     rng = np.random.default_rng((seed, 14))
     if cameras == 'windows':
+        if max(width, height) > _LARGEST_WINDOW:
+            raise ConfigError(
+                f'windows are at most {_LARGEST_WINDOW} pixels wide and high, got {width} x '
+                f'{height}: choose a smaller size or other cameras'
+            )
         rig = _window(rng, width, height)
         yaw = math.radians(_YAW_DEG) * float(rng.uniform(-1, 1))
         return replace(rig, yaw_rad=yaw) if rng.random() < _ASIDE else rig

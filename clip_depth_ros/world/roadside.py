@@ -12,8 +12,8 @@ from __future__ import annotations
 import itertools
 
 from clip_depth_ros.world.layout.across import across
-from clip_depth_ros.world.layout.clutter import clutter, garden_things, habits_of
-from clip_depth_ros.world.layout.kerbside import Kerbside, SIDES
+from clip_depth_ros.world.layout.clutter import clutter, garden_things, Habits, habits_of
+from clip_depth_ros.world.layout.kerbside import Kerbside, Side, SIDES
 from clip_depth_ros.world.layout.places import front, side_street
 from clip_depth_ros.world.layout.plain import backdrop, corner, plain_things
 from clip_depth_ros.world.prefabs import library
@@ -36,25 +36,27 @@ def block_things(
 
     Nothing stands in the right-hand lane, nor where the camera keeps to: the line at ``path_d``.
     """
-    plain = street.kind == 'plain'
     things: list[Placed] = []
-    for side in SIDES:
-        k = _kerbside(street, block, side, (seed, 4 if plain else 44, side + 1))
-        things += plain_things(k, seed) if plain else _side_things(k, seed)
-    if not plain:
-        k = _kerbside(street, block, 1, (seed, 45))
-        things += across(k, habits_of(seed))
-    free = clear_of(things, street, -street.lane_m / 2, CLEAR_M)
+    if street.kind == 'plain':
+        for side in SIDES:
+            things += plain_things(_kerbside(street, block, side, (seed, 4, side + 1)), seed)
+    else:
+        habits = habits_of(seed)
+        for side in SIDES:
+            things += _side_things(_kerbside(street, block, side, (seed, 44, side + 1)), habits)
+        things += across(_kerbside(street, block, 1, (seed, 45)), habits)
+    corridors = [(-street.lane_m / 2, CLEAR_M)]
     if path_d is not None and path_d != -street.lane_m / 2:
-        free &= clear_of(things, street, path_d, _ON_FOOT_M)
-    return list(itertools.compress(things, free.tolist()))
+        corridors.append((path_d, _ON_FOOT_M))
+    return list(itertools.compress(things, clear_of(things, street, *corridors).tolist()))
 
 
-def clear_of(things: list[Placed], street: Street, d: float, reach_m: float) -> Bools:
+def clear_of(things: list[Placed], street: Street, *corridors: tuple[float, float]) -> Bools:
     """
-    Return which things keep out of a corridor that follows the street, bool (N,).
+    Return which things keep out of corridors that follow the street, bool (N,).
 
-    The corridor is ``reach_m`` wide on both sides of the line at ``d``, and ``_OVERHEAD_M`` high.
+    A corridor (d, reach_m) is ``reach_m`` wide on both sides of the line at d, and
+    ``_OVERHEAD_M`` high.
     """
     shapes = assemble(library(), things)
     corners = shapes.corners()
@@ -63,23 +65,24 @@ def clear_of(things: list[Placed], street: Street, d: float, reach_m: float) -> 
     rim = foot[:, :-1, None] + (foot[:, 1:, None] - foot[:, :-1, None]) * share
     points = np.concatenate([corners, rim.reshape(len(rim), -1, 3)], axis=1)
     course, slope = street.course(points[:, :, 0])
-    aside = (points[:, :, 1] - course) / np.sqrt(1 + slope * slope) - d
-    blocks = (aside.min(1) < reach_m) & (aside.max(1) > -reach_m)
-    blocks &= corners[:, :, 2].min(1) < _OVERHEAD_M
+    aside = (points[:, :, 1] - course) / np.sqrt(1 + slope * slope)
+    right, left = aside.min(1), aside.max(1)
+    low = (corners[:, :, 2].min(1) < _OVERHEAD_M) & (corners[:, :, 2].max(1) > 0.3)
     free = np.ones(len(things), bool)
-    free[shapes.placed[blocks & (corners[:, :, 2].max(1) > 0.3)]] = False
+    for d, reach_m in corridors:
+        blocks = (right - d < reach_m) & (left - d > -reach_m)
+        free[shapes.placed[blocks & low]] = False
     return free
 
 
-def _kerbside(street: Street, block: int, side: int, key: tuple[int, ...]) -> Kerbside:
+def _kerbside(street: Street, block: int, side: Side, key: tuple[int, ...]) -> Kerbside:
     start = street.block_start(block)
     rng = np.random.default_rng((*key, block + 100_000))
-    side_ = SIDES[0] if side < 0 else SIDES[1]
-    return Kerbside(street, side_, start + street.crossing_m, start + street.block_m, rng)
+    return Kerbside(street, side, start + street.crossing_m, start + street.block_m, rng)
 
 
-def _side_things(k: Kerbside, seed: int) -> list[Placed]:
-    parts = [front(k), clutter(k, habits_of(seed)), garden_things(k)]
+def _side_things(k: Kerbside, habits: Habits) -> list[Placed]:
+    parts = [front(k), clutter(k, habits), garden_things(k)]
     if k.street.crossing_m:
         parts += [corner(k), side_street(k)]
     if k.is_so(0.6):

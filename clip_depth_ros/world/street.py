@@ -103,6 +103,11 @@ class Street:
         left, right = (a + b for a, b in zip(self.parking_m, self.further_m, strict=True))
         return self.lane_m + left, -(self.lane_m + right)
 
+    def level(self, d: float) -> float:
+        """Return how high the ground at ``d`` lies above the carriageway."""
+        left, right = self.kerb_offsets()
+        return 0.0 if right < d < left else KERB_M
+
     def pose(self, s: float, d: float) -> tuple[float, float, float]:
         """Return x, y and yaw (direction of the street) at (s, d)."""
         y, slope = self.course(np.float64(s))

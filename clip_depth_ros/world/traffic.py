@@ -10,15 +10,18 @@ the moments before it.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 import itertools
+from typing import TypeVar
 
 from clip_depth_ros.world.prefabs import N_STEPS
 from clip_depth_ros.world.rig import Rig
 from clip_depth_ros.world.street import KERB_M, Street
 from clip_depth_ros.world.things import Floats, Placed, Rgb01
 import numpy as np
+
+T = TypeVar('T')
 
 _CAR_KINDS = ('sedan', 'hatchback', 'estate', 'suv', 'van')
 _CAR_COLOURS: tuple[Rgb01, ...] = (
@@ -176,11 +179,11 @@ def moving_things(
 def _oncoming(
     street: Street, seed: int, time_s: float, stretch: tuple[float, float]
 ) -> Iterator[Placed]:
+    if street.lane_m < _PASSABLE_M:
+        return
     rng = np.random.default_rng((seed, 6))
     shift = -rng.uniform(7, 13) * time_s
     gap_m, share = rng.uniform(19, 45), rng.uniform(0.3, 0.9)
-    if street.lane_m < _PASSABLE_M:
-        return
     for s, own in stream((seed, 7), shift, gap_m, share, stretch):
         yield _vehicle(own, street, s, street.lane_m / 2 + own.uniform(-0.2, 0.2), np.pi)
 
@@ -189,13 +192,13 @@ def _ahead(
     street: Street, motion: Motion, seed: int, time_s: float, stretch: tuple[float, float]
 ) -> Iterator[Placed]:
     """Drive cars ahead of the camera that keep their distance, give or take a few metres."""
+    if street.kind != 'plain':
+        return  # those drive in `layout.crowd`
     rng = np.random.default_rng((seed, 8))
     if rng.random() < 0.25:
         return
     gap = 8.5 + 40 * rng.uniform(0, 1) ** 1.5
     travelled = motion.travelled_m(time_s)
-    if street.kind != 'plain':
-        return  # those drive in `layout.crowd`
     for _ in range(4):
         swing = min(4.0, gap / 8) * np.sin(rng.uniform(0.2, 0.5) * time_s + rng.uniform(0, 6.28))
         s = travelled + gap + float(swing)
@@ -240,11 +243,10 @@ def walker(
 ) -> Placed:
     """Return a person of some size and dress at (s, d), after some strides."""
     x, y, yaw = street.pose(s, d)
-    left, right = street.kerb_offsets()
     size = float(rng.uniform(0.86, 1.1)) if rng.random() > 0.12 else 0.68
     return Placed(
         f'pedestrian_{int(np.floor(N_STEPS * steps)) % N_STEPS}',
-        *(x, y, 0.0 if right < d < left else KERB_M, yaw + turn),
+        *(x, y, street.level(d), yaw + turn),
         scale=(size, size, size),
         primary=pick(rng, _CLOTHES),
         secondary=pick(rng, _TROUSERS),
@@ -252,8 +254,8 @@ def walker(
     )
 
 
-def pick(rng: np.random.Generator, choices: tuple[Rgb01, ...]) -> Rgb01:
-    """Draw a colour."""
+def pick(rng: np.random.Generator, choices: Sequence[T]) -> T:
+    """Draw one of some."""
     return choices[int(rng.integers(len(choices)))]
 
 
@@ -271,8 +273,7 @@ def any_vehicle(
     if rng.random() >= heavy:
         return vehicle
     r, g, b = rng.uniform(0.1, 0.95, 3).tolist()
-    prefab = _HEAVY[int(rng.integers(len(_HEAVY)))]
-    return vehicle._replace(prefab=prefab, secondary=(r, g, b))
+    return vehicle._replace(prefab=pick(rng, _HEAVY), secondary=(r, g, b))
 
 
 def car(rng: np.random.Generator, street: Street, s: float, d: float, *, turn: float) -> Placed:

@@ -59,7 +59,7 @@ def test_any_block_can_be_built_on_its_own_and_keeps_the_lane_free(kind):
     block_things(street, seed, 3)
     assert block_things(street, seed, 7) == things
     assert len(things) > 5
-    assert clear_of(things, street, -street.lane_m / 2, 0.9).all()
+    assert clear_of(things, street, (-street.lane_m / 2, 0.9)).all()
 
 
 def test_what_reaches_into_a_corridor_is_not_clear_of_it():
@@ -68,8 +68,8 @@ def test_what_reaches_into_a_corridor_is_not_clear_of_it():
     x, y, yaw = street.pose(50.0, 2.0)
     box = Placed('a_box', x, y, 0.0, yaw, (0.5, 2.0, 2.0))
     things = [box, box._replace(z=3.1), Placed('wheelie_bin', x, y, 0.0, yaw)]
-    assert clear_of(things, street, 0.0, 0.9).tolist() == [True, True, True]
-    assert clear_of(things, street, 0.0, 1.1).tolist() == [False, True, True]
+    assert clear_of(things, street, (0.0, 0.9)).tolist() == [True, True, True]
+    assert clear_of(things, street, (0.0, 1.1)).tolist() == [False, True, True]
 
 
 def test_a_camera_on_the_sidewalk_has_a_way_there():
@@ -82,7 +82,7 @@ def test_a_camera_on_the_sidewalk_has_a_way_there():
         for d in (None, path_d)
     )
     assert set(walked) < set(everything)
-    assert clear_of(walked, street, path_d, 0.7).all()
+    assert clear_of(walked, street, (path_d, 0.7)).all()
 
 
 def test_every_prefab_stands_on_the_ground_within_its_reach():

@@ -7,7 +7,7 @@ from __future__ import annotations
 from dataclasses import replace
 import math
 
-from clip_depth_ros.errors import DataError
+from clip_depth_ros.errors import ConfigError, DataError
 from clip_depth_ros.sources.kinds.synthetic import WorldSource
 from clip_depth_ros.world.drive import Drive
 from clip_depth_ros.world.rendered_streets import render_streets, Streets
@@ -65,6 +65,22 @@ def test_windows_have_one_size_and_the_canonical_focal_length(size):
     off = np.array([r.intrinsics.cx - (size[0] - 1) / 2 for r in rigs]) / size[0]
     assert (np.abs(off) <= 0.04).mean() > 0.35
     assert np.abs(off).max() > 0.08
+
+
+@pytest.mark.parametrize('size', [(443, 64), (64, 443)])
+def test_the_largest_windows_that_fit_any_camera_are_drawn(size):
+    for seed in range(6):
+        k = rig_of('windows', seed, *size).intrinsics
+        assert (k.width, k.height) == size
+
+
+@pytest.mark.parametrize('size', [(444, 64), (64, 444), (640, 480)])
+def test_windows_larger_than_what_any_camera_sees_are_refused(size):
+    """No camera has room for them: a draw would never end."""
+    said = rf'at most 443 pixels wide and high, got {size[0]} x {size[1]}: choose a smaller size'
+    for seed in range(6):
+        with pytest.raises(ConfigError, match=said):
+            rig_of('windows', seed, *size)
 
 
 def test_a_longer_lens_keeps_the_image_and_its_place():

@@ -20,7 +20,7 @@ def across(k: Kerbside, habits: Habits) -> Iterator[Placed]:
     walks = k.street.walk_m
     reach = (left + walks[0], right - walks[1])
     if k.is_so(habits.roofed):
-        roof = (_bridge, _bridge, _tunnel, _gate, _gate)[int(k.rng.integers(5))]
+        roof = k.pick((_bridge, _bridge, _tunnel, _gate, _gate))
         yield from roof(k, reach)
     if k.street.kind in ('motorway', 'avenue') and k.is_so(0.5):
         yield from _gantry(k, reach)

@@ -111,7 +111,7 @@ def _lump(k: Kerbside) -> Placed:
 
 def _parked(k: Kerbside, density: float) -> Iterator[Placed]:
     """Park a row along the kerb, at an angle where the strip is wide, or on the sidewalk."""
-    strip = k.street.parking_m[0 if k.side > 0 else 1]
+    strip = k.parking_m
     if strip:
         out, z = k.kerb_d - strip / 2, 0.0
     elif k.walk_m > 2.2 and k.is_so(0.25):

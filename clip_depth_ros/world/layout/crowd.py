@@ -14,9 +14,9 @@ from collections.abc import Iterator
 import itertools
 from typing import NamedTuple
 
-from clip_depth_ros.world.street import KERB_M, Street
+from clip_depth_ros.world.street import Street
 from clip_depth_ros.world.things import Placed
-from clip_depth_ros.world.traffic import any_vehicle, BESIDE_M, stream, walker
+from clip_depth_ros.world.traffic import any_vehicle, BESIDE_M, pick, stream, walker
 import numpy as np
 
 _SMALL = ('cyclist', 'cyclist', 'cyclist', 'motorcyclist', 'dog', 'stroller', 'scooter', 'bicycle')
@@ -143,7 +143,7 @@ def _closing(m: _Moment) -> Iterator[Placed]:
         window, storey, salt = own.uniform((1.7, 2.7, 0), (3.2, 3.4, 255)).tolist()
         if abs(aside) < 30:
             yield Placed(
-                _WALLS[int(own.integers(len(_WALLS)))],
+                pick(own, _WALLS),
                 *(x, y, 0.0, yaw + turn),
                 scale=(2 * half, float(own.uniform(0.2, 1.2)), float(own.uniform(1.5, 9))),
                 primary=(r, g, b),
@@ -187,24 +187,21 @@ def _someone(
     person = walker(rng, m.street, s, d, turn=turn, steps=m.time_s + float(rng.random()))
     if luck < 0.6:
         return person
-    names = _SMALL if luck < 0.88 else _ODD
     r, g, b = rng.uniform(0.05, 0.95, 3).tolist()
-    size = float(rng.uniform(0.8, 1.15)) if luck < 0.88 else float(rng.uniform(0.3, 0.6))
     if luck < 0.88:
-        return person._replace(prefab=names[int(rng.integers(len(names)))], primary=(r, g, b),
-                               scale=(size, size, size))
-    scale = (size, size, float(rng.uniform(0.3, 1.6)))
-    return person._replace(prefab=names[int(rng.integers(len(names)))], primary=(r, g, b),
-                           scale=scale)
+        names, size = _SMALL, float(rng.uniform(0.8, 1.15))
+        height = size
+    else:
+        names, size, height = _ODD, float(rng.uniform(0.3, 0.6)), float(rng.uniform(0.3, 1.6))
+    scale = (size, size, height)
+    return person._replace(prefab=pick(rng, names), primary=(r, g, b), scale=scale)
 
 
 def _moved(street: Street, thing: Placed, s: float, d: float) -> Placed:
     """Return a thing that was made at (0, 0), at (s, d)."""
     x, y, yaw = street.pose(s, d)
     yaw0 = street.pose(0.0, 0.0)[2]
-    left, right = street.kerb_offsets()
-    z = 0.0 if right < d < left else KERB_M
-    return thing._replace(x=x, y=y, z=z, yaw=thing.yaw - yaw0 + yaw)
+    return thing._replace(x=x, y=y, z=street.level(d), yaw=thing.yaw - yaw0 + yaw)
 
 
 def _reach(vehicle: Placed) -> float:

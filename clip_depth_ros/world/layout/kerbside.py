@@ -6,11 +6,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any, Literal, TypeVar
 
 from clip_depth_ros.world.street import KERB_M, Street
 from clip_depth_ros.world.things import Placed, Rgb01
+from clip_depth_ros.world.traffic import pick
 import numpy as np
+
+T = TypeVar('T')
 
 WALLS: tuple[Rgb01, ...] = (
     (0.84, 0.80, 0.72), (0.78, 0.66, 0.50), (0.68, 0.42, 0.34), (0.60, 0.34, 0.28),
@@ -56,6 +59,11 @@ class Kerbside:
         return abs(self.street.kerb_offsets()[0 if self.side > 0 else 1])
 
     @property
+    def parking_m(self) -> float:
+        """Width of the parking strip, 0 for none."""
+        return self.street.parking_m[0 if self.side > 0 else 1]
+
+    @property
     def walk_m(self) -> float:
         """Width of the sidewalk."""
         return self.street.walk_m[0 if self.side > 0 else 1]
@@ -88,13 +96,13 @@ class Kerbside:
         """Draw yes or no."""
         return bool(self.rng.random() < share)
 
-    def pick(self, choices: Sequence[str]) -> str:
-        """Draw one of some names."""
-        return choices[int(self.rng.integers(len(choices)))]
+    def pick(self, choices: Sequence[T]) -> T:
+        """Draw one of some."""
+        return pick(self.rng, choices)
 
     def one_of(self, choices: tuple[Rgb01, ...]) -> Rgb01:
         """Draw a colour and vary it a little."""
-        colour = np.array(choices[int(self.rng.integers(len(choices)))])
+        colour = np.array(self.pick(choices))
         r, g, b = np.clip(colour * self.rng.uniform(0.9, 1.1, 3), 0, 1).tolist()
         return r, g, b
 
@@ -130,7 +138,7 @@ def tree(
     k: Kerbside, s: float, out_m: float, size: float, kinds: tuple[str, ...] = TREES
 ) -> Placed:
     """Grow a tree of one of some kinds, turned and coloured by chance."""
-    prefab = kinds[int(k.rng.integers(len(kinds)))]
+    prefab = k.pick(kinds)
     leaves = k.one_of(EVERGREEN if prefab == 'conifer' else LEAVES)
     turn = k.draw(0, 6.28)
     scale = (size, size, size * k.draw(0.9, 1.2))

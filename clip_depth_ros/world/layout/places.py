@@ -10,6 +10,7 @@ a pixel for its depth.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
+from dataclasses import replace
 
 from clip_depth_ros.world.layout.kerbside import (
     BARK,
@@ -212,14 +213,14 @@ def _walled(k: Kerbside) -> Iterator[Placed]:
 
 def _car_park(k: Kerbside) -> Iterator[Placed]:
     """Park one to three rows of cars, square to the street or at an angle; few things else."""
-    turn = k.pick(('1.57', '1.57', '1.05', '0.0'))
-    pitch = 5.6 if turn == '0.0' else k.draw(2.5, 3.3)
+    turn = k.pick((1.57, 1.57, 1.05, 0.0))
+    pitch = 5.6 if turn == 0 else k.draw(2.5, 3.3)
     density, out = k.draw(0.3, 0.95), k.edge_d + k.draw(2.4, 5)
     for row in range(int(k.rng.integers(1, 4))):
         step = pitch * (1 if row == 0 else 1.6)
         for s in np.arange(k.begin_s + 1, k.end_s - 1, step):
             if k.is_so(density):
-                heading = -k.side * float(turn) + k.draw(-0.06, 0.06) + np.pi * k.is_so(0.5)
+                heading = -k.side * turn + k.draw(-0.06, 0.06) + np.pi * k.is_so(0.5)
                 yield car(k.rng, k.street, float(s), k.side * out, turn=heading)._replace(z=0.1)
         out += k.draw(6, 12)
     for _ in range(int(k.rng.integers(0, 6))):
@@ -241,8 +242,8 @@ def _tracks(k: Kerbside) -> Iterator[Placed]:
                         primary=(0.25, 0.2, 0.18))
     for s in np.arange(k.begin_s + k.draw(0, 9), k.end_s, k.draw(18, 30)):
         yield k.put('mast', float(s), first + k.draw(-0.5, 6.0))
-    beyond = Kerbside(k.street, k.side, k.begin_s, k.end_s, k.rng, k.beyond_m + 8.0)
-    yield from (_walled, _woods, _old_row)[int(k.rng.integers(3))](beyond)
+    beyond = replace(k, beyond_m=k.beyond_m + 8.0)
+    yield from k.pick((_walled, _woods, _old_row))(beyond)
 
 
 def side_street(k: Kerbside) -> Iterator[Placed]:

@@ -67,7 +67,7 @@ def town(k: Kerbside) -> Iterator[Placed]:
         length = min(k.draw(9, 22), k.end_s - s)
         depth, height = k.draw(9, 14), max(5.5, base * k.draw(0.7, 1.35))
         prefab = 'stepped_block' if k.rng.random() < 0.2 else 'block'
-        out = k.kerb_d + k.walk_m + square + depth / 2 + k.draw(0, 0.4)
+        out = k.edge_d + square + depth / 2 + k.draw(0, 0.4)
         yield house(k, prefab, s, out, (length, depth, height), WALLS, use=1.0)
         s += length + (k.draw(3, 8) if k.rng.random() < 0.12 else 0.0)
 
@@ -79,7 +79,7 @@ def suburb(k: Kerbside) -> Iterator[Placed]:
     while k.end_s - s > 9:
         length, depth = min(k.draw(8, 13), k.end_s - s), k.draw(7, 10)
         prefab = 'gabled_house' if k.rng.random() < 0.6 else 'hipped_house'
-        out = k.kerb_d + k.walk_m + setback + depth / 2
+        out = k.edge_d + setback + depth / 2
         roof, wall = k.one_of(ROOFS), k.one_of(WALLS)
         height = k.draw(6.5, 9.5)
         size, style = (length, depth, height), facade(k, use=0.0)
@@ -92,7 +92,7 @@ def suburb(k: Kerbside) -> Iterator[Placed]:
 
 
 def garden(k: Kerbside, s: float, length: float, setback: float) -> Iterator[Placed]:
-    front = k.kerb_d + k.walk_m
+    front = k.edge_d
     if k.rng.random() < 0.75:
         prefab, colour, thick = 'hedge', k.one_of(EVERGREEN), k.draw(0.5, 0.9)
         if k.rng.random() < 0.45:
@@ -109,7 +109,7 @@ def garden(k: Kerbside, s: float, length: float, setback: float) -> Iterator[Pla
 
 def park(k: Kerbside) -> Iterator[Placed]:
     """Grow trees and bushes behind a low fence or hedge."""
-    front = k.kerb_d + k.walk_m
+    front = k.edge_d
     middle, length = (k.begin_s + k.end_s) / 2, k.end_s - k.begin_s
     if k.rng.random() < 0.6:
         size = (6.0, 0.7, k.draw(0.7, 1.3))
@@ -158,7 +158,7 @@ def kerb_strip(k: Kerbside) -> Iterator[Placed]:
 
 
 def parked_cars(k: Kerbside, density: float) -> Iterator[Placed]:
-    strip = k.street.parking_m[0 if k.side > 0 else 1]
+    strip = k.parking_m
     if not strip:
         return
     d = k.side * (k.kerb_d - strip / 2)

@@ -37,17 +37,12 @@ class Pixels(NamedTuple):
 
 
 class Seen(NamedTuple):
-    """
-    What a camera sees: pixels by kind, depth and solid of each, (H, W), and the ground.
-
-    ``colour``, float32 (H * W, 3), is what of the picture is there already.
-    """
+    """What a camera sees: pixels by kind, depth and solid of each, (H, W), and the ground."""
 
     pixels: Pixels
     depth: Floats
     shape: Ints
     ground: GroundHits
-    colour: Floats = np.zeros((0, 3), np.float32)
 
 
 def linear_colour(scene: Scene, rays: CameraRays, seen: Seen, far_m: float) -> Floats:
@@ -60,11 +55,11 @@ def linear_colour(scene: Scene, rays: CameraRays, seen: Seen, far_m: float) -> F
     above, ground, solid = seen.pixels
     colour[above] = sky(scene.light, _directions(rays, above), scene.cloud_drift_m)
     colour[ground] = scene.light.horizon_rgb
-    for pixels, lit in ((solid, _lit_solids), (ground, _lit_ground)):  # the ground may mirror
-        z = seen.depth.ravel()[pixels]
-        at = _Spots(pixels, z, _directions(rays, pixels))
-        on_it = lit(scene, rays, seen._replace(colour=colour), at)
-        colour[pixels] = through_air(scene.light, on_it, z, far_m)
+    at = _spots(rays, seen, solid)
+    colour[solid] = through_air(scene.light, _lit_solids(scene, rays, seen, at), at.z, far_m)
+    at = _spots(rays, seen, ground)  # it comes last: it may mirror the rest
+    lit = _lit_ground(scene, rays, seen, at, colour)
+    colour[ground] = through_air(scene.light, lit, at.z, far_m)
     return colour
 
 
@@ -76,14 +71,24 @@ class _Spots(NamedTuple):
     directions: Floats
 
 
+def _spots(rays: CameraRays, seen: Seen, pixels: Ints) -> _Spots:
+    return _Spots(pixels, seen.depth.ravel()[pixels], _directions(rays, pixels))
+
+
 def _directions(rays: CameraRays, pixels: Ints) -> Floats:
     """Return the world directions of pixels' rays, float32 (3, M)."""
     row, column = np.divmod(pixels, rays.intrinsics.width)
     return rays.columns.astype(np.float32)[:, column] + rays.rows.astype(np.float32)[:, row]
 
 
-def _lit_ground(scene: Scene, rays: CameraRays, seen: Seen, at: _Spots) -> Floats:
-    """Paint the ground and light it: sun and sky, less where something stands in between."""
+def _lit_ground(
+    scene: Scene, rays: CameraRays, seen: Seen, at: _Spots, picture: Floats
+) -> Floats:
+    """
+    Paint the ground and light it: sun and sky, less where something stands in between.
+
+    ``picture``, float32 (H * W, 3), is what wet ground mirrors.
+    """
     light, pixels, z = scene.light, at.pixels, at.z
     across = z / np.float32(rays.intrinsics.fx)
     height_m = rays.origin_m[2] - scene.street.rise(float(rays.origin_m[0]))[0]
@@ -101,7 +106,7 @@ def _lit_ground(scene: Scene, rays: CameraRays, seen: Seen, at: _Spots) -> Float
     lit = light.ambient_rgb * under_sky[:, None] + sun * in_sun[:, None]
     lit = colour * (lit + _lamps(scene, rays, at))
     if scene.look.ground.wet:
-        opposite = _opposite(rays, at, seen.colour, light.horizon_rgb)
+        opposite = _opposite(rays, at, picture, light.horizon_rgb)
         steep = np.abs(at.directions[2]) / np.sqrt((at.directions * at.directions).sum(0))
         mirrors = mirrors * (0.1 + 0.9 * (1 - steep) ** 3)  # water mirrors at grazing angles
         lit = lit * (1 - 0.6 * mirrors)[:, None] + opposite * mirrors[:, None]
@@ -113,7 +118,7 @@ def _in_shadow(scene: Scene, rays: CameraRays, seen: Seen, at: _Spots) -> Floats
     bare = np.full(seen.depth.shape, np.inf, np.float32)
     bare.flat[at.pixels] = at.z
     casters = _casters(scene, rays)
-    levels_m = shadow_levels(scene.street.climbs, casters.corners(), scene.light.to_sun, KERB_M)
+    levels_m = shadow_levels(scene.street.climbs, casters, scene.light.to_sun, KERB_M)
     shadow = ground_shadow(rays, bare, casters, scene.light.to_sun, levels_m)
     dark = shadow.astype(np.float32)
     if scene.light.shadow_blur:
@@ -158,9 +163,10 @@ def _lit_solids(scene: Scene, rays: CameraRays, seen: Seen, at: _Spots) -> Float
     colour, gloss = painted(surface, scene.look.paint)
     sx, sy, sz = light.to_sun.astype(np.float32)
     facing = np.clip(normal[0] * sx + normal[1] * sy + normal[2] * sz, 0, 1)
-    leaves = np.flatnonzero(surface.shapes.material[row] == Material.LEAVES)
+    ragged = scene.look.paint.ragged
+    leaves = np.flatnonzero((surface.shapes.material[row] == Material.LEAVES) & (ragged > 0))
     tangle = _tangle(scene, rays, leaves, reach, footprint)
-    facing[leaves] += (np.clip(0.5 + tangle, 0, 1) - facing[leaves]) * scene.look.paint.ragged
+    facing[leaves] += (np.clip(0.5 + tangle, 0, 1) - facing[leaves]) * ragged
     in_sun: Floats = facing * ~_things_in_shade(scene)[surface.shapes.placed[surface.row]]
     if light.sun_rgb.any():
         in_sun = in_sun * open_to_sun(scene.look.shade, light.to_sun, rays.origin_m, reach)
@@ -172,8 +178,8 @@ def _lit_solids(scene: Scene, rays: CameraRays, seen: Seen, at: _Spots) -> Float
     if len(shiny):
         mirrored = _mirrored_sky(light, normal[:, shiny], at.directions[:, shiny])
         lit[shiny] += mirrored * gloss[shiny][:, None]
-    if scene.look.paint.ragged and len(leaves):
-        shown = _near_sky(seen, rays)[at.pixels[leaves]] & (tangle > 1 - scene.look.paint.ragged)
+    if len(leaves):
+        shown = _near_sky(seen, rays)[at.pixels[leaves]] & (tangle > 1 - ragged)
         leaves = leaves[shown]
         lit[leaves] = sky(light, at.directions[:, leaves], scene.cloud_drift_m)
     return lit
