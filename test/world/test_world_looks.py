@@ -73,7 +73,7 @@ def test_pictures_differ_in_brightness_contrast_and_colour(scene_and_rays):
     pictures = np.array([
         render(replace(scene, look=look_of(seed), light=light_of(seed)), rays,
                np.random.default_rng(seed)).rgb
-        for seed in range(40, 80)
+        for seed in range(40, 100)
     ], float)
     mean, spread = pictures.mean((1, 2, 3)), pictures.std((1, 2, 3))
     assert mean.min() < 80 < 150 < mean.max()
