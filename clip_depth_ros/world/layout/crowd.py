@@ -19,7 +19,9 @@ from clip_depth_ros.world.things import Placed
 from clip_depth_ros.world.traffic import any_vehicle, BESIDE_M, pick, stream, walker
 import numpy as np
 
-_SMALL = ('cyclist', 'cyclist', 'cyclist', 'motorcyclist', 'dog', 'stroller', 'scooter', 'bicycle')
+_SMALL: tuple[str, ...] = (
+    'cyclist', 'cyclist', 'cyclist', 'motorcyclist', 'dog', 'stroller', 'scooter', 'bicycle',
+)
 _ODD = ('a_box', 'a_ball', 'a_tube', 'wheelie_bin', 'traffic_cone', 'a_crate', 'bin')
 _WALLS = ('wall', 'brick_wall', 'brick_wall', 'panel_wall')
 _REACH_M = {
