@@ -18,7 +18,7 @@ import argparse
 from collections.abc import Iterator
 from typing import NamedTuple
 
-from clip_depth_ros.evaluation.compare.paired import compare, COMPARED, Contender, Difference
+from clip_depth_ros.evaluation.compare.paired import compare, Contender, Difference
 from clip_depth_ros.evaluation.results.result import FrameTable, PredictorResult, Result
 from clip_depth_ros.evaluation.score.intervals import Resampling
 import numpy as np
@@ -27,6 +27,7 @@ PHIS = (0.0, 0.5, 0.9, 0.98)
 N_FRAMES = (30, 100, 400)
 N_DRIVES = (1, 5)
 PERIOD_NS = 100_000_000
+FILMS = tuple(f'film {i}' for i in range(31))  # compared at once, as each is on its own
 
 
 class Held(NamedTuple):
@@ -91,7 +92,7 @@ def held(films: Films, n_films: int, is_film: bool) -> Held:
     dice = np.random.default_rng(0)
     some = [
         each
-        for _ in range(-(-n_films // len(COMPARED)))
+        for _ in range(-(-n_films // len(FILMS)))
         for each in _compared(films, dice, is_film)
     ]
     told = [each for each in some if each.difference.low <= each.difference.high]
@@ -105,7 +106,7 @@ def held(films: Films, n_films: int, is_film: bool) -> Held:
 
 
 def _compared(films: Films, dice: np.random.Generator, is_film: bool) -> Iterator[Difference]:
-    a, b = (_result(films, films.draw(len(COMPARED), dice), is_film) for _ in 'ab')
+    a, b = (_result(films, films.draw(len(FILMS), dice), is_film) for _ in 'ab')
     pair = compare(Contender('a', a, 'a'), Contender('b', b, 'a'), resampling=Resampling(500))
     yield from pair.pairs[0].differences
 
@@ -113,7 +114,7 @@ def _compared(films: Films, dice: np.random.Generator, is_film: bool) -> Iterato
 def _result(films: Films, values: np.ndarray, is_film: bool) -> Result:
     rows = range(films.n_frames)
     recordings = films.drives if is_film else rows
-    columns = {name: column.tolist() for name, column in zip(COMPARED, values, strict=True)}
+    columns = {name: column.tolist() for name, column in zip(FILMS, values, strict=True)}
     return Result(
         title='made up', protocol={}, source={}, settings={}, versions={},
         n_frames=films.n_frames, problems=[],

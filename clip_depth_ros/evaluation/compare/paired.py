@@ -12,7 +12,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Final, Literal, NamedTuple
+from typing import Literal, NamedTuple
 
 from clip_depth_ros.errors import ConfigError, DataError
 from clip_depth_ros.evaluation.compare.matching import examples, shared_frames, SharedFrames
@@ -25,15 +25,9 @@ from clip_depth_ros.evaluation.score.intervals import (
     mean_intervals,
     Resampling,
 )
-from clip_depth_ros.evaluation.score.score import ALIGNMENTS, is_more_better, METRICS
+from clip_depth_ros.evaluation.score.score import is_judged, is_more_better
 import numpy as np
 from numpy.typing import NDArray
-
-COMPARED: Final = (
-    *(f'{alignment}/{metric}' for alignment in ALIGNMENTS for metric in METRICS),
-    'coverage', 'flicker', 'roughness', 'lost_edges',
-)
-"""Values of frames that are compared, where both have them."""
 
 Verdict = Literal['A better', 'B better', 'no difference shown', 'too few frames to tell']
 
@@ -100,7 +94,7 @@ class Pair:
     n_frames : int
         Frames that both have answered.
     differences : sequence of Difference
-        In the order of ``COMPARED``.
+        Of every value that both have and that is judged, see :func:`is_judged`; in A's order.
     warnings : sequence of str
         What to bear in mind.
 
@@ -205,7 +199,7 @@ def _pair(a: Contender, b: Contender, resampling: Resampling, allow_different: b
             f'against {examples(b.result.frames)}; evaluate both on the same frames'
         )
     rows_a, rows_b = shared.rows_a, shared.rows_b
-    names = [name for name in COMPARED if name in _values(a) and name in _values(b)]
+    names = [name for name in _values(a) if name in _values(b) and is_judged(name)]
     columns_a, columns_b = (
         np.array([np.asarray(_values(each)[name])[rows] for name in names], np.float64)
         .reshape(len(names), len(rows)).T

@@ -31,7 +31,7 @@ _TITLES: Final[Mapping[str, str]] = {
     'scale-shift': 'Fitted by scale and shift (alignment scale-shift)',
     '': 'Besides',
 }
-"""Of tables, by the group of their values."""
+"""Of tables, by the group of their values; other groups are among those of the last."""
 
 _COLUMNS: Final = (
     'A', 'B', 'B - A', '95 % interval', 'indep.', 'A wins', 'B wins', 'verdict',
@@ -68,6 +68,8 @@ def comparison_tables(pair: Pair) -> list[Table]:
     rows: dict[str, list[Row]] = {group: [] for group in _TITLES}
     for difference in pair.differences:
         group, _, metric = difference.name.rpartition('/')
+        if group not in rows:
+            group, metric = '', difference.name.replace('/', ' ')
         rows[group].append(_row(metric, difference))
     columns = tuple(('', heading) for heading in _COLUMNS)
     return [

@@ -35,6 +35,15 @@ DEPTH_RANGES_M: Final = ((0.0, 10.0), (10.0, 20.0), (20.0, 40.0), (40.0, 80.0))
 
 RANGES: Final = tuple(f'depth {near:g}-{far:g} m' for near, far in DEPTH_RANGES_M)
 
+KINDS: Final = ('depth', 'region', 'class')
+"""Of parts: each name of a part begins with one of these words."""
+
+
+def is_part(group: str) -> bool:
+    """Return whether a group of pixels is a part of the image: ``depth 0-10 m``."""
+    kind, space, _ = group.partition(' ')
+    return bool(space) and kind in KINDS
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class _Division:

@@ -33,7 +33,7 @@ from clip_depth_ros.core.metrics import (
     PixelErrors,
 )
 from clip_depth_ros.evaluation.score.consistency import continuity
-from clip_depth_ros.evaluation.score.parts import Parts, parts_of
+from clip_depth_ros.evaluation.score.parts import is_part, Parts, parts_of
 from clip_depth_ros.evaluation.score.prepare import prepare, resized
 from clip_depth_ros.evaluation.score.protocols import EvaluationProtocol
 from clip_depth_ros.sources.samples import DepthSample
@@ -46,6 +46,9 @@ ALIGNMENTS: Final = ('none', 'median', 'scale-shift')
 METRICS: Final = tuple(f.name for f in fields(DepthMetrics) if f.name != 'n')
 
 _MORE_IS_BETTER: Final = {'delta1', 'delta2', 'delta3', 'coverage'}
+
+_DESCRIPTIVE: Final = {'n', 'estimated', 'log_bias', 'scale'}
+"""Neither more nor less of these is better: how much was scored and how, and which way it errs."""
 
 _SHARES: Final = _MORE_IS_BETTER | {'lost_edges', 'estimated'}
 
@@ -93,6 +96,12 @@ def value_range(name: str) -> tuple[float, float]:
 def is_more_better(name: str) -> bool:
     """Return whether more of a value is better."""
     return name.rpartition('/')[2] in _MORE_IS_BETTER
+
+
+def is_judged(name: str) -> bool:
+    """Return whether a value is of the whole image, and less or more of it is better."""
+    group, _, metric = name.rpartition('/')
+    return metric not in _DESCRIPTIVE and not is_part(group)
 
 
 _Sums = dict[str, NDArray[np.float64]]

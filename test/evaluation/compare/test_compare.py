@@ -5,10 +5,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from itertools import starmap
 import json
 import math
+import re
 
 from clip_depth_ros.errors import ConfigError, DataError
 from clip_depth_ros.evaluation.compare.paired import compare, Comparison, Contender, Difference
@@ -17,11 +18,24 @@ from clip_depth_ros.evaluation.compare.text import (
     comparison_markdown,
     comparison_text,
 )
-from clip_depth_ros.evaluation.results.result import FrameTable, PredictorResult, Result
+from clip_depth_ros.evaluation.results.result import (
+    FrameTable,
+    PredictorResult,
+    read_result,
+    Result,
+    write_result,
+)
+from clip_depth_ros.evaluation.run.evaluate import Evaluation, scored_frames
+from clip_depth_ros.evaluation.run.frames import SCORING
 from clip_depth_ros.evaluation.score.intervals import Resampling
+from clip_depth_ros.evaluation.score.protocols import EvaluationProtocol
+from clip_depth_ros.evaluation.score.score import FrameScore, is_judged, score_frame
+from clip_depth_ros.sources.samples import DepthSample
+from clip_depth_ros.types import DepthMap
 from made_up_results import drive_result
 import numpy as np
 import pytest
+from ramps import Ramps
 
 ABS_REL = 'none/abs_rel'
 
@@ -152,6 +166,67 @@ def test_only_values_that_both_have_are_compared():
     a = result(none__abs_rel=[0.1, 0.2], flicker=[1.0, 1.0], scale=[1.0, 1.0])
     b = result(none__abs_rel=[0.1, 0.2], roughness=[1.0, 1.0], scale=[1.0, 1.0])
     assert [of.name for of in compared(a, b).pairs[0].differences] == [ABS_REL]
+
+
+def test_a_new_number_of_frames_is_compared_by_itself(tmp_path):
+    """From what ``score_frame`` returns through two result files to the printed table."""
+    contenders = []
+    for factor in (1.1, 1.3):
+        evaluation = Evaluation(
+            source=Ramps(12), answers={'ours': Factor(factor)}, protocol=EvaluationProtocol()
+        )
+        scoring = SCORING._replace(score=score_with_new_numbers)
+        records = scored_frames(evaluation, scoring=scoring)
+        path = tmp_path / f'{factor}.json'
+        write_result(evaluation.result(records, evaluation.identity()), path)
+        contenders.append(Contender(path.name, read_result(path), 'ours'))
+
+    text = comparison_text(compare(*contenders, resampling=Resampling(100)))
+
+    lines = [line.strip() for line in text.splitlines()]
+    for start in (r'worst error +0\.1000 +0\.3000 ', r'sky worst error +0\.2000 +0\.6000 '):
+        [line] = [line for line in lines if re.match(start, line)]
+        assert line.endswith('A better')
+
+
+@dataclass(frozen=True)
+class Factor:
+    """Answers the truth times a factor."""
+
+    factor: float
+
+    def answer(self, samples: Sequence[DepthSample]) -> list[DepthMap]:
+        return [DepthMap(self.factor * sample.target_m) for sample in samples]
+
+    def describe(self) -> dict[str, str]:
+        return {'factor': f'{self.factor}'}
+
+    def close(self) -> None:
+        pass
+
+
+def score_with_new_numbers(
+    answer: DepthMap, sample: DepthSample, protocol: EvaluationProtocol
+) -> FrameScore:
+    """Return what ``score_frame`` does with two numbers more, one of them of a new group."""
+    score = score_frame(answer, sample, protocol)
+    known = sample.target_m > 0
+    worst = float(np.max(np.abs(answer.depth_m - sample.target_m)[known] / sample.target_m[known]))
+    return FrameScore(
+        {**score.values, 'worst_error': worst, 'sky/worst_error': 2 * worst}, score.sums
+    )
+
+
+@pytest.mark.parametrize(('name', 'is_compared'), [
+    ('none/abs_rel', True), ('median/delta1', True), ('coverage', True), ('flicker', True),
+    ('worst_error', True), ('flicker/worst', True),
+    ('none/n', False), ('flicker/n', False), ('flicker/estimated', False),
+    ('none/log_bias', False), ('scale', False),
+    ('depth 0-10 m/abs_rel', False), ('region top left/abs_rel', False),
+    ('class car/abs_rel', False),
+])
+def test_numbers_that_judge_the_whole_image_are_compared(name, is_compared):
+    assert is_judged(name) is is_compared
 
 
 def test_the_first_is_compared_with_each_other_one():
