@@ -13,7 +13,7 @@ from safetensors.torch import save_file
 from small_clip2depth import small_settings
 import torch
 
-transformers = pytest.importorskip('transformers', reason='pip install .[dev]')
+transformers = pytest.importorskip('transformers', reason='pip install .[test]')
 
 SIZES = {'vision_width': 24, 'text_width': 20, 'text_dim': 20, 'patch': Size(16, 16)}
 TOWER = {'hidden_size': 24, 'intermediate_size': 32, 'num_attention_heads': 2}
