@@ -45,8 +45,10 @@ colcon: $(INSTALLED)
 # PyPI; the first time, this fetches about 6 GB, most of it torch.
 $(INSTALLED): setup.py setup.cfg pyproject.toml clip_depth_ros/__init__.py
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
-	@echo 'installing into $(VENV), the first time takes a few minutes'
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[ros,dev]'
+	@echo 'installing into $(VENV): about 6 GB the first time, less than 2 GB without CUDA: docs/install.md'
+	@# On a terminal, pip shows how far each download is; in a log that would be noise.
+	@test -t 1 || quiet=--quiet; \
+	$(BIN)/python -m pip install $$quiet --disable-pip-version-check --editable '.[ros,test,dev]'
 	@touch $@
 
 clean:

@@ -159,6 +159,24 @@ def test_rosdep_keys_in_the_manifest_are_used():
     assert dependencies('exec_depend') <= known | DISTRO_ONLY | by_name
 
 
+def test_the_container_installs_what_rosdep_has_not():
+    """By the same ranges as pip; what these bring along themselves is left to them."""
+    text = (ROOT / 'docker' / 'Dockerfile').read_text(encoding='utf-8')
+    stage = text.partition('AS dependencies\n')[2]
+    found = re.search(r'pip install --no-cache-dir((?: *\\\n +\S+)+)', stage)
+    assert found
+    installed = {each.strip("'") for each in found[1].replace('\\', '').split()}
+    ranges = {
+        re.split(r'[<>=]', line)[0]: line
+        for line in SETUP['options']['install_requires'].splitlines()
+    }
+    brought = {'apsw', 'backports.zstd', 'huggingface_hub', 'lz4'}
+    pip_only = {
+        PIP[module].pip for module in foreign_modules() & PIP.keys() if not PIP[module].rosdep
+    }
+    assert installed == {ranges[name] for name in pip_only - brought}
+
+
 def test_launch_config_and_displays_are_installed():
     pytest.importorskip('setuptools')
     code = (
