@@ -54,7 +54,7 @@ def main() -> None:
         'cloud message XYZRGB': lambda: cloud_message(header, coloured.build(depth_m, rgb)),
         'cloud, naive (points alone)': lambda: naive_cloud(depth_m, camera),
         'colour image': lambda: rgb_message(
-            header, colorize(depth_m, near_m=0.0, far_m=80.0, color_map='turbo')
+            header, colorize(depth_m, near_m=0.5, far_m=80.0)
         ),
     }
     seconds: dict[str, list[float]] = {name: [] for name in steps}

@@ -140,20 +140,60 @@ def range_end_m(depth_m: Depth) -> float:
 
 
 ColorMap = Literal['turbo', 'viridis', 'magma', 'inferno', 'jet', 'gray']
+ColorScale = Literal['auto', 'log', 'linear']
+
+_LOG_FROM_RATIO: Final = 10.0
+"""Wider ranges have a log scale: a linear one shows the first 10 of 80 m in one red."""
+
+_UNKNOWN_RGB: Final = (185, 192, 199)
+_UNKNOWN_IN_GRAY_RGB: Final = (112, 66, 150)
+"""In none of the maps. Black, which is usual, is the far end of three of them."""
+
+_PICTURE_RANGE_M: Final = (0.5, 80.0)
 
 
 def picture_of(message: Any, max_pixels: int = MAX_IMAGE_PIXELS) -> Rgb:
     """
     Return the picture of an image message as :func:`rgb_of` does, of depth in colours.
 
-    The colours reach over a fixed range, 0 to 80 m. ImageError if the message does not decode.
+    The colours reach over a fixed range, 0.5 to 80 m. ImageError if the message does not decode.
     """
     if not is_depth(message):
         return rgb_of(message, max_pixels)
-    return colorize(decode_depth(message, max_pixels), near_m=0.0, far_m=80.0, color_map='turbo')
+    near_m, far_m = _PICTURE_RANGE_M
+    return colorize(decode_depth(message, max_pixels), near_m=near_m, far_m=far_m)
 
 
-def colorize(depth_m: Depth, *, near_m: float, far_m: float, color_map: ColorMap) -> Rgb:
+def is_log(near_m: float, far_m: float, scale: ColorScale = 'auto') -> bool:
+    """
+    Return whether colours go evenly with the logarithm of depth, rather than with depth.
+
+    ``auto`` is that where the range is wider than 10 : 1 (and begins above 0). ConfigError if
+    ``near_m < far_m`` does not hold, or a log scale should begin at 0.
+    """
+    if not near_m < far_m:
+        raise ConfigError(
+            f'the colour range must satisfy near_m < far_m, got near_m={near_m}, far_m={far_m}'
+        )
+    if scale == 'log' and near_m <= 0:
+        raise ConfigError(f'a log colour scale must begin above 0 m, got near_m={near_m}')
+    is_wide = 0 < near_m * _LOG_FROM_RATIO < far_m
+    return scale == 'log' or (scale == 'auto' and is_wide)
+
+
+def unknown_rgb(color_map: ColorMap) -> tuple[int, int, int]:
+    """Return the colour of unknown depth."""
+    return _UNKNOWN_IN_GRAY_RGB if color_map == 'gray' else _UNKNOWN_RGB
+
+
+def colorize(
+    depth_m: Depth,
+    *,
+    near_m: float,
+    far_m: float,
+    color_map: ColorMap = 'turbo',
+    scale: ColorScale = 'auto',
+) -> Rgb:
     """
     Return depth in colours, uint8 (H, W, 3) RGB.
 
@@ -166,33 +206,36 @@ def colorize(depth_m: Depth, *, near_m: float, far_m: float, color_map: ColorMap
         that a colour means the same depth in every frame (one fitted to each frame flickers).
     color_map : str
         Name of the colour map.
+    scale : str
+        As in :func:`is_log`.
 
     Raises
     ------
     ConfigError
-        If ``near_m < far_m`` does not hold, or the colour map is not known.
+        As :func:`is_log`, and if the colour map is not known.
 
     Notes
     -----
     Convention (our choice): the upper end of the map is near, so near is red in turbo and jet,
     bright in the others. -Inf (too near) has the nearest colour, +Inf (beyond range) the
-    farthest, NaN (unknown) is black.
+    farthest. NaN (unknown) is grey, in the map ``gray`` violet.
 
     """
-    if not near_m < far_m:
-        raise ConfigError(
-            f'the colour range must satisfy near_m < far_m, got near_m={near_m}, far_m={far_m}'
-        )
     table = _table(color_map)
+    with_log = is_log(near_m, far_m, scale)
     near, far = np.float32(near_m), np.float32(far_m)
     # fmax answers near for NaN, so that the cast below is defined for every input.
-    clipped = np.fmax(depth_m, near)
-    np.fmin(clipped, far, out=clipped)
-    level = np.rint((far - clipped) * np.float32(255 / (far - near)))
-    rgb = cv2.applyColorMap(level.astype(np.uint8), table)
+    level = np.fmax(depth_m, near)
+    np.fmin(level, far, out=level)
+    if with_log:
+        np.log(level, out=level)
+        near, far = np.log(near), np.log(far)
+    np.subtract(far, level, out=level)
+    level *= np.float32(255) / (far - near)
+    rgb = cv2.applyColorMap(np.rint(level, out=level).astype(np.uint8), table)
     unknown = np.isnan(depth_m)
     if unknown.any():
-        rgb[unknown] = 0
+        rgb[unknown] = unknown_rgb(color_map)
     return np.asarray(rgb, np.uint8)
 
 
@@ -206,3 +249,74 @@ def _table(color_map: ColorMap) -> Rgb:
         return np.repeat(levels[:, np.newaxis, np.newaxis], 3, axis=2)
     bgr = cv2.applyColorMap(levels, getattr(cv2, f'COLORMAP_{color_map.upper()}'))
     return np.ascontiguousarray(bgr.reshape(256, 1, 3)[..., ::-1])
+
+
+_LEGEND_PX: Final = 44
+_LEGEND_UP_TO_PX: Final = 1280
+"""Height of a legend, and how wide it may be for that; wider ones grow, to be read when shrunk."""
+
+_FONT: Final = cv2.FONT_HERSHEY_SIMPLEX
+_INK: Final = (60, 60, 60)
+
+
+def legend(
+    width: int,
+    *,
+    near_m: float,
+    far_m: float,
+    color_map: ColorMap = 'turbo',
+    scale: ColorScale = 'auto',
+) -> Rgb:
+    """
+    Return a strip that says which colour means how many metres, uint8 (h, ``width``, 3) RGB.
+
+    The other parameters, and errors, are those of :func:`colorize`. What does not fit is left out.
+    """
+    zoom = max(1.0, width / _LEGEND_UP_TO_PX)
+    margin, top, bottom, gap = (round(px * zoom) for px in (14, 8, 22, 8))
+    strip = np.full((round(_LEGEND_PX * zoom), width, 3), 255, np.uint8)
+    right = width - margin
+    unknown_px = _text_px('unknown', zoom)
+    if width > 5 * unknown_px:
+        start = right - unknown_px
+        strip[top:bottom, start:right] = unknown_rgb(color_map)
+        _write(strip, 'unknown', start, zoom)
+        right = start - 2 * gap
+    is_scaled = is_log(near_m, far_m, scale)
+    spaced = np.geomspace if is_scaled else np.linspace
+    along = spaced(near_m, far_m, max(1, right - margin)).astype(np.float32)
+    strip[top:bottom, margin:right] = colorize(
+        along[np.newaxis], near_m=near_m, far_m=far_m, color_map=color_map, scale=scale
+    )
+    taken: list[tuple[int, int]] = []
+    for depth_m in _ticks(near_m, far_m, is_scaled):
+        text = f'{depth_m:.3g} m' if depth_m == far_m else f'{depth_m:.3g}'
+        text_px = _text_px(text, zoom)
+        x = margin + min(int(np.searchsorted(along, np.float32(depth_m))), along.size - 1)
+        begin = max(0, min(x - text_px // 2, right + gap - text_px))
+        if all(begin + text_px + gap <= at or end + gap <= begin for at, end in taken):
+            taken.append((begin, begin + text_px))
+            cv2.line(strip, (x, bottom), (x, bottom + round(3 * zoom)), _INK, round(zoom))
+            _write(strip, text, begin, zoom)
+    return strip
+
+
+def _ticks(near_m: float, far_m: float, is_scaled: bool) -> list[float]:
+    """Return the depths to label, most important first: the ends, then round ones between."""
+    least = near_m if is_scaled else (far_m - near_m) / 8
+    powers = range(math.floor(math.log10(least)), math.ceil(math.log10(far_m)) + 1)
+    round_m = [step * 10.0 ** power for power in powers for step in (1, 2, 5)]
+    if not is_scaled:
+        every = next(step for step in round_m if step >= least)
+        round_m = [every * i for i in range(math.floor(far_m / every) + 1)]
+    return [far_m, near_m, *(depth_m for depth_m in round_m if near_m < depth_m < far_m)]
+
+
+def _text_px(text: str, zoom: float) -> int:
+    (width, _), _ = cv2.getTextSize(text, _FONT, 0.42 * zoom, 1)
+    return width
+
+
+def _write(strip: Rgb, text: str, x: int, zoom: float) -> None:
+    where = (x, round(38 * zoom))
+    cv2.putText(strip, text, where, _FONT, 0.42 * zoom, _INK, round(zoom), cv2.LINE_AA)

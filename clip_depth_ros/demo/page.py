@@ -32,7 +32,7 @@ def write_pages(
     """
     files: dict[str, bytes] = {}
     preview: Picture | None = None
-    far_m = plan.methods[0].settings.color_far_m()
+    _, far_m = plan.methods[0].settings.color_range_m()
     if stamps := facts.complete_stamps():
         stamp_ns = stamps[len(stamps) // 2]
         frame = read_published(plan, stamp_ns)
@@ -60,11 +60,8 @@ def _result_values(plan: DemoPlan, evaluated: Evaluated | str) -> dict[str, Any]
     """Return what the template of an evaluation's report names, or why there is none."""
     if isinstance(evaluated, str):
         return {'no_result': evaluated}
-    settings = plan.methods[0].settings
-    values = report_values(
-        evaluated.result, evaluated.frames,
-        near_m=settings.min_depth_m, far_m=settings.color_far_m(),
-    )
+    near_m, far_m = plan.methods[0].settings.color_range_m()
+    values = report_values(evaluated.result, evaluated.frames, near_m=near_m, far_m=far_m)
     return {**values, 'layout': 'report.html', 'no_result': ''}
 
 

@@ -4,7 +4,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any, Final, Literal, NamedTuple
@@ -13,7 +13,7 @@ from clip_depth_ros.errors import ConfigError, did_you_mean
 from clip_depth_ros.settings.base import ImageLimits, read_settings, setting
 from clip_depth_ros.settings.installation import share_dir
 from clip_depth_ros.settings.paths import user_path
-from clip_depth_ros.settings.predictor import PredictorSettings
+from clip_depth_ros.settings.pictures import PictureSettings
 
 
 class Output(NamedTuple):
@@ -40,8 +40,8 @@ OUTPUTS: Final[Mapping[str, Output]] = MappingProxyType({
     ),
     'color': Output(
         'depth/image_color', 'sensor_msgs/msg/Image',
-        'colour map over a fixed range, so that it does not flicker; near (and -Inf) is red, far '
-        '(and +Inf) blue, unknown black',
+        'colours over a fixed range, so that they do not flicker, on a log scale where it is '
+        'wide; near (and -Inf) is red, far (and +Inf) blue, unknown grey',
     ),
 })
 """
@@ -54,7 +54,7 @@ DIAGNOSTICS: Final = '/diagnostics'
 """Where the node says how it is, DiagnosticArray at 1 Hz in every state."""
 
 
-class NodeSettings(ImageLimits, PredictorSettings):
+class NodeSettings(ImageLimits, PictureSettings):
     """What the ROS node needs to know besides: topics' formats, matching, outputs."""
 
     image_transport: Literal['raw', 'compressed'] = setting(
@@ -95,33 +95,7 @@ class NodeSettings(ImageLimits, PredictorSettings):
         at_run_time=True, ge=1, le=64,
     )
     cloud_rgb: bool = setting(True, 'Colour the points of the cloud.', at_run_time=True)
-    color_map: Literal['turbo', 'viridis', 'magma', 'inferno', 'jet', 'gray'] = setting(
-        'turbo', 'Colour map of depth/image_color.', at_run_time=True
-    )
-    color_min_m: float = setting(
-        0.0, 'Depth at the near end of the colour map.', unit='m', at_run_time=True,
-        ge=0.0, le=1000.0,
-    )
-    color_max_m: float = setting(
-        0.0,
-        'Depth at the far end of the colour map; 0: the farthest bin in force, or max_depth_m for '
-        'clip2depth.',
-        unit='m', at_run_time=True, ge=0.0, le=1000.0,
-    )
     autostart: bool = setting(True, 'Configure and activate by itself on start.')
-
-    def clashes(self) -> Iterator[str]:
-        """Yield what does not go together."""
-        yield from super().clashes()
-        if self.color_min_m >= self.color_far_m():
-            yield (
-                'colour range must satisfy color_min_m < color_max_m (0: the farthest bin), got '
-                f'color_min_m={self.color_min_m}, color_max_m={self.color_max_m}'
-            )
-
-    def color_far_m(self) -> float:
-        """Return the depth at the far end of the colour map, metres."""
-        return self.color_max_m or self.answer_range_m()[1]
 
 
 def read_parameters(name_or_path: str) -> dict[str, Any]:

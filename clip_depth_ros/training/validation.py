@@ -9,7 +9,7 @@ from dataclasses import asdict, fields
 from pathlib import Path
 from typing import Final, NamedTuple
 
-from clip_depth_ros.core.depth_images import colorize
+from clip_depth_ros.core.depth_images import colorize, legend
 from clip_depth_ros.core.files import atomic_write_bytes
 from clip_depth_ros.core.metrics import DepthMetrics, relative_error
 from clip_depth_ros.errors import DataError
@@ -141,16 +141,20 @@ def write_sheet(
     path: Path, rows: Sequence[SheetRow], *, min_depth_m: float, max_depth_m: float
 ) -> None:
     """
-    Write a sheet as PNG, one row for each frame.
+    Write a sheet as PNG, one row for each frame, and which colour means which depth.
 
-    Depth is coloured by its logarithm, near is red, without ground truth is black; the error is
+    Depth is coloured by its logarithm, near is red, without ground truth is grey; the error is
     abs(pred - gt) / gt, from black (none) to yellow (half and more). OutputError if it cannot be
     written.
     """
     pictures = [_row(row, min_depth_m, max_depth_m) for row in rows]
     blank = np.zeros((_GAP_PX, pictures[0].shape[1], 3), np.uint8)
     title = _title(min_depth_m, max_depth_m, pictures[0].shape[1])
+    colors = legend(2 * _WIDTH_PX + _GAP_PX, near_m=min_depth_m, far_m=max_depth_m, scale='log')
+    # Below truth and prediction.
+    sides = ((0, 0), (_WIDTH_PX + _GAP_PX, _WIDTH_PX + 2 * _GAP_PX), (0, 0))
     stacked = [title, *(part for picture in pictures for part in (picture, blank))]
+    stacked.append(np.pad(colors, sides))
     _, png = cv2.imencode('.png', np.concatenate(stacked)[..., ::-1])
     atomic_write_bytes(path, png.tobytes())
 
@@ -163,9 +167,7 @@ def _row(row: SheetRow, min_depth_m: float, max_depth_m: float) -> Rgb:
     error = np.abs(relative_error(pred_m, gt_m)).astype(np.float32)
 
     def in_colors(depth_m: Depth) -> Rgb:
-        near, far = float(np.log(min_depth_m)), float(np.log(max_depth_m))
-        log_depth = np.log(depth_m, dtype=np.float32)
-        return colorize(log_depth, near_m=near, far_m=far, color_map='turbo')
+        return colorize(depth_m, near_m=min_depth_m, far_m=max_depth_m, scale='log')
 
     # The map's upper end is near: minus the error, so that a large error is bright.
     wrong = colorize(_WORST_ERROR - error, near_m=0.0, far_m=_WORST_ERROR, color_map='inferno')

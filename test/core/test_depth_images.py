@@ -11,11 +11,15 @@ from typing import get_args
 from clip_depth_ros.core.depth_images import (
     colorize,
     ColorMap,
+    ColorScale,
     decode_depth,
     encode_depth,
+    is_log,
+    legend,
     mark_range,
     picture_of,
     range_end_m,
+    unknown_rgb,
 )
 from clip_depth_ros.errors import ConfigError, ImageError
 from clip_depth_ros.settings.base import setting_specs
@@ -113,21 +117,42 @@ def test_near_is_red_and_far_is_blue_in_turbo():
     assert blue > 200 > red
 
 
+@pytest.mark.parametrize(('depth_m', 'grey'), [
+    (1.0, 255), (100.0, 0), (10.0, 128), (0.2, 255), (999.0, 0), (-np.inf, 255), (np.inf, 0),
+])
+def test_grey_by_hand_on_a_log_scale(depth_m, grey):
+    """Of 1 to 100 m, the middle is 10 m."""
+    image = np.full((1, 1), depth_m, np.float32)
+    assert colorize(image, near_m=1, far_m=100, color_map='gray').tolist() == [[[grey] * 3]]
+
+
+@pytest.mark.parametrize(('near_m', 'far_m', 'scale', 'expected'), [
+    (1, 10, 'auto', False), (1, 10.1, 'auto', True), (0.5, 80, 'auto', True),
+    (0, 80, 'auto', False), (0.5, 80, 'linear', False), (2, 3, 'log', True),
+])
+def test_wide_ranges_have_a_log_scale_unless_told_otherwise(near_m, far_m, scale, expected):
+    assert is_log(near_m, far_m, scale) is expected
+
+
 @pytest.mark.parametrize('color_map', get_args(ColorMap))
-def test_unknown_is_black_and_leaves_the_rest_alone(color_map):
+def test_unknown_is_no_depth_s_colour_and_leaves_the_rest_alone(color_map):
     depth_m = np.array([[1.0, np.nan, 2.2]], np.float32)
     colors = colorize(depth_m, color_map=color_map, **RANGE)
 
-    assert colors[0, 1].tolist() == [0, 0, 0]
+    assert colors[0, 1].tolist() == [*unknown_rgb(color_map)]
     assert colors[0, 2].tolist() == color(2.2, color_map)
+    every = colorize(np.linspace(1, 3, 256, dtype=np.float32)[None], color_map=color_map, **RANGE)
+    assert np.abs(every.astype(int) - unknown_rgb(color_map)).sum(axis=2).min() > 60
 
 
 @given(st.lists(st.floats(width=32), min_size=1, max_size=50))
 def test_any_floats_give_colors(values):
-    colors = colorize(np.array([values], np.float32), color_map='viridis', **RANGE)
-
-    assert colors.dtype == np.uint8
-    assert colors.shape == (1, len(values), 3)
+    for scale in get_args(ColorScale):
+        colors = colorize(
+            np.array([values], np.float32), color_map='viridis', scale=scale, **RANGE
+        )
+        assert colors.dtype == np.uint8
+        assert colors.shape == (1, len(values), 3)
 
 
 def test_a_color_means_the_same_depth_in_every_frame():
@@ -139,18 +164,25 @@ def test_a_color_means_the_same_depth_in_every_frame():
 
 def test_the_input_is_left_alone():
     depth_m = np.array([[1.0, np.nan]], np.float32)
-    colorize(depth_m, color_map='turbo', **RANGE)
+    colorize(depth_m, scale='log', **RANGE)
 
     np.testing.assert_array_equal(depth_m, [[1.0, np.nan]])
 
 
 def test_the_names_are_those_of_the_settings():
-    assert get_args(ColorMap) == setting_specs(NodeSettings)['color_map'].choices
+    specs = setting_specs(NodeSettings)
+    assert get_args(ColorMap) == specs['color_map'].choices
+    assert get_args(ColorScale) == specs['color_scale'].choices
 
 
 def test_a_range_that_is_none_is_refused():
     with pytest.raises(ConfigError, match=r'near_m < far_m, got near_m=3, far_m=3'):
         colorize(np.ones((1, 1), np.float32), near_m=3, far_m=3, color_map='turbo')
+
+
+def test_a_log_scale_from_0_is_refused():
+    with pytest.raises(ConfigError, match='log colour scale must begin above 0 m, got near_m=0'):
+        colorize(np.ones((1, 1), np.float32), near_m=0, far_m=3, scale='log')
 
 
 def test_an_unknown_map_is_refused_with_the_known():
@@ -161,9 +193,34 @@ def test_an_unknown_map_is_refused_with_the_known():
 def test_as_a_picture_depth_is_shown_in_colours_and_a_picture_as_it_is():
     metres = np.array([[1, 79, np.nan]], '<f4')
     shown = picture_of(image(metres.tobytes(), 1, 3, 12, '32FC1'))
-    wanted = colorize(metres, near_m=0, far_m=80, color_map='turbo')
-    np.testing.assert_array_equal(shown, wanted)
+    np.testing.assert_array_equal(shown, colorize(metres, near_m=0.5, far_m=80))
     assert picture_of(image(bytes([1, 2, 3]), 1, 1, 3, 'rgb8')).tolist() == [[[1, 2, 3]]]
+
+
+class TestLegend:
+    @pytest.mark.parametrize('width', [1, 60, 320, 1280, 4000])
+    @pytest.mark.parametrize(('near_m', 'far_m'), [(1.0, 3.0), (0.5, 80.0), (0.001, 1000.0)])
+    def test_it_is_as_wide_as_asked_and_shows_the_colours_of_both_ends(self, width, near_m, far_m):
+        strip = legend(width, near_m=near_m, far_m=far_m)
+        ends = colorize(np.array([[near_m, far_m]], np.float32), near_m=near_m, far_m=far_m)[0]
+
+        assert strip.shape[1] == width
+        for end in ends if width > 60 else ():
+            assert (np.abs(strip.astype(int) - end).max(axis=2) <= 2).any()
+
+    def test_it_shows_what_unknown_looks_like(self):
+        strip = legend(640, near_m=1, far_m=3, color_map='gray')
+        assert (strip == unknown_rgb('gray')).all(axis=2).sum() > 300
+
+    def test_a_log_scale_has_its_ticks_where_depth_is(self):
+        """Of 1 to 100 m, 10 m is in the middle of the bar: a tick stands below its colour."""
+        strip = legend(1000, near_m=1, far_m=100)
+        ticks = np.flatnonzero((strip[23] < 100).all(axis=1))
+        grey = colorize(np.array([[10]], np.float32), near_m=1, far_m=100)[0, 0]
+        below = [strip[12, x].tolist() for x in ticks]
+
+        assert min(np.abs(np.array(below, int) - grey).max(axis=1)) <= 3
+        assert len(ticks) == 7, '1, 2, 5, 10, 20, 50 and 100'
 
 
 SCENE = np.add.outer(np.arange(48) * 0.11, np.arange(64) * 0.05).astype(np.float32) + 2

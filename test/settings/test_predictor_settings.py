@@ -146,9 +146,21 @@ def test_scenes_are_checked_against_the_words_only_where_they_are_used():
         PredictorSettings.from_mapping({**changes, 'scene_aware': True})
 
 
-def test_colours_reach_to_the_farthest_bin_unless_told_otherwise():
-    assert NodeSettings().color_far_m() == 3.0
-    assert NodeSettings(color_max_m=10.0).color_far_m() == 10.0
+def test_colours_reach_over_the_bins_unless_told_otherwise():
+    assert NodeSettings().color_range_m() == (1.0, 3.0)
+    assert NodeSettings(color_min_m=0.5, color_max_m=10.0).color_range_m() == (0.5, 10.0)
+
+
+def test_colours_reach_over_the_bins_of_all_scenes():
+    scenes = ('kitchen: scene3', 'hall: 2 3 4 5 6 7 20')
+    settings = NodeSettings(scene_aware=True, scene_bins=scenes)
+    assert settings.color_range_m() == (1.0, 20.0)
+    assert settings.changed(scene_aware=False).color_range_m() == (1.0, 3.0)
+
+
+def test_one_bin_alone_is_shown_over_the_depth_range():
+    settings = NodeSettings(depth_words=('far',), bins_m=(5.0,))
+    assert settings.color_range_m() == (0.5, 80.0)
 
 
 CLIP2DEPTH: list[dict[str, Any]] = [
@@ -172,9 +184,8 @@ def test_words_bins_and_scenes_do_not_matter_to_clip2depth(values: dict[str, Any
 @pytest.mark.parametrize('values', CLIP2DEPTH)
 def test_colours_reach_to_the_farthest_depth_of_clip2depth(values: dict[str, Any]):
     settings = NodeSettings.from_mapping({**values, 'min_depth_m': 2.0, 'max_depth_m': 60.0})
-    assert settings.color_far_m() == 60.0
-    assert settings.answer_range_m() == (2.0, 60.0)
-    assert settings.changed(color_max_m=10.0).color_far_m() == 10.0
+    assert settings.color_range_m() == settings.answer_range_m() == (2.0, 60.0)
+    assert settings.changed(color_max_m=10.0).color_range_m() == (2.0, 10.0)
 
 
 def test_other_weights_than_the_bundled_clip_have_no_bundled_decoder():

@@ -8,6 +8,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Final
 
+from clip_depth_ros.core.depth_images import colorize
 from clip_depth_ros.core.metrics import relative_error
 from clip_depth_ros.evaluation.report.drawing import Canvas, Picture, svg_picture
 from clip_depth_ros.evaluation.report.frames import ReportFrame
@@ -64,7 +65,7 @@ class PictureColors:
 
     def of_depth(self, depth_m: Depth) -> Rgb:
         """Return depth in colours, uint8 (H, W, 3); NaN is grey."""
-        return _colored(self._depth, np.clip(depth_m, self.near_m, self.far_m))
+        return colorize(depth_m, near_m=self.near_m, far_m=self.far_m, scale='log')
 
     def of_error(self, error: Depth) -> Rgb:
         """Return the signed relative error in colours, uint8 (H, W, 3); NaN is grey."""

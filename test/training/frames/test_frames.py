@@ -7,6 +7,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+from clip_depth_ros.core.depth_images import unknown_rgb
 from clip_depth_ros.core.image_plan import Size
 from clip_depth_ros.errors import ConfigError, DataError, MissingDependencyError
 from clip_depth_ros.sources.samples import Joined
@@ -212,11 +213,11 @@ def test_a_sheet_shows_image_truth_prediction_and_error(tmp_path: Path):
     rows = [SheetRow(sample.rgb, sample.target_m, np.full((16, 32), 20.0, np.float32))] * 2
     write_sheet(tmp_path / 'sheet.png', rows, min_depth_m=1, max_depth_m=80)
     picture = cv2.imread(str(tmp_path / 'sheet.png'))
-    assert picture.shape == (22 + 2 * (208 + 4), 4 * (416 + 4), 3)
+    assert picture.shape == (22 + 2 * (208 + 4) + 44, 4 * (416 + 4), 3)
     unknown = picture[22:230, 420:836][cv2.resize(
         sample.target_m, (416, 208), interpolation=cv2.INTER_NEAREST
     ) == 0]
-    assert (unknown == 0).all()
+    assert (unknown[:, ::-1] == unknown_rgb('turbo')).all()
 
 
 def test_a_sheet_shows_an_image_that_was_squeezed_for_the_network_at_its_true_shape(
@@ -225,4 +226,4 @@ def test_a_sheet_shows_an_image_that_was_squeezed_for_the_network_at_its_true_sh
     gt_m = np.full((30, 100), 20.0, np.float32)
     row = SheetRow(np.zeros((16, 32, 3), np.uint8), gt_m, np.full((16, 32), 20.0, np.float32))
     write_sheet(tmp_path / 'sheet.png', [row], min_depth_m=1, max_depth_m=80)
-    assert cv2.imread(str(tmp_path / 'sheet.png')).shape == (22 + 125 + 4, 4 * (416 + 4), 3)
+    assert cv2.imread(str(tmp_path / 'sheet.png')).shape == (22 + 125 + 4 + 44, 4 * (416 + 4), 3)
