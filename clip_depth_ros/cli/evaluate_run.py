@@ -15,11 +15,11 @@ import shutil
 import sys
 from typing import Any, Final
 
-from clip_depth_ros.cli.flags import given_settings
+from clip_depth_ros.cli.flags import given_settings, predictor_settings
 from clip_depth_ros.cli.progress import progress
 from clip_depth_ros.core.depth_images import MM_PER_METRE
 from clip_depth_ros.core.files import atomic_path, atomic_write_bytes, check_free, make_folder
-from clip_depth_ros.errors import ConfigError, OutputError, WeightsError
+from clip_depth_ros.errors import ConfigError, OutputError
 from clip_depth_ros.evaluation.report.frames import color_range_m, read_frames_again
 from clip_depth_ros.evaluation.report.page import write_report
 from clip_depth_ros.evaluation.results.csv_file import frames_csv
@@ -46,10 +46,8 @@ from clip_depth_ros.evaluation.score.protocols import EvaluationProtocol, load_p
 from clip_depth_ros.predictor.build import build_predictor, choose_method
 from clip_depth_ros.settings.base import read_settings
 from clip_depth_ros.settings.evaluation import EvaluateSettings
-from clip_depth_ros.settings.node import NodeSettings, read_parameters
 from clip_depth_ros.settings.predictor import PredictorSettings
 from clip_depth_ros.sources.frames import open_for_evaluation, SourceFrames
-from clip_depth_ros.types import DepthPredictor
 
 _LOOK_AT_IMAGES: Final = {'ours', 'clip2depth', 'depthclip'}
 
@@ -235,7 +233,7 @@ def _open_evaluated(args: argparse.Namespace) -> _Evaluated:
         {**file, **given_settings(args, EvaluateSettings)}
     )
     looks_at_images = bool(_LOOK_AT_IMAGES.intersection(settings.predicted()))
-    predictor = _predictor_settings(args)
+    predictor = predictor_settings(args, args.params_file, is_asked=looks_at_images)
     if not looks_at_images:
         _check_no_predictor(args, predictor)
     overrides = _overrides(args.override)
@@ -254,17 +252,6 @@ def _open_evaluated(args: argparse.Namespace) -> _Evaluated:
     if is_auto:
         protocol = load_protocol(frames.default_protocol, overrides)
     return _Evaluated(settings=settings, predictor=predictor, frames=frames, protocol=protocol)
-
-
-def _predictor_settings(args: argparse.Namespace) -> PredictorSettings:
-    """Return the settings of this package's predictor: file, then flags."""
-    file = read_parameters(args.params_file) if args.params_file else {}
-    NodeSettings.check_each(file)  # a parameter file holds the node's own settings, too
-    settings: PredictorSettings = PredictorSettings.from_mapping({
-        **{name: value for name, value in file.items() if name in PredictorSettings.model_fields},
-        **given_settings(args),
-    })
-    return settings
 
 
 def _check_no_predictor(args: argparse.Namespace, predictor: PredictorSettings) -> None:
@@ -317,20 +304,7 @@ def _ours(evaluated: _Evaluated, opened: Mapping[str, Answers], **changes: str) 
     if name not in opened:
         ours = [each for each in opened.values() if isinstance(each, ImageAnswers)]
         previous = ours[0].predictor if ours else None  # their frozen CLIP is shared
-        yield name, ImageAnswers(_built(settings, previous), evaluated.protocol)
-
-
-def _built(settings: PredictorSettings, previous: DepthPredictor | None) -> DepthPredictor:
-    """Build a predictor; without weights, say what needs none."""
-    try:
-        return build_predictor(settings, previous)
-    except WeightsError as error:
-        if settings.uses_bundled():
-            raise
-        raise WeightsError(
-            f'{error}; to try the command without, add --params-file synthetic (small weights '
-            'that come with this package, for rendered streets)'
-        ) from error
+        yield name, ImageAnswers(build_predictor(settings, previous), evaluated.protocol)
 
 
 def _topics(evaluated: _Evaluated, _: Mapping[str, Answers]) -> _Named:

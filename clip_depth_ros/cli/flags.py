@@ -1,17 +1,29 @@
 # Copyright 2026 The clip_depth_ros authors
 # SPDX-License-Identifier: Apache-2.0
-"""Command-line flags derived from the settings: ``min_depth_m`` becomes ``--min-depth-m``."""
+"""
+Command-line flags derived from the settings: ``min_depth_m`` becomes ``--min-depth-m``.
+
+And the predictor's settings that they lead to, with those of a preset.
+"""
 
 from __future__ import annotations
 
 import argparse
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
-from typing import Any, NoReturn
+import sys
+from typing import Any, Final, NoReturn
 
-from clip_depth_ros.errors import did_you_mean
+from clip_depth_ros.errors import did_you_mean, WeightsError
 from clip_depth_ros.settings.base import setting_specs, Settings, SettingSpec
+from clip_depth_ros.settings.installation import BUNDLED_PRESET, BUNDLED_WORTH
+from clip_depth_ros.settings.node import NodeSettings, read_parameters
 from clip_depth_ros.settings.predictor import PredictorSettings
+
+_CHOOSE_WEIGHTS: Final = frozenset({
+    'method', 'backbone', 'pretrained', 'clip_weights', 'clip2depth_weights', 'allow_download',
+})
+"""Who sets one of these, or names a preset, has chosen weights: no others are taken."""
 
 
 def add_setting_flags(
@@ -58,6 +70,73 @@ def given_settings(
 ) -> dict[str, Any]:
     """Return the settings whose flags were given, by setting name."""
     return {name: getattr(args, name) for name in setting_specs(settings) if name in args}
+
+
+def add_preset_flag(parser: argparse.ArgumentParser) -> None:
+    """Add the flag that names a preset, for :func:`predictor_settings`."""
+    parser.add_argument(
+        '--preset', metavar='NAME',
+        help='settings of the predictor by the name of a file in config/ (synthetic, the weights '
+        'that come with this package; kitti; indoor) or by the path of your own; flags win',
+    )
+
+
+def predictor_settings(
+    args: argparse.Namespace,
+    preset: str | None,
+    settings: type[Settings] = PredictorSettings,
+    *,
+    is_asked: bool = True,
+) -> Any:
+    """
+    Return the settings of the predictor: those of a preset, then flags.
+
+    Where neither chooses weights, and the published ones that are the default have not been
+    downloaded, they are the preset of the bundled ones, which is said in a line.
+
+    Parameters
+    ----------
+    args : argparse.Namespace
+        With the flags of ``settings``.
+    preset : str, optional
+        Its name or path.
+    settings : type of Settings
+        PredictorSettings, or what is made of them; a preset may hold more.
+    is_asked : bool
+        Whether the predictor will be asked at all.
+
+    Raises
+    ------
+    ConfigError
+        If a setting is wrong, or there is no such preset.
+
+    """
+    given = given_settings(args, settings)
+    if is_asked and not (preset or _CHOOSE_WEIGHTS & given.keys()) and not _is_default_there():
+        preset = BUNDLED_PRESET
+        print(
+            f'weights: none are named and none are downloaded, so those that come with this '
+            f'package are used (--preset {BUNDLED_PRESET}), good for a first look: '
+            f'{BUNDLED_WORTH}', file=sys.stderr,
+        )
+    file = read_parameters(preset) if preset else {}
+    NodeSettings.check_each(file)  # a preset holds the node's own settings, too
+    values = {name: value for name, value in file.items() if name in settings.model_fields}
+    return settings.from_mapping({**values, **given})
+
+
+def _is_default_there() -> bool:
+    """Return whether the published weights that the settings name by default are downloaded."""
+    from clip_depth_ros.model.architecture import find_architecture
+    from clip_depth_ros.model.pretrained import find_published
+
+    default = PredictorSettings()
+    try:
+        architecture = find_architecture(default.backbone)
+        find_published(architecture, default.pretrained, allow_download=False)
+    except WeightsError:
+        return False
+    return True
 
 
 def one_of(choices: Sequence[str]) -> dict[str, Any]:

@@ -1,7 +1,7 @@
 # Copyright 2026 The clip_depth_ros authors
 # SPDX-License-Identifier: Apache-2.0
 """
-The camera of one image file: named by a flag, said by the file itself, or assumed.
+The camera of an image or a video: named by a flag, said by the file itself, or assumed.
 
 A camera_info YAML or a field of view that is given comes first, then EXIF, then what the weights
 would have assumed.
@@ -12,11 +12,16 @@ from __future__ import annotations
 import argparse
 from collections.abc import Mapping
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from clip_depth_ros.cli.flags import add_setting_flags, given_settings
 from clip_depth_ros.cli.paths import path_flag
+from clip_depth_ros.settings.predictor import ASSUMED_HFOV_DEG
 from clip_depth_ros.settings.source import SourceSettings
 from clip_depth_ros.types import Intrinsics, MAX_FOV_DEG
+
+if TYPE_CHECKING:
+    from clip_depth_ros.core.image_plan import Size
 
 _WITH_CAMERA_INFO = 'intrinsics_source', 'calibration_scaling'
 
@@ -46,25 +51,68 @@ def add_camera_flags(parser: argparse.ArgumentParser) -> None:
 
 
 def camera_of(
-    args: argparse.Namespace, image: Path, width: int, height: int, described: Mapping[str, str]
+    args: argparse.Namespace,
+    size: Size,
+    described: Mapping[str, str],
+    *,
+    image: Path | None,
+    wants_cloud: bool = False,
 ) -> tuple[Intrinsics | None, list[str]]:
     """
-    Return the camera of an image, ``width`` x ``height`` pixels as shown, and what to say of it.
+    Return the camera of an image as it is shown, and what to say of it.
 
-    ``described`` is what the predictor says of itself. None if it ignores cameras.
-    CalibrationError for a camera_info that cannot be read or be that of the image; ConfigError for
-    settings of one that is not named.
+    Parameters
+    ----------
+    args : argparse.Namespace
+        Has the flags of :func:`add_camera_flags`.
+    size : Size
+        Of the image.
+    described : mapping of str to str
+        What the predictor says of itself.
+    image : Path, optional
+        Its file, which may say something; there is none for a frame of a video.
+    wants_cloud : bool
+        Whether a camera is needed even if the predictor ignores cameras.
+
+    Returns
+    -------
+    Intrinsics or None, list of str
+        None if it ignores cameras, and no cloud is wanted.
+
+    Raises
+    ------
+    CalibrationError
+        For a camera_info that cannot be read, or be that of the image.
+    ConfigError
+        For settings of one that is not named.
+
     """
     settings: SourceSettings = SourceSettings.from_mapping(given_settings(args, SourceSettings))
     if args.camera_info is None:
         settings.refuse(*_WITH_CAMERA_INFO, because='without --camera-info')
-    if 'focal_px' not in described:
+    is_ignored = 'focal_px' not in described
+    if is_ignored and not wants_cloud:
         given = {'--camera-info': args.camera_info, '--hfov-deg': args.hfov_deg}
         unused = [f'{flag} is not used' for flag, value in given.items() if value is not None]
         return None, [described['camera'], *unused]
-    from clip_depth_ros.sources.camera_files import exif_camera
+    assumed = float(described.get('assumed_hfov_deg', ASSUMED_HFOV_DEG))
+    camera, said = _camera_of(args, settings, size, image, assumed)
+    if is_ignored:
+        said = [described['camera'], *(f'of the cloud: {line}' for line in said)]
+    return camera, said
 
-    exif = exif_camera(image, width, height)
+
+def _camera_of(
+    args: argparse.Namespace,
+    settings: SourceSettings,
+    size: Size,
+    image: Path | None,
+    assumed_hfov_deg: float,
+) -> tuple[Intrinsics, list[str]]:
+    from clip_depth_ros.sources.camera_files import exif_camera, ExifCamera
+
+    height, width = size
+    exif = ExifCamera(None, '') if image is None else exif_camera(image, width, height)
     if args.camera_info is not None:
         camera, said = _calibrated(args.camera_info, settings, width, height)
     elif args.hfov_deg is not None:
@@ -72,8 +120,7 @@ def camera_of(
     elif exif.intrinsics is not None:
         return exif.intrinsics, [f'EXIF, {exif.said}: {_across(exif.intrinsics)}']
     else:
-        assumed = float(described['assumed_hfov_deg'])
-        camera = Intrinsics.of_hfov(assumed, width, height)
+        camera = Intrinsics.of_hfov(assumed_hfov_deg, width, height)
         doubtful = f' (EXIF says {exif.said})' if exif.said else ''
         return camera, [
             f'not known{doubtful}, {_across(camera)} are assumed: name it with --camera-info or '

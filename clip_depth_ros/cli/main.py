@@ -21,7 +21,7 @@ from clip_depth_ros.errors import ClipDepthError
 from clip_depth_ros.ros.environment import needing_ros
 
 COMMANDS = {
-    'predict': 'depth of one image file',
+    'predict': 'depth of your own images, videos or webcam',
     'bag': 'make, convert and play recordings',
     'demo': 'play a recording through the real node and show what comes out',
     'evaluate': 'how good depth is, on recordings and data sets, by a named protocol',

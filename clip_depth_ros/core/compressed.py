@@ -96,6 +96,11 @@ def check_size(size: Size, max_pixels: int, name: str) -> None:
         )
 
 
+def kind_of(data: bytes, kinds: Collection[str]) -> str | None:
+    """Return the kind of a picture, of ``kinds``, by its first bytes; None if it is of none."""
+    return next((kind for kind in kinds if re.match(_STARTS[kind], data, re.DOTALL)), None)
+
+
 def size_in(data: Any, name: str, kinds: Collection[str] = MESSAGE_KINDS) -> Size:
     """
     Return the size that the header of a picture states; nothing is decoded.
@@ -166,7 +171,7 @@ def metadata_in(data: Any, kinds: Collection[str]) -> dict[int, Any]:
     For pictures that have been decoded: some readers make room for the pixels.
     """
     raw = bytes(data)
-    kind = _kind_of(raw, kinds)
+    kind = kind_of(raw, kinds)
     if kind is None:
         return {}
     try:
@@ -176,11 +181,6 @@ def metadata_in(data: Any, kinds: Collection[str]) -> dict[int, Any]:
             return {**exif, **exif.get_ifd(_EXIF_IFD)}
     except Exception:
         return {}
-
-
-def _kind_of(raw: bytes, kinds: Collection[str]) -> str | None:
-    """Return which of these kinds a picture is by its first bytes; None if it is none."""
-    return next((kind for kind in kinds if re.match(_STARTS[kind], raw, re.DOTALL)), None)
 
 
 @contextmanager
@@ -200,7 +200,7 @@ def _looked_at(
 ) -> tuple[str, bytes, Size]:
     """Return the kind of a picture, what its pixels come from, and its size."""
     raw = bytes(data)
-    kind = _kind_of(raw, kinds)
+    kind = kind_of(raw, kinds)
     if kind is None:
         wanted = ', '.join(kinds)
         raise ImageError(

@@ -283,8 +283,8 @@ def legend(
         _write(strip, 'unknown', start, zoom)
         right = start - 2 * gap
     is_scaled = is_log(near_m, far_m, scale)
-    spaced = np.geomspace if is_scaled else np.linspace
-    along = spaced(near_m, far_m, max(1, right - margin)).astype(np.float32)
+    ends = (near_m, far_m, max(1, right - margin))
+    along = (np.geomspace(*ends) if is_scaled else np.linspace(*ends)).astype(np.float32)
     strip[top:bottom, margin:right] = colorize(
         along[np.newaxis], near_m=near_m, far_m=far_m, color_map=color_map, scale=scale
     )
@@ -299,6 +299,42 @@ def legend(
             cv2.line(strip, (x, bottom), (x, bottom + round(3 * zoom)), _INK, round(zoom))
             _write(strip, text, begin, zoom)
     return strip
+
+
+_LEAST_PX: Final = 320
+_MOST_PX: Final = 1280
+"""Sides of the two panels of :func:`side_by_side`: a picture is for looking at."""
+
+_GAP_PX: Final = 8
+
+
+def side_by_side(
+    rgb: Rgb,
+    depth_m: Depth,
+    *,
+    near_m: float,
+    far_m: float,
+    color_map: ColorMap = 'turbo',
+    scale: ColorScale = 'auto',
+) -> Rgb:
+    """
+    Return an image beside its depth in colours, above a legend, uint8 (h, w, 3) RGB.
+
+    ``rgb`` is uint8 (H, W, 3), depth of any size. Both are shown with a width from 320 and sides
+    up to 1280 pixels, in the shape of the image; sides of the result are even, as videos want
+    them. The other parameters, and errors, are those of :func:`colorize`.
+    """
+    colors: Any = {'near_m': near_m, 'far_m': far_m, 'color_map': color_map, 'scale': scale}
+    height, width = rgb.shape[:2]
+    zoom = min(_MOST_PX / width, _MOST_PX / height, max(1.0, _LEAST_PX / width))
+    size = (max(2, round(width * zoom / 2) * 2), max(2, round(height * zoom / 2) * 2))
+    image = cv2.resize(rgb, size, interpolation=cv2.INTER_AREA if zoom < 1 else cv2.INTER_LINEAR)
+    # Depth is resized and not its colours, which would mix to those of other depths.
+    depth = np.asarray(cv2.resize(depth_m, size, interpolation=cv2.INTER_NEAREST), np.float32)
+    gap = np.full((size[1], _GAP_PX, 3), 255, np.uint8)
+    panels = np.concatenate([image, gap, colorize(depth, **colors)], axis=1)
+    strip = legend(panels.shape[1], **colors)
+    return np.asarray(np.concatenate([panels, strip[:len(strip) // 2 * 2]]), np.uint8)
 
 
 def _ticks(near_m: float, far_m: float, is_scaled: bool) -> list[float]:

@@ -24,6 +24,13 @@ import torch
 URL_CACHE: Final = Path('~/.cache/clip')
 """Where open_clip and OpenAI's clip keep what they fetch by URL."""
 
+WAYS: Final = (
+    'Weights come in three ways: bundled, small and good for a first look at streets (--preset '
+    'synthetic, preset:=synthetic); from a file (--clip-weights FILE, clip_weights:=FILE); by '
+    'download (--allow-download, allow_download:=true)'
+)
+"""What every error about weights ends with: as flags, and as parameters of the node."""
+
 RANDOM: Final = 'random'
 RANDOM_NOTE: Final = 'random initialisation: does not see depth'
 
@@ -63,9 +70,20 @@ def find_weights(
     Raises
     ------
     WeightsError
-        If they are missing, damaged or of another activation.
+        If they are missing, damaged or of another activation; it names the ways to weights.
 
     """
+    try:
+        return _find_weights(architecture, settings)
+    except WeightsError as error:
+        if settings.uses_bundled():
+            raise
+        raise WeightsError(f'{error}. {WAYS}') from error
+
+
+def _find_weights(
+    architecture: Architecture, settings: PredictorSettings
+) -> tuple[Weights | None, Origin]:
     tag = settings.pretrained
     if settings.clip_weights:
         weights = read_weights(user_path(settings.clip_weights))
@@ -231,9 +249,7 @@ def _absent(architecture: Architecture, tag: str, source: Mapping[str, Any], why
     repository, names = _hub_files(source)
     hub = f'https://huggingface.co/{repository} (file {" or ".join(names)})' if names else ''
     places = ' or '.join(place for place in (source.get('url', ''), hub) if place)
-    could_try = ', or set allow_download where there is a network'
-    download = could_try if why.endswith('is off') else ''
     return (
-        f'weights {tag!r} of backbone {architecture.name!r} are not in the local cache and {why}: '
-        f'fetch {places} and point clip_weights to the file{download}'
+        f'weights {tag!r} of backbone {architecture.name!r} are not in the local cache and {why}; '
+        f'as a file they are at {places}'
     )

@@ -15,7 +15,7 @@ from typing import Literal
 from clip_depth_ros.errors import WeightsError
 from clip_depth_ros.settings.installation import assets_dir, BUNDLED_CLIP2DEPTH
 from clip_depth_ros.settings.paths import user_path
-from clip_depth_ros.settings.predictor import BUNDLED, PredictorSettings, TINY
+from clip_depth_ros.settings.predictor import PredictorSettings
 from clip_depth_ros.types import DepthPredictor
 
 
@@ -72,9 +72,10 @@ def _no_weights(settings: PredictorSettings, bundled: Path) -> WeightsError:
         )
     return WeightsError(
         f"method='clip2depth' needs weights trained for backbone {settings.backbone!r}, and none "
-        'are named: train them with clip-depth train and set clip2depth_weights to the file, or '
-        f'set backbone={TINY!r} and pretrained={BUNDLED!r} for those that come with this package, '
-        "or method='depthclip', which needs no training"
+        'are named. They come bundled (--preset synthetic, preset:=synthetic), or from a file '
+        'that clip-depth train has written (--clip2depth-weights FILE, clip2depth_weights:=FILE); '
+        'a download there is for the zero-shot method alone (--method depthclip --allow-download, '
+        'method:=depthclip allow_download:=true)'
     )
 
 

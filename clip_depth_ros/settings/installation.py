@@ -19,6 +19,14 @@ BUNDLED_CLIP: Final = 'tiny_clip.safetensors'
 BUNDLED_CLIP2DEPTH: Final = 'tiny_clip2depth.safetensors'
 """Weights among the assets: the frozen CLIP, and what was trained on it."""
 
+BUNDLED_PRESET: Final = 'synthetic'
+BUNDLED_WORTH: Final = (
+    'trained on rendered streets, they are off by about a quarter on real ones, and wrong in '
+    'rooms. Better: clip-depth train adapts them to a recording of your camera; rooms: --preset '
+    "indoor --allow-download (OpenAI's CLIP)"
+)
+"""The preset of the bundled weights; what they are good for and how to get better, in a line."""
+
 _COMPUTING: Final = ('torch', 'open_clip_torch', 'numpy', 'opencv-python-headless', 'rosbags')
 """Packages that numbers may depend on."""
 

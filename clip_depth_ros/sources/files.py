@@ -46,6 +46,16 @@ def read_bytes(path: Path) -> bytes:
         raise RecordingError(f'{str(path)!r} cannot be read: {error.strerror}') from error
 
 
+def read_start(path: Path, n_bytes: int = 64) -> bytes:
+    """Read the first bytes of a file; RecordingError, naming it, if that cannot be done."""
+    _check_ends(path)
+    try:
+        with path.open('rb') as file:
+            return file.read(n_bytes)
+    except OSError as error:
+        raise RecordingError(f'{str(path)!r} cannot be read: {error.strerror}') from error
+
+
 def read_rgb(path: Path, max_pixels: int = MAX_IMAGE_PIXELS, *, upright: bool = False) -> Rgb:
     """
     Read an image (JPEG, PNG, WebP, BMP, PPM or TIFF), uint8 (H, W, 3) RGB.

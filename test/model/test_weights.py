@@ -22,6 +22,7 @@ from clip_depth_ros.model.pretrained import (
     check_quick_gelu,
     download,
     find_published,
+    find_weights,
 )
 from clip_depth_ros.model.tensor_files import OPENAI_ARCHIVES
 from clip_depth_ros.model.weights import load_weights, read_weights, Weights
@@ -360,7 +361,17 @@ class TestPublished:
         assert 'https://openaipublic.azureedge.net/clip/models/afeb0e10' in message
         assert 'https://huggingface.co/timm/resnet50_clip.openai' in message
         assert 'open_clip_model.safetensors' in message
-        assert 'clip_weights' in message
+
+    def test_every_error_names_the_three_ways_as_flags_and_as_parameters(self, tmp_path):
+        settings = PredictorSettings(clip_weights=str(tmp_path / 'absent.pt'))
+        with pytest.raises(WeightsError) as caught:
+            find_weights(find_architecture(RN50), settings)
+
+        for way in (
+            '--preset synthetic, preset:=synthetic', '--clip-weights FILE, clip_weights:=FILE',
+            '--allow-download, allow_download:=true',
+        ):
+            assert way in str(caught.value)
 
     def test_the_offline_flag_wins_over_the_setting(self, tmp_path, monkeypatch):
         monkeypatch.setattr(huggingface_hub.constants, 'HF_HUB_OFFLINE', True)
@@ -376,7 +387,7 @@ class TestPublished:
             raise huggingface_hub.errors.LocalEntryNotFoundError('check your connection')
 
         monkeypatch.setattr(huggingface_hub, 'hf_hub_download', client)
-        with pytest.raises(WeightsError, match=r'fetching failed .*check your conn.*: fetch http'):
+        with pytest.raises(WeightsError, match=r'fetching failed .*check your conn.*at http'):
             self.find(tmp_path, allow_download=True)
         assert asked == ['open_clip_model.safetensors']
 
@@ -390,7 +401,7 @@ class TestPublished:
             patch.setattr(
                 open_clip_parts.pretrained, 'get_pretrained_cfg', lambda *_: source
             )
-            with pytest.raises(WeightsError, match=r'fetching failed \(URLError: .*clip_weights'):
+            with pytest.raises(WeightsError, match=r'fetching failed \(URLError: .*absent.pt'):
                 self.find(tmp_path, name, tag, allow_download=True)
 
     def test_an_unknown_tag_names_the_known(self, tmp_path):

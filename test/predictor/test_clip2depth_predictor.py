@@ -384,7 +384,9 @@ class TestCommand:
         lines = capsys.readouterr().out.splitlines()
         assert lines[1].startswith('method: clip2depth, trained (auto: ')
         assert lines[2].startswith('clip2depth_weights: trained.safetensors (sha256 ')
-        assert lines[-1].endswith('street_depth.png: turbo, 0.5 m (red) to 80 m (blue)')
+        assert lines[-2].endswith(
+            'street_depth.png: turbo, 0.5 m (near) to 80 m (far), log scale'
+        )
 
     def test_the_bundled_weights_need_no_path(self, tmp_path, monkeypatch, capsys):
         """Random ones in their place: what is tested is how they are found."""
