@@ -59,7 +59,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help='evaluation settings (YAML, name: value); flags win',
     )
     parser.add_argument(
-        '--params-file', metavar='FILE',
+        '--preset', '--params-file', dest='params_file', metavar='NAME',
         help="predictor settings: the node's parameter file, or the name of one that comes with "
         'this package (synthetic, kitti, indoor); flags win',
     )

@@ -4,8 +4,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from typing import ClassVar, Final
+from collections.abc import Iterator
+from typing import Final
 
 from clip_depth_ros.errors import did_you_mean
 from clip_depth_ros.settings.base import setting
@@ -20,8 +20,6 @@ PREDICT: Final = (
 
 class EvaluateSettings(SourceSettings):
     """What an evaluation is made of: frames, answers, how they are compared."""
-
-    renamed: ClassVar[Mapping[str, str]] = {'preset': 'topic_preset'}
 
     predict: tuple[str, ...] = setting(
         (),

@@ -110,7 +110,7 @@ class VideoReader:
 
 
 @contextmanager
-def written_video(path: Path, size: Size, hz: float) -> Iterator[Callable[[Rgb], None]]:
+def written_video(path: Path, size: Size, hz: float) -> Iterator[Callable[[Rgb], object]]:
     """
     Yield what adds a frame, uint8 (H, W, 3) RGB of ``size``, to a new MP4 with ``hz`` of them.
 
