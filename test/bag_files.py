@@ -4,9 +4,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 import sqlite3
+from types import MappingProxyType
 
 from clip_depth_ros.bags.message_types import ros2_types
 from clip_depth_ros.bags.messages import camera_info_message, image_message, tf_message
@@ -43,8 +44,9 @@ def write_ros1(
     path: Path,
     messages: Sequence[RecordedMessage],
     compression: Ros1Writer.CompressionFormat | None = None,
+    announced: Mapping[str, str] = MappingProxyType({}),
 ) -> Path:
-    """Write a ROS 1 bag."""
+    """Write a ROS 1 bag; ``announced`` are topics by type on which nothing was sent."""
     ros1 = get_typestore(Stores.ROS1_NOETIC)
     transforms = 'geometry_msgs/TransformStamped[] transforms'
     ros1.register(get_types_from_msg(transforms, 'tf2_msgs/msg/TFMessage'))
@@ -54,7 +56,7 @@ def write_ros1(
     with writer:
         connections = {
             topic: writer.add_connection(topic, msgtype, typestore=ros1)
-            for topic, msgtype in {m.topic: m.msgtype for m in messages}.items()
+            for topic, msgtype in {**announced, **{m.topic: m.msgtype for m in messages}}.items()
         }
         for message in messages:
             raw = ros2_types().cdr_to_ros1(message.cdr, message.msgtype)

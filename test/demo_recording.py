@@ -4,7 +4,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -14,7 +14,7 @@ from clip_depth_ros.bags.topics import CAMERA_FRAME, CAMERA_INFO, IMAGE, TRUE_DE
 from clip_depth_ros.bags.writer import BagWriter, recorded
 from clip_depth_ros.core.clouds import CloudBuilder
 from clip_depth_ros.demo.plan import DemoMethod, DemoPlan
-from clip_depth_ros.settings.node import DIAGNOSTICS, NodeSettings
+from clip_depth_ros.settings.node import DIAGNOSTICS, NodeSettings, OUTPUTS
 from clip_depth_ros.types import Depth, Intrinsics
 import numpy as np
 from rosbags.typesys.stores.ros2_jazzy import (
@@ -55,18 +55,21 @@ def plan_of(folder: Path, moments: Sequence[Moment], *names: str) -> DemoPlan:
     """Return the plan of a run that left these moments in a folder."""
     return DemoPlan(
         bag=folder / 'drive.mcap', source='synthetic drive seed 7', image_topic=IMAGE,
-        info_topic=CAMERA_INFO, n_frames=len(moments), hz=4.0, methods=methods(*names),
+        info_topic=CAMERA_INFO, truth={'depth_topic': TRUE_DEPTH},
+        n_frames=len(moments), hz=4.0, methods=methods(*names),
         out_dir=folder, topics={},
     )
 
 
-def write_demo(plan: DemoPlan, moments: Sequence[Moment]) -> Path:
+def write_demo(
+    plan: DemoPlan, moments: Sequence[Moment], outputs: Collection[str] = tuple(OUTPUTS)
+) -> Path:
     """Write depth.mcap: each answer comes 50 ms after its image, with info, cloud and colours."""
     path = plan.out_dir / 'depth.mcap'
     with BagWriter(path, force=True) as writer:
         for i, moment in enumerate(moments):
             stamp_ns = START_NS + i * STEP_NS
-            for topic, message, delay_ns in _messages(plan, moment, stamp_ns):
+            for topic, message, delay_ns in _messages(plan, moment, stamp_ns, outputs):
                 writer.write(recorded(topic, message, stamp_ns + delay_ns))
         for method in plan.methods:
             n_answers = sum(method.name in moment.answers for moment in moments)
@@ -80,7 +83,9 @@ def camera(width: int, height: int) -> Intrinsics:
     return Intrinsics(width, width, (width - 1) / 2, (height - 1) / 2, width, height)
 
 
-def _messages(plan: DemoPlan, moment: Moment, stamp_ns: int) -> list[tuple[str, Any, int]]:
+def _messages(
+    plan: DemoPlan, moment: Moment, stamp_ns: int, outputs: Collection[str]
+) -> list[tuple[str, Any, int]]:
     where: Any = {'stamp_ns': stamp_ns, 'frame_id': CAMERA_FRAME}
     depths = [moment.truth, *moment.answers.values()]
     height, width = next(depth for depth in depths if depth is not None).shape
@@ -102,7 +107,7 @@ def _messages(plan: DemoPlan, moment: Moment, stamp_ns: int) -> list[tuple[str, 
                 'info': camera_info_message(intrinsics, **where),
                 'cloud': _cloud(depth, rgb, intrinsics, stamp_ns),
             }
-            messages += [(method.topic(name), msg, 50 * MS) for name, msg in answer.items()]
+            messages += [(method.topic(name), answer[name], 50 * MS) for name in outputs]
     return messages
 
 

@@ -19,8 +19,9 @@ from clip_depth_ros.bags.topics import BagTopics, TF, TF_STATIC
 from clip_depth_ros.core.stamps import ByStamp
 from clip_depth_ros.core.transforms import Matrix4
 from clip_depth_ros.errors import CalibrationError, RecordingError
+import numpy as np
 
-_REGISTERED: Final = re.compile(r'(?<![a-z])(aligned|registered)(?![a-z])|depth_to_[a-z]')
+REGISTERED: Final = re.compile(r'(?<![a-z])(aligned|registered)(?![a-z])|depth_to_[a-z]')
 """Names of topics of depth images that were brought to the camera's, whatever their frame."""
 
 _BELOW_DRIVE: Final = Path('proj_depth/groundtruth/image_02')
@@ -41,7 +42,7 @@ class BagFrame:
     T_camera_lidar : float64 (4, 4), optional
         Where depth is a cloud.
     T_camera_depth : float64 (4, 4), optional
-        Where depth is an image of another frame, and it is known.
+        Where depth is an image of another camera, and it is known.
     T_world_camera : float64 (4, 4), optional
         Where known.
 
@@ -56,12 +57,17 @@ class BagFrame:
 
     @property
     def is_foreign(self) -> bool:
-        """Return whether depth is an image of another camera than the picture, by its frame."""
+        """
+        Return whether depth is an image of another camera than the picture.
+
+        Their frames tell; where these are one, that there is something to register by.
+        """
         if isinstance(self.depth, Path) or self.T_camera_lidar is not None:
             return False
-        frames = [plain_frame(place.frame_id) for place in (self.image, self.depth)]
-        is_told = all(frames) and not _REGISTERED.search(self.depth.topic)
-        return is_told and frames[0] != frames[1]
+        if REGISTERED.search(self.depth.topic):
+            return False
+        image, depth = (plain_frame(place.frame_id) for place in (self.image, self.depth))
+        return bool(image and depth) if image != depth else self.T_camera_depth is not None
 
 
 def recorded_pairs(index: BagIndex, used: BagTopics, tolerance_s: float) -> list[Pair]:
@@ -210,9 +216,16 @@ def complete_frames(
 
 
 def _to_camera(index: BagIndex, pair: Pair, tolerance_ns: int) -> Matrix4 | None:
-    """Return what takes points of a depth image to the camera, where their frames differ."""
-    if isinstance(pair.depth, Path) or pair.depth.frame_id == pair.image.frame_id:
+    """
+    Return what takes points of a depth image to the camera, where these are two.
+
+    That is the identity where both have a camera_info and their frames say nothing of where they
+    are: millimetres apart in one housing, and unknown.
+    """
+    if isinstance(pair.depth, Path):
         return None
+    if pair.depth.frame_id == pair.image.frame_id:
+        return np.eye(4) if index.depth_cameras.values else None
     return index.poses.transform(pair.image, pair.depth.frame_id, tolerance_ns=tolerance_ns)
 
 

@@ -24,14 +24,17 @@ if TYPE_CHECKING:
 HELD_OUT_SEED: Final = 1_000_000
 """A street that the bundled weights were not trained on: those have smaller seeds."""
 
+_TOPICS: Final = ('image_topic', 'camera_info_topic', 'depth_topic', 'lidar_topic')
+
 _RECORDINGS: Final = ('drive.mcap', 'input.mcap', 'depth.mcap')
 _RESULTS: Final = ('summary.json', 'preview.png', 'cloud.ply', 'report.html')
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the flags of ``clip-depth demo``."""
-    from clip_depth_ros.cli.flags import add_setting_flags
+    from clip_depth_ros.cli.flags import add_renamed_flags, add_setting_flags
     from clip_depth_ros.cli.paths import path_flag
+    from clip_depth_ros.settings.source import SourceSettings
 
     parser.formatter_class = argparse.RawDescriptionHelpFormatter
     parser.add_argument(
@@ -56,8 +59,15 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help='of the synthetic drive (default: %(default)s, a street that the weights that come '
         'with the package were not trained on)',
     )
-    parser.add_argument('--image', metavar='TOPIC', help='image topic of the bag')
-    parser.add_argument('--camera-info', metavar='TOPIC', help='camera_info topic of the bag')
+    parser.add_argument(
+        '--force', action='store_true', help='overwrite the results in the output folder'
+    )
+    add_setting_flags(
+        parser, _TOPICS, settings=SourceSettings, title='topics of the bag, found by themselves'
+    )
+    add_renamed_flags(
+        parser, {'--image': '--image-topic', '--camera-info': '--camera-info-topic'}
+    )
     add_setting_flags(parser)
 
 
@@ -75,15 +85,19 @@ def run(args: argparse.Namespace) -> int:
     from clip_depth_ros.demo.plan import demo_methods, make_plan
     from clip_depth_ros.demo.run import run_once, run_unhurried
 
-    _clear(args.out, args.bag)
+    _clear(args.out, args.bag, force=args.force)
     plan = make_plan(args, demo_methods(given_settings(args)))
     is_pace_ours = args.bag is None and args.hz is None
     return _show(plan, run_unhurried(plan) if is_pace_ours else run_once(plan))
 
 
-def _clear(out_dir: Path, bag: Path | None) -> None:
-    """Make the folder, without the results of an earlier run: they must not pass for today's."""
-    from clip_depth_ros.core.files import make_folder
+def _clear(out_dir: Path, bag: Path | None, *, force: bool) -> None:
+    """
+    Make the folder, or clear it of an earlier run: its results must not pass for today's.
+
+    OutputError if there are any, unless ``force``.
+    """
+    from clip_depth_ros.core.files import check_free, make_folder
     from clip_depth_ros.errors import ConfigError
 
     folder = make_folder(out_dir)
@@ -92,7 +106,9 @@ def _clear(out_dir: Path, bag: Path | None) -> None:
             f'{bag} lies where the demo would write its own recording: name another folder with '
             '--out'
         )
-    for path in [*(folder / name for name in _RESULTS), *folder.glob('*_node.log')]:
+    results = [folder / name for name in (*_RESULTS, 'depth.mcap')]
+    check_free(results, force=force)
+    for path in [*results, *folder.glob('*_node.log')]:
         path.unlink(missing_ok=True)
 
 

@@ -58,10 +58,17 @@ def add_setting_flags(
         if choices and name in choices:
             spec = replace(spec, choices=tuple(choices[name]))
         group.add_argument(_flag_name(name), **_flag(spec))
-    for old, new in settings.renamed.items():
+    add_renamed_flags(
+        parser, {_flag_name(old): _flag_name(new) for old, new in settings.renamed.items()}
+    )
+
+
+def add_renamed_flags(parser: argparse.ArgumentParser, renamed: Mapping[str, str]) -> None:
+    """Answer each flag of an earlier version with its new name."""
+    for old, new in renamed.items():
         parser.add_argument(
-            _flag_name(old), action=_Renamed, nargs='*', const=f'is now {_flag_name(new)}',
-            default=argparse.SUPPRESS, help=argparse.SUPPRESS,
+            old, action=_Renamed, nargs='*', const=f'is now {new}', default=argparse.SUPPRESS,
+            help=argparse.SUPPRESS,
         )
 
 

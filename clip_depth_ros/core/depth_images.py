@@ -78,13 +78,14 @@ def decode_depth(
     Compressed depth is a PNG of millimetres (``16UC1; png compressed``), or what image_transport's
     compressedDepth makes of either encoding, see :func:`read_compressed_depth`.
 
-    ``per_metre`` is what 16 bits store for each metre; ROS has millimetres (REP 118).
+    ``per_metre`` is what 16 bits store for each metre; ROS has millimetres (REP 118). They may be
+    called ``mono16``, as realsense-viewer calls them: whether grey is meant is for callers to say.
 
     Raises
     ------
     ImageError
-        If the encoding is neither ``32FC1`` nor ``16UC1``, the message does not fit its
-        description, or it has more pixels than ``max_pixels``.
+        If the encoding is no depth's, the message does not fit its description, or it has more
+        pixels than ``max_pixels``.
 
     """
     if not hasattr(message, 'encoding'):
@@ -92,7 +93,7 @@ def decode_depth(
         return _metres(stored, per_metre) if stored.dtype == np.uint16 else stored
     if message.encoding == '32FC1':
         return pixels_of(message, np.float32, 1, max_pixels).astype(np.float32)
-    if message.encoding == '16UC1':
+    if message.encoding in ('16UC1', 'mono16'):
         return _metres(pixels_of(message, np.uint16, 1, max_pixels), per_metre)
     raise ImageError(f"depth encoding must be '32FC1' or '16UC1', got {message.encoding!r}")
 

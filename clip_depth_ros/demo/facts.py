@@ -7,7 +7,7 @@ from __future__ import annotations
 from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Final
 
 from clip_depth_ros.bags.reader import BagReader
 from clip_depth_ros.core.clouds import points_of
@@ -17,6 +17,9 @@ from clip_depth_ros.demo.plan import DemoPlan
 from clip_depth_ros.settings.node import DIAGNOSTICS, OUTPUTS
 from clip_depth_ros.types import RecordedMessage
 import numpy as np
+
+_ALWAYS: Final = ('depth', 'color')
+"""Outputs of every image; the others need its camera."""
 
 
 @dataclass
@@ -76,9 +79,14 @@ class MethodFacts:
                     np.fmax(self.max_reprojection_error_px, error_px)
                 )
 
+    @property
+    def outputs(self) -> list[str]:
+        """Return what came out: without a camera to go by, no camera_info and no cloud at all."""
+        return [output for output in OUTPUTS if self.stamps[output] or output in _ALWAYS]
+
     def answered_once(self, sent_stamps: Sequence[int]) -> bool:
-        """Return whether every output has every sent stamp exactly once and nothing else."""
-        return all(Counter(self.stamps[output]) == Counter(sent_stamps) for output in OUTPUTS)
+        """Return whether all that came out has every sent stamp exactly once and nothing else."""
+        return all(Counter(self.stamps[output]) == Counter(sent_stamps) for output in self.outputs)
 
     def latency_ms(self, percent: float) -> float | None:
         """Return a percentile of the latencies; None without any."""
@@ -110,12 +118,13 @@ class DemoFacts:
         times = [facts.latency_ms(95) for facts in self.methods.values()]
         return max((time for time in times if time is not None), default=None)
 
-    def complete_stamps(self) -> list[int]:
-        """Return the stamps for which all nodes published every output, in order."""
+    def shown_stamp(self) -> int | None:
+        """Return the one in the middle of those for which all nodes published all they do."""
         answered = (
-            facts.stamps[output] for facts in self.methods.values() for output in OUTPUTS
+            facts.stamps[output] for facts in self.methods.values() for output in facts.outputs
         )
-        return sorted(set(self.sent).intersection(*answered))
+        complete = sorted(set(self.sent).intersection(*answered))
+        return complete[len(complete) // 2] if complete else None
 
 
 def gather_facts(plan: DemoPlan, exit_codes: Mapping[str, int]) -> DemoFacts:

@@ -28,16 +28,19 @@ def write_pages(
     Write ``report.html``, and ``preview.png`` and ``cloud.ply`` of the image in the middle.
 
     ``summary`` is what :func:`summary_of` returned. Without an image that has all outputs there
-    are no pictures. Returns the paths of what was written.
+    are no pictures, and without a cloud no ``cloud.ply``. Returns the paths of what was written.
     """
     files: dict[str, bytes] = {}
     preview: Picture | None = None
     _, far_m = plan.methods[0].settings.color_range_m()
-    if stamps := facts.complete_stamps():
-        stamp_ns = stamps[len(stamps) // 2]
-        frame = read_published(plan, stamp_ns)
+    if (stamp_ns := facts.shown_stamp()) is not None:
+        true_depth_m = None if isinstance(evaluated, str) else evaluated.shown_depth_m
+        frame = read_published(plan, stamp_ns, true_depth_m)
         png = preview_png(frame, protocol_for(plan), far_m, _footer(summary))
-        files = {'preview.png': png, 'cloud.ply': ply_bytes(*frame.cloud)}
+        files = {
+            'preview.png': png,
+            **({'cloud.ply': ply_bytes(*frame.cloud)} if frame.cloud else {}),
+        }
         preview = Picture(f'One of {plan.n_frames} images', _caption(plan, frame, stamp_ns), png)
     values = {
         'layout': 'page.html',
@@ -81,9 +84,10 @@ def _footer(summary: Mapping[str, Any]) -> str:
 def _caption(plan: DemoPlan, frame: PublishedFrame, stamp_ns: int) -> str:
     has_truth = frame.true_depth_m is not None
     truth = ', below them the true depth and the error of each answer' if has_truth else ''
+    cloud = f'; and the cloud that {plan.methods[0].title} published' if frame.cloud else ''
     return (
         'The camera image and the depth that was published for it, decoded from depth.mcap'
-        f'{truth}; and the cloud that {plan.methods[0].title} published. Stamp: {stamp_ns} ns.'
+        f'{truth}{cloud}. Stamp: {stamp_ns} ns.'
     )
 
 

@@ -5,21 +5,18 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
-from clip_depth_ros.bags.message_types import (
-    CAMERA_INFO_TYPE,
-    COMPRESSED_IMAGE_TYPE,
-    IMAGE_TYPE,
-)
+from clip_depth_ros.bags.choice import choose_topics
+from clip_depth_ros.bags.message_types import COMPRESSED_IMAGE_TYPE
 from clip_depth_ros.bags.reader import BagReader, BagTopic
-from clip_depth_ros.bags.topics import CAMERA_INFO, holds_depth, IMAGE
+from clip_depth_ros.bags.topics import BagTopics, TOPIC_SETTINGS, with_preset
 from clip_depth_ros.bags.writer import BagWriter, write_recording
 from clip_depth_ros.demo import SYNTHETIC_FRAMES, SYNTHETIC_HZ
-from clip_depth_ros.errors import ConfigError, TopicError, WeightsError
+from clip_depth_ros.errors import ConfigError, WeightsError
 from clip_depth_ros.predictor.build import choose_method
 from clip_depth_ros.settings.installation import assets_dir, BUNDLED_CLIP
 from clip_depth_ros.settings.node import DIAGNOSTICS, NodeSettings, OUTPUTS, read_parameters
@@ -42,9 +39,9 @@ RANDOM_NOTE: Final = (
     'images, stamps, camera_info and clouds flow as they should, not how well depth is seen.'
 )
 NEXT_STEPS: Final[Mapping[str, str]] = {
-    "with a network, OpenAI's CLIP (one download)": 'make demo ARGS="--bag BAG --allow-download"',
+    "with a network, OpenAI's CLIP (one download)": 'clip-depth demo --bag BAG --allow-download',
     'without one, its file RN50.pt (see Weights in the README)':
-        'make demo ARGS="--bag BAG --clip-weights RN50.pt"',
+        'clip-depth demo --bag BAG --clip-weights RN50.pt',
     'CLIP2Depth, trained on depth of your streets or rooms': 'clip-depth train --help',
 }
 """How to go on with a real camera: the command by occasion."""
@@ -98,7 +95,9 @@ class DemoPlan:
     source : str
         What that is, in words.
     image_topic, info_topic : str
-        The camera in it.
+        The camera in it; no camera_info where there is none.
+    truth : mapping of str to str
+        What is known of its depth: a topic, by the setting that names it; empty if nothing is.
     n_frames : int
         The number of images in it.
     hz : float, optional
@@ -116,6 +115,7 @@ class DemoPlan:
     source: str
     image_topic: str
     info_topic: str
+    truth: Mapping[str, str]
     n_frames: int
     hz: float | None
     methods: tuple[DemoMethod, ...]
@@ -126,6 +126,11 @@ class DemoPlan:
     def recording(self) -> Path:
         """Return the recording of inputs and outputs."""
         return self.out_dir / 'depth.mcap'
+
+    @property
+    def camera_topics(self) -> tuple[str, ...]:
+        """Return what the nodes listen to."""
+        return tuple(topic for topic in (self.image_topic, self.info_topic) if topic)
 
     @property
     def n_listeners(self) -> int:
@@ -187,7 +192,7 @@ def make_plan(args: argparse.Namespace, methods: tuple[DemoMethod, ...]) -> Demo
     ConfigError
         If a flag is wrong.
     ClipDepthError
-        If the recording cannot be read or has no camera.
+        If the recording cannot be read, or has no camera or several.
 
     """
     if args.frames is not None and args.frames < 1:
@@ -197,22 +202,19 @@ def make_plan(args: argparse.Namespace, methods: tuple[DemoMethod, ...]) -> Demo
     bag = args.bag or _render(args)
     with BagReader(bag) as reader:
         topics = _playable_topics(reader.topics)
-        image_topic = _image_topic(reader, topics, args.image)
-        info_topic = _only_topic(
-            topics, _of_type(topics, CAMERA_INFO_TYPE), CAMERA_INFO_TYPE, args.camera_info,
-            CAMERA_INFO, '--camera-info',
-        )
-        n_frames = reader.topics[image_topic].count
-    if topics[image_topic] == COMPRESSED_IMAGE_TYPE:
+        used = _used_topics(reader, args, ignored=reader.topics.keys() - topics.keys())
+        n_frames = reader.topics[used.image].count
+    if topics[used.image] == COMPRESSED_IMAGE_TYPE:
         methods = tuple(_listening_to_compressed(method) for method in methods)
     if args.frames and args.frames < n_frames:
-        bag = _limited(bag, image_topic, args.frames, args.out / 'input.mcap')
+        bag = _limited(bag, used.image, args.frames, args.out / 'input.mcap')
         n_frames = args.frames
     return DemoPlan(
         bag=bag,
         source=f'recording {args.bag.name}' if args.bag else f'synthetic drive seed {args.seed}',
-        image_topic=image_topic,
-        info_topic=info_topic,
+        image_topic=used.image,
+        info_topic=used.camera_info,
+        truth=_truth(used),
         n_frames=n_frames,
         hz=args.hz or (None if args.bag else SYNTHETIC_HZ),
         methods=methods,
@@ -273,45 +275,22 @@ def _render(args: argparse.Namespace) -> Path:
     return target
 
 
-def _image_topic(bag: BagReader, topics: Mapping[str, str], given: str | None) -> str:
-    """Return the topic of the camera: never one of depth; the raw one if it is there twice."""
-    pictures = {
-        msgtype: [topic for topic in _of_type(topics, msgtype) if not holds_depth(bag, topic)]
-        for msgtype in (IMAGE_TYPE, COMPRESSED_IMAGE_TYPE)
-    }
-    raw, compressed = pictures.values()
-    found = raw + compressed if given else raw or compressed
-    return _only_topic(topics, found, IMAGE_TYPE, given, IMAGE, '--image')
+def _used_topics(
+    bag: BagReader, args: argparse.Namespace, *, ignored: Collection[str]
+) -> BagTopics:
+    """Return camera and truth as an evaluation would choose them, if there is any truth."""
+    named = {name: topic for name, topic in vars(args).items() if name in TOPIC_SETTINGS}
+    return choose_topics(
+        bag, **with_preset(bag, 'auto', named), ignored=ignored, depth='if there'
+    )
 
 
-def _of_type(topics: Mapping[str, str], msgtype: str) -> list[str]:
-    return [name for name, its_type in topics.items() if its_type == msgtype]
+def _truth(used: BagTopics) -> dict[str, str]:
+    """Return the topic of the true depth, by the setting that names it."""
+    if not used.depth:
+        return {}
+    return {'lidar_topic' if used.is_lidar else 'depth_topic': used.depth}
 
 
 def _listening_to_compressed(method: DemoMethod) -> DemoMethod:
     return _method(method.name, {**method.parameters, 'image_transport': 'compressed'})
-
-
-def _only_topic(
-    topics: Mapping[str, str],
-    candidates: Sequence[str],
-    msgtype: str,
-    given: str | None,
-    ours: str,
-    flag: str,
-) -> str:
-    """Return the topic of a type: that of the flag, ours, or the only one."""
-    if not candidates:
-        besides = ' (depth is none)' if msgtype == IMAGE_TYPE else ''
-        raise TopicError(
-            f'the demo needs a {msgtype} topic{besides}, and the bag has none; it has '
-            f'{sorted(topics)}'
-        )
-    chosen = given or (ours if ours in candidates else None)
-    if chosen is None and len(candidates) == 1:
-        chosen = candidates[0]
-    if chosen is None or chosen not in candidates:
-        wanted = f'topic {given!r}' if given else f'the one {msgtype} topic'
-        wrong = f'holds no {msgtype} of a camera' if given in topics else 'is not in the bag'
-        raise TopicError(f'{wanted} {wrong}; it has {[*candidates]}: name one with {flag}')
-    return chosen

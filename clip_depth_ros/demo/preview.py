@@ -11,7 +11,6 @@ from itertools import chain
 from typing import Any, Final
 
 from clip_depth_ros.bags.reader import BagReader
-from clip_depth_ros.bags.topics import TRUE_DEPTH
 from clip_depth_ros.core.clouds import points_of
 from clip_depth_ros.core.depth_images import decode_depth
 from clip_depth_ros.core.images import rgb_of
@@ -20,7 +19,7 @@ from clip_depth_ros.core.stamps import stamp_ns_of
 from clip_depth_ros.demo.plan import DemoPlan
 from clip_depth_ros.errors import DataError
 from clip_depth_ros.evaluation.report.clouds import Cloud, draw_cloud, Extent
-from clip_depth_ros.evaluation.report.panels import mean_abs, PictureColors
+from clip_depth_ros.evaluation.report.panels import mean_abs, on_truth, PictureColors
 from clip_depth_ros.evaluation.score.prepare import prepare
 from clip_depth_ros.evaluation.score.protocols import EvaluationProtocol
 from clip_depth_ros.sources.samples import DepthSample
@@ -41,36 +40,34 @@ class PublishedFrame:
     One image, uint8 (H, W, 3), with what belongs to it.
 
     ``depths_m`` is what was published, float32 (h, w), by the title of the method;
-    ``true_depth_m`` the truth, float32 (H, W), where the recording has it; ``cloud`` has points
-    and colours that the first method published.
+    ``true_depth_m`` the truth, float32 (H, W), where the recording has it, maybe sparse; ``cloud``
+    has points and colours that the first method published, if it did.
     """
 
     rgb: Rgb
     depths_m: Mapping[str, Depth]
     true_depth_m: Depth | None
-    cloud: Cloud
+    cloud: Cloud | None
 
 
-def read_published(plan: DemoPlan, stamp_ns: int) -> PublishedFrame:
-    """Return the frame of a stamp for which every node published everything."""
+def read_published(
+    plan: DemoPlan, stamp_ns: int, true_depth_m: Depth | None = None
+) -> PublishedFrame:
+    """Return the frame of a stamp for which every node published depth, with its truth."""
     depth_topics = {method.title: method.topic('depth') for method in plan.methods}
     cloud_topic = plan.methods[0].topic('cloud')
     messages: dict[str, Any] = {}
     with BagReader(plan.recording) as bag:
-        topics = {plan.image_topic, TRUE_DEPTH, cloud_topic, *depth_topics.values()}
+        topics = {plan.image_topic, cloud_topic, *depth_topics.values()}
         for recorded in bag.messages(topics & set(bag.topics)):
             message: Any = bag.decode(recorded)
             if stamp_ns_of(message.header) == stamp_ns:
                 messages[recorded.topic] = message
-    depths = {
-        topic: decode_depth(messages[topic])
-        for topic in (TRUE_DEPTH, *depth_topics.values()) if topic in messages
-    }
     return PublishedFrame(
         rgb=rgb_of(messages[plan.image_topic]),
-        depths_m={title: depths[topic] for title, topic in depth_topics.items()},
-        true_depth_m=depths.get(TRUE_DEPTH),
-        cloud=_cloud_of(messages[cloud_topic]),
+        depths_m={t: decode_depth(messages[topic]) for t, topic in depth_topics.items()},
+        true_depth_m=true_depth_m,
+        cloud=_cloud_of(messages[cloud_topic]) if cloud_topic in messages else None,
     )
 
 
@@ -86,19 +83,21 @@ def preview_png(
     colors = PictureColors(protocol.min_depth_m, far_m)
     rows = _rows(frame, colors, protocol)
     height, width = frame.rgb.shape[:2]
-    heights_in = (len(rows) * (_PANE_IN * height / width + _TITLE_IN), _BARS_IN, _CLOUD_IN)
+    clouds_in = (_CLOUD_IN,) if frame.cloud else ()
+    heights_in = (len(rows) * (_PANE_IN * height / width + _TITLE_IN), _BARS_IN, *clouds_in)
     figure = Figure(
         figsize=(_PANE_IN * len(rows[0]), sum(heights_in)), dpi=_DPI, layout='constrained'
     )
-    parts: Any = figure.subfigures(3, 1, height_ratios=heights_in)
+    parts: Any = figure.subfigures(len(heights_in), 1, height_ratios=heights_in)
     panes: Any = parts[0].subplots(len(rows), len(rows[0]), squeeze=False)
     for axes, (title, pixels) in zip(panes.flat, chain(*rows), strict=True):
         axes.set_axis_off()
         axes.imshow(pixels)
         axes.set_title(title, fontsize=10, loc='left', pad=3)
     _draw_bars(parts[1], colors, len(rows))
-    _draw_cloud(parts[2], frame, far_m)
-    parts[2].supxlabel(footer, fontsize=10, x=0.01, ha='left')
+    if frame.cloud:
+        _draw_cloud(parts[2], frame.cloud, next(iter(frame.depths_m)), far_m)
+    parts[-1].supxlabel(footer, fontsize=10, x=0.01, ha='left')
     png = BytesIO()
     figure.savefig(png, format='png')
     return png.getvalue()
@@ -114,11 +113,13 @@ def _rows(
     if frame.true_depth_m is None:
         return [upper]
     sample = DepthSample('the image', frame.rgb, frame.true_depth_m)
-    known = np.where(np.isfinite(frame.true_depth_m), frame.true_depth_m, np.nan)
-    lower = [('true depth', colors.of_depth(known))]
+    is_known = np.isfinite(frame.true_depth_m) & (frame.true_depth_m > 0)
+    known = np.where(is_known, frame.true_depth_m, np.nan)
+    lower = [('true depth', on_truth(frame.rgb, colors.of_depth(known), known))]
     for title, depth_m in frame.depths_m.items():
         error = published_error(depth_m, sample, protocol)
-        lower.append((f'{title}: error, abs_rel {mean_abs(error):.3f}', colors.of_error(error)))
+        shown = on_truth(frame.rgb, colors.of_error(error), known)
+        lower.append((f'{title}: error, abs_rel {mean_abs(error):.3f}', shown))
     return [upper, lower]
 
 
@@ -135,7 +136,7 @@ def _draw_bars(figure: SubFigure, colors: PictureColors, n: int) -> None:
     """Draw the colours of depth and, with two bars, those of errors."""
     places: Any = figure.subplots(1, n, squeeze=False)[0]
     colors.draw_depth_bar(
-        figure, places[0], 'depth in metres (log scale; grey: no true depth, such as sky)'
+        figure, places[0], 'depth in metres (log scale; grey: not known)'
     )
     if n > 1:
         colors.draw_error_bar(
@@ -143,11 +144,10 @@ def _draw_bars(figure: SubFigure, colors: PictureColors, n: int) -> None:
         )
 
 
-def _draw_cloud(figure: SubFigure, frame: PublishedFrame, far_m: float) -> None:
+def _draw_cloud(figure: SubFigure, cloud: Cloud, title: str, far_m: float) -> None:
     above, side = figure.subplots(1, 2)
     aside_m = far_m / 4
-    draw_cloud(above, side, *frame.cloud, Extent(far_m, aside_m, aside_m, aside_m))
-    title = next(iter(frame.depths_m))
+    draw_cloud(above, side, *cloud, Extent(far_m, aside_m, aside_m, aside_m))
     for axes, where in ((above, 'from above'), (side, 'from the side')):
         axes.set_title(f'{title}: published cloud {where}', fontsize=10, loc='left')
 

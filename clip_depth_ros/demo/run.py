@@ -46,7 +46,7 @@ class _Node(LoggedProcess):
             '-r', f'__ns:={method.namespace}',
             '-r', f'image:={plan.image_topic}',
             '-r', f'image/compressed:={plan.image_topic}',
-            '-r', f'camera_info:={plan.info_topic}',
+            *(['-r', f'camera_info:={plan.info_topic}'] if plan.info_topic else []),
             '--params-file', str(parameters),
         ]
         name = f'{method.name}_node'
@@ -115,7 +115,7 @@ def _recorded_topics(plan: DemoPlan) -> dict[str, str]:
 
 def _player_command(plan: DemoPlan) -> list[str]:
     pace = [] if plan.hz is None else ['--hz', str(plan.hz)]
-    listeners = [plan.image_topic, plan.info_topic] * plan.n_listeners
+    listeners = [*plan.camera_topics] * plan.n_listeners
     return [
         'clip_depth_ros.cli.main', 'bag', 'play', str(plan.bag), *pace,
         '--topics', *plan.topics, '--wait-for', *listeners,
@@ -144,9 +144,8 @@ def _wait_until_listening(
         return said.get('state') == 'active' and listened == set(OUTPUTS)
 
     def is_listening() -> bool:
-        camera = (plan.image_topic, plan.info_topic)
         return all(map(is_ready, nodes)) and all(
-            session.count_subscribers(topic) >= plan.n_listeners for topic in camera
+            session.count_subscribers(topic) >= plan.n_listeners for topic in plan.camera_topics
         )
 
     def check() -> None:

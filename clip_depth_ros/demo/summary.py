@@ -11,7 +11,6 @@ import textwrap
 from typing import Any, Final, get_args
 
 from clip_depth_ros.bags.reader import BagReader
-from clip_depth_ros.bags.topics import TRUE_DEPTH
 from clip_depth_ros.demo.facts import DemoFacts, MethodFacts
 from clip_depth_ros.demo.plan import DemoMethod, DemoPlan, note_of
 from clip_depth_ros.errors import DataError
@@ -34,23 +33,29 @@ from clip_depth_ros.settings.node import OUTPUTS
 from clip_depth_ros.settings.source import SourceSettings
 from clip_depth_ros.sources.frames import open_for_evaluation, SourceFrames
 from clip_depth_ros.sources.predicted import RecordedDepth
-from clip_depth_ros.types import CameraUse
+from clip_depth_ros.types import CameraUse, Depth
 import numpy as np
 
 CONSTANT: Final = 'constant'
 
 NO_TRUTH: Final = (
-    'The recording has no true depth (/ground_truth/depth), so there are no errors to show and no '
-    'metrics.'
+    'The recording has no true depth (depth images or a LiDAR), so there are no errors to show '
+    'and no metrics.'
 )
 
 
 @dataclass(frozen=True, slots=True)
 class Evaluated:
-    """The evaluation of a recording, and the frames that its report shows."""
+    """
+    The evaluation of a recording, and what its pages show.
+
+    ``frames`` are those of its report; ``shown_depth_m`` is the true depth of the image of
+    :meth:`DemoFacts.shown_stamp`, float32 (H, W), where there is any.
+    """
 
     result: Result
     frames: Sequence[ReportFrame]
+    shown_depth_m: Depth | None = None
 
 
 def protocol_for(plan: DemoPlan) -> EvaluationProtocol:
@@ -70,19 +75,20 @@ def evaluate_recording(plan: DemoPlan, facts: DemoFacts) -> Evaluated | str:
     """
     answered = [method for method in plan.methods if facts.methods[method.name].stamps['depth']]
     with BagReader(plan.recording) as bag:
-        if TRUE_DEPTH not in bag.topics or not answered:
+        if not answered or not plan.truth or bag.topics.keys().isdisjoint(plan.truth.values()):
             return NO_TRUTH
     topics = {method.title: method.topic('depth') for method in answered}
     settings = SourceSettings(
-        kind='bag', image_topic=plan.image_topic, camera_info_topic=plan.info_topic,
-        depth_topic=TRUE_DEPTH,
+        kind='bag', image_topic=plan.image_topic, camera_info_topic=plan.info_topic, **plan.truth
     )
     try:
         source = open_for_evaluation(
             [str(plan.recording)], settings, pred_topics=topics.values()
         )
         with closing(source):
-            return _evaluated(source, topics, protocol_for(plan), settings.sync_tolerance_s)
+            shown_ns = facts.shown_stamp()
+            protocol, tolerance_s = protocol_for(plan), settings.sync_tolerance_s
+            return _evaluated(source, topics, protocol, tolerance_s, shown_ns)
     except DataError as error:
         return f'There are no metrics: {error}.'
 
@@ -92,6 +98,7 @@ def _evaluated(
     topics: Mapping[str, str],
     protocol: EvaluationProtocol,
     tolerance_s: float,
+    shown_ns: int | None,
 ) -> Evaluated:
     with ExitStack() as stack:
         answers: dict[str, Answers] = {}
@@ -110,7 +117,17 @@ def _evaluated(
             }
         result = evaluate(source, {**answers, **controls}, protocol)
         asks = {title: each.answer for title, each in answers.items()}
-        return Evaluated(result, read_frames_again(result, source, asks, protocol))
+        shown = read_frames_again(result, source, asks, protocol)
+        return Evaluated(result, shown, _true_depth(result, source, shown_ns))
+
+
+def _true_depth(result: Result, source: SourceFrames, stamp_ns: int | None) -> Depth | None:
+    """Return the true depth of the image of a stamp, if it was evaluated."""
+    frames = result.frames
+    for index, frame_ns in zip(frames.indices, frames.stamps_ns, strict=True):
+        if frame_ns is not None and frame_ns == stamp_ns:
+            return source[index].target_m
+    return None
 
 
 def summary_of(plan: DemoPlan, facts: DemoFacts, evaluated: Evaluated | str) -> dict[str, Any]:
@@ -228,7 +245,8 @@ def _problems_of(
         yield f'{frames["failed"]} images could not be read; {logs}'
     if n_depths != processed:
         yield f'the node answered {processed} images and {n_depths} depth images came back; {logs}'
-    if (n_clouds := len(facts.stamps['cloud'])) < processed:
+    # Without any cloud there is no camera to go by, which is no fault of the node.
+    if 0 < (n_clouds := len(facts.stamps['cloud'])) < processed:
         reason = facts.diagnostics.get('camera_problem') or logs
         yield f'{processed - n_clouds} images got no cloud: {reason}'
     if not processed:
@@ -256,7 +274,11 @@ def _answers_of(method: Mapping[str, Any]) -> str:
     use = camera_text(method)
     camera = f', camera {use}' if use else ''
     answered = f'{counts["processed"]} answered ({once})'
-    return f'{method["title"]}: {answered}, {dropped}, {time}{camera}.'
+    cloud = OUTPUTS['cloud'].topic
+    has_cloud = any(n for topic, n in method['messages'].items() if topic.endswith(cloud))
+    problem = '' if has_cloud else method['node'].get('camera_problem', '')
+    no_cloud = f', no cloud ({problem})' if problem else ''
+    return f'{method["title"]}: {answered}, {dropped}, {time}{camera}{no_cloud}.'
 
 
 def camera_text(method: Mapping[str, Any]) -> str:

@@ -164,9 +164,13 @@ class FrameReader:
                 'to the images; name a depth_topic that is',
             )
         assumed = (f'of depth images: {note}' for note in depth_camera.notes)
-        return registered(depth_m, depth_camera, frame.T_camera_depth, camera), (
-            f'{frames}: registered by their transform and both camera_infos', *assumed
-        )
+        how = f'{frames}: registered by their transform and both camera_infos'
+        if theirs == own:
+            how = (
+                f'depth and images have frame {own!r} and a camera_info each: registered by '
+                'these, as if both looked from one place'
+            )
+        return registered(depth_m, depth_camera, frame.T_camera_depth, camera), (how, *assumed)
 
     def _classes(self, bag: BagReader, frame: BagFrame, rgb: Rgb) -> Classes | None:
         if frame.class_ids is None:

@@ -30,7 +30,7 @@ from clip_depth_ros.bags.clocks import remedy
 from clip_depth_ros.bags.damage import Damage, readable_messages
 from clip_depth_ros.bags.places import message_at, open_per_process, Place, place_of
 from clip_depth_ros.bags.reader import BagReader
-from clip_depth_ros.bags.topics import check_depth_topic, first_image
+from clip_depth_ros.bags.topics import check_depth_topic, first_message
 from clip_depth_ros.core.depth_images import decode_depth, MM_PER_METRE
 from clip_depth_ros.core.files import fingerprint, PerProcess
 from clip_depth_ros.core.images import encoding_of, is_depth
@@ -354,7 +354,7 @@ def _encoding_somewhere(topic: str, paths: Mapping[str, Path]) -> str:
         try:
             with BagReader(path) as bag:
                 check_depth_topic(bag, topic)
-                image = first_image(bag, topic)
+                image = first_message(bag, topic)
                 if image is not None and not is_depth(image):
                     raise TopicError(_no_depth(topic, encoding_of(image)))
                 return '' if image is None else encoding_of(image)

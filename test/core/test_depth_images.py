@@ -70,7 +70,14 @@ def test_16_bit_zeros_come_back_as_unknown():
     assert np.isnan(through(MARKS, '16UC1')).all()
 
 
-@pytest.mark.parametrize('encoding', ['mono16', '64FC1', ''])
+def test_16_bit_grey_that_is_named_as_depth_is_read_as_16uc1():
+    """So realsense-viewer records it."""
+    millimetres = np.array([[0, 1500]], '<u2').tobytes()
+    metres = decode_depth(image(millimetres, 1, 2, 4, 'mono16'))
+    np.testing.assert_array_equal(metres, np.float32([[np.nan, 1.5]]))
+
+
+@pytest.mark.parametrize('encoding', ['8UC1', '64FC1', ''])
 def test_other_encodings_are_refused_both_ways(encoding):
     with pytest.raises(ImageError, match="must be '32FC1' or '16UC1'"):
         encode_depth(MARKS, encoding)

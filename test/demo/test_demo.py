@@ -280,12 +280,19 @@ def test_a_folder_that_cannot_be_made_is_named(tmp_path, capsys):
     assert 'name another place' in said
 
 
-def test_a_failed_run_leaves_no_results_of_an_earlier_one(tmp_path, capsys):
-    for name in ('summary.json', 'report.html'):
-        (tmp_path / name).write_text('old')
-    refused(capsys, '--bag', 'nowhere.mcap', '--out', str(tmp_path))
-    assert not (tmp_path / 'summary.json').exists()
-    assert not (tmp_path / 'report.html').exists()
+def test_results_of_an_earlier_run_stay_unless_they_may_go_and_then_go_even_if_it_fails(
+    tmp_path, capsys
+):
+    results = [tmp_path / name for name in ('summary.json', 'report.html')]
+    for path in results:
+        path.write_text('old')
+    flags = ['--bag', 'nowhere.mcap', '--out', str(tmp_path)]
+    assert 'report.html exist already: name another place, or add --force' in refused(
+        capsys, *flags
+    )
+    assert [path.read_text() for path in results] == ['old', 'old']
+    assert 'nowhere.mcap' in refused(capsys, *flags, '--force')
+    assert not any(path.exists() for path in results)
 
 
 def test_a_recording_of_the_user_s_own_is_not_written_over(tmp_path, capsys):
@@ -307,6 +314,10 @@ def test_weights_of_the_user_s_own_are_not_mixed_with_the_demo_s(tmp_path, ros_d
 
 def test_a_bag_without_the_named_topic_lists_what_there_is(tmp_path, capsys):
     bag = kitti_sized_bag(tmp_path / 'in.mcap')
-    said = refused(capsys, '--bag', str(bag), '--image', '/nope', '--out', str(tmp_path / 'out'))
-    assert IMAGE in said
-    assert '--image' in said
+    flags = ['--bag', str(bag), '--out', str(tmp_path / 'out')]
+    assert f"no topic '/nope' in '{bag}'; it has ['{CAMERA_INFO}', '{IMAGE}']" in refused(
+        capsys, *flags, '--image-topic', '/nope'
+    )
+    with pytest.raises(SystemExit):
+        main(['demo', *flags, '--image', '/nope'])
+    assert '--image is now --image-topic' in capsys.readouterr().err

@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 import io
 from pathlib import Path
 from typing import Any
@@ -18,6 +19,7 @@ from clip_depth_ros.demo.summary import (
     sentence_of,
     summary_of,
 )
+from clip_depth_ros.settings.node import OUTPUTS
 from demo_recording import Moment, plan_of, write_demo
 from matplotlib.image import imread
 import numpy as np
@@ -31,11 +33,11 @@ def depth(value_m: float) -> np.ndarray:
 
 
 def shown(
-    folder: Path, moments: list[Moment], *names: str
+    folder: Path, moments: list[Moment], *names: str, outputs: Collection[str] = tuple(OUTPUTS)
 ) -> tuple[dict[str, Any], list[Path], list[str]]:
     """Return the summary of a run that left these moments, the files, and the printed metrics."""
     plan = plan_of(folder, moments, *names)
-    write_demo(plan, moments)
+    write_demo(plan, moments, outputs)
     facts = gather_facts(plan, {'player': 0, **{f'{name}_node': 0 for name in names}})
     evaluated = evaluate_recording(plan, facts)
     summary = summary_of(plan, facts, evaluated)
@@ -127,6 +129,16 @@ def test_without_a_truth_that_is_one_sentence(tmp_path):
     assert NO_TRUTH in page
     assert 'abs_rel' not in page
     assert '<h1>DepthCLIP: synthetic drive seed 7</h1>' in page
+
+
+def test_without_a_camera_to_go_by_there_is_no_cloud_and_nothing_is_wrong(tmp_path):
+    moments = [Moment(depth(9.0), {'depthclip': depth(9.0)})]
+    outputs = ('depth', 'color')
+    summary, paths, _ = shown(tmp_path, moments, 'depthclip', outputs=outputs)
+    assert summary['ok'], summary['problems']
+    assert summary['methods']['depthclip']['every_frame_answered_once']
+    assert [path.name for path in paths] == ['report.html', 'preview.png']
+    assert 'that was published for it, decoded from depth.mcap, below them' in paths[0].read_text()
 
 
 def test_a_run_without_any_answer_still_has_a_page_that_says_so(tmp_path):

@@ -8,7 +8,7 @@ from argparse import Namespace
 from pathlib import Path
 from typing import Any
 
-from bag_drives import compressed, image, info, RGB
+from bag_drives import cloud, compressed, image, info, RGB
 from bag_files import write_ros2
 from clip_depth_ros.demo import plan as module
 from clip_depth_ros.demo.plan import (
@@ -129,14 +129,14 @@ class TestCamera:
 
     def plan(self, tmp_path: Path, *messages: Any, image: str | None = None) -> DemoPlan:
         bag = write_ros2(tmp_path / 'bag', [*messages, info()])
-        args = Namespace(
-            frames=None, hz=None, bag=bag, image=image, camera_info=None, out=tmp_path, seed=0
-        )
+        named = {'image_topic': image} if image else {}
+        args = Namespace(frames=None, hz=None, bag=bag, out=tmp_path, seed=0, **named)
         return make_plan(args, demo_methods({'method': 'depthclip'}))
 
     def test_depth_is_passed_over(self, tmp_path: Path):
         plan = self.plan(tmp_path, self.DEPTH, self.COMPRESSED_DEPTH, self.RAW)
-        assert plan.image_topic == '/cam/image'
+        assert (plan.image_topic, plan.info_topic) == ('/cam/image', '/cam/camera_info')
+        assert plan.truth == {'depth_topic': '/cam/depth'}
         assert plan.methods[0].settings.image_transport == 'raw'
 
     def test_compressed_images_are_listened_to_as_such(self, tmp_path: Path):
@@ -155,9 +155,25 @@ class TestCamera:
 
     @pytest.mark.parametrize('named', ['/cam/depth', '/cam/depth/c'])
     def test_depth_that_is_named_is_refused(self, tmp_path: Path, named: str):
-        with pytest.raises(TopicError, match=f"'{named}' holds no sensor_msgs/msg/Image of a cam"):
+        wanted = rf"'{named}' (holds depth|cannot be both).*images: /cam/image"
+        with pytest.raises(TopicError, match=wanted):
             self.plan(tmp_path, self.DEPTH, self.COMPRESSED_DEPTH, self.RAW, image=named)
 
     def test_depth_alone_is_no_camera(self, tmp_path: Path):
-        with pytest.raises(TopicError, match=r'Image topic \(depth is none\), and the bag has'):
+        wanted = '0 topics that could be the camera; record.*It has depth images: /cam/depth, '
+        with pytest.raises(TopicError, match=wanted):
             self.plan(tmp_path, self.DEPTH, self.COMPRESSED_DEPTH)
+
+    def test_neither_truth_nor_camera_info_is_needed(self, tmp_path: Path):
+        bag = write_ros2(tmp_path / 'bag', [self.RAW])
+        args = Namespace(frames=None, hz=None, bag=bag, out=tmp_path, seed=0)
+        plan = make_plan(args, demo_methods({'method': 'depthclip'}))
+        assert (plan.camera_topics, plan.truth) == (('/cam/image',), {})
+
+    def test_a_lidar_is_the_truth_and_what_a_node_answered_before_is_not(self, tmp_path: Path):
+        answers = [
+            image(0, np.ones(RGB.shape[:2], np.float32), '32FC1', '/depth/image_rect'),
+            image(0, RGB, 'rgb8', '/clip2depth/depth/image_color'),
+        ]
+        plan = self.plan(tmp_path, self.RAW, cloud(0), *answers)
+        assert (plan.image_topic, plan.truth) == ('/cam/image', {'lidar_topic': '/points'})

@@ -97,6 +97,16 @@ def test_without_a_truth_there_are_no_scores(tmp_path):
     assert evaluate_recording(plan, gather_facts(plan, {})) == NO_TRUTH
 
 
+def test_the_truth_that_is_shown_is_that_of_the_image_in_the_middle(tmp_path):
+    truths = [depth(d) for d in (10.0, 20.0, 30.0)]
+    moments = [Moment(gt, {'depthclip': gt}) for gt in truths]
+    plan = plan_of(tmp_path, moments, 'depthclip')
+    write_demo(plan, moments)
+    evaluated = evaluate_recording(plan, gather_facts(plan, {}))
+    assert not isinstance(evaluated, str)
+    np.testing.assert_array_equal(evaluated.shown_depth_m, truths[1])
+
+
 def test_a_drive_of_nothing_but_sky_says_that_no_truth_counts(tmp_path):
     sky = np.full(SHAPE, np.inf, np.float32)
     moments = [Moment(sky, {'depthclip': depth(9.0)})]

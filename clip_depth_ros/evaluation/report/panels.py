@@ -158,21 +158,26 @@ def dotted(rgb: Rgb, in_colors: Rgb, gt_m: Depth) -> Rgb:
     return shown
 
 
+def on_truth(rgb: Rgb, in_colors: Rgb, gt_m: Depth) -> Rgb:
+    """
+    Return colours, or where the truth is sparse, dots of them on the image in grey.
+
+    All are of one size: uint8 (H, W, 3), and float32 (H, W), NaN where there is no truth.
+    """
+    is_sparse = bool(np.isfinite(gt_m).mean() < _SPARSE)
+    return dotted(rgb, in_colors, gt_m) if is_sparse else in_colors
+
+
 def _panels(frame: ReportFrame, colors: PictureColors) -> Iterator[tuple[str, Rgb]]:
     """Yield titles and pixels, uint8 (H, W, 3), in the order of the page."""
     rgb = image_at(frame.rgb, frame.gt_m.shape)
-    is_sparse = bool(np.isfinite(frame.gt_m).mean() < _SPARSE)
-
-    def on_truth(in_colors: Rgb) -> Rgb:
-        return dotted(rgb, in_colors, frame.gt_m) if is_sparse else in_colors
-
     yield 'image', rgb
-    yield 'ground truth', on_truth(colors.of_depth(frame.gt_m))
+    yield 'ground truth', on_truth(rgb, colors.of_depth(frame.gt_m), frame.gt_m)
     for name, pred_m in frame.preds.items():
         error = relative_error(pred_m, frame.gt_m)
         yield f'{name}: prediction', colors.of_depth(pred_m)
         title = f'{name}: error, abs_rel {mean_abs(error):.3f}'
-        yield title, on_truth(colors.of_error(error))
+        yield title, on_truth(rgb, colors.of_error(error), frame.gt_m)
 
 
 def _png(rgb: Rgb) -> bytes:

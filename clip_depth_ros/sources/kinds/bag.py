@@ -9,6 +9,7 @@ import os.path
 from pathlib import Path
 from typing import Final
 
+from clip_depth_ros.bags.choice import choose_topics, recorded_per_metre
 from clip_depth_ros.bags.clocks import note_on_clocks
 from clip_depth_ros.bags.frames import (
     annotated_pairs,
@@ -34,9 +35,9 @@ from clip_depth_ros.bags.storage import (
 )
 from clip_depth_ros.bags.topics import (
     BagTopics,
-    choose_topics,
-    first_image,
+    first_message,
     TF,
+    TOPIC_SETTINGS,
     TRUE_DEPTH,
     with_preset,
 )
@@ -54,10 +55,6 @@ from clip_depth_ros.sources.registry import FrameRules, Kind, path_or_none, Sour
 from clip_depth_ros.sources.samples import DepthSample, numbered
 from clip_depth_ros.sources.truth import TruthRules
 import numpy as np
-
-_TOPICS: Final = (
-    'image_topic', 'camera_info_topic', 'depth_topic', 'lidar_topic', 'class_topic'
-)
 
 
 class BagSource(Source):
@@ -122,16 +119,17 @@ class BagSource(Source):
         self.name = f'the recording {path.name}'
         self._path, self._calibration = path, calibration
         self._bag = open_per_process(path)
-        named = {name: getattr(settings, name) for name in _TOPICS}
+        named = {name: getattr(settings, name) for name in TOPIC_SETTINGS}
         with BagReader(path) as bag:
             self.topics = choose_topics(
                 bag,
                 **with_preset(bag, settings.topic_preset, named),
                 pred_topics=rules.pred_topics,
-                has_depth=gt_dir is None,
+                depth='needed' if gt_dir is None else 'none',
                 image_may_be_depth=not rules.images_needed,
             )
             _check_all_used(settings, self.topics, bag)
+            recorded_units = recorded_per_metre(bag, self.topics.depth)
             index = index_bag(
                 bag, self.topics, allow_damage=rules.allow_missing, pair_by=settings.pair_by
             )
@@ -160,7 +158,7 @@ class BagSource(Source):
         )
         self.gt_kind = _gt_kind(self.topics)
         self.names = numbered([_name(path, frame.image) for frame in self._frames])
-        usual = MM_PER_METRE if gt_dir is None else KITTI_PER_METRE
+        usual = recorded_units or (MM_PER_METRE if gt_dir is None else KITTI_PER_METRE)
         is_named = 'gt_per_metre' in settings.given()
         per_metre = settings.gt_per_metre if is_named else usual
         gt_kind = self.gt_kind if settings.gt_kind == 'auto' else settings.gt_kind
@@ -190,7 +188,7 @@ class BagSource(Source):
             gt_dir='' if gt_dir is None else f'{gt_dir} from {settings.gt_first}',
             lidar_value='' if rules.lidar_value == 'z' else rules.lidar_value,
             lidar_pixel='' if rules.lidar_pixel == 'nearest' else rules.lidar_pixel,
-            gt_per_metre=f'{per_metre:g}' if is_named else '',
+            gt_per_metre=f'{per_metre:g}' if is_named or recorded_units else '',
             class_topic=self.topics.class_ids,
             depth_camera_info_topic=self.topics.depth_info,
             fixed_frame=settings.fixed_frame,
@@ -285,7 +283,7 @@ KIND: Final = Kind(
     looks_like='.bag, .mcap, .db3, a folder with metadata.yaml',
     recognises=_is_recording,
     uses={
-        *_TOPICS, 'topic_preset', 'fixed_frame', 'lidar_extrinsics', 'lidar_min_range_m',
+        *TOPIC_SETTINGS, 'topic_preset', 'fixed_frame', 'lidar_extrinsics', 'lidar_min_range_m',
         'calib_dir', 'intrinsics_source', 'calibration_scaling', 'sync_tolerance_s', 'pair_by',
         'gt_dir', 'gt_first', 'gt_kind', 'gt_max_range_m', 'gt_per_metre', 'max_image_pixels',
     },
@@ -313,7 +311,7 @@ def _check_all_used(settings: SourceSettings, used: BagTopics, bag: BagReader) -
     else:
         refuse('lidar_extrinsics', 'lidar_min_range_m', because='as the truth is no LiDAR')
     if 'gt_per_metre' in named and used.depth and not used.is_lidar:
-        image = first_image(bag, used.depth)
+        image = first_message(bag, used.depth)
         if image is not None and encoding_of(image) == '32FC1':
             refuse('gt_per_metre', because=f'as {used.depth!r} is 32FC1, which is metres')
 
