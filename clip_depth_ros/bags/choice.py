@@ -319,7 +319,7 @@ class _Found:
         if len({self._frame(topic) for topic in topics}) == 1:
             topics = _those(topics, lambda topic: topic in self._of_type(IMAGE_TYPE))
             for name in (_RECTIFIED, _COLOUR_NAME):
-                topics = _those(topics, lambda topic, name=name: bool(name.search(topic)))
+                topics = [topic for topic in topics if name.search(topic)] or topics
         return [*topics]
 
 

@@ -42,7 +42,7 @@ def add_camera_flags(parser: argparse.ArgumentParser) -> None:
         help='camera_info YAML of the camera, as camera_calibration writes it',
     )
     either.add_argument(
-        '--hfov-deg', type=_hfov, metavar='DEG',
+        '--hfov-deg', type=hfov_flag, metavar='DEG',
         help='horizontal field of view of the image (before --crop), degrees',
     )
     add_setting_flags(
@@ -154,7 +154,7 @@ def _across(camera: Intrinsics) -> str:
     return f'{camera.hfov_deg:.1f} degrees across'
 
 
-def _hfov(text: str) -> float:
+def hfov_flag(text: str) -> float:
     """Parse a field of view that a camera can have."""
     low, high = _LEAST_HFOV_DEG, MAX_FOV_DEG
     try:

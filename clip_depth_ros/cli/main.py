@@ -22,6 +22,7 @@ from clip_depth_ros.ros.environment import needing_ros
 
 COMMANDS = {
     'predict': 'depth of your own images, videos or webcam',
+    'live': 'depth of a webcam, video or stream in ROS, without a driver',
     'bag': 'make, convert and play recordings',
     'demo': 'play a recording through the real node and show what comes out',
     'evaluate': 'how good depth is, on recordings and data sets, by a named protocol',

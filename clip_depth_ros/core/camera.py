@@ -191,6 +191,20 @@ class Calibration:
             roi=(int(roi.x_offset), int(roi.y_offset), int(roi.width), int(roi.height)),
         )
 
+    @classmethod
+    def pinhole(cls, intrinsics: Intrinsics) -> Calibration:
+        """Return that of rectified images of a camera: K and P are one, D is zero."""
+        k = intrinsics.matrix()
+        return cls(
+            width=intrinsics.width,
+            height=intrinsics.height,
+            distortion_model='plumb_bob',
+            d=(0.0,) * 5,
+            k=tuple(k.ravel().tolist()),
+            r=tuple(np.eye(3).ravel().tolist()),
+            p=tuple(np.hstack([k, np.zeros((3, 1))]).ravel().tolist()),
+        )
+
     @property
     def image_size(self) -> tuple[int, int]:
         """Width and height of the images that this goes with, pixels; 0 where it says nothing."""

@@ -281,7 +281,8 @@ def _used_topics(
     """Return camera and truth as an evaluation would choose them, if there is any truth."""
     named = {name: topic for name, topic in vars(args).items() if name in TOPIC_SETTINGS}
     return choose_topics(
-        bag, **with_preset(bag, 'auto', named), ignored=ignored, depth='if there'
+        bag, **with_preset(bag, 'auto', named), ignored=ignored, depth='if there',
+        image_may_be_depth=False,
     )
 
 

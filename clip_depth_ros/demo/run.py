@@ -11,7 +11,7 @@ import os
 from pathlib import Path
 import tempfile
 import time
-from typing import Any, Final
+from typing import Final
 
 from clip_depth_ros.bags.reader import BagReader
 from clip_depth_ros.bags.topics import TF_STATIC
@@ -22,9 +22,8 @@ from clip_depth_ros.demo.processes import LoggedProcess, safe_path_environ
 from clip_depth_ros.errors import ClipDepthError, ConfigError
 from clip_depth_ros.ros.environment import use_shipped_dds_profile
 from clip_depth_ros.ros.recorder import RecordingSession
-from clip_depth_ros.settings.node import DIAGNOSTICS, OUTPUTS
+from clip_depth_ros.settings.node import DIAGNOSTICS, OUTPUTS, parameters_yaml
 from tqdm import tqdm
-import yaml
 
 _START_TIMEOUT_S: Final = 180.0
 _ANSWER_TIMEOUT_S: Final = 60.0
@@ -40,7 +39,7 @@ class _Node(LoggedProcess):
     ) -> None:
         self.method = method
         parameters = folder / f'{method.name}.yaml'
-        parameters.write_text(_parameters_yaml(method.parameters), encoding='utf-8')
+        parameters.write_text(parameters_yaml(method.parameters), encoding='utf-8')
         command = [
             'clip_depth_ros.ros.depth_node', '--ros-args',
             '-r', f'__ns:={method.namespace}',
@@ -219,16 +218,6 @@ def _wait_for_last_words(session: RecordingSession, nodes: Sequence[_Node]) -> N
     session.spin_until(
         lambda: all(session.n_said_by(name) >= n for name, n in wanted.items()), 10.0, check
     )
-
-
-def _parameters_yaml(values: Mapping[str, Any]) -> str:
-    """Return a ROS parameters file for any node; empty lists are left to their defaults."""
-    plain = {
-        key: list(value) if isinstance(value, tuple) else value
-        for key, value in values.items()
-        if value != ()
-    }
-    return yaml.safe_dump({'/**': {'ros__parameters': plain}})
 
 
 def shared_cores(

@@ -109,11 +109,16 @@ class TopicPublishers:
 
     def _make(self, message_type: Any, name: str, is_latched: bool) -> Any:
         qos = reliable_qos(_QUEUE_DEPTH, is_latched=is_latched)
-        try:
-            return self._node.create_publisher(message_type, name, qos)
-        except (InvalidTopicNameException, ValueError) as error:
-            reason = str(error).partition('\n')[0].rstrip(':')  # below, rclpy marks the place
-            raise TopicError(f'{name!r} is no topic name, remap it: {reason}') from error
+        return make_publisher(self._node, message_type, name, qos)
+
+
+def make_publisher(node: Node, message_type: Any, name: str, qos: QoSProfile) -> Any:
+    """Return a publisher; TopicError if its name is no topic name."""
+    try:
+        return node.create_publisher(message_type, name, qos)
+    except (InvalidTopicNameException, ValueError) as error:
+        reason = str(error).partition('\n')[0].rstrip(':')  # below, rclpy marks the place
+        raise TopicError(f'{name!r} is no topic name, remap it: {reason}') from error
 
 
 @contextlib.contextmanager

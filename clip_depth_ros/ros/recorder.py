@@ -180,6 +180,13 @@ class RecordingSession:
             self._executor.spin_once(timeout_sec=_TICK_S)
         return True
 
+    def spin_for(self, seconds: float) -> None:
+        """Record for that long, at least what has come by now."""
+        deadline_s = time.monotonic() + seconds
+        self._executor.spin_once(timeout_sec=0)
+        while (left_s := deadline_s - time.monotonic()) > 0:
+            self._executor.spin_once(timeout_sec=left_s)
+
     def _on_diagnostics(self, array: DiagnosticArray) -> None:
         for status in array.status:
             node_name, _, part = status.name.rpartition(': ')

@@ -14,6 +14,7 @@ from clip_depth_ros.settings.base import ImageLimits, read_settings, setting
 from clip_depth_ros.settings.installation import share_dir
 from clip_depth_ros.settings.paths import user_path
 from clip_depth_ros.settings.pictures import PictureSettings
+import yaml
 
 
 class Output(NamedTuple):
@@ -116,6 +117,16 @@ def read_parameters(name_or_path: str) -> dict[str, Any]:
             f'config/depth_node.yaml does; it has {[*nodes]}'
         )
     return {name: value for name, value in found[0].items() if not _is_of_ros(name)}
+
+
+def parameters_yaml(values: Mapping[str, Any]) -> str:
+    """Return a ROS parameters file for any node; empty lists are left to their defaults."""
+    plain = {
+        key: list(value) if isinstance(value, tuple) else value
+        for key, value in values.items()
+        if value != ()
+    }
+    return yaml.safe_dump({'/**': {'ros__parameters': plain}})
 
 
 def _own_file(name: str) -> Path:

@@ -135,7 +135,11 @@ def written_video(path: Path, size: Size, hz: float) -> Iterator[Callable[[Rgb],
                     'name another place, or install one with FFmpeg (pip install '
                     'opencv-python-headless)'
                 )
-            yield lambda rgb: writer.write(np.ascontiguousarray(rgb[..., ::-1]))
+
+            def add(rgb: Rgb) -> None:
+                writer.write(np.ascontiguousarray(rgb[..., ::-1]))
+
+            yield add
             writer.release()
             os.replace(partial, temporary)
         finally:
