@@ -10,6 +10,7 @@ from typing import Any, Final
 
 from clip_depth_ros.errors import DataError
 from clip_depth_ros.settings.depth_bins import DEPTH_WORDS
+from clip_depth_ros.settings.predictor import BUNDLED_HFOV_DEG
 from clip_depth_ros.world.drive import CLASS_NAMES
 from clip_depth_ros.world.rendered_streets import Streets
 from clip_depth_ros.world.rig import CANONICAL_FOCAL_PX
@@ -37,7 +38,7 @@ DECODER: Final[Mapping[str, Any]] = {
     'rays': True,
     'min_depth_m': 0.5,
     'max_depth_m': DEPTH_CAP_M,
-    'hfov_deg': 70.0,
+    'hfov_deg': BUNDLED_HFOV_DEG,
     'batch_size': 16,
     'learning_rate': 1.5e-3,
     'warmup_share': 0.1,
@@ -112,9 +113,9 @@ FULL: Final = Recipe(
     cameras=Streets(1_000_100, 200, 2, 640, 480, cameras='varied'),
     corners=Streets(1_000_300, 50, 2, 640, 480, cameras='corners'),
     prior=Streets(910_000, 100, 4),
-    contrast=ContrastSettings(steps=4800, batch=16, lr=8e-4),
+    contrast=ContrastSettings(steps=3600, batch=16, lr=8e-4),
     decoder_share=1.0,
-    decoder_steps=5500,
+    decoder_steps=4500,
     study_steps=500,
     bands={
         'kitti: DepthCLIP': (0.12, 0.50),

@@ -5,20 +5,18 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from concurrent.futures import ProcessPoolExecutor
 from functools import partial
 import hashlib
 import io
 import json
-import multiprocessing
 from pathlib import Path
 from typing import Any
 
-from clip_depth_ros.core.files import atomic_write_bytes, end_with_parent
+from clip_depth_ros.core.files import atomic_write_bytes
 from clip_depth_ros.sources.kinds.synthetic import WorldSource
 from clip_depth_ros.types import Depth, Rgb
 from clip_depth_ros.world.drive import Drive
-from clip_depth_ros.world.rendered_streets import Streets
+from clip_depth_ros.world.rendered_streets import in_processes, Streets
 import numpy as np
 from numpy.typing import NDArray
 
@@ -72,15 +70,8 @@ def render_all(
         for first in range(0, len(source), each)
         if not all(source.path(index).is_file() for index in range(first, first + each))
     ]
-    if n_workers <= 1:
-        for street in missing:
-            on_frames(_render(source, street))
-        return
-    # Not forked: the parent may have threads (of PyTorch, of OpenCV) that a fork would break.
-    context = multiprocessing.get_context('spawn')
-    with ProcessPoolExecutor(n_workers, context, initializer=end_with_parent) as pool:
-        for count in pool.map(partial(_render, source), missing):
-            on_frames(count)
+    for count in in_processes(partial(_render, source), missing, n_workers):
+        on_frames(count)
 
 
 def _render(source: KeptStreets, indices: Any) -> int:

@@ -4,14 +4,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import asdict, dataclass, replace
 import json
 import multiprocessing
 from pathlib import Path
 import shutil
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
 from clip_depth_ros.core.files import atomic_path, end_with_parent
 from clip_depth_ros.errors import DataError, OutputError
@@ -19,6 +19,9 @@ from clip_depth_ros.world.drive import Drive
 from clip_depth_ros.world.rig import Cameras, Rig, rig_of
 import numpy as np
 from numpy.typing import NDArray
+
+Item = TypeVar('Item')
+Made = TypeVar('Made')
 
 _FIRST_FRAME: Final = 7
 _FRAME_STEP: Final = 53
@@ -233,13 +236,24 @@ def _rendered_in_parts(streets: Streets, n_workers: int) -> Iterator[tuple[int, 
         for first in streets.seeds[::_PER_TASK]
     ]
     firsts = [(part.first_seed - streets.first_seed) * streets.frames_per_seed for part in parts]
+    yield from zip(firsts, in_processes(_render, parts, n_workers), strict=True)
+
+
+def in_processes(
+    work: Callable[[Item], Made], items: Iterable[Item], n_workers: int
+) -> Iterator[Made]:
+    """
+    Yield what ``work`` makes of each item, in their order, from processes of its own.
+
+    In this process if there is one worker.
+    """
     if n_workers <= 1:
-        yield from zip(firsts, map(_render, parts), strict=True)
+        yield from map(work, items)
         return
     # Not forked: the parent may have threads (of PyTorch, of OpenCV) that a fork would break.
     context = multiprocessing.get_context('spawn')
     with ProcessPoolExecutor(n_workers, context, initializer=end_with_parent) as pool:
-        yield from zip(firsts, pool.map(_render, parts), strict=True)
+        yield from pool.map(work, items)
 
 
 def _render(streets: Streets) -> Frames:
