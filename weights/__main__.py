@@ -5,8 +5,8 @@ Make the bundled weights again, and prove how good they are.
 
     python -m weights [make | study | table | docs]
 
-make: the small CLIP, CLIP2Depth on it, and the tables of held-out streets and cameras. study: two
-more seeds and the ablations, added to the tables. table: the tables of weights made before. docs:
+make: the small CLIP, CLIP2Depth on it, and the tables of held-out streets and cameras. study: the
+ablations, added to the tables. table: the tables of weights made before. docs:
 the tables of the installed weights into docs/bundled_weights.md.
 """
 

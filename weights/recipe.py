@@ -71,7 +71,7 @@ class Recipe:
     decoder : mapping
         What else the trainer is told: names and values of :class:`TrainSettings`.
     decoder_steps, study_steps : int
-        Steps of CLIP2Depth: of the weights and their three seeds; of each ablation.
+        Steps of CLIP2Depth: of the weights; of each ablation.
     bands : mapping of str to (float, float)
         Where abs_rel comes out if all is well, by ``<table>: <predictor>``.
     most_in_a_bucket : float
