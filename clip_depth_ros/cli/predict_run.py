@@ -69,14 +69,14 @@ def run_predict(args: argparse.Namespace) -> int:
         If nothing can be done: a wrong setting, no picture, no weights, no place to write.
 
     """
+    pictures = find_pictures(args.inputs)
+    _check_places(pictures, args)
     settings = predictor_settings(args, args.preset, PictureSettings)
     if args.save_grid and settings.means_clip2depth():
         raise ConfigError(
             '--save-grid: clip2depth answers pixels and has no depth per patch; leave it out, or '
             'add --method depthclip'
         )
-    pictures = find_pictures(args.inputs)
-    _check_places(pictures, args)
     with closing(build_predictor(settings)) as predictor:
         run = _Run(args, settings, predictor)
         # First of all, so that nobody takes random weights for depth.
