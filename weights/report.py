@@ -23,7 +23,7 @@ END: Final = '<!-- tables: end -->'
 """Between these the document has what :func:`markdown` returns."""
 
 _NOTE: Final = 'scale: median over frames of median answer / median truth, 1 is right.'
-_LENSES: Final = "The streets of the table behind KITTI's camera, two frames of each."
+_LENSES: Final = "The streets of the table behind KITTI's camera, one frame of each."
 _CAMERAS: Final = 'The frames of the table behind cameras drawn as those of training.'
 _IN_BUCKETS: Final = {
     CONSTANT: ('best constant', ('abs_rel',)),

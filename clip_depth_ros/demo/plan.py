@@ -32,7 +32,7 @@ STREET: Final[Mapping[str, Any]] = {'bins': 'outdoor', 'min_depth_m': 1.0, 'max_
 
 BUNDLED_NOTE: Final = (
     'NOTE: the weights that come with the package were trained on synthetic streets, to show both '
-    'methods without a download. On real streets their depth is off by a quarter.'
+    'methods without a download. On real streets their depth is off by nearly a quarter.'
 )
 RANDOM_NOTE: Final = (
     'NOTE: the depth values mean nothing: this CLIP has random weights. What you see is that '

@@ -21,7 +21,7 @@ BUNDLED_CLIP2DEPTH: Final = 'tiny_clip2depth.safetensors'
 
 BUNDLED_PRESET: Final = 'synthetic'
 BUNDLED_WORTH: Final = (
-    'trained on rendered streets, they are off by about a quarter on real ones, and wrong in '
+    'trained on rendered streets, they are off by nearly a quarter on real ones, and wrong in '
     'rooms. Better: clip-depth train adapts them to a recording of your camera; rooms: --preset '
     "indoor --allow-download (OpenAI's CLIP)"
 )

@@ -35,7 +35,7 @@ AUTO: Final = 'auto'
 """What the weights bring along."""
 
 BUNDLED_RANGE_M: Final = (1.0, 80.0)
-BUNDLED_TEMPERATURE: Final = 2.5
+BUNDLED_TEMPERATURE: Final = 3.0
 """What goes with the bundled weights: what their words mean, and what suits their cosines."""
 
 BUNDLED_FOCAL_PX: Final = 186.0
