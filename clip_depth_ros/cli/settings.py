@@ -33,8 +33,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the flags of ``clip-depth settings``."""
     parser.add_argument(
         '--format', choices=tuple(_FORMATS), default='yaml',
-        help="yaml: config/depth_node.yaml; markdown: the README's table; rst: the same table "
-        '(default: yaml)',
+        help='yaml: config/depth_node.yaml; markdown: the table of docs/parameters.md; rst: the '
+        'same table (default: yaml)',
     )
 
 

@@ -48,7 +48,7 @@ OUTPUTS: Final[Mapping[str, Output]] = MappingProxyType({
 """
 What the node publishes for a frame, by the name used in code; listed here and nowhere else.
 
-The launch file repeats the topics and README's table all of it: tests compare them with this.
+The launch file repeats the topics and docs/node.md all of it: tests compare them with this.
 """
 
 DIAGNOSTICS: Final = '/diagnostics'

@@ -157,15 +157,15 @@ def test_what_is_written_twice_is_equal():
     assert set(constant('OUTPUTS')) == {output.topic for output in OUTPUTS.values()}
 
 
-def test_the_readme_and_rviz_know_the_outputs_of_the_node():
-    readme = (ROOT / 'README.md').read_text(encoding='utf-8')
-    rows = [line.strip('| ').split(' | ') for line in readme.splitlines() if '| out |' in line]
+def test_the_docs_and_rviz_know_the_outputs_of_the_node():
+    page = (ROOT / 'docs' / 'node.md').read_text(encoding='utf-8')
+    rows = [line.strip('| ').split(' | ') for line in page.splitlines() if '| out |' in line]
     said = [(topic.strip('`'), kind.split()[0], meaning) for _, topic, kind, meaning in rows]
     outputs = [
         (output.topic, output.msgtype.rpartition('/')[2], output.meaning)
         for output in OUTPUTS.values()
     ]
-    assert said[:-1] == outputs, "README.md's table of topics does not fit settings/node.OUTPUTS"
+    assert said[:-1] == outputs, 'topics of docs/node.md do not fit settings/node.OUTPUTS'
     assert said[-1][0] == DIAGNOSTICS
     rviz = (ROOT / 'rviz' / 'clip_depth.rviz').read_text(encoding='utf-8')
     shown = set(re.findall(r'Value: /(depth/\w+)', rviz))

@@ -36,11 +36,11 @@ def test_the_parameter_file_is_up_to_date():
     )
 
 
-def test_the_readme_s_table_is_up_to_date():
-    readme = (ROOT / 'README.md').read_text(encoding='utf-8')
-    table = readme.partition('<!-- parameters -->\n')[2].partition('<!-- /parameters -->')[0]
+def test_the_table_of_parameters_is_up_to_date():
+    page = (ROOT / 'docs' / 'parameters.md').read_text(encoding='utf-8')
+    table = page.partition('<!-- parameters -->\n')[2].partition('<!-- /parameters -->')[0]
     assert table == settings_text('markdown'), (
-        "README.md's parameter table does not fit clip_depth_ros/settings any more; put the "
+        'docs/parameters.md does not fit clip_depth_ros/settings any more; put the '
         'output of clip-depth settings --format markdown between its two markers'
     )
 
