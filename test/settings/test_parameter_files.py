@@ -91,7 +91,7 @@ def test_synthetic_is_for_the_bundled_weights_with_either_method():
     synthetic = NodeSettings.from_mapping(parameters(CONFIG / 'synthetic.yaml'))
     assert synthetic.uses_bundled()
     assert synthetic.means_clip2depth()
-    assert synthetic.answer_range_m() == (1.0, 80.0)
+    assert synthetic.answer_range_m() == (0.5, 80.0)
     zero_shot = synthetic.changed(method='depthclip')
     assert zero_shot.resolved_bins_m()[0] == 1.0
     assert zero_shot.resolved_bins_m()[-1] == 80.0

@@ -308,7 +308,7 @@ class TestWhatWeightsBringAlong:
     def test_bundled_weights_mean_streets(self):
         settings = PredictorSettings.from_mapping(self.BUNDLED)
         assert settings.resolved_bins_m() == log_spaced(1.0, 80.0, 7)
-        assert settings.resolved_temperature() == 2.5
+        assert settings.resolved_temperature() == 3.0
         assert settings.answer_range_m() == (1.0, 80.0)
         assert settings.depthclip_notes() == []
 
@@ -334,12 +334,12 @@ class TestWhatWeightsBringAlong:
             'depth bins from 1 to 3 m are not what the words of the bundled weights were trained '
             'to mean, 1 to 80 m evenly in log depth, and so depth is wrong: '
             "set bins='auto' and no bins_m",
-            'temperature 0.1 is not what suits the bundled weights, 2.5: set it to 0',
+            'temperature 0.1 is not what suits the bundled weights, 3: set it to 0',
         ]
 
     def test_bins_that_are_nearly_the_same_are_no_other(self):
         """Those of before, which depended on the range."""
-        values = {**self.BUNDLED, 'bins': 'outdoor', 'min_depth_m': 1.0, 'temperature': 2.5}
+        values = {**self.BUNDLED, 'bins': 'outdoor', 'min_depth_m': 1.0, 'temperature': 3.0}
         assert PredictorSettings.from_mapping(values).depthclip_notes() == []
         assert PredictorSettings.from_mapping({**values, 'min_depth_m': 0.5}).depthclip_notes()
 

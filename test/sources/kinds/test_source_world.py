@@ -161,7 +161,7 @@ class TestFilms:
     def test_what_was_kept_before_films_is_still_found(self, rendered: Path) -> None:
         """The usual step stands in no manifest."""
         assert json.loads((rendered / 'streets.json').read_text()) == {
-            'version': 3, 'first_seed': 3, 'n_seeds': 2, 'frames_per_seed': 2, 'width': 32,
+            'version': 4, 'first_seed': 3, 'n_seeds': 2, 'frames_per_seed': 2, 'width': 32,
             'height': 16,
         }
 
@@ -191,7 +191,7 @@ class TestOtherProcesses:
 class TestDescription:
     def test_it_says_all_that_decides_the_frames(self) -> None:
         assert WorldSource(STREETS, sky_depth_m=80).describe() == {
-            'source': 'synthetic', 'version': '3', 'sky_depth_m': '80', 'first_seed': '3',
+            'source': 'synthetic', 'version': '4', 'sky_depth_m': '80', 'first_seed': '3',
             'n_seeds': '2', 'frames_per_seed': '2', 'width': '32', 'height': '16',
         }
 
