@@ -224,7 +224,7 @@ def _to_camera(index: BagIndex, pair: Pair, tolerance_ns: int) -> Matrix4 | None
     """
     if isinstance(pair.depth, Path):
         return None
-    if pair.depth.frame_id == pair.image.frame_id:
+    if plain_frame(pair.depth.frame_id) == plain_frame(pair.image.frame_id):
         return np.eye(4) if index.depth_cameras.values else None
     return index.poses.transform(pair.image, pair.depth.frame_id, tolerance_ns=tolerance_ns)
 

@@ -13,6 +13,7 @@ from typing import Final
 from clip_depth_ros.bags.frames import BagFrame
 from clip_depth_ros.bags.index import History
 from clip_depth_ros.bags.places import message_at, Place
+from clip_depth_ros.bags.poses import plain_frame
 from clip_depth_ros.bags.reader import BagReader
 from clip_depth_ros.bags.topics import BagTopics, TRUE_CLASS_IDS
 from clip_depth_ros.core.camera import Calibration, Camera, IntrinsicsSource
@@ -165,7 +166,7 @@ class FrameReader:
             )
         assumed = (f'of depth images: {note}' for note in depth_camera.notes)
         how = f'{frames}: registered by their transform and both camera_infos'
-        if theirs == own:
+        if plain_frame(theirs) == plain_frame(own):
             how = (
                 f'depth and images have frame {own!r} and a camera_info each: registered by '
                 'these, as if both looked from one place'

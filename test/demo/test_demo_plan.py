@@ -94,7 +94,7 @@ def test_only_the_weights_that_are_used_must_be_there(assets: Path):
 
 
 def test_the_note_says_what_the_weights_are_worth():
-    assert 'On real streets their depth is off by a quarter' in BUNDLED_NOTE
+    assert 'On real streets their depth is off by nearly a quarter' in BUNDLED_NOTE
     assert note_of(NodeSettings.from_mapping(RANDOM)) == RANDOM_NOTE
     assert note_of(NodeSettings.from_mapping({**RANDOM, 'clip_weights': 'x.pt'})) == ''
     assert note_of(NodeSettings()) == ''
