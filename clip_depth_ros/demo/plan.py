@@ -8,6 +8,7 @@ import argparse
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+import re
 from typing import Any, Final
 
 from clip_depth_ros.bags.choice import choose_topics
@@ -47,6 +48,7 @@ NEXT_STEPS: Final[Mapping[str, str]] = {
 """How to go on with a real camera: the command by occasion."""
 
 _ABOUT_CLIP: Final = frozenset({'backbone', 'pretrained', 'clip_weights', 'allow_download'})
+_ROS_NAME: Final = re.compile(r'(/[A-Za-z_][A-Za-z0-9_]*)+')
 _SYNTHETIC_SIZE: Final = (640, 192)
 
 
@@ -227,15 +229,17 @@ def _playable_topics(topics: Mapping[str, BagTopic]) -> dict[str, str]:
     """
     Return the topics of a recording to play, with their types.
 
-    Transforms are left out, and what a depth node published when it was recorded: that would mix
-    with the answers of this run.
+    Transforms are left out, names that are none in ROS 2 (realsense-viewer's), and what a depth
+    node published when it was recorded: that would mix with the answers of this run.
     """
     namespaces = ['', *(f'/{name}' for name in TITLES)]
     answers = {topic for namespace in namespaces for topic in output_topics(namespace)}
     return {
         name: topic.msgtype
         for name, topic in topics.items()
-        if not topic.msgtype.startswith('tf2_msgs/') and name not in {*answers, DIAGNOSTICS}
+        if not topic.msgtype.startswith('tf2_msgs/')
+        and name not in {*answers, DIAGNOSTICS}
+        and _ROS_NAME.fullmatch(name)
     }
 
 

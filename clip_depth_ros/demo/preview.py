@@ -83,8 +83,9 @@ def preview_png(
     colors = PictureColors(protocol.min_depth_m, far_m)
     rows = _rows(frame, colors, protocol)
     height, width = frame.rgb.shape[:2]
-    clouds_in = (_CLOUD_IN,) if frame.cloud else ()
-    heights_in = (len(rows) * (_PANE_IN * height / width + _TITLE_IN), _BARS_IN, *clouds_in)
+    # What is last has the footer below it.
+    below_in = (_BARS_IN, _CLOUD_IN) if frame.cloud else (_BARS_IN + _TITLE_IN,)
+    heights_in = (len(rows) * (_PANE_IN * height / width + _TITLE_IN), *below_in)
     figure = Figure(
         figsize=(_PANE_IN * len(rows[0]), sum(heights_in)), dpi=_DPI, layout='constrained'
     )

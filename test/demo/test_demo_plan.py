@@ -170,6 +170,12 @@ class TestCamera:
         plan = make_plan(args, demo_methods({'method': 'depthclip'}))
         assert (plan.camera_topics, plan.truth) == (('/cam/image',), {})
 
+    def test_what_has_no_name_in_ros_2_is_not_played(self, tmp_path: Path):
+        nameless = image(0, RGB, 'rgb8', '/cam/tf/0')
+        assert [*self.plan(tmp_path, self.RAW, nameless).topics] == [
+            '/cam/camera_info', '/cam/image',
+        ]
+
     def test_a_lidar_is_the_truth_and_what_a_node_answered_before_is_not(self, tmp_path: Path):
         answers = [
             image(0, np.ones(RGB.shape[:2], np.float32), '32FC1', '/depth/image_rect'),

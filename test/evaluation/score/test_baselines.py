@@ -35,6 +35,7 @@ from ramps import HEIGHT, Ramps, WIDTH
 
 PLAIN = EvaluationProtocol(min_depth_m=1.0)
 
+
 def blocks_of(prior_m: Any) -> NDArray[np.float64]:
     """Return the depth of each 4 x 4 block that a prior is bilinear between."""
 
