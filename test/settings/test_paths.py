@@ -65,11 +65,17 @@ def test_weights_say_so(name: str):
 @pytest.mark.parametrize('words', [
     ['evaluate', '1', '--out', NOBODY], ['evaluate', '1', '--json', NOBODY],
     ['train', '--config', NOBODY], ['compare', 'a.json', '--markdown', NOBODY],
-    ['bag', 'info', NOBODY], ['demo', '--bag', NOBODY], ['predict', NOBODY, '--out', 'x'],
+    ['bag', 'info', NOBODY], ['demo', '--bag', NOBODY], ['predict', 'x', '--out', NOBODY],
 ])
 def test_flags_say_so(words: list[str], capsys: pytest.CaptureFixture[str]):
     with pytest.raises(SystemExit, match='2'):
         main(words)
+    assert "no home folder of a user 'nobody-of-this-name'" in capsys.readouterr().err
+
+
+def test_pictures_say_so(capsys: pytest.CaptureFixture[str]):
+    """They may be webcams and streams, too, which flags cannot tell."""
+    assert main(['predict', NOBODY, '--out', 'x']) == 1
     assert "no home folder of a user 'nobody-of-this-name'" in capsys.readouterr().err
 
 
