@@ -41,7 +41,7 @@ RANDOM_NOTE: Final = (
 )
 NEXT_STEPS: Final[Mapping[str, str]] = {
     "with a network, OpenAI's CLIP (one download)": 'clip-depth demo --bag BAG --allow-download',
-    'without one, its file RN50.pt (see Weights in the README)':
+    'without one, its file RN50.pt (the README says where from)':
         'clip-depth demo --bag BAG --clip-weights RN50.pt',
     'CLIP2Depth, trained on depth of your streets or rooms': 'clip-depth train --help',
 }
