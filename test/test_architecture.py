@@ -272,3 +272,9 @@ def _foreign(room: str, modules: set[str]) -> list[str]:
         for imported in IMPORTS
         if room_of(imported.file) == room and _top(imported) in modules
     ]
+
+
+def test_no_two_files_of_tests_have_one_name():
+    """pytest, which imports them by name, could not collect the second one."""
+    files = [file.name for file in Path(__file__).parent.rglob('test_*.py')]
+    assert sorted({name for name in files if files.count(name) > 1}) == []
