@@ -27,6 +27,7 @@ from clip_depth_ros.bags.message_types import (
     IMAGE_TYPE,
 )
 from clip_depth_ros.bags.places import place_of
+from clip_depth_ros.bags.poses import plain_frame
 from clip_depth_ros.bags.reader import BagReader
 from clip_depth_ros.bags.topics import (
     BagTopics,
@@ -293,7 +294,7 @@ class _Found:
         """Return the frame of the first readable message of a topic."""
         for message in readable_messages(self._bag, [topic], Damage()):
             with suppress(RecordingError):
-                return place_of(message).frame_id.lstrip('/')
+                return plain_frame(place_of(message).frame_id)
         return ''
 
     def _is_colour(self, topic: str) -> bool:

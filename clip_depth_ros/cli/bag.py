@@ -10,7 +10,7 @@ from pathlib import Path
 import time
 from typing import TYPE_CHECKING
 
-from clip_depth_ros.cli.paths import path_flag
+from clip_depth_ros.cli.paths import count_flag, path_flag
 
 if TYPE_CHECKING:  # each verb loads what it needs, so that --help is fast
     from clip_depth_ros.bags.reader import BagReader
@@ -41,7 +41,7 @@ def _add_kitti(verbs: argparse._SubParsersAction[argparse.ArgumentParser]) -> No
     )
     verb.add_argument('folder', type=path_flag, metavar='DIR', help='KITTI folder')
     _add_output(verb, '<name of DIR>.mcap')
-    verb.add_argument('--frames', type=_positive_int, metavar='N', help='only the first N frames')
+    verb.add_argument('--frames', type=count_flag, metavar='N', help='only the first N frames')
     verb.add_argument(
         '--rate',
         type=_positive_float,
@@ -61,14 +61,14 @@ def _add_synth(verbs: argparse._SubParsersAction[argparse.ArgumentParser]) -> No
     )
     _add_output(verb, 'synthetic_<seed>.mcap')
     verb.add_argument(
-        '--frames', type=_positive_int, default=100, metavar='N', help='(default: %(default)s)'
+        '--frames', type=count_flag, default=100, metavar='N', help='(default: %(default)s)'
     )
     verb.add_argument('--seed', type=int, default=0, metavar='S', help='(default: %(default)s)')
     verb.add_argument(
-        '--width', type=_positive_int, default=320, metavar='PX', help='(default: %(default)s)'
+        '--width', type=count_flag, default=320, metavar='PX', help='(default: %(default)s)'
     )
     verb.add_argument(
-        '--height', type=_positive_int, default=96, metavar='PX', help='(default: %(default)s)'
+        '--height', type=count_flag, default=96, metavar='PX', help='(default: %(default)s)'
     )
     verb.add_argument(
         '--cameras',
@@ -152,12 +152,6 @@ def _add_output(verb: argparse.ArgumentParser, default: str) -> None:
         f'(default: {default} in the current folder)',
     )
     verb.add_argument('--force', action='store_true', help='replace a recording that is there')
-
-
-def _positive_int(text: str) -> int:
-    if not text.isdecimal() or int(text) == 0:
-        raise argparse.ArgumentTypeError(f'should be a whole number above 0, got {text!r}')
-    return int(text)
 
 
 def _positive_float(text: str) -> float:

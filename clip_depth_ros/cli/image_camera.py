@@ -36,18 +36,20 @@ def add_camera_flags(parser: argparse.ArgumentParser) -> None:
     group = parser.add_argument_group(
         'camera', 'Without these two, the focal length in the EXIF data of the image is taken.'
     )
+    add_lens_flags(group, 'horizontal field of view of the image (before --crop), degrees')
+    add_setting_flags(
+        parser, _WITH_CAMERA_INFO, settings=SourceSettings, title='with --camera-info'
+    )
+
+
+def add_lens_flags(group: argparse._ActionsContainer, hfov_help: str) -> None:
+    """Add the two flags that say what a camera sees, of which one may be given."""
     either = group.add_mutually_exclusive_group()
     either.add_argument(
         '--camera-info', type=path_flag, metavar='FILE',
         help='camera_info YAML of the camera, as camera_calibration writes it',
     )
-    either.add_argument(
-        '--hfov-deg', type=hfov_flag, metavar='DEG',
-        help='horizontal field of view of the image (before --crop), degrees',
-    )
-    add_setting_flags(
-        parser, _WITH_CAMERA_INFO, settings=SourceSettings, title='with --camera-info'
-    )
+    either.add_argument('--hfov-deg', type=_hfov, metavar='DEG', help=hfov_help)
 
 
 def camera_of(
@@ -154,7 +156,7 @@ def _across(camera: Intrinsics) -> str:
     return f'{camera.hfov_deg:.1f} degrees across'
 
 
-def hfov_flag(text: str) -> float:
+def _hfov(text: str) -> float:
     """Parse a field of view that a camera can have."""
     low, high = _LEAST_HFOV_DEG, MAX_FOV_DEG
     try:

@@ -12,14 +12,15 @@ where there is none. Ctrl-C ends both.
 from __future__ import annotations
 
 import argparse
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 import contextlib
 from pathlib import Path
 from typing import Any, Final, TYPE_CHECKING
 
 from clip_depth_ros.cli.flags import add_preset_flag, add_setting_flags, predictor_settings
-from clip_depth_ros.cli.image_camera import hfov_flag
-from clip_depth_ros.cli.paths import path_flag
+from clip_depth_ros.cli.image_camera import add_lens_flags
+from clip_depth_ros.cli.paths import count_flag, path_flag
+from clip_depth_ros.errors import ConfigError
 from clip_depth_ros.settings.pictures import PictureSettings
 
 if TYPE_CHECKING:
@@ -44,21 +45,15 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     source.add_argument('--device', dest='webcam', type=_webcam, metavar='N', help='webcam number')
     source.add_argument('--video', type=path_flag, metavar='FILE', help='video file')
     source.add_argument('--rtsp', type=_url, metavar='URL', help='stream (rtsp://, http://, ...)')
-    camera = parser.add_mutually_exclusive_group()
-    camera.add_argument(
-        '--camera-info', type=path_flag, metavar='FILE',
-        help='camera_info YAML of the camera, as camera_calibration writes it',
-    )
-    camera.add_argument(
-        '--hfov-deg', type=hfov_flag, metavar='DEG',
-        help='horizontal field of view of the camera, degrees; with neither, no camera_info is '
+    add_lens_flags(
+        parser, 'horizontal field of view of the camera, degrees; with neither, no camera_info is '
         'published, metres go by an assumed field of view, and there is no cloud',
     )
     parser.add_argument(
         '--hz', type=_hz, help='images of a video a second (default: as the video says)'
     )
     parser.add_argument('--loop', action='store_true', help='start a video again at its end')
-    parser.add_argument('--frames', type=_count, metavar='N', help='end after N images')
+    parser.add_argument('--frames', type=count_flag, metavar='N', help='end after N images')
     parser.add_argument(
         '--view', action='store_true',
         help='show image and depth in a window, or write pictures into --out where there is none',
@@ -97,9 +92,9 @@ def run(args: argparse.Namespace) -> int:
     from clip_depth_ros.settings.node import NodeSettings
 
     if args.no_depth and args.view:
-        raise _config_error('--view shows depth, and --no-depth asks for none: leave one out')
+        raise ConfigError('--view shows depth, and --no-depth asks for none: leave one out')
     if args.video is None and (args.hz or args.loop):
-        raise _config_error('--hz and --loop are for --video: a camera gives images as it does')
+        raise ConfigError('--hz and --loop are for --video: a camera gives images as it does')
     settings = predictor_settings(args, args.preset, NodeSettings, is_asked=not args.no_depth)
     use_shipped_dds_profile()
     with _opened(args) as video:
@@ -182,11 +177,7 @@ def _view(args: argparse.Namespace, settings: NodeSettings) -> Any:
     from clip_depth_ros.core.files import check_free, make_folder
     from clip_depth_ros.ros.view import FileView, view_file, why_no_window, WindowView
 
-    near_m, far_m = settings.color_range_m()
-    colors: Mapping[str, Any] = {
-        'near_m': near_m, 'far_m': far_m, 'color_map': settings.color_map,
-        'scale': settings.color_scale,
-    }
+    colors = settings.colors()
     reason = why_no_window()
     if not reason:
         return WindowView(colors)
@@ -238,17 +229,13 @@ def _say_camera(args: argparse.Namespace, calibration: Calibration | None) -> No
         print(f'camera: {said}, on {args.camera_info_topic}')
 
 
-def _config_error(text: str) -> Exception:
-    from clip_depth_ros.errors import ConfigError
-
-    return ConfigError(text)
-
-
 def _webcam(text: str) -> int:
-    if not text.isdecimal() or int(text) > 63:
+    from clip_depth_ros.sources.video import MAX_WEBCAM
+
+    if not text.isdecimal() or int(text) > MAX_WEBCAM:
         raise argparse.ArgumentTypeError(
-            f'should be the number of a webcam, from 0 to 63, got {text!r} (where to compute is '
-            'said by device in a preset)'
+            f'should be the number of a webcam, from 0 to {MAX_WEBCAM}, got {text!r} (where to '
+            'compute is said by device in a preset)'
         )
     return int(text)
 
@@ -257,12 +244,6 @@ def _url(text: str) -> str:
     if '://' not in text:
         raise argparse.ArgumentTypeError(f'should be a URL such as rtsp://HOST/PATH, got {text!r}')
     return text
-
-
-def _count(text: str) -> int:
-    if not text.isdecimal() or int(text) == 0:
-        raise argparse.ArgumentTypeError(f'should be a whole number above 0, got {text!r}')
-    return int(text)
 
 
 def _hz(text: str) -> float:

@@ -1,6 +1,6 @@
 # Copyright 2026 The clip_depth_ros authors
 # SPDX-License-Identifier: Apache-2.0
-"""Paths as flags; beside the flags of settings, so that those who have none load none."""
+"""Paths and counts as flags, for commands that load none of the settings."""
 
 from __future__ import annotations
 
@@ -17,3 +17,10 @@ def path_flag(text: str) -> Path:
         return user_path(text)
     except ConfigError as error:
         raise argparse.ArgumentTypeError(str(error)) from error
+
+
+def count_flag(text: str) -> int:
+    """Return the whole number above 0 that a flag names, for argparse."""
+    if not text.isdecimal() or int(text) == 0:
+        raise argparse.ArgumentTypeError(f'should be a whole number above 0, got {text!r}')
+    return int(text)

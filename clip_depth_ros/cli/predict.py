@@ -16,7 +16,7 @@ from typing import Final, TYPE_CHECKING
 
 from clip_depth_ros.cli.flags import add_preset_flag, add_setting_flags
 from clip_depth_ros.cli.image_camera import add_camera_flags
-from clip_depth_ros.cli.paths import path_flag
+from clip_depth_ros.cli.paths import count_flag, path_flag
 from clip_depth_ros.settings.base import ImageLimits
 from clip_depth_ros.settings.pictures import PictureSettings
 
@@ -51,7 +51,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help='cut this window out first, in pixels; the results have its size',
     )
     parser.add_argument(
-        '--frames', type=_count, metavar='N',
+        '--frames', type=count_flag, metavar='N',
         help='no more than the first N frames of each video (default: all, of a webcam '
         '100)',
     )
@@ -93,9 +93,3 @@ def _crop(text: str) -> Window:
             f'must be four whole numbers x,y,w,h, got {text!r}'
         ) from None
     return Window(x, y, width, height)
-
-
-def _count(text: str) -> int:
-    if not (text.isdecimal() and int(text) >= 1):
-        raise argparse.ArgumentTypeError(f'must be 1 or more, got {text!r}')
-    return int(text)

@@ -153,11 +153,6 @@ class _Run:
         limits: ImageLimits = ImageLimits.from_mapping(given_settings(args, ImageLimits))
         self._max_pixels = limits.max_image_pixels
         self._described = predictor.describe()
-        near_m, far_m = settings.color_range_m()
-        self._colors: Any = {
-            'near_m': near_m, 'far_m': far_m, 'color_map': settings.color_map,
-            'scale': settings.color_scale,
-        }
         self._said: set[str] = set()
         self._n: Counter[str] = Counter()
 
@@ -236,7 +231,7 @@ class _Run:
         return min(_USUAL_HZ, 1 / max(time.monotonic() - began_s, 1e-3))
 
     def _shown(self, answered: Answered) -> Rgb:
-        return side_by_side(answered.rgb, answered.answer.depth_m, **self._colors)
+        return side_by_side(answered.rgb, answered.answer.depth_m, **self._settings.colors())
 
     def _write(
         self, stem: Path, kinds: Sequence[str], answered: Answered

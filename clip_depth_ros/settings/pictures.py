@@ -5,7 +5,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Literal
+from typing import Any, Literal
 
 from clip_depth_ros.settings.base import setting
 from clip_depth_ros.settings.predictor import PredictorSettings
@@ -54,3 +54,11 @@ class PictureSettings(PredictorSettings):
         ends = (min(every), max(every))
         near_m, far_m = ends if ends[0] < ends[1] else (self.min_depth_m, self.max_depth_m)
         return self.color_min_m or near_m, self.color_max_m or far_m
+
+    def colors(self) -> dict[str, Any]:
+        """Return what :func:`colorize` and what shows more of a picture are told, by name."""
+        near_m, far_m = self.color_range_m()
+        return {
+            'near_m': near_m, 'far_m': far_m,
+            'color_map': self.color_map, 'scale': self.color_scale,
+        }

@@ -11,15 +11,15 @@ import sys
 from typing import Any
 
 from clip_depth_ros.core.camera import Calibration
-from clip_depth_ros.core.image_plan import Size
 from clip_depth_ros.core.stamps import stamp_ns_of
 from clip_depth_ros.errors import TopicError
 from clip_depth_ros.ros.live import LiveCamera, LiveTopics
 from clip_depth_ros.ros.recorder import RecordingSession
 from clip_depth_ros.ros.view import FileView
-from clip_depth_ros.sources.video import VideoReader, written_video
+from clip_depth_ros.sources.video import VideoReader
 from clip_depth_ros.types import Intrinsics, RecordedMessage
 import cv2
+from made_up_video import frame, SIZE, write_video
 import numpy as np
 import pytest
 from rclpy.serialization import deserialize_message
@@ -27,25 +27,14 @@ from sensor_msgs.msg import CameraInfo, Image
 
 pytestmark = pytest.mark.ros
 
-SIZE = Size(48, 64)
 NAMES = LiveTopics(image='/cam/image', camera_info='/cam/camera_info', frame_id='optical')
 TYPES = {NAMES.image: 'sensor_msgs/msg/Image', NAMES.camera_info: 'sensor_msgs/msg/CameraInfo'}
 COLORS = {'near_m': 1.0, 'far_m': 80.0}
 
 
-def frame(index: int) -> np.ndarray:
-    rgb = np.zeros((*SIZE, 3), np.uint8)
-    rgb[:, :32, 0] = 20 + 40 * index
-    return rgb
-
-
 @pytest.fixture
 def video(tmp_path: Path) -> Path:
-    path = tmp_path / 'film.mp4'
-    with written_video(path, SIZE, 15.0) as add:
-        for index in range(5):
-            add(frame(index))
-    return path
+    return write_video(tmp_path / 'film.mp4')
 
 
 def heard(calibration: Calibration | None, n_images: int = 3) -> list[RecordedMessage]:

@@ -6,30 +6,15 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from clip_depth_ros.core.image_plan import Size
 from clip_depth_ros.errors import ImageError, OutputError, RecordingError
 from clip_depth_ros.sources.video import VideoReader, written_video
-import numpy as np
+from made_up_video import frame, SIZE, write_video
 import pytest
-
-SIZE = Size(48, 64)
-
-
-def frame(index: int) -> np.ndarray:
-    """Return red that gets stronger, on blue."""
-    rgb = np.zeros((*SIZE, 3), np.uint8)
-    rgb[..., 2] = 40
-    rgb[:, :32, 0] = 20 + 40 * index
-    return rgb
 
 
 @pytest.fixture
 def video(tmp_path: Path) -> Path:
-    path = tmp_path / 'film.mp4'
-    with written_video(path, SIZE, 15.0) as add:
-        for index in range(5):
-            add(frame(index))
-    return path
+    return write_video(tmp_path / 'film.mp4')
 
 
 def test_what_was_written_is_read_in_order_red_first(video: Path):

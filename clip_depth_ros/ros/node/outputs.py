@@ -84,11 +84,7 @@ class Outputs:
             message = depth_message(result.header, result.depth_m, settings.depth_encoding)
             self._publishers['depth'].publish(message)
         if self.is_wanted('color'):
-            near_m, far_m = settings.color_range_m()
-            colored = colorize(
-                result.depth_m, near_m=near_m, far_m=far_m,
-                color_map=settings.color_map, scale=settings.color_scale,
-            )
+            colored = colorize(result.depth_m, **settings.colors())
             self._publishers['color'].publish(rgb_message(result.header, colored))
 
     def publish_geometry(
