@@ -3,6 +3,8 @@
 #
 #   make demo                  play a recording through the real node, without a ROS distro
 #   make demo ARGS="--bag X"   the same with your recording (clip-depth demo --help)
+#                              A second time replaces demo_output; a folder named by --out is only
+#                              overwritten with --force
 #   make weights               train the bundled weights again, with their tables (two and a half
 #                              hours on two cores, minutes with a GPU; ARGS=--short: the same way
 #                              in small, within a wide band)
@@ -25,7 +27,7 @@ INSTALLED := $(VENV)/.installed
 .PHONY: demo weights test lint colcon clean distclean
 
 demo: $(INSTALLED)
-	$(BIN)/clip-depth demo $(ARGS)
+	$(BIN)/clip-depth demo $(if $(findstring --out,$(ARGS)),,--force) $(ARGS)
 
 weights: $(INSTALLED)
 	$(BIN)/python -m weights $(ARGS)

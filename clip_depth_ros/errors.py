@@ -7,6 +7,7 @@ The exceptions of this package, one tree.
 
     ClipDepthError
     ├── ConfigError (ValueError)        a setting is unknown, of the wrong type or out of its range
+    │   └── SettingsFileError           the same in a file, by itself: it says which
     ├── DataError (ValueError)          what came in does not fit its own description
     │   ├── ImageError                  pixels: truncated, wrong step, unknown encoding, zero size
     │   ├── CalibrationError            intrinsics or extrinsics: NaN, zero, of another size
@@ -42,6 +43,10 @@ class ClipDepthError(Exception):
 
 class ConfigError(ClipDepthError, ValueError):
     """A setting is unknown, of the wrong type or out of its range."""
+
+
+class SettingsFileError(ConfigError):
+    """A file of settings is wrong by itself, whatever flags or parameters are beside it."""
 
 
 class DataError(ClipDepthError, ValueError):

@@ -66,7 +66,7 @@ def open_bag(
             **({'S_rect_02': np.array(calibration.size)} if calibration.size else {}),
         })
         write_matrices(path.parent / 'calib_velo_to_cam.txt', {'R': T[:3, :3], 'T': T[:3, 3]})
-    return open_kind('bag', path, **{'topic_preset': 'none', **changes})
+    return open_kind('bag', path, **{'topics': 'none', **changes})
 
 
 def write_matrices(path: Path, matrices: dict[str, Any]) -> None:

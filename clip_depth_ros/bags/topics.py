@@ -41,7 +41,7 @@ TOPIC_SETTINGS: Final = (
 )
 """Settings that name topics of a recording."""
 
-PRESETS: Final[Mapping[str, Mapping[str, str]]] = {
+TOPIC_SETS: Final[Mapping[str, Mapping[str, str]]] = {
     # What `clip-depth bag` writes: from the synthetic drive with true depth and classes, from
     # KITTI folders with the LiDAR alone.
     'ours': {
@@ -62,71 +62,71 @@ PRESETS: Final[Mapping[str, Mapping[str, str]]] = {
         'lidar_topic': '/kitti/velo',
     },
 }
-"""Topics by the settings that name them."""
+"""Topics by the settings that name them, by whose recordings they are of."""
 
 _OPTIONAL: Final = ('depth_topic', 'class_topic')
-"""Not every recording of a preset has them."""
+"""Not every recording of a set has them."""
 
 _DEPTHS: Final = frozenset(('depth_topic', 'lidar_topic'))
 
 
-def topic_preset(bag: BagReader, name: str) -> Mapping[str, str]:
+def topic_set(bag: BagReader, name: str) -> Mapping[str, str]:
     """
-    Return the topics that a preset names, by setting; where there is true depth, no LiDAR.
+    Return the topics of a set, by setting; where there is true depth, no LiDAR.
 
-    ``none``: no topics; ``auto``: the preset whose image or true depth is in the recording, less
-    what the recording has not; the name of a preset: all of it but depth and classes that are not
+    ``none``: no topics; ``auto``: the set whose image or true depth is in the recording, less
+    what the recording has not; the name of a set: all of it but depth and classes that are not
     there, so that a camera or LiDAR that is missing gets noticed. ConfigError for other names.
     """
     there = bag.topics.keys()
     if name == 'none':
         return {}
     if name == 'auto':
-        presets = (
-            preset
-            for preset in PRESETS.values()
-            if preset['image_topic'] in there or preset.get('depth_topic') in there
+        there_are = (
+            each
+            for each in TOPIC_SETS.values()
+            if each['image_topic'] in there or each.get('depth_topic') in there
         )
-        preset: Mapping[str, str] = next(presets, {})
-        wanted = {key: topic for key, topic in preset.items() if topic in there}
-    elif name in PRESETS:
+        found: Mapping[str, str] = next(there_are, {})
+        wanted = {key: topic for key, topic in found.items() if topic in there}
+    elif name in TOPIC_SETS:
         wanted = {
             key: topic
-            for key, topic in PRESETS[name].items()
+            for key, topic in TOPIC_SETS[name].items()
             if topic in there or key not in _OPTIONAL
         }
     else:
         raise ConfigError(
-            f'topics should be auto, none or one of {[*PRESETS]}, got {name!r}'
-            f'{did_you_mean(name, ("auto", "none", *PRESETS))}'
+            f'topics should be auto, none or one of {[*TOPIC_SETS]}, got {name!r}'
+            f'{did_you_mean(name, ("auto", "none", *TOPIC_SETS))}'
         )
     if 'depth_topic' in wanted:
         wanted.pop('lidar_topic', None)
     return wanted
 
 
-def with_preset(bag: BagReader, name: str, named: Mapping[str, str]) -> dict[str, str]:
+def with_topic_set(bag: BagReader, name: str, named: Mapping[str, str]) -> dict[str, str]:
     """
-    Complete topics by those of a preset.
+    Complete topics by those of a set.
 
     Parameters
     ----------
     bag : BagReader
         Open.
     name : str
-        See :func:`topic_preset`.
+        See :func:`topic_set`.
     named : mapping
         From settings to topics, or to nothing where none is named. Those that are named win:
-        another camera goes without the preset's camera_info, another depth without its LiDAR.
+        another camera goes without the set's camera_info, another depth without its LiDAR.
 
     """
     chosen = {key: topic for key, topic in named.items() if topic}
-    preset = dict(topic_preset(bag, name))
-    if chosen.get('image_topic', preset.get('image_topic')) != preset.get('image_topic'):
-        preset.pop('camera_info_topic', None)
+    usual = dict(topic_set(bag, name))
+    if chosen.get('image_topic', usual.get('image_topic')) != usual.get('image_topic'):
+        usual.pop('camera_info_topic', None)
     if not chosen.keys().isdisjoint(_DEPTHS):
-        preset = {key: topic for key, topic in preset.items() if key not in _DEPTHS}
-    return {**named, **preset, **chosen}
+        usual = {key: topic for key, topic in usual.items() if key not in _DEPTHS}
+    return {**named, **usual, **chosen}
 
 
 @dataclass(frozen=True, slots=True)

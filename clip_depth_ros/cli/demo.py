@@ -32,7 +32,7 @@ _RESULTS: Final = ('summary.json', 'preview.png', 'cloud.ply', 'report.html')
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the flags of ``clip-depth demo``."""
-    from clip_depth_ros.cli.flags import add_renamed_flags, add_setting_flags
+    from clip_depth_ros.cli.flags import add_preset_flag, add_renamed_flags, add_setting_flags
     from clip_depth_ros.cli.paths import path_flag
     from clip_depth_ros.settings.source import SourceSettings
 
@@ -47,7 +47,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help=f'play the first N images (default: {SYNTHETIC_FRAMES} of the drive, all of a bag)',
     )
     parser.add_argument(
-        '--out', type=path_flag, default=Path('demo_output'), help='folder (default: %(default)s)'
+        '--out', type=path_flag, default=Path('demo_output'), metavar='DIR',
+        help='folder for the results (default: %(default)s)',
     )
     parser.add_argument(
         '--hz',
@@ -68,6 +69,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add_renamed_flags(
         parser, {'--image': '--image-topic', '--camera-info': '--camera-info-topic'}
     )
+    add_preset_flag(parser)
     add_setting_flags(parser)
 
 
@@ -86,7 +88,7 @@ def run(args: argparse.Namespace) -> int:
     from clip_depth_ros.demo.run import run_once, run_unhurried
 
     _clear(args.out, args.bag, force=args.force)
-    plan = make_plan(args, demo_methods(given_settings(args)))
+    plan = make_plan(args, demo_methods(given_settings(args), args.preset))
     is_pace_ours = args.bag is None and args.hz is None
     return _show(plan, run_unhurried(plan) if is_pace_ours else run_once(plan))
 

@@ -16,8 +16,9 @@ import argparse
 from pathlib import Path
 from typing import Final
 
-from clip_depth_ros.cli.flags import add_setting_flags
+from clip_depth_ros.cli.flags import add_preset_flag, add_setting_flags
 from clip_depth_ros.cli.paths import path_flag
+from clip_depth_ros.settings.base import setting_specs
 from clip_depth_ros.settings.evaluation import EvaluateSettings
 from clip_depth_ros.sources.registry import kind_names
 
@@ -28,12 +29,12 @@ FILES: Final = {
 
 _EXAMPLES: Final = """
 examples:
-  clip-depth evaluate drive.mcap --topic-preset kitti2bag --params-file kitti --clip-weights W.pt
+  clip-depth evaluate drive.mcap --topics kitti2bag --preset kitti --clip-weights W.pt
   clip-depth evaluate drive.mcap --depth-topic /gt/depth --pred-topic /other_node/depth
   clip-depth evaluate kitti/raw --gt-dir kitti/annotated --split eigen_test_files_with_gt.txt
   clip-depth evaluate frames/ --kind pattern --images 'rgb/*.png' --gt-images 'depth/*.png' \\
       --gt-per-metre 256
-  clip-depth evaluate 1000000-1000009 --params-file synthetic
+  clip-depth evaluate 1000000-1000009 --preset synthetic
 """
 
 
@@ -58,11 +59,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         '--config', type=path_flag, metavar='FILE',
         help='evaluation settings (YAML, name: value); flags win',
     )
-    parser.add_argument(
-        '--preset', '--params-file', dest='params_file', metavar='NAME',
-        help="predictor settings: the node's parameter file, or the name of one that comes with "
-        'this package (synthetic, kitti, indoor); flags win',
-    )
+    add_preset_flag(parser, setting_specs(EvaluateSettings)['topics'].choices, '--topics')
     parser.add_argument(
         '--override', nargs='+', default=[], metavar='NAME=VALUE',
         help='change single choices of the protocol, such as depth_cap_m=50 (how far the truth '

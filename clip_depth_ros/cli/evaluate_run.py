@@ -233,7 +233,7 @@ def _open_evaluated(args: argparse.Namespace) -> _Evaluated:
         {**file, **given_settings(args, EvaluateSettings)}
     )
     looks_at_images = bool(_LOOK_AT_IMAGES.intersection(settings.predicted()))
-    predictor = predictor_settings(args, args.params_file, is_asked=looks_at_images)
+    predictor = predictor_settings(args, args.preset, is_asked=looks_at_images)
     if not looks_at_images:
         _check_no_predictor(args, predictor)
     overrides = _overrides(args.override)
@@ -257,8 +257,8 @@ def _open_evaluated(args: argparse.Namespace) -> _Evaluated:
 def _check_no_predictor(args: argparse.Namespace, predictor: PredictorSettings) -> None:
     """Refuse settings of a predictor that is not asked; ConfigError names them."""
     because = 'as no predictor of this package is evaluated (predict)'
-    if args.params_file:
-        raise ConfigError(f'--params-file would not be used, {because}: leave it out')
+    if args.preset:
+        raise ConfigError(f'--preset would not be used, {because}: leave it out')
     predictor.refuse(*PredictorSettings.model_fields, because=because)
 
 

@@ -17,7 +17,7 @@ from typing import Any, Final, NoReturn
 from clip_depth_ros.errors import did_you_mean, WeightsError
 from clip_depth_ros.settings.base import setting_specs, Settings, SettingSpec
 from clip_depth_ros.settings.installation import BUNDLED_PRESET, BUNDLED_WORTH
-from clip_depth_ros.settings.node import NodeSettings, read_parameters
+from clip_depth_ros.settings.node import read_preset
 from clip_depth_ros.settings.predictor import PredictorSettings
 
 _CHOOSE_WEIGHTS: Final = frozenset({
@@ -79,13 +79,26 @@ def given_settings(
     return {name: getattr(args, name) for name in setting_specs(settings) if name in args}
 
 
-def add_preset_flag(parser: argparse.ArgumentParser) -> None:
-    """Add the flag that names a preset, for :func:`predictor_settings`."""
+def add_preset_flag(
+    parser: argparse.ArgumentParser, moved: Sequence[str] = (), to: str = ''
+) -> None:
+    """
+    Add the flag that names a preset, a file of predictor settings.
+
+    What an earlier version took there, and the flag ``to`` takes now, is answered with that.
+    """
+
+    def checked(text: str) -> str:
+        if text in moved:
+            raise argparse.ArgumentTypeError(f'{text!r} is now {to} {text}')
+        return text
+
     parser.add_argument(
-        '--preset', metavar='NAME',
+        '--preset', metavar='NAME', type=checked,
         help='settings of the predictor by the name of a file in config/ (synthetic, the weights '
         'that come with this package; kitti; indoor) or by the path of your own; flags win',
     )
+    add_renamed_flags(parser, {'--params-file': '--preset'})
 
 
 def predictor_settings(
@@ -124,10 +137,10 @@ def predictor_settings(
         print(
             f'weights: none are named and none are downloaded, so those that come with this '
             f'package are used (--preset {BUNDLED_PRESET}), good for a first look: '
-            f'{BUNDLED_WORTH}', file=sys.stderr,
+            f'{BUNDLED_WORTH}. Better: clip-depth train adapts them to a recording of your '
+            "camera; rooms: --preset indoor --allow-download (OpenAI's CLIP)", file=sys.stderr,
         )
-    file = read_parameters(preset) if preset else {}
-    NodeSettings.check_each(file)  # a preset holds the node's own settings, too
+    file = read_preset(preset) if preset else {}  # it holds the node's own settings, too
     values = {name: value for name, value in file.items() if name in settings.model_fields}
     return settings.from_mapping({**values, **given})
 

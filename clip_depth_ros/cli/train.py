@@ -3,7 +3,7 @@
 """
 Train CLIP2Depth, or adapt it to a robot's own camera.
 
-A preset (config/train) names what suits a kind of data; flags change single settings. The run
+A recipe (config/train) names what suits a kind of data; flags change single settings. The run
 folder gets best.safetensors and last.safetensors (for --clip2depth-weights), report.json,
 train.csv, validation.csv, picture sheets, and the checkpoint that --resume continues from. Several
 GPUs: torchrun --nproc-per-node N -m clip_depth_ros train ...
@@ -19,7 +19,12 @@ import shlex
 import sys
 from typing import Any, Final, TYPE_CHECKING
 
-from clip_depth_ros.cli.flags import add_setting_flags, given_settings, one_of
+from clip_depth_ros.cli.flags import (
+    add_renamed_flags,
+    add_setting_flags,
+    given_settings,
+    one_of,
+)
 from clip_depth_ros.cli.paths import path_flag
 from clip_depth_ros.cli.progress import progress as progress_bar
 from clip_depth_ros.errors import ConfigError
@@ -34,31 +39,37 @@ if TYPE_CHECKING:
     from clip_depth_ros.training.leave_one_out import LeaveOneOut
     from clip_depth_ros.training.loop import Progress
 
-PRESETS: Final = ('synthetic', 'kitti', 'nyu', 'bag')
+RECIPES: Final = ('synthetic', 'kitti', 'nyu', 'bag')
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add what ``clip-depth train`` takes."""
     parser.formatter_class = argparse.RawDescriptionHelpFormatter
     parser.add_argument(
-        '--preset', **one_of(PRESETS), help='settings that come with this package'
+        '--recipe', **one_of(RECIPES), help='settings that come with this package'
     )
     parser.add_argument(
         '--config', type=path_flag, metavar='FILE',
-        help='your own settings (YAML), above the preset',
+        help='your own settings (YAML), above the recipe',
     )
     parser.add_argument(
-        '--resume', nargs='?', const='', metavar='FOLDER',
-        help='continue the run in this folder, or in out_dir, where it stopped, with its settings',
+        '--out', dest='out_dir', metavar='DIR', default=argparse.SUPPRESS,
+        help='folder of the run and its weights',
     )
-    parser.add_argument('--force', action='store_true', help='overwrite the run in out_dir')
+    parser.add_argument(
+        '--resume', nargs='?', const='', metavar='DIR',
+        help='continue the run in this folder, or in --out, where it stopped, with its settings',
+    )
+    parser.add_argument('--force', action='store_true', help='overwrite the run in --out')
     parser.add_argument(
         '--leave-one-out', action='store_true',
         help='for small recordings: hold out each frame once, train on the others, and report '
         'before, after and the prior of the others',
     )
+    add_renamed_flags(parser, {'--preset': '--recipe', '--out-dir': '--out'})
+    names = [name for name in TrainSettings.model_fields if name != 'out_dir']
     add_setting_flags(
-        parser, settings=TrainSettings, title='training settings',
+        parser, names, settings=TrainSettings, title='training settings',
         choices={'kind': ('auto', *kind_names())},
     )
 
@@ -82,18 +93,18 @@ def run(args: argparse.Namespace) -> int:
 
 
 def _values(args: argparse.Namespace) -> dict[str, Any]:
-    """Return the settings that are named: preset, file, flags; before them, those of the run."""
+    """Return the settings that are named: recipe, file, flags; before them, those of the run."""
     from clip_depth_ros.training.run import settings_of_run
 
-    preset = shared_file('config', 'train', f'{args.preset}.yaml') if args.preset else None
+    recipe = shared_file('config', 'train', f'{args.recipe}.yaml') if args.recipe else None
     values: dict[str, Any] = {}
-    for path in (preset, args.config):
+    for path in (recipe, args.config):
         values |= read_settings(path) if path else {}
     values |= given_settings(args, TrainSettings)
     if args.resume:
         if values.get('out_dir', args.resume) != args.resume:
             raise ConfigError(
-                f'--resume {args.resume} and out_dir {values["out_dir"]} are two folders: name one'
+                f'--resume {args.resume} and --out {values["out_dir"]} are two folders: name one'
             )
         values['out_dir'] = args.resume
     if args.resume is None or args.leave_one_out or not values.get('out_dir'):

@@ -14,13 +14,18 @@ from typing import Any, Final
 from clip_depth_ros.bags.choice import choose_topics
 from clip_depth_ros.bags.message_types import COMPRESSED_IMAGE_TYPE
 from clip_depth_ros.bags.reader import BagReader, BagTopic
-from clip_depth_ros.bags.topics import BagTopics, TOPIC_SETTINGS, with_preset
+from clip_depth_ros.bags.topics import BagTopics, TOPIC_SETTINGS, with_topic_set
 from clip_depth_ros.bags.writer import BagWriter, write_recording
 from clip_depth_ros.demo import SYNTHETIC_FRAMES, SYNTHETIC_HZ
 from clip_depth_ros.errors import ConfigError, WeightsError
 from clip_depth_ros.predictor.build import choose_method
-from clip_depth_ros.settings.installation import assets_dir, BUNDLED_CLIP
-from clip_depth_ros.settings.node import DIAGNOSTICS, NodeSettings, OUTPUTS, read_parameters
+from clip_depth_ros.settings.installation import (
+    assets_dir,
+    BUNDLED_CLIP,
+    BUNDLED_PRESET,
+    BUNDLED_WORTH,
+)
+from clip_depth_ros.settings.node import DIAGNOSTICS, NodeSettings, OUTPUTS, read_preset
 from clip_depth_ros.sources.as_messages import drive_messages
 from clip_depth_ros.world.drive import Drive
 from tqdm import tqdm
@@ -32,8 +37,8 @@ STREET: Final[Mapping[str, Any]] = {'bins': 'outdoor', 'min_depth_m': 1.0, 'max_
 """Settings that suit a street, whatever the weights."""
 
 BUNDLED_NOTE: Final = (
-    'NOTE: the weights that come with the package were trained on synthetic streets, to show both '
-    'methods without a download. On real streets their depth is off by nearly a quarter.'
+    'NOTE: these are the weights that come with the package, to show both methods without a '
+    f'download: {BUNDLED_WORTH}.'
 )
 RANDOM_NOTE: Final = (
     'NOTE: the depth values mean nothing: this CLIP has random weights. What you see is that '
@@ -145,7 +150,7 @@ def output_topics(namespace: str) -> dict[str, str]:
     return {f'{namespace}/{output.topic}': output.msgtype for output in OUTPUTS.values()}
 
 
-def demo_methods(given: Mapping[str, Any]) -> tuple[DemoMethod, ...]:
+def demo_methods(given: Mapping[str, Any], preset: str | None = None) -> tuple[DemoMethod, ...]:
     """
     Return the methods that the settings allow, the trained one first.
 
@@ -153,17 +158,20 @@ def demo_methods(given: Mapping[str, Any]) -> tuple[DemoMethod, ...]:
     ----------
     given : mapping
         Settings that the user named; with one about the CLIP, the bundled weights are not used.
+    preset : str, optional
+        Name or path of settings in place of those that suit a street.
 
     Raises
     ------
     ConfigError
-        If a setting is wrong.
+        If a setting is wrong, or there is no such preset.
     WeightsError
         If weights that come with the package are missing, or CLIP2Depth is asked for and there
         are no weights for it.
 
     """
-    parameters = {**(STREET if _ABOUT_CLIP & given.keys() else bundled_parameters()), **given}
+    own = STREET if _ABOUT_CLIP & given.keys() else bundled_parameters()
+    parameters = {**(read_preset(preset) if preset else own), **given}
     settings = NodeSettings.from_mapping(parameters)
     if settings.method != 'auto':
         names = [settings.method]
@@ -174,7 +182,7 @@ def demo_methods(given: Mapping[str, Any]) -> tuple[DemoMethod, ...]:
 
 def bundled_parameters() -> dict[str, Any]:
     """Return the preset of the weights that come with the package, ``config/synthetic.yaml``."""
-    return {**STREET, **read_parameters('synthetic')}
+    return {**STREET, **read_preset(BUNDLED_PRESET)}
 
 
 def note_of(settings: NodeSettings) -> str:
@@ -285,7 +293,7 @@ def _used_topics(
     """Return camera and truth as an evaluation would choose them, if there is any truth."""
     named = {name: topic for name, topic in vars(args).items() if name in TOPIC_SETTINGS}
     return choose_topics(
-        bag, **with_preset(bag, 'auto', named), ignored=ignored, depth='if there',
+        bag, **with_topic_set(bag, 'auto', named), ignored=ignored, depth='if there',
         image_may_be_depth=False,
     )
 

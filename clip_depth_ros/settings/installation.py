@@ -22,10 +22,9 @@ BUNDLED_CLIP2DEPTH: Final = 'tiny_clip2depth.safetensors'
 BUNDLED_PRESET: Final = 'synthetic'
 BUNDLED_WORTH: Final = (
     'trained on rendered streets, they are off by nearly a quarter on real ones, and wrong in '
-    'rooms. Better: clip-depth train adapts them to a recording of your camera; rooms: --preset '
-    "indoor --allow-download (OpenAI's CLIP)"
+    'rooms'
 )
-"""The preset of the bundled weights; what they are good for and how to get better, in a line."""
+"""The preset of the bundled weights, and how good they are (docs/bundled_weights.md)."""
 
 _COMPUTING: Final = ('torch', 'open_clip_torch', 'numpy', 'opencv-python-headless', 'rosbags')
 """Packages that numbers may depend on."""

@@ -9,7 +9,7 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any, Final, Literal, NamedTuple
 
-from clip_depth_ros.errors import ConfigError, did_you_mean
+from clip_depth_ros.errors import ConfigError, did_you_mean, SettingsFileError
 from clip_depth_ros.settings.base import ImageLimits, read_settings, setting
 from clip_depth_ros.settings.installation import share_dir
 from clip_depth_ros.settings.paths import user_path
@@ -119,6 +119,20 @@ def read_parameters(name_or_path: str) -> dict[str, Any]:
     return {name: value for name, value in found[0].items() if not _is_of_ros(name)}
 
 
+def read_preset(name_or_path: str) -> dict[str, Any]:
+    """
+    Read a preset, a parameter file that is named (:func:`read_parameters`), and check it alone.
+
+    SettingsFileError names each setting in it that is unknown, or wrong by itself.
+    """
+    values = read_parameters(name_or_path)
+    try:
+        NodeSettings.check_each(values)
+    except ConfigError as error:
+        raise SettingsFileError(f'preset {name_or_path!r}: {error}') from error
+    return values
+
+
 def parameters_yaml(values: Mapping[str, Any]) -> str:
     """Return a ROS parameters file for any node; empty lists are left to their defaults."""
     plain = {
@@ -135,7 +149,7 @@ def _own_file(name: str) -> Path:
     names = sorted(path.stem for path in folder.glob('*.yaml'))
     if name not in names:
         raise ConfigError(
-            f'there is no parameter file {name!r} in this package, there are {", ".join(names)}; '
+            f'there is no preset {name!r} in this package, there are {", ".join(names)}; '
             f'your own is named by its path, such as ./{name}.yaml{did_you_mean(name, names)}'
         )
     return folder / f'{name}.yaml'

@@ -154,7 +154,7 @@ class PredictorSettings(Settings):
         at_run_time=True,
     )
     prompts: Literal['original', 'prompt1', 'prompt2', 'prompt3'] = setting(
-        'original', 'Words for distance by preset name, nearest first.', at_run_time=True
+        'original', 'Which words for distance, nearest first.', at_run_time=True
     )
     depth_words: tuple[str, ...] = setting(
         (), 'Your own words for distance, nearest first; empty: those of prompts.',
@@ -170,7 +170,7 @@ class PredictorSettings(Settings):
     )
     bins: Literal['auto', 'original', 'scene1', 'scene2', 'scene3', 'scene4', 'outdoor'] = setting(
         'auto',
-        'Depth of each word by preset name. auto: what the weights bring along (the bundled ones: '
+        'Which depth each word stands for. auto: what the weights bring along (the bundled ones: '
         'evenly in log depth from 1 to 80 m), else original. outdoor: evenly in log depth from '
         'min_depth_m to max_depth_m. The others are for rooms: original ends at 3 m; scene1, '
         'scene2 and scene4 at 4 m; scene3 at 2.5 m.',
@@ -199,7 +199,7 @@ class PredictorSettings(Settings):
             'bathroom: scene3', 'classroom: scene2', 'office: scene1', 'kitchen: original',
             'bedroom: original', 'living room: scene1', 'street: outdoor',
         ),
-        'Scenes and their bins, each "name: bins preset" or "name: depth depth ...".',
+        'Scenes and their bins, each "scene: name of bins" or "scene: depth depth ...".',
         at_run_time=True,
     )
     scene_template: str = setting(

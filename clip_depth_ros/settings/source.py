@@ -9,7 +9,8 @@ refused when it is opened.
 
 from __future__ import annotations
 
-from typing import Final, Literal
+from collections.abc import Mapping
+from typing import ClassVar, Final, Literal
 
 from clip_depth_ros.settings.base import ImageLimits, setting
 
@@ -20,6 +21,8 @@ LIDAR_MIN_RANGE_M: Final = 0.5
 class SourceSettings(ImageLimits):
     """Which frames of a source are used, and what their true depth is."""
 
+    renamed: ClassVar[Mapping[str, str]] = {'topic_preset': 'topics'}
+
     kind: str = setting(
         'auto',
         'Kind of the data; auto looks at it. pattern: any folder of images with depth maps, see '
@@ -27,9 +30,9 @@ class SourceSettings(ImageLimits):
     )
 
     # Recordings.
-    topic_preset: Literal['auto', 'ours', 'kitti2bag', 'kitti_to_ros2bag', 'none'] = setting(
+    topics: Literal['auto', 'ours', 'kitti2bag', 'kitti_to_ros2bag', 'none'] = setting(
         'auto',
-        'Names of the topics that are not named by flag: those of our own recordings, of '
+        'Names of the topics that are not named one by one: those of our own recordings, of '
         'kitti2bag, of kitti_to_ros2bag; auto recognises them; none: the only topic that fits.',
     )
     image_topic: str = setting('', 'Camera images; empty: the only ones there are.')

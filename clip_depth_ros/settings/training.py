@@ -24,6 +24,7 @@ class TrainSettings(SourceSettings, Clip2DepthSettings):
     """What a training run is made of: the model's own settings, data, recipe, run folder."""
 
     renamed: ClassVar[Mapping[str, str]] = {
+        **SourceSettings.renamed,
         'source': 'kind',
         'data_dir': 'data',
         'bag': 'data',
@@ -103,8 +104,8 @@ class TrainSettings(SourceSettings, Clip2DepthSettings):
         ge=0.0, lt=1.0,
     )
     # The topics must be named where there are several that fit.
-    topic_preset: Literal['auto', 'ours', 'kitti2bag', 'kitti_to_ros2bag', 'none'] = setting(
-        'none', str(SourceSettings.model_fields['topic_preset'].description)
+    topics: Literal['auto', 'ours', 'kitti2bag', 'kitti_to_ros2bag', 'none'] = setting(
+        'none', str(SourceSettings.model_fields['topics'].description)
     )
     sky_depth_m: float = setting(
         0.0,

@@ -3,7 +3,7 @@
 """
 The training of CLIP2Depth, from top to bottom: frames, frozen CLIP, model, optimiser, loop.
 
-    clip-depth train --preset synthetic --out-dir runs/street         one process
+    clip-depth train --recipe synthetic --out runs/street         one process
     torchrun --nproc-per-node 4 -m clip_depth_ros train ...           four, with the same result
 
 """

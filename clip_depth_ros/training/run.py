@@ -140,16 +140,23 @@ class RunFolder:
 
 
 def settings_of_run(folder: str | os.PathLike[str]) -> dict[str, Any]:
-    """Return the settings that the run in a folder was begun with; ConfigError if none was."""
+    """
+    Return the settings that the run in a folder was begun with; ConfigError if none was.
+
+    Those that an earlier version called otherwise have their names of today.
+    """
     path = user_path(folder) / _SETTINGS
     try:
         check_regular(path)
-        return dict(json.loads(path.read_bytes()))
+        values: dict[str, Any] = dict(json.loads(path.read_bytes()))
     except (OSError, TypeError, ValueError, RecursionError) as error:
         raise ConfigError(
             f'--resume needs the folder of a run, but {str(path)!r} cannot be read ({error}): '
             'leave --resume out to begin one'
         ) from error
+    known = TrainSettings.model_fields
+    today = {old: new for old, new in TrainSettings.renamed.items() if new in known}
+    return {today.get(name, name): value for name, value in values.items()}
 
 
 class CsvLog:

@@ -17,7 +17,7 @@ import pytest
 
 
 def opened(tmp_path: Path, layout: Layout, write: MakeBag = write_ros2, **changes: Any) -> Any:
-    return open_bag(write(tmp_path / 'bag', recording_of(layout)), topic_preset='auto', **changes)
+    return open_bag(write(tmp_path / 'bag', recording_of(layout)), topics='auto', **changes)
 
 
 @pytest.mark.parametrize('write', [write_ros1, write_ros2])

@@ -11,7 +11,7 @@ from bag_drives import CAMERA, compressed, image, lidar_drive, RGB, static, T_CA
 from bag_files import write_ros1, write_ros2
 from clip_depth_ros.bags import topics
 from clip_depth_ros.bags.reader import BagReader
-from clip_depth_ros.bags.topics import PRESETS, topic_preset, with_preset
+from clip_depth_ros.bags.topics import topic_set, TOPIC_SETS, with_topic_set
 from clip_depth_ros.bags.writer import write_recording
 from clip_depth_ros.errors import ConfigError, TopicError
 from clip_depth_ros.sources.as_messages import drive_messages
@@ -28,11 +28,11 @@ NOTHING = dict.fromkeys(
 
 def renamed(name: str) -> list[RecordedMessage]:
     """Return the drive under the names that a converter gives."""
-    preset = PRESETS[name]
+    theirs = TOPIC_SETS[name]
     names = {
-        '/cam/image': preset['image_topic'],
-        '/cam/camera_info': preset['camera_info_topic'],
-        '/points': preset['lidar_topic'],
+        '/cam/image': theirs['image_topic'],
+        '/cam/camera_info': theirs['camera_info_topic'],
+        '/points': theirs['lidar_topic'],
     }
     # A right camera and its camera_info stand beside it, as in those recordings.
     left = [
@@ -55,14 +55,14 @@ def synthetic(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return path
 
 
-@pytest.mark.parametrize('name', PRESETS)
+@pytest.mark.parametrize('name', TOPIC_SETS)
 @pytest.mark.parametrize('asked', ['auto', 'by name'])
 def test_a_recording_of_each_converter(tmp_path: Path, name: str, asked: str):
-    preset = 'auto' if asked == 'auto' else name
-    source = open_bag(write_ros1(tmp_path / 'kitti', renamed(name)), topic_preset=preset)
-    assert source.topics.image == PRESETS[name]['image_topic']
-    assert source.topics.camera_info == PRESETS[name]['camera_info_topic']
-    assert (source.topics.depth, source.topics.is_lidar) == (PRESETS[name]['lidar_topic'], True)
+    wanted = 'auto' if asked == 'auto' else name
+    source = open_bag(write_ros1(tmp_path / 'kitti', renamed(name)), topics=wanted)
+    assert source.topics.image == TOPIC_SETS[name]['image_topic']
+    assert source.topics.camera_info == TOPIC_SETS[name]['camera_info_topic']
+    assert (source.topics.depth, source.topics.is_lidar) == (TOPIC_SETS[name]['lidar_topic'], True)
     assert source.gt_kind == 'raw-lidar'
     sample = source[1]
     np.testing.assert_array_equal(sample.rgb, RGB + 1)
@@ -74,66 +74,66 @@ def test_without_tf_the_extrinsics_are_given(tmp_path: Path):
     """kitti_to_ros2bag writes none."""
     messages = [m for m in renamed('kitti_to_ros2bag') if m.topic != '/tf_static']
     source = open_bag(
-        write_ros2(tmp_path / 'kitti', messages), topic_preset='auto',
+        write_ros2(tmp_path / 'kitti', messages), topics='auto',
         T_camera_lidar=T_CAMERA_LIDAR,
     )
     assert np.argwhere(source[0].target_m).tolist() == [[5, 5], [5, 15]]
 
 
 def test_our_synthetic_recordings_have_exact_depth_and_classes(synthetic: Path):
-    source = open_bag(synthetic, topic_preset='auto')
+    source = open_bag(synthetic, topics='auto')
     assert (source.topics.depth, source.topics.is_lidar) == (topics.TRUE_DEPTH, False)
     assert (source.topics.class_ids, source.gt_kind) == (topics.TRUE_CLASS_IDS, 'exact')
 
 
 class TestNamedTopicsWin:
     def test_another_depth(self, synthetic: Path):
-        source = open_bag(synthetic, topic_preset='auto', lidar_topic=topics.CLOUD)
+        source = open_bag(synthetic, topics='auto', lidar_topic=topics.CLOUD)
         assert (source.topics.depth, source.gt_kind) == (topics.CLOUD, 'raw-lidar')
 
     def test_another_camera_has_its_own_camera_info(self, tmp_path: Path):
         path = write_ros2(tmp_path / 'kitti', renamed('kitti2bag'))
-        source = open_bag(path, topic_preset='auto', image_topic='/right/cam/image')
+        source = open_bag(path, topics='auto', image_topic='/right/cam/image')
         assert source.topics.camera_info == '/right/cam/camera_info'
         assert source.topics.depth == '/kitti/velo/pointcloud'
 
     def test_the_same_camera_by_name_keeps_it(self, synthetic: Path):
         with BagReader(synthetic) as bag:
-            chosen = with_preset(bag, 'ours', {**NOTHING, 'image_topic': topics.IMAGE})
+            chosen = with_topic_set(bag, 'ours', {**NOTHING, 'image_topic': topics.IMAGE})
         assert chosen['camera_info_topic'] == topics.CAMERA_INFO
 
 
 class TestWhatIsMissing:
     def test_nothing_is_recognised_in_other_recordings(self, tmp_path: Path):
         with BagReader(write_ros2(tmp_path / 'bag', lidar_drive())) as bag:
-            assert topic_preset(bag, 'auto') == {}
-            assert with_preset(bag, 'auto', NOTHING) == NOTHING
-            assert with_preset(bag, 'none', NOTHING) == NOTHING
+            assert topic_set(bag, 'auto') == {}
+            assert with_topic_set(bag, 'auto', NOTHING) == NOTHING
+            assert with_topic_set(bag, 'none', NOTHING) == NOTHING
 
     def test_auto_takes_what_is_there(self, tmp_path: Path):
         """The LiDAR of such a recording may have another name."""
         messages = [m for m in renamed('kitti2bag') if 'velo' not in m.topic]
-        wanted = {k: t for k, t in PRESETS['kitti2bag'].items() if k != 'lidar_topic'}
+        wanted = {k: t for k, t in TOPIC_SETS['kitti2bag'].items() if k != 'lidar_topic'}
         with BagReader(write_ros2(tmp_path / 'kitti', messages)) as bag:
-            found: Mapping[str, str] = topic_preset(bag, 'auto')
+            found: Mapping[str, str] = topic_set(bag, 'auto')
         assert found == wanted
 
     @pytest.mark.parametrize('key', ['image_topic', 'camera_info_topic', 'lidar_topic'])
     def test_by_name_what_is_missing_is_an_error_that_lists_what_is_there(
         self, tmp_path: Path, key: str
     ):
-        missing = PRESETS['kitti2bag'][key]
+        missing = TOPIC_SETS['kitti2bag'][key]
         path = write_ros2(
             tmp_path / 'kitti', [m for m in renamed('kitti2bag') if m.topic != missing]
         )
         with pytest.raises(TopicError, match=rf"no topic '{missing}' in .*'/right/cam/image'"):
-            open_bag(path, topic_preset='kitti2bag')
+            open_bag(path, topics='kitti2bag')
 
-    def test_an_unknown_preset(self, tmp_path: Path):
+    def test_an_unknown_set(self, tmp_path: Path):
         path = write_ros2(tmp_path / 'bag', [static(np.eye(4), 'a', 'b')])
-        wanted = r"auto, none or one of \['ours'.*got 'kiti'"
+        wanted = r"auto, none or one of \['ours'.*got 'kitti2bg'; did you mean 'kitti2bag'"
         with BagReader(path) as bag, pytest.raises(ConfigError, match=wanted):
-            with_preset(bag, 'kiti', NOTHING)
+            with_topic_set(bag, 'kitti2bg', NOTHING)
 
 
 class TestCompressed:

@@ -165,7 +165,7 @@ def everybody(bag: Path, depth_files: Path, tmp_path_factory: pytest.TempPathFac
     other_bag = out / 'other.mcap'
     write_recording(drive_messages(Drive(6, width=160, height=48).frames(2)), other_bag)
     assert evaluate(
-        bag, '--out', out, '--params-file', 'synthetic',
+        bag, '--out', out, '--preset', 'synthetic',
         '--predict', 'clip2depth', 'depthclip', 'topic', 'dir', 'prior',
         '--prior-from', other_bag, '--pred-topic', SHAKY, '--pred-dir', depth_files,
     ) == 0
@@ -250,7 +250,7 @@ class TestFlags:
         assert not (tmp_path / 'out' / 'result.json').exists()
 
     def test_an_answer_that_depends_on_the_frames_before_is_refused(self, bag, tmp_path, capsys):
-        words = ('--params-file', 'synthetic', '--method', 'depthclip', '--scene-aware')
+        words = ('--preset', 'synthetic', '--method', 'depthclip', '--scene-aware')
 
         assert evaluate(bag, '--out', tmp_path, '--predict', 'ours', *words) == 1
         assert 'set scene_smoothing to 0' in capsys.readouterr().err
@@ -297,7 +297,7 @@ class TestFlags:
         words = (tmp_path / 'no_camera.mcap', '--depth-topic', '/ground_truth/depth')
 
         assert evaluate(*words, '--pred-topic', RIVAL, '--out', tmp_path / 'a') == 0
-        assert evaluate(*words, '--params-file', 'synthetic', '--out', tmp_path / 'b') == 1
+        assert evaluate(*words, '--preset', 'synthetic', '--out', tmp_path / 'b') == 1
 
     def test_a_protocol_of_your_own_is_a_file(self, bag, tmp_path):
         protocol = tmp_path / 'near.yaml'
@@ -343,7 +343,7 @@ class TestDamage:
 def command(bag: Path, out: Path) -> list[str]:
     """Give an evaluation as a process of its own."""
     words = (
-        bag, '--out', out, '--params-file', 'synthetic', '--method', 'depthclip',
+        bag, '--out', out, '--preset', 'synthetic', '--method', 'depthclip',
         '--predict', 'ours', 'random', '--batch-size', '2',
     )
     return [sys.executable, '-m', 'clip_depth_ros', 'evaluate', *map(str, words)]

@@ -1,6 +1,6 @@
 # Copyright 2026 The clip_depth_ros authors
 # SPDX-License-Identifier: Apache-2.0
-"""``clip-depth train``: presets and flags in, weights and a report out."""
+"""``clip-depth train``: recipes and flags in, weights and a report out."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ def config(tmp_path: Path) -> Path:
 
 
 def trained(config: Path, out_dir: Path, *flags: str) -> int:
-    return main(['train', '--config', str(config), '--out-dir', str(out_dir), *flags])
+    return main(['train', '--config', str(config), '--out', str(out_dir), *flags])
 
 
 def test_it_trains_on_the_synthetic_world_and_says_what_came_out(
@@ -57,8 +57,8 @@ def test_it_trains_on_the_synthetic_world_and_says_what_came_out(
     assert file.settings.taps == (0, 1)
 
 
-def test_flags_win_over_the_file_and_the_file_over_the_preset(tmp_path: Path, config: Path):
-    trained(config, tmp_path / 'run', '--preset', 'synthetic', '--steps', '1', '--taps', '0', '2')
+def test_flags_win_over_the_file_and_the_file_over_the_recipe(tmp_path: Path, config: Path):
+    trained(config, tmp_path / 'run', '--recipe', 'synthetic', '--steps', '1', '--taps', '0', '2')
     settings = read_clip2depth(tmp_path / 'run' / 'last.safetensors').provenance['settings']
     assert settings['steps'] == 1
     assert settings['taps'] == [0, 2]
@@ -88,7 +88,7 @@ def test_to_go_on_the_folder_is_enough(
     assert [row.rpartition(',')[0] for row in (run / 'train.csv').read_text().splitlines()] == [
         row.rpartition(',')[0] for row in whole.splitlines()
     ]
-    assert main(['train', '--resume', '--out-dir', str(run)]) == 0
+    assert main(['train', '--resume', '--out', str(run)]) == 0
     capsys.readouterr()
     assert main(['train', '--resume', str(run), '--steps', '4']) == 1
     assert 'steps was 3, is 4' in capsys.readouterr().err
@@ -107,10 +107,18 @@ def test_a_folder_without_its_settings_is_refused(
     assert message in capsys.readouterr().err
 
 
+def test_a_run_that_an_earlier_version_began_goes_on(tmp_path: Path, config: Path):
+    run = tmp_path / 'run'
+    assert trained(config, run, '--steps', '1') == 0
+    path = run / 'run.json'
+    path.write_text(path.read_text().replace('"topics"', '"topic_preset"'))
+    assert main(['train', '--resume', str(run)]) == 0
+
+
 def test_two_folders_to_go_on_in_are_refused(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ):
-    assert main(['train', '--resume', str(tmp_path), '--out-dir', 'other']) == 1
+    assert main(['train', '--resume', str(tmp_path), '--out', 'other']) == 1
     assert 'are two folders: name one' in capsys.readouterr().err
 
 
@@ -140,7 +148,7 @@ def test_ctrl_c_says_how_to_go_on_and_that_does(tmp_path: Path, config: Path):
     config.write_text(yaml.safe_dump({**values, 'steps': 100_000, 'save_interval': 2}))
     command = [
         sys.executable, '-m', 'clip_depth_ros', 'train',
-        '--config', str(config), '--out-dir', str(run),
+        '--config', str(config), '--out', str(run),
     ]
     with log.open('wb') as output, subprocess.Popen(command, stderr=output) as process:
         until = time.monotonic() + 120
@@ -193,7 +201,7 @@ def test_weights_are_adapted_to_a_robot_s_own_recording(
     capsys.readouterr()
     config.write_text(yaml.safe_dump(SMALL))
     flags = [
-        '--preset', 'bag', '--data', str(bag), *depth, '--validation-gap', '0',
+        '--recipe', 'bag', '--data', str(bag), *depth, '--validation-gap', '0',
         '--test-share', '0.2',
         '--init-weights', str(tmp_path / 'first' / 'last.safetensors'),
     ]
@@ -205,7 +213,7 @@ def test_weights_are_adapted_to_a_robot_s_own_recording(
 
 
 @pytest.mark.parametrize(('flags', 'message'), [
-    (['--preset', 'kitti'], "kind='kitti' needs data"),
+    (['--recipe', 'kitti'], "kind='kitti' needs data"),
     (['--config', 'absent.yaml'], "cannot read settings 'absent.yaml'"),
     ([], 'out_dir is needed'),
 ])
@@ -219,13 +227,16 @@ def test_errors_are_sentences(
 @pytest.mark.parametrize(('flag', 'message'), [
     ('--depth-dir', '--depth-dir is now --gt-dir'),
     ('--bag', '--bag is now --data'),
+    ('--preset', '--preset is now --recipe'),
+    ('--out-dir', '--out-dir is now --out'),
+    ('--topic-preset', '--topic-preset is now --topics'),
     ('--world-n-seeds', '--world-n-seeds is now --data, a range of seeds such as 0-3999'),
 ])
 def test_flags_of_earlier_versions_are_refused_with_the_new_one(
     flag: str, message: str, capsys: pytest.CaptureFixture[str]
 ):
     with pytest.raises(SystemExit):
-        main(['train', flag, '7', '--out-dir', 'run'])
+        main(['train', flag, '7', '--out', 'run'])
     assert message in capsys.readouterr().err
     with pytest.raises(SystemExit):
         main(['train', '--help'])

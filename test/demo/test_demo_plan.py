@@ -20,7 +20,7 @@ from clip_depth_ros.demo.plan import (
     RANDOM_NOTE,
 )
 from clip_depth_ros.demo.run import shared_cores
-from clip_depth_ros.errors import TopicError, WeightsError
+from clip_depth_ros.errors import SettingsFileError, TopicError, WeightsError
 from clip_depth_ros.settings.installation import BUNDLED_CLIP, BUNDLED_CLIP2DEPTH
 from clip_depth_ros.settings.node import NodeSettings
 from clip_depth_ros.settings.predictor import TINY
@@ -63,6 +63,22 @@ def test_the_preset_of_the_bundled_weights_is_in_force_and_flags_win(assets: Pat
     assert demo_methods({'temperature': 0.7})[1].settings.temperature == 0.7
 
 
+def test_a_preset_takes_the_place_of_what_suits_a_street(assets: Path):
+    [room] = demo_methods({}, 'indoor')
+    assert (room.name, room.settings.bins, room.settings.max_depth_m) == ('depthclip', 'auto', 10)
+    assert not room.settings.uses_bundled()
+    trained, _ = demo_methods({'min_depth_m': 2.0}, 'synthetic')
+    assert trained.settings.uses_bundled()
+    assert trained.settings.min_depth_m == 2.0
+
+
+def test_a_preset_that_is_wrong_by_itself_is_named(assets: Path, tmp_path: Path):
+    path = tmp_path / 'mine.yaml'
+    path.write_text('/**: {ros__parameters: {cloud_stride: 99}}')
+    with pytest.raises(SettingsFileError, match=r'mine.yaml.*cloud_stride: input should be'):
+        demo_methods({}, str(path))
+
+
 def test_one_method_can_be_asked_for(assets: Path):
     assert names(method='depthclip') == ['depthclip']
     assert names(method='clip2depth') == ['clip2depth']
@@ -94,7 +110,7 @@ def test_only_the_weights_that_are_used_must_be_there(assets: Path):
 
 
 def test_the_note_says_what_the_weights_are_worth():
-    assert 'On real streets their depth is off by nearly a quarter' in BUNDLED_NOTE
+    assert 'they are off by nearly a quarter on real ones' in BUNDLED_NOTE
     assert note_of(NodeSettings.from_mapping(RANDOM)) == RANDOM_NOTE
     assert note_of(NodeSettings.from_mapping({**RANDOM, 'clip_weights': 'x.pt'})) == ''
     assert note_of(NodeSettings()) == ''

@@ -159,7 +159,7 @@ def test_a_bare_name_is_a_file_of_this_package():
 
 
 def test_an_unknown_name_is_no_file_of_this_package():
-    with pytest.raises(ConfigError, match="no parameter file 'nowhere' in this package"):
+    with pytest.raises(ConfigError, match="no preset 'nowhere' in this package"):
         read_parameters('nowhere')
 
 
@@ -186,7 +186,7 @@ def test_all_errors_of_a_file_are_said_at_once(tmp_path: Path, capsys: pytest.Ca
     path = tmp_path / 'my.yaml'
     lines = ['flipp: true', 'cloud_stride: 99', 'max_depth_m: far', 'method: clip2dept']
     path.write_text('\n    '.join(['/**:\n  ros__parameters:', *lines]) + '\n')
-    assert main(['evaluate', '1000000', '--params-file', str(path), '--out', str(tmp_path)]) == 1
+    assert main(['evaluate', '1000000', '--preset', str(path), '--out', str(tmp_path)]) == 1
     told = capsys.readouterr().err
     assert "unknown setting 'flipp'; did you mean 'flip'?" in told
     assert 'cloud_stride: input should be less than or equal to 64, got 99' in told

@@ -15,7 +15,7 @@ from source_tree import ROOT
 import yaml
 
 SPECS = setting_specs(TrainSettings)
-PRESETS = sorted((ROOT / 'config' / 'train').glob('*.yaml'))
+RECIPES = sorted((ROOT / 'config' / 'train').glob('*.yaml'))
 PLACES = {'kitti': {'data': '/kitti'}, 'nyu': {'data': '/nyu'}, 'bag': {'data': 'a.mcap'}}
 
 
@@ -56,8 +56,8 @@ def test_what_does_not_go_together_is_refused(values: dict[str, Any], message: s
         TrainSettings.from_mapping(values)
 
 
-@pytest.mark.parametrize('path', PRESETS, ids=[path.stem for path in PRESETS])
-def test_presets_are_valid_and_name_only_what_differs(path: Any):
+@pytest.mark.parametrize('path', RECIPES, ids=[path.stem for path in RECIPES])
+def test_recipes_are_valid_and_name_only_what_differs(path: Any):
     values = yaml.safe_load(path.read_text(encoding='utf-8'))
     settings = TrainSettings.from_mapping({**PLACES.get(path.stem, {}), **values})
     default = TrainSettings()
@@ -66,7 +66,7 @@ def test_presets_are_valid_and_name_only_what_differs(path: Any):
     assert settings.kind == path.stem
 
 
-@pytest.mark.parametrize('path', PRESETS, ids=[path.stem for path in PRESETS])
+@pytest.mark.parametrize('path', RECIPES, ids=[path.stem for path in RECIPES])
 def test_each_value_comes_with_its_why(path: Any):
     groups = path.read_text(encoding='utf-8').split('\n\n')[1:]
     assert groups

@@ -90,7 +90,7 @@ OWN_CAMERA: Final[Used] = {
 
 KINDS: Final[Mapping[str, tuple[Callable[..., Path], Values, Used]]] = {
     'bag': (write_bag, {}, {
-        'topic_preset': ('none', {'image_topic': '/camera/image_rect_color'}),
+        'topics': ('none', {'image_topic': '/camera/image_rect_color'}),
         'image_topic': (OTHERS['image'], {}),
         'camera_info_topic': (OTHERS['camera_info'], {}),
         'depth_topic': (OTHERS['depth'], {}),
@@ -264,7 +264,7 @@ def test_arrays_are_metres_whatever_is_named(tmp_path: Path, frames: Any) -> Non
     (['--pred-per-metre', '256'], 'pred_per_metre would not be used, as no answer is stored in'),
     (['--backbone', 'tiny'], 'backbone would not be used, as no predictor of this package'),
     (['--min-depth-m', '0.5'], 'min_depth_m would not be used'),
-    (['--params-file', 'synthetic'], '--params-file would not be used'),
+    (['--preset', 'synthetic'], '--preset would not be used'),
 ])
 def test_settings_of_answers_that_are_not_asked_for(
     tmp_path: Path, frames: Any, flags: list[str], message: str, capsys: Any

@@ -39,7 +39,7 @@ from clip_depth_ros.bags.topics import (
     TF,
     TOPIC_SETTINGS,
     TRUE_DEPTH,
-    with_preset,
+    with_topic_set,
 )
 from clip_depth_ros.core.depth_images import MM_PER_METRE
 from clip_depth_ros.core.images import encoding_of
@@ -123,7 +123,7 @@ class BagSource(Source):
         with BagReader(path) as bag:
             self.topics = choose_topics(
                 bag,
-                **with_preset(bag, settings.topic_preset, named),
+                **with_topic_set(bag, settings.topics, named),
                 pred_topics=rules.pred_topics,
                 depth='needed' if gt_dir is None else 'none',
                 image_may_be_depth=not rules.images_needed,
@@ -283,7 +283,7 @@ KIND: Final = Kind(
     looks_like='.bag, .mcap, .db3, a folder with metadata.yaml',
     recognises=_is_recording,
     uses={
-        *TOPIC_SETTINGS, 'topic_preset', 'fixed_frame', 'lidar_extrinsics', 'lidar_min_range_m',
+        *TOPIC_SETTINGS, 'topics', 'fixed_frame', 'lidar_extrinsics', 'lidar_min_range_m',
         'calib_dir', 'intrinsics_source', 'calibration_scaling', 'sync_tolerance_s', 'pair_by',
         'gt_dir', 'gt_first', 'gt_kind', 'gt_max_range_m', 'gt_per_metre', 'max_image_pixels',
     },

@@ -668,13 +668,13 @@ class TestOurOwnRecordings:
     def test_a_frame_with_classes_can_be_sent_to_another_process(self, tmp_path: Path):
         path = tmp_path / 'synth.mcap'
         write_recording(drive_messages(Drive(4, width=64, height=32).frames(1)), path)
-        sample = open_bag(path, topic_preset='auto')[0]
+        sample = open_bag(path, topics='auto')[0]
         assert pickle.loads(pickle.dumps(sample)).classes.names == CLASS_NAMES
 
     def test_synthetic_classes_and_poses_are_exact(self, tmp_path: Path):
         path = tmp_path / 'synth.mcap'
         write_recording(drive_messages(Drive(4, width=64, height=32).frames(3)), path)
-        source = open_bag(path, topic_preset='auto')
+        source = open_bag(path, topics='auto')
         for index in range(3):
             frame, sample = Drive(4, width=64, height=32).frame(index), source[index]
             assert sample.classes is not None
