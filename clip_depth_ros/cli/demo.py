@@ -6,7 +6,7 @@ Play a recording into the real node, record what comes out, and compare it with 
 Player and nodes are processes of their own and talk over DDS, as on a robot. Without flags a short
 synthetic drive is rendered and played once into two nodes, CLIP2Depth and DepthCLIP, with the
 weights that come with the package. The output folder gets summary.json, depth.mcap (opens in RViz
-and Foxglove), preview.png, cloud.ply, report.html and the logs of all processes.
+and Foxglove), film.gif, preview.png, cloud.ply, report.html and the logs of all processes.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ HELD_OUT_SEED: Final = 1_000_000
 _TOPICS: Final = ('image_topic', 'camera_info_topic', 'depth_topic', 'lidar_topic')
 
 _RECORDINGS: Final = ('drive.mcap', 'input.mcap', 'depth.mcap')
-_RESULTS: Final = ('summary.json', 'preview.png', 'cloud.ply', 'report.html')
+_RESULTS: Final = ('summary.json', 'preview.png', 'film.gif', 'cloud.ply', 'report.html')
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

@@ -18,6 +18,9 @@ from clip_depth_ros.settings.node import DIAGNOSTICS, OUTPUTS
 from clip_depth_ros.types import RecordedMessage
 import numpy as np
 
+FILM_FRAMES: Final = 30
+"""Images of the animated picture: three seconds of most recordings."""
+
 _ALWAYS: Final = ('depth', 'color')
 """Outputs of every image; the others need its camera."""
 
@@ -120,11 +123,20 @@ class DemoFacts:
 
     def shown_stamp(self) -> int | None:
         """Return the one in the middle of those for which all nodes published all they do."""
+        complete = self._complete()
+        return complete[len(complete) // 2] if complete else None
+
+    def film_stamps(self) -> list[int]:
+        """Return up to 30 of these that follow each other, about the one in the middle."""
+        complete = self._complete()
+        first = max(0, (len(complete) - FILM_FRAMES) // 2)
+        return complete[first:first + FILM_FRAMES]
+
+    def _complete(self) -> list[int]:
         answered = (
             facts.stamps[output] for facts in self.methods.values() for output in facts.outputs
         )
-        complete = sorted(set(self.sent).intersection(*answered))
-        return complete[len(complete) // 2] if complete else None
+        return sorted(set(self.sent).intersection(*answered))
 
 
 def gather_facts(plan: DemoPlan, exit_codes: Mapping[str, int]) -> DemoFacts:

@@ -11,11 +11,13 @@ from typing import Any, Final
 from clip_depth_ros.core.clouds import ply_bytes
 from clip_depth_ros.core.files import atomic_write_bytes
 from clip_depth_ros.demo.facts import DemoFacts
+from clip_depth_ros.demo.film import Film
 from clip_depth_ros.demo.plan import DemoPlan, NEXT_STEPS
 from clip_depth_ros.demo.preview import preview_png, PublishedFrame, read_published
 from clip_depth_ros.demo.summary import camera_text, Evaluated, protocol_for, sentence_of
 from clip_depth_ros.evaluation.report.drawing import Picture
 from clip_depth_ros.evaluation.report.page import page_html, report_values
+from clip_depth_ros.evaluation.report.panels import PictureColors
 
 _TEMPLATES: Final = Path(__file__).parent / 'templates'
 _NODE_FACTS: Final = ('method', 'weights', 'clip2depth_weights', 'trained_on', 'input_size')
@@ -25,21 +27,28 @@ def write_pages(
     plan: DemoPlan, summary: Mapping[str, Any], facts: DemoFacts, evaluated: Evaluated | str
 ) -> list[Path]:
     """
-    Write ``report.html``, and ``preview.png`` and ``cloud.ply`` of the image in the middle.
+    Write ``report.html``, ``preview.png`` and ``cloud.ply`` of the middle image, and ``film.gif``.
 
     ``summary`` is what :func:`summary_of` returned. Without an image that has all outputs there
-    are no pictures, and without a cloud no ``cloud.ply``. Returns the paths of what was written.
+    are no pictures, without a second one no film, without a cloud no ``cloud.ply``. Returns the
+    paths of what was written.
     """
     files: dict[str, bytes] = {}
     preview: Picture | None = None
     _, far_m = plan.methods[0].settings.color_range_m()
     if (stamp_ns := facts.shown_stamp()) is not None:
-        true_depth_m = None if isinstance(evaluated, str) else evaluated.shown_depth_m
-        frame = read_published(plan, stamp_ns, true_depth_m)
+        truths = {} if isinstance(evaluated, str) else evaluated.true_depths_m
+        film = Film(PictureColors(protocol_for(plan).min_depth_m, far_m), _footer(summary))
+        for each_ns, each in read_published(plan, facts.film_stamps(), truths):
+            if bool(truths) == (each_ns in truths):
+                film.add(each_ns, each)
+            if each_ns == stamp_ns:
+                frame = each
         png = preview_png(frame, protocol_for(plan), far_m, _footer(summary))
         files = {
             'preview.png': png,
             **({'cloud.ply': ply_bytes(*frame.cloud)} if frame.cloud else {}),
+            **({'film.gif': film.gif()} if len(film) > 1 else {}),
         }
         preview = Picture(f'One of {plan.n_frames} images', _caption(plan, frame, stamp_ns), png)
     values = {

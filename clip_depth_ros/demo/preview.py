@@ -4,7 +4,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 from io import BytesIO
 from itertools import chain
@@ -51,24 +51,34 @@ class PublishedFrame:
 
 
 def read_published(
-    plan: DemoPlan, stamp_ns: int, true_depth_m: Depth | None = None
-) -> PublishedFrame:
-    """Return the frame of a stamp for which every node published depth, with its truth."""
+    plan: DemoPlan, stamps_ns: Collection[int], true_depths_m: Mapping[int, Depth]
+) -> Iterator[tuple[int, PublishedFrame]]:
+    """
+    Yield stamps and their frames, as they were recorded: one at a time is in memory.
+
+    Every node must have published depth for each, and clouds if it published any; what is known of
+    the truth is given by stamp.
+    """
     depth_topics = {method.title: method.topic('depth') for method in plan.methods}
     cloud_topic = plan.methods[0].topic('cloud')
-    messages: dict[str, Any] = {}
+    messages: dict[int, dict[str, Any]] = {stamp_ns: {} for stamp_ns in stamps_ns}
     with BagReader(plan.recording) as bag:
-        topics = {plan.image_topic, cloud_topic, *depth_topics.values()}
-        for recorded in bag.messages(topics & set(bag.topics)):
+        wanted = {plan.image_topic, cloud_topic, *depth_topics.values()}
+        topics = {name for name in wanted & set(bag.topics) if bag.topics[name].count}
+        for recorded in bag.messages(topics):
             message: Any = bag.decode(recorded)
-            if stamp_ns_of(message.header) == stamp_ns:
-                messages[recorded.topic] = message
-    return PublishedFrame(
-        rgb=rgb_of(messages[plan.image_topic]),
-        depths_m={t: decode_depth(messages[topic]) for t, topic in depth_topics.items()},
-        true_depth_m=true_depth_m,
-        cloud=_cloud_of(messages[cloud_topic]) if cloud_topic in messages else None,
-    )
+            stamp_ns = stamp_ns_of(message.header)
+            if (found := messages.get(stamp_ns)) is None:
+                continue
+            found[recorded.topic] = message
+            if found.keys() == topics:
+                yield stamp_ns, PublishedFrame(
+                    rgb=rgb_of(found[plan.image_topic]),
+                    depths_m={t: decode_depth(found[topic]) for t, topic in depth_topics.items()},
+                    true_depth_m=true_depths_m.get(stamp_ns),
+                    cloud=_cloud_of(found[cloud_topic]) if cloud_topic in found else None,
+                )
+                del messages[stamp_ns]
 
 
 def preview_png(
@@ -114,14 +124,19 @@ def _rows(
     if frame.true_depth_m is None:
         return [upper]
     sample = DepthSample('the image', frame.rgb, frame.true_depth_m)
-    is_known = np.isfinite(frame.true_depth_m) & (frame.true_depth_m > 0)
-    known = np.where(is_known, frame.true_depth_m, np.nan)
+    known = known_depth(frame.true_depth_m)
     lower = [('true depth', on_truth(frame.rgb, colors.of_depth(known), known))]
     for title, depth_m in frame.depths_m.items():
         error = published_error(depth_m, sample, protocol)
         shown = on_truth(frame.rgb, colors.of_error(error), known)
         lower.append((f'{title}: error, abs_rel {mean_abs(error):.3f}', shown))
     return [upper, lower]
+
+
+def known_depth(true_depth_m: Depth) -> Depth:
+    """Return the truth with NaN where there is none."""
+    is_known = np.isfinite(true_depth_m) & (true_depth_m > 0)
+    return np.where(is_known, true_depth_m, np.float32(np.nan))
 
 
 def published_error(depth_m: Depth, sample: DepthSample, protocol: EvaluationProtocol) -> Depth:

@@ -13,8 +13,9 @@ import tempfile
 import time
 from typing import Final
 
+from clip_depth_ros.bags.message_types import TRANSFORMS_TYPE
 from clip_depth_ros.bags.reader import BagReader
-from clip_depth_ros.bags.topics import TF_STATIC
+from clip_depth_ros.bags.topics import TF, TF_STATIC
 from clip_depth_ros.bags.writer import BagWriter
 from clip_depth_ros.demo.facts import DemoFacts, gather_facts
 from clip_depth_ros.demo.plan import DemoMethod, DemoPlan, output_topics
@@ -90,7 +91,7 @@ def _run(plan: DemoPlan, folder: Path, environ: Mapping[str, str]) -> dict[str, 
     nodes: list[_Node] = []
     with contextlib.ExitStack() as stack:
         writer = stack.enter_context(BagWriter(plan.recording, force=True))
-        _copy_static_transforms(plan, writer)
+        copy_transforms(plan.bag, writer)
         session = stack.enter_context(RecordingSession(_recorded_topics(plan), writer.write))
         for method in plan.methods:
             nodes.append(_Node(plan, method, folder, node_environ))
@@ -121,17 +122,20 @@ def _player_command(plan: DemoPlan) -> list[str]:
     ]
 
 
-def _copy_static_transforms(plan: DemoPlan, writer: BagWriter) -> None:
+def copy_transforms(bag_path: Path, writer: BagWriter) -> None:
     """
-    Copy the static transforms, which cannot be recorded where tf2_msgs is missing.
+    Copy all transforms, static or not, which cannot be recorded where tf2_msgs is missing.
 
     They get today's receive time, as everything else in the recording has: the original's would
-    stretch it over years.
+    stretch it over years. Those of ``/tf`` are looked up by their own stamps.
     """
-    with BagReader(plan.bag) as bag:
-        if TF_STATIC in bag.topics:
-            for message in bag.messages([TF_STATIC]):
-                writer.write(dataclasses.replace(message, bag_time_ns=time.time_ns()))
+    with BagReader(bag_path) as bag:
+        there = {
+            topic for topic in (TF, TF_STATIC)
+            if topic in bag.topics and bag.topics[topic].msgtypes == (TRANSFORMS_TYPE,)
+        }
+        for message in bag.messages(there):
+            writer.write(dataclasses.replace(message, bag_time_ns=time.time_ns()))
 
 
 def _wait_until_listening(

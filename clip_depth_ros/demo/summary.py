@@ -6,7 +6,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import closing, ExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 import textwrap
 from typing import Any, Final, get_args
 
@@ -38,6 +38,9 @@ import numpy as np
 
 CONSTANT: Final = 'constant'
 
+_MAX_TRUE_PIXELS: Final = 40_000_000
+"""Of the true depths that are kept for pictures: 160 MB."""
+
 NO_TRUTH: Final = (
     'The recording has no true depth (depth images or a LiDAR), so there are no errors to show '
     'and no metrics.'
@@ -49,13 +52,13 @@ class Evaluated:
     """
     The evaluation of a recording, and what its pages show.
 
-    ``frames`` are those of its report; ``shown_depth_m`` is the true depth of the image of
-    :meth:`DemoFacts.shown_stamp`, float32 (H, W), where there is any.
+    ``frames`` are those of its report; ``true_depths_m`` has the true depth of each image of
+    :meth:`DemoFacts.film_stamps`, float32 (H, W), by its stamp, where there is any.
     """
 
     result: Result
     frames: Sequence[ReportFrame]
-    shown_depth_m: Depth | None = None
+    true_depths_m: Mapping[int, Depth] = field(default_factory=dict)
 
 
 def protocol_for(plan: DemoPlan) -> EvaluationProtocol:
@@ -86,7 +89,7 @@ def evaluate_recording(plan: DemoPlan, facts: DemoFacts) -> Evaluated | str:
             [str(plan.recording)], settings, pred_topics=topics.values()
         )
         with closing(source):
-            shown_ns = facts.shown_stamp()
+            shown_ns = [facts.shown_stamp(), *facts.film_stamps()]
             protocol, tolerance_s = protocol_for(plan), settings.sync_tolerance_s
             return _evaluated(source, topics, protocol, tolerance_s, shown_ns)
     except DataError as error:
@@ -98,7 +101,7 @@ def _evaluated(
     topics: Mapping[str, str],
     protocol: EvaluationProtocol,
     tolerance_s: float,
-    shown_ns: int | None,
+    shown_ns: Sequence[int | None],
 ) -> Evaluated:
     with ExitStack() as stack:
         answers: dict[str, Answers] = {}
@@ -118,16 +121,22 @@ def _evaluated(
         result = evaluate(source, {**answers, **controls}, protocol)
         asks = {title: each.answer for title, each in answers.items()}
         shown = read_frames_again(result, source, asks, protocol)
-        return Evaluated(result, shown, _true_depth(result, source, shown_ns))
+        return Evaluated(result, shown, _true_depths(result, source, shown_ns))
 
 
-def _true_depth(result: Result, source: SourceFrames, stamp_ns: int | None) -> Depth | None:
-    """Return the true depth of the image of a stamp, if it was evaluated."""
+def _true_depths(
+    result: Result, source: SourceFrames, stamps_ns: Sequence[int | None]
+) -> dict[int, Depth]:
+    """Return the true depth of images by their stamps: as many as fit, the first in any case."""
     frames = result.frames
-    for index, frame_ns in zip(frames.indices, frames.stamps_ns, strict=True):
-        if frame_ns is not None and frame_ns == stamp_ns:
-            return source[index].target_m
-    return None
+    indices = dict(zip(frames.stamps_ns, frames.indices, strict=True))
+    depths_m: dict[int, Depth] = {}
+    for stamp_ns in dict.fromkeys(stamps_ns):
+        if stamp_ns is not None and stamp_ns in indices:
+            depths_m[stamp_ns] = source[indices[stamp_ns]].target_m
+        if sum(depth_m.size for depth_m in depths_m.values()) > _MAX_TRUE_PIXELS:
+            break
+    return depths_m
 
 
 def summary_of(plan: DemoPlan, facts: DemoFacts, evaluated: Evaluated | str) -> dict[str, Any]:

@@ -156,6 +156,7 @@ def test_without_flags_the_bundled_weights_leave_everything_a_person_looks_at(
     assert summary['metrics']['protocol'].startswith('synthetic drive seed 1000000, 3 images')
     assert [*summary['metrics']['methods']] == BOTH
     assert (tmp_path / 'preview.png').read_bytes().startswith(b'\x89PNG')
+    assert (tmp_path / 'film.gif').read_bytes().startswith(b'GIF89a')
     assert (tmp_path / 'cloud.ply').read_bytes().startswith(b'ply\n')
     page = (tmp_path / 'report.html').read_text()
     assert '3 camera images went through 2 real nodes' in page

@@ -19,10 +19,12 @@ from clip_depth_ros.demo.summary import (
     sentence_of,
     summary_of,
 )
+from clip_depth_ros.evaluation.report.panels import PictureColors
 from clip_depth_ros.settings.node import OUTPUTS
 from demo_recording import Moment, plan_of, write_demo
 from matplotlib.image import imread
 import numpy as np
+from PIL import Image, ImageSequence
 import pytest
 
 BOTH = ('clip2depth', 'depthclip')
@@ -58,7 +60,8 @@ def two_methods(
 def test_both_methods_stand_beside_the_truth(two_methods):
     summary, paths, _ = two_methods
     assert summary['ok'], summary['problems']
-    assert [path.name for path in paths] == ['report.html', 'preview.png', 'cloud.ply']
+    names = ['report.html', 'preview.png', 'cloud.ply', 'film.gif']
+    assert [path.name for path in paths] == names
     page = paths[0].read_text()
     assert '<h1>CLIP2Depth and DepthCLIP beside the truth: synthetic drive seed 7</h1>' in page
     assert BUNDLED_NOTE in page
@@ -82,6 +85,20 @@ def test_texts_from_outside_are_escaped(two_methods):
 def test_the_preview_is_wide_enough_for_all_columns(two_methods):
     pixels = imread(io.BytesIO(two_methods[1][1].read_bytes()))
     assert pixels.shape[1] > 3 * 400
+
+
+def test_the_film_has_a_frame_for_each_image_at_their_pace(two_methods):
+    """Ten a second; the last one stays a while. Near and far have the colours of the legend."""
+    with Image.open(two_methods[1][3]) as film:
+        frames = [(frame.info['duration'], frame.convert('RGB'))
+                  for frame in ImageSequence.Iterator(film)]
+        assert film.info['loop'] == 0, 'for ever'
+    assert [duration for duration, _ in frames] == [100, 100, 100, 700]
+    truth = [frame.getpixel((600, 80)) for _, frame in frames]
+    assert len({*truth}) == 4, 'it goes from 10 to 13 m'
+    for depth_m, pixel in zip((10.0, 11.0, 12.0, 13.0), truth, strict=True):
+        wanted = PictureColors(1.0, 80.0).of_depth(depth(depth_m))[0, 0]
+        assert np.abs(np.subtract(pixel, wanted, dtype=int)).max() < 16
 
 
 def test_the_table_says_what_needs_no_image(two_methods):

@@ -4,11 +4,16 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from bag_drives import lidar_drive, static, T_CAMERA_LIDAR
+from bag_files import write_ros2
+from clip_depth_ros.bags.writer import BagWriter
 from clip_depth_ros.demo.facts import gather_facts
 from clip_depth_ros.demo.preview import published_error
+from clip_depth_ros.demo.run import copy_transforms
 from clip_depth_ros.demo.summary import (
     evaluate_recording,
     NO_TRUTH,
@@ -18,6 +23,7 @@ from clip_depth_ros.demo.summary import (
 from clip_depth_ros.sources.samples import DepthSample
 from demo_recording import Moment, plan_of, write_demo
 import numpy as np
+from open_sources import open_bag
 import pytest
 
 SHAPE = (12, 16)
@@ -97,14 +103,17 @@ def test_without_a_truth_there_are_no_scores(tmp_path):
     assert evaluate_recording(plan, gather_facts(plan, {})) == NO_TRUTH
 
 
-def test_the_truth_that_is_shown_is_that_of_the_image_in_the_middle(tmp_path):
+def test_the_truth_of_each_image_that_is_shown_is_kept_by_its_stamp(tmp_path):
     truths = [depth(d) for d in (10.0, 20.0, 30.0)]
     moments = [Moment(gt, {'depthclip': gt}) for gt in truths]
     plan = plan_of(tmp_path, moments, 'depthclip')
     write_demo(plan, moments)
     evaluated = evaluate_recording(plan, gather_facts(plan, {}))
     assert not isinstance(evaluated, str)
-    np.testing.assert_array_equal(evaluated.shown_depth_m, truths[1])
+    stamps_ns = gather_facts(plan, {}).film_stamps()
+    assert len(stamps_ns) == 3
+    for stamp_ns, truth in zip(stamps_ns, truths, strict=True):
+        np.testing.assert_array_equal(evaluated.true_depths_m[stamp_ns], truth)
 
 
 def test_a_drive_of_nothing_but_sky_says_that_no_truth_counts(tmp_path):
@@ -165,3 +174,18 @@ def test_the_error_is_signed_and_unknown_where_the_truth_is(tmp_path):
     error = published_error(depth(8.0), sample, protocol)
     assert np.isnan(error[0]).all()
     np.testing.assert_allclose(error[1:], -0.2, rtol=1e-5)
+
+
+@pytest.mark.parametrize('topic', ['/tf', '/tf_static'])
+def test_where_the_lidar_is_comes_along_with_the_recording(tmp_path: Path, topic: str):
+    """As evaluate finds it in the bag: no process records transforms where tf2_msgs is missing."""
+    T_lidar_camera = static(np.linalg.inv(T_CAMERA_LIDAR), 'lidar', 'camera')
+    frames = lidar_drive(2)[1:]
+    bag = write_ros2(tmp_path / 'bag', [replace(T_lidar_camera, topic=topic), *frames])
+    with BagWriter(tmp_path / 'depth.mcap') as writer:
+        copy_transforms(bag, writer)
+        for message in frames:
+            writer.write(message)
+    played, itself = open_bag(tmp_path / 'depth.mcap'), open_bag(bag)
+    assert np.count_nonzero(itself[1].target_m) == 2
+    np.testing.assert_array_equal(played[1].target_m, itself[1].target_m)
