@@ -1,6 +1,6 @@
 # Copyright 2026 The clip_depth_ros authors
 # SPDX-License-Identifier: Apache-2.0
-"""Make recordings from KITTI folders or from a synthetic world, look into them, play them."""
+"""Make recordings from KITTI folders or a synthetic world, inspect them, and play them."""
 
 from __future__ import annotations
 
@@ -46,8 +46,8 @@ def _add_kitti(verbs: argparse._SubParsersAction[argparse.ArgumentParser]) -> No
         '--rate',
         type=_positive_float,
         metavar='HZ',
-        help='frames per second where there are no times: object folders (default: 10), drives '
-        'without timestamps.txt (default: refused)',
+        help='frames per second if there are no timestamps: for object folders (default: 10) and '
+        'drives without timestamps.txt (default: refused)',
     )
     verb.set_defaults(run_verb=_run_kitti)
 
@@ -82,7 +82,7 @@ def _add_synth(verbs: argparse._SubParsersAction[argparse.ArgumentParser]) -> No
         type=_positive_float,
         default=1.0,
         metavar='X',
-        help='its lens is longer by this factor (default: %(default)s)',
+        help='factor by which the lens is longer (default: %(default)s)',
     )
     verb.add_argument(
         '--rate', type=_positive_float, default=10.0, metavar='HZ', help='(default: %(default)s)'
@@ -91,7 +91,7 @@ def _add_synth(verbs: argparse._SubParsersAction[argparse.ArgumentParser]) -> No
 
 
 def _add_info(verbs: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
-    verb = verbs.add_parser('info', help='list what a recording holds')
+    verb = verbs.add_parser('info', help='list what a recording contains')
     verb.add_argument(
         'bag', type=path_flag, metavar='BAG', help='.bag, .mcap, .db3 or rosbag2 folder'
     )
@@ -103,7 +103,7 @@ def _add_play(verbs: argparse._SubParsersAction[argparse.ArgumentParser]) -> Non
         'play',
         help='publish a recording (needs rclpy)',
         description='Publish a recording of any kind through rclpy. Topics whose message type is '
-        'not installed are left out with a warning. Ctrl-C stops.',
+        'not installed are skipped with a warning. Ctrl-C stops.',
     )
     verb.add_argument(
         'bag', type=path_flag, metavar='BAG', help='.bag, .mcap, .db3 or rosbag2 folder'
@@ -113,7 +113,8 @@ def _add_play(verbs: argparse._SubParsersAction[argparse.ArgumentParser]) -> Non
         '--rate', type=_positive_float, default=1.0, help='speed factor (default: %(default)s)'
     )
     pace.add_argument(
-        '--hz', type=_positive_float, help='instead: images per second, whatever was recorded'
+        '--hz', type=_positive_float,
+        help='play this many images per second, whatever the recorded rate',
     )
     verb.add_argument('--loop', action='store_true', help='start again at the end')
     verb.add_argument(
@@ -123,7 +124,7 @@ def _add_play(verbs: argparse._SubParsersAction[argparse.ArgumentParser]) -> Non
         '--topics', nargs='+', metavar='TOPIC', help='only these topics (default: all)'
     )
     verb.add_argument(
-        '--remap', nargs='+', type=_remap, default=[], metavar='FROM:=TO', help='other names'
+        '--remap', nargs='+', type=_remap, default=[], metavar='FROM:=TO', help='rename topics'
     )
     verb.add_argument(
         '--wait-for',

@@ -1,12 +1,12 @@
 # Copyright 2026 The clip_depth_ros authors
 # SPDX-License-Identifier: Apache-2.0
 """
-Is one depth really better than another? Paired differences between results.
+Tell whether one method is really better than another, by paired differences between results.
 
-Takes result.json files of clip-depth evaluate; the first is what the others are compared with. A
-file stands for the predictor that it is about, FILE:NAME for another of its predictors; of a
-single file, all other predictors are compared with that one. Only frames that both have count, and
-a difference counts as shown if its bootstrap 95 % interval leaves out zero.
+Takes result.json files from clip-depth evaluate and compares all of them with the first. A file
+stands for its main predictor, FILE:NAME for another one in it; given a single file, all its other
+predictors are compared with the main one. Only frames that both have count, and a difference
+counts as shown if its bootstrap 95 % interval does not contain zero.
 """
 
 from __future__ import annotations
@@ -31,13 +31,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.formatter_class = argparse.RawDescriptionHelpFormatter
     parser.add_argument(
         'results', nargs='+', metavar='FILE[:NAME]',
-        help='result.json files, or the folders that they are in',
+        help='result.json files, or the folders that contain them',
     )
     parser.add_argument(
-        '--allow-different', action='store_true', help='compare results of different protocols'
+        '--allow-different', action='store_true',
+        help='compare results even if their protocols differ',
     )
     parser.add_argument(
-        '--json', type=path_flag, metavar='FILE', help='write the comparison there'
+        '--json', type=path_flag, metavar='FILE', help='write the comparison as JSON'
     )
     parser.add_argument(
         '--markdown', type=path_flag, metavar='FILE', help='write a Markdown table'

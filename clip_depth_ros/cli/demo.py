@@ -53,18 +53,18 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         '--hz',
         type=float,
-        help=f'images a second (default: {SYNTHETIC_HZ:g} of the drive, a bag as recorded)',
+        help=f'images per second (default: {SYNTHETIC_HZ:g} for the drive, as recorded for a bag)',
     )
     parser.add_argument(
         '--seed', type=int, default=HELD_OUT_SEED,
-        help='of the synthetic drive (default: %(default)s, a street that the weights that come '
-        'with the package were not trained on)',
+        help='seed of the synthetic drive (default: %(default)s, a street that the bundled '
+        'weights were not trained on)',
     )
     parser.add_argument(
         '--force', action='store_true', help='overwrite the results in the output folder'
     )
     add_setting_flags(
-        parser, _TOPICS, settings=SourceSettings, title='topics of the bag, found by themselves'
+        parser, _TOPICS, settings=SourceSettings, title='topics of the bag (found automatically)'
     )
     add_renamed_flags(
         parser, {'--image': '--image-topic', '--camera-info': '--camera-info-topic'}

@@ -1,13 +1,13 @@
 # Copyright 2026 The clip_depth_ros authors
 # SPDX-License-Identifier: Apache-2.0
 """
-How good depth is: on recordings, KITTI, NYU and other folders, by a named protocol.
+Measure how good depth is, on recordings, KITTI, NYU and other folders, by a named protocol.
 
 Scores this package's predictor, any node's depth in a recording (--pred-topic) or depth maps in
-files (--pred-dir), beside baselines that look at no image. Prints a table; the output folder gets
-report.html, result.json (for clip-depth compare), frames.csv and table.md. Interrupted, the same
-command goes on where it was. Several processes: torchrun --nproc-per-node N -m clip_depth_ros
-evaluate ...
+files (--pred-dir), beside baselines that never look at the image. Prints a table; the output
+folder gets report.html, result.json (for clip-depth compare), frames.csv and table.md. If it is
+interrupted, the same command continues. Several processes: torchrun --nproc-per-node N -m
+clip_depth_ros evaluate ...
 """
 
 from __future__ import annotations
@@ -57,13 +57,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         )
     parser.add_argument(
         '--config', type=path_flag, metavar='FILE',
-        help='evaluation settings (YAML, name: value); flags win',
+        help='evaluation settings (YAML, name: value); flags override it',
     )
     add_preset_flag(parser, setting_specs(EvaluateSettings)['topics'].choices, '--topics')
     parser.add_argument(
         '--override', nargs='+', default=[], metavar='NAME=VALUE',
-        help='change single choices of the protocol, such as depth_cap_m=50 (how far the truth '
-        'counts); its name says so',
+        help='change single fields of the protocol, such as depth_cap_m=50 (the largest true '
+        'depth that counts); its name then says so',
     )
     parser.add_argument(
         '--allow-missing', action='store_true',

@@ -95,8 +95,8 @@ def add_preset_flag(
 
     parser.add_argument(
         '--preset', metavar='NAME', type=checked,
-        help='settings of the predictor by the name of a file in config/ (synthetic, the weights '
-        'that come with this package; kitti; indoor) or by the path of your own; flags win',
+        help='predictor settings: a file in config/ by name (synthetic, for the weights that come '
+        'with this package; kitti; indoor), or your own file by path; flags override it',
     )
     add_renamed_flags(parser, {'--params-file': '--preset'})
 

@@ -34,7 +34,7 @@ _LEAST_HFOV_DEG = 1.0
 def add_camera_flags(parser: argparse.ArgumentParser) -> None:
     """Add what names the camera of an image."""
     group = parser.add_argument_group(
-        'camera', 'Without these two, the focal length in the EXIF data of the image is taken.'
+        'camera', "Without these two, the focal length in the image's EXIF data is used."
     )
     add_lens_flags(group, 'horizontal field of view of the image (before --crop), degrees')
     add_setting_flags(

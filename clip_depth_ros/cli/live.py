@@ -1,12 +1,12 @@
 # Copyright 2026 The clip_depth_ros authors
 # SPDX-License-Identifier: Apache-2.0
 """
-Depth of a webcam, a video or a stream in ROS, without a driver: one command, real topics.
+Publish a webcam, a video or a stream in ROS, with its depth, without a camera driver.
 
-Publishes Image and camera_info as a camera driver does, through OpenCV and rclpy, and starts the
-depth node beside it, which publishes depth/image_rect, depth/points and the rest for RViz, Nav2 or
-your own nodes. --view shows image and depth in a window, or writes about one picture a second
-where there is none. Ctrl-C ends both.
+Reads images with OpenCV, publishes Image and camera_info as a driver would, and starts a depth
+node, which publishes depth/image_rect, depth/points and the rest for RViz, Nav2 or your own
+nodes. --view shows image and depth in a window, or writes about one picture per second if there
+is no display. Ctrl-C ends everything.
 """
 
 from __future__ import annotations
@@ -46,20 +46,20 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     source.add_argument('--video', type=path_flag, metavar='FILE', help='video file')
     source.add_argument('--rtsp', type=_url, metavar='URL', help='stream (rtsp://, http://, ...)')
     add_lens_flags(
-        parser, 'horizontal field of view of the camera, degrees; with neither, no camera_info is '
-        'published, metres go by an assumed field of view, and there is no cloud',
+        parser, 'horizontal field of view of the camera, degrees; with neither flag, no '
+        'camera_info is published, a field of view is assumed, and there is no cloud',
     )
     parser.add_argument(
-        '--hz', type=_hz, help='images of a video a second (default: as the video says)'
+        '--hz', type=_hz, help='images per second of a video (default: its own rate)'
     )
-    parser.add_argument('--loop', action='store_true', help='start a video again at its end')
+    parser.add_argument('--loop', action='store_true', help='repeat a video endlessly')
     parser.add_argument('--frames', type=count_flag, metavar='N', help='end after N images')
     parser.add_argument(
         '--view', action='store_true',
-        help='show image and depth in a window, or write pictures into --out where there is none',
+        help='show image and depth in a window, or write pictures to --out without a display',
     )
     parser.add_argument(
-        '--no-depth', action='store_true', help='publish the camera alone, start no depth node'
+        '--no-depth', action='store_true', help='publish only the camera, without a depth node'
     )
     parser.add_argument(
         '--out', type=path_flag, default=Path('live_output'), metavar='DIR',

@@ -21,12 +21,12 @@ from clip_depth_ros.errors import ClipDepthError
 from clip_depth_ros.ros.environment import needing_ros
 
 COMMANDS = {
-    'predict': 'depth of your own images, videos or webcam',
-    'live': 'depth of a webcam, video or stream in ROS, without a driver',
-    'bag': 'make, convert and play recordings',
+    'predict': 'compute depth for your own images, videos or webcam',
+    'live': 'publish a webcam, video or stream in ROS, with its depth, without a driver',
+    'bag': 'make, convert, inspect and play recordings',
     'demo': 'play a recording through the real node and show what comes out',
-    'evaluate': 'how good depth is, on recordings and data sets, by a named protocol',
-    'compare': 'whether one evaluated depth is really better than another',
+    'evaluate': 'measure how good depth is on recordings and data sets, by a named protocol',
+    'compare': 'tell whether one method is really better than another',
     'train': 'train CLIP2Depth, or adapt it to your own camera',
     'settings': 'print every setting as YAML or as a table',
 }

@@ -1,12 +1,12 @@
 # Copyright 2026 The clip_depth_ros authors
 # SPDX-License-Identifier: Apache-2.0
 """
-Depth of your own pictures: images, folders of them, videos, a webcam.
+Compute depth for your own pictures: images, folders of images, videos or a webcam.
 
-For each image NAME the output folder gets NAME_depth.png (image and depth side by side, with the
-colours' metres) and NAME_depth.npy (float32, metres along the optical axis, size of the image or
-crop); for each video NAME_depth.mp4. Near is red, unknown grey. Without any choice of weights and
-none downloaded, those that come with the package are used.
+For each image NAME, the output folder gets NAME_depth.png (image and depth side by side, with a
+legend in metres) and NAME_depth.npy (float32, metres along the optical axis, size of the image or
+crop); for each video, NAME_depth.mp4. Near is red, unknown is grey. If you choose no weights and
+none have been downloaded, those that come with the package are used.
 """
 
 from __future__ import annotations
@@ -48,16 +48,16 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add_preset_flag(parser)
     parser.add_argument(
         '--crop', type=_crop, metavar='X,Y,W,H',
-        help='cut this window out first, in pixels; the results have its size',
+        help='first cut out this window, in pixels; the results have its size',
     )
     parser.add_argument(
         '--frames', type=count_flag, metavar='N',
-        help='no more than the first N frames of each video (default: all, of a webcam '
-        '100)',
+        help='only the first N frames of each video (default: all; 100 for a webcam)',
     )
     parser.add_argument(
         '--save-npy', action=argparse.BooleanOptionalAction,
-        help='write depth in metres as .npy (default: of images; of videos one file a frame)',
+        help='write depth in metres as .npy (default: for images only; a video gets a file per '
+        'frame)',
     )
     parser.add_argument(
         '--save-ply', action='store_true',
@@ -66,7 +66,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         '--save-grid', action='store_true',
         help='also write NAME_grid.npy: one depth per patch, before upsampling (float32, metres); '
-        'depthclip only',
+        'for depthclip only',
     )
     parser.add_argument('--force', action='store_true', help='overwrite results that are there')
     add_camera_flags(parser)

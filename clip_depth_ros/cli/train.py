@@ -3,7 +3,7 @@
 """
 Train CLIP2Depth, or adapt it to a robot's own camera.
 
-A recipe (config/train) names what suits a kind of data; flags change single settings. The run
+A recipe (config/train) has the settings for one kind of data; flags change single ones. The run
 folder gets best.safetensors and last.safetensors (for --clip2depth-weights), report.json,
 train.csv, validation.csv, picture sheets, and the checkpoint that --resume continues from. Several
 GPUs: torchrun --nproc-per-node N -m clip_depth_ros train ...
@@ -46,11 +46,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add what ``clip-depth train`` takes."""
     parser.formatter_class = argparse.RawDescriptionHelpFormatter
     parser.add_argument(
-        '--recipe', **one_of(RECIPES), help='settings that come with this package'
+        '--recipe', **one_of(RECIPES), help='settings for one kind of data'
     )
     parser.add_argument(
         '--config', type=path_flag, metavar='FILE',
-        help='your own settings (YAML), above the recipe',
+        help='your own settings (YAML); they override the recipe',
     )
     parser.add_argument(
         '--out', dest='out_dir', metavar='DIR', default=argparse.SUPPRESS,
@@ -58,13 +58,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument(
         '--resume', nargs='?', const='', metavar='DIR',
-        help='continue the run in this folder, or in --out, where it stopped, with its settings',
+        help='continue the run in this folder, or in --out, from where it stopped, with the '
+        'settings it had',
     )
     parser.add_argument('--force', action='store_true', help='overwrite the run in --out')
     parser.add_argument(
         '--leave-one-out', action='store_true',
-        help='for small recordings: hold out each frame once, train on the others, and report '
-        'before, after and the prior of the others',
+        help='for small recordings: hold out each frame in turn, train on the others, and report '
+        'before, after, and the prior of the others',
     )
     add_renamed_flags(parser, {'--preset': '--recipe', '--out-dir': '--out'})
     names = [name for name in TrainSettings.model_fields if name != 'out_dir']

@@ -274,7 +274,8 @@ def sentence_of(summary: Mapping[str, Any]) -> str:
 
 def _answers_of(method: Mapping[str, Any]) -> str:
     counts, latency = method['frames'], method['latency_ms']
-    once = 'exactly once' if method['every_frame_answered_once'] else 'not all of them once'
+    is_once = method['every_frame_answered_once']
+    once = 'each exactly once' if is_once else 'some outputs are missing or repeated'
     slow = ' (the machine is slower than that: --hz plays slower)'
     dropped = f'{counts["dropped"]} dropped{slow if counts["dropped"] else ""}'
     time = 'no depth came back' if latency['p50'] is None else (

@@ -118,8 +118,8 @@ class ImageLimits(Settings):
 
     max_image_pixels: int = setting(
         MAX_IMAGE_PIXELS,
-        'Largest image, in pixels (width times height), that is decoded or taken: a kilobyte may '
-        'claim to be a picture of gigabytes.',
+        'Largest image, in pixels (width times height), that is accepted: a file of one kilobyte '
+        'can claim to be a picture of gigabytes.',
         at_run_time=True, ge=1, le=2_000_000_000,
     )
 

@@ -23,47 +23,49 @@ class EvaluateSettings(SourceSettings):
 
     predict: tuple[str, ...] = setting(
         (),
-        'Whose depth is evaluated; the first is the one in question, the others stand beside it. '
-        'ours: this package as its settings say; clip2depth, depthclip: with that method; topic: '
-        'depth images in the recording (pred_topic); dir: files (pred_dir); and what needs no '
-        'image: constant (the best one for these very frames), prior (weighted-median '
-        'depth of blocks of 4 x 4 pixels over prior_from), random (uniform over the range). '
-        'Empty: what pred_topic and pred_dir name, else ours; then the baselines.',
+        'Whose depth is evaluated; the first is the method in question, the others are shown '
+        'beside it. ours: this package with its settings; clip2depth, depthclip: with that '
+        'method; topic: depth images in the recording (pred_topic); dir: files (pred_dir); and '
+        'what needs no image: constant (the best one for these very frames), prior '
+        '(weighted-median depth of blocks of 4 x 4 pixels over prior_from), random (uniform over '
+        'the range). Empty: what pred_topic and pred_dir name, otherwise ours; then the '
+        'baselines.',
     )
     pred_topic: tuple[str, ...] = setting(
-        (), "Depth images in the recording that other nodes have published, or this package's."
+        (), 'Depth images in the recording that were published by other nodes, or by this package.'
     )
     pred_dir: tuple[str, ...] = setting(
         (), 'Folders of predicted depth maps: .npy in metres, or 16-bit PNG.'
     )
     pred_per_metre: float = setting(
         256.0,
-        'What predicted depth in 16 bits, a PNG or a 16UC1 topic, stores for each metre. Where it '
-        'is not named, 1000 for topics.',
+        'The 16-bit value of predicted depth, in a PNG or a 16UC1 topic, that stands for one '
+        'metre. If you do not set it, 1000 for topics.',
         gt=0,
     )
     prior_from: str = setting(
-        '', 'Recording or folder of other frames, of the same kind, that the prior is fitted on.'
+        '',
+        'Recording or folder with other frames, of the same kind, to which the prior is fitted.',
     )
-    seed: int = setting(0, 'Of random answers and of the bootstrap.', ge=0)
+    seed: int = setting(0, 'Seed for random answers and for the bootstrap.', ge=0)
 
     protocol: str = setting(
         'auto',
-        'How answers are compared: the name of a protocol that comes with this package, or your '
-        'own YAML file; auto: what is usual for the source.',
+        'How answers are scored: the name of a protocol that comes with this package, or your '
+        'own YAML file; auto: the usual one for the source.',
     )
     bootstrap_samples: int = setting(
-        1000, 'Resamples for the 95 % intervals.', ge=100, le=100000
+        1000, 'Number of resamples for the 95 % intervals.', ge=100, le=100000
     )
     bootstrap_block: int = setting(
         1,
-        'Frames that are resampled together: 1, the usual. That neighbours in a recording score '
-        'alike is noticed and counted either way.',
+        'Frames that are resampled together; usually 1. Either way, intervals take into account '
+        'that neighbours in a recording score alike.',
         ge=1,
     )
 
-    batch_size: int = setting(8, 'Images that a predictor sees at once.', ge=1)
-    n_workers: int = setting(2, 'Processes that read frames and compare answers.', ge=1, le=64)
+    batch_size: int = setting(8, 'Images that a predictor is given at once.', ge=1)
+    n_workers: int = setting(2, 'Processes that read and score frames.', ge=1, le=64)
 
     @field_validator('predict')
     @classmethod

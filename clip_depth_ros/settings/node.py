@@ -64,31 +64,33 @@ class NodeSettings(ImageLimits, PictureSettings):
     intrinsics_source: Literal['auto', 'P', 'K'] = setting(
         'auto',
         'Which matrix of camera_info describes the image. P: rectified images; K: unrectified, '
-        'with distortion D; auto: P, or K where P is 0 or cannot be that of rectified images (D '
-        'and P = K, or a fisheye), with a warning.',
+        'with distortion D; auto: P, or K, with a warning, if P is 0 or cannot belong to '
+        'rectified images (there is a D and P = K, or a fisheye).',
         at_run_time=True,
     )
     sync_mode: Literal['auto', 'exact', 'nearest', 'last'] = setting(
         'auto',
-        'Which camera_info goes with an image. exact: the same stamp; nearest: within '
-        'sync_tolerance_s; last: the newest known; auto: exact, else nearest, else last. Depth '
-        'itself goes by what is known at once: as auto says, or last.',
+        'Which camera_info goes with an image. exact: the one with the same stamp; nearest: one '
+        'within sync_tolerance_s; last: the newest; auto: exact, otherwise nearest, otherwise '
+        'last. Depth never waits for it: it uses what is known at once, by auto or last.',
         at_run_time=True,
     )
     sync_tolerance_s: float = setting(
-        0.05, 'Largest stamp difference of an image and its camera_info for nearest.', unit='s',
-        at_run_time=True, ge=0.0, le=10.0,
+        0.05,
+        'Largest difference between the stamps of an image and its camera_info, for nearest.',
+        unit='s', at_run_time=True, ge=0.0, le=10.0,
     )
     sync_wait_s: float = setting(
         0.1,
-        'How long after its arrival an image waits for a camera_info. The first of its size waits '
-        'before its depth is computed; after that depth and colour never wait, by the camera last '
-        'known. Cloud and depth/camera_info wait for a better one, mostly over before depth is '
-        'ready; given up where it is in vain.',
+        'How long after its arrival an image waits for a camera_info. The first image of its '
+        'size waits before its depth is computed; after that, depth and colour never wait and '
+        'use the camera last known. The cloud and depth/camera_info wait for a better match, '
+        'which has usually come before depth is ready; waiting stops when it proves useless.',
         unit='s', at_run_time=True, ge=0.0, le=5.0,
     )
     depth_encoding: Literal['32FC1', '16UC1'] = setting(
-        '32FC1', 'Depth image encoding. 32FC1: metres; 16UC1: millimetres, 0 = invalid.',
+        '32FC1',
+        'Encoding of the depth image. 32FC1: metres; 16UC1: millimetres, 0 = invalid.',
         at_run_time=True,
     )
     cloud_stride: int = setting(
@@ -96,7 +98,7 @@ class NodeSettings(ImageLimits, PictureSettings):
         at_run_time=True, ge=1, le=64,
     )
     cloud_rgb: bool = setting(True, 'Colour the points of the cloud.', at_run_time=True)
-    autostart: bool = setting(True, 'Configure and activate by itself on start.')
+    autostart: bool = setting(True, 'Configure and activate automatically on start.')
 
 
 def read_parameters(name_or_path: str) -> dict[str, Any]:

@@ -15,23 +15,23 @@ class PictureSettings(PredictorSettings):
     """What turns an image into depth, and depth into a picture."""
 
     color_map: Literal['turbo', 'viridis', 'magma', 'inferno', 'jet', 'gray'] = setting(
-        'turbo', 'Colour map of pictures of depth, as in depth/image_color.', at_run_time=True
+        'turbo', 'Colour map for pictures of depth, as in depth/image_color.', at_run_time=True
     )
     color_scale: Literal['auto', 'log', 'linear'] = setting(
         'auto',
-        'Whether colours go evenly with depth or with its logarithm. auto: log where the range of '
-        'the colours is wider than 10 : 1, else linear.',
+        'Whether colours are spread evenly over depth or over its logarithm. auto: log if the '
+        'range of the colours is wider than 10 : 1, otherwise linear.',
         at_run_time=True,
     )
     color_min_m: float = setting(
         0.0,
-        'Depth at the near end of the colours; 0: the nearest bin, of all scenes in force, or '
+        'Depth at the near end of the colours; 0: the nearest bin of all scenes in use, or '
         'min_depth_m for clip2depth.',
         unit='m', at_run_time=True, ge=0.0, le=1000.0,
     )
     color_max_m: float = setting(
         0.0,
-        'Depth at the far end of the colours; 0: the farthest bin, of all scenes in force, or '
+        'Depth at the far end of the colours; 0: the farthest bin of all scenes in use, or '
         'max_depth_m for clip2depth.',
         unit='m', at_run_time=True, ge=0.0, le=1000.0,
     )

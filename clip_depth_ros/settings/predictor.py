@@ -57,8 +57,8 @@ class PredictorSettings(Settings):
     method: Literal['auto', 'clip2depth', 'depthclip'] = setting(
         'auto',
         'Depth method. clip2depth: a trained decoder on CLIP (prompts, bins, scenes and '
-        'temperature are not used). depthclip: zero-shot DepthCLIP. auto: clip2depth where '
-        'trained weights are named or bundled for the backbone, else depthclip.',
+        'temperature are not used). depthclip: zero-shot DepthCLIP. auto: clip2depth if trained '
+        'weights are named or bundled for the backbone, otherwise depthclip.',
     )
     backbone: str = setting(
         'RN50-quickgelu',
@@ -69,13 +69,13 @@ class PredictorSettings(Settings):
         'openai',
         'open_clip tag of the published weights for this backbone; "bundled" for the trained '
         'weights that come with this package, for backbone tiny; "random" for a seeded random '
-        'initialisation (for trying the plumbing, it does not see depth). Ignored when '
-        'clip_weights names a file.',
+        'initialisation (to test the plumbing; it sees no depth). Ignored when clip_weights '
+        'names a file.',
     )
     clip_weights: str = setting(
         '',
-        "Local CLIP weights file: OpenAI's archive (.pt), or a state dict by the names of "
-        'open_clip or transformers (.pt, .bin, .safetensors). Nothing in it is run. Empty: the '
+        "Local CLIP weights file: OpenAI's archive (.pt), or a state dict with open_clip's or "
+        "transformers' names (.pt, .bin, .safetensors). Nothing in it is executed. Empty: the "
         'published weights that pretrained names.',
     )
     clip2depth_weights: str = setting(
@@ -88,46 +88,45 @@ class PredictorSettings(Settings):
         'Allow fetching published weights over the network when they are not in the local cache.',
     )
     device: str = setting(
-        'auto', 'Where to compute: auto (cuda when there is one, else cpu), cpu, cuda or cuda:N.'
+        'auto',
+        'Where to compute: auto (cuda if there is one, otherwise cpu), cpu, cuda or cuda:N.',
     )
     precision: Literal['auto', 'fp32', 'fp16', 'bf16'] = setting(
         'auto', 'Arithmetic of the network: auto is fp16 on cuda and fp32 on the cpu.'
     )
     input_width_px: int = setting(
         0,
-        'Width the image is resized to for the network, rounded to whole patches. 0: where the '
-        'camera is used, that which goes with input_height_px or, if that is 0 too, with the '
-        'focal length of the training; where the camera is ignored, that which CLIP2Depth was '
-        'trained at, or the width of the image. Smaller is faster and coarser.',
+        'Width to which the image is resized for the network, rounded to whole patches. 0: if '
+        'the camera is used, the width that goes with input_height_px or, if that is 0 too, with '
+        'the focal length of the training; if the camera is ignored, the width that CLIP2Depth '
+        'was trained at, or that of the image. Smaller is faster and coarser.',
         unit='px', at_run_time=True, ge=0, le=8192,
     )
     input_height_px: int = setting(
         0,
-        'Height the image is resized to for the network, rounded to whole patches. 0: where the '
-        'camera is used, that which goes with input_width_px or, if that is 0 too, with the '
-        'focal length of the training; where the camera is ignored, that which CLIP2Depth was '
-        'trained at, or the height of the image.',
+        'Height to which the image is resized for the network, rounded to whole patches. 0: as '
+        'for input_width_px, with width and height exchanged.',
         unit='px', at_run_time=True, ge=0, le=8192,
     )
     camera: Literal['auto', 'use', 'ignore'] = setting(
         'auto',
-        "Whether depth follows the image's camera. use: the network sees the image at the focal "
-        'length that it was trained at, and metres go with what is left of the difference; '
-        'ignore: as if every image were of that camera; auto: use where the weights or '
-        'bins_focal_px say the focal length, else ignore.',
+        "Whether depth takes the image's camera into account. use: the network sees the image at "
+        'the focal length that it was trained at, and depth is scaled by any difference that '
+        "remains; ignore: every image is treated as if it came from the training's camera; auto: "
+        'use if the weights or bins_focal_px state a focal length, otherwise ignore.',
         at_run_time=True,
     )
     assumed_hfov_deg: float = setting(
         0.0,
-        'Horizontal field of view to assume for images whose camera is not known; 0: that of the '
-        'weights, else 60.',
+        'Horizontal field of view to assume for images whose camera is not known; 0: the one '
+        'stored in the weights, otherwise 60.',
         unit='deg', at_run_time=True, ge=0.0, le=MAX_FOV_DEG,
     )
     bins_focal_px: float = setting(
         0.0,
         "DepthCLIP: focal length, in pixels of the network's input, of the camera that bins and "
-        "words belong to. 0: what the weights bring along; else, with camera: use, NYU's 518.86 "
-        'for the bins of the paper.',
+        'words belong to. 0: the one that comes with the weights; otherwise, with camera: use, '
+        "NYU's 518.86 for the paper's bins.",
         unit='px', at_run_time=True, ge=0.0, le=10000.0,
     )
     depth_scale: float = setting(
@@ -137,24 +136,24 @@ class PredictorSettings(Settings):
     )
     min_depth_m: float = setting(
         0.5,
-        'Nearest depth that may be answered; nearer is published as -Inf. Start of the outdoor '
-        'bins.',
+        'Nearest depth that is answered; anything nearer is published as -Inf. Start of the '
+        'outdoor bins.',
         unit='m', at_run_time=True, gt=0.0, le=1000.0,
     )
     max_depth_m: float = setting(
         80.0,
-        'Farthest depth that may be answered; farther is published as +Inf. End of the outdoor '
-        'bins.',
+        'Farthest depth that is answered; anything farther is published as +Inf. End of the '
+        'outdoor bins.',
         unit='m', at_run_time=True, gt=0.0, le=1000.0,
     )
     features: Literal['auto', 'official', 'dense'] = setting(
         'auto',
-        "Patch features. official: as DepthCLIP's released code, for ResNet backbones; dense: in "
-        "CLIP's joint space, for every backbone; auto: official for ResNets, else dense.",
+        "Patch features. official: as in DepthCLIP's released code, for ResNet backbones; dense: "
+        "in CLIP's joint space, for every backbone; auto: official for ResNets, otherwise dense.",
         at_run_time=True,
     )
     prompts: Literal['original', 'prompt1', 'prompt2', 'prompt3'] = setting(
-        'original', 'Which words for distance, nearest first.', at_run_time=True
+        'original', 'Which set of words for distance to use, nearest first.', at_run_time=True
     )
     depth_words: tuple[str, ...] = setting(
         (), 'Your own words for distance, nearest first; empty: those of prompts.',
@@ -170,10 +169,10 @@ class PredictorSettings(Settings):
     )
     bins: Literal['auto', 'original', 'scene1', 'scene2', 'scene3', 'scene4', 'outdoor'] = setting(
         'auto',
-        'Which depth each word stands for. auto: what the weights bring along (the bundled ones: '
-        'evenly in log depth from 1 to 80 m), else original. outdoor: evenly in log depth from '
-        'min_depth_m to max_depth_m. The others are for rooms: original ends at 3 m; scene1, '
-        'scene2 and scene4 at 4 m; scene3 at 2.5 m.',
+        'Which depth each word stands for. auto: the bins that come with the weights (the '
+        'bundled ones: evenly spaced in log depth from 1 to 80 m), otherwise original. outdoor: '
+        'evenly spaced in log depth from min_depth_m to max_depth_m. The others are for rooms: '
+        'original ends at 3 m; scene1, scene2 and scene4 at 4 m; scene3 at 2.5 m.',
         at_run_time=True,
     )
     bins_m: tuple[float, ...] = setting(
@@ -182,17 +181,20 @@ class PredictorSettings(Settings):
     )
     temperature: float = setting(
         0.0,
-        'Divides 100 x cosine before the softmax over words, 0.0001 or more; smaller is more '
-        f'decided. 0: what the weights bring along (the bundled ones: {BUNDLED_TEMPERATURE:g}), '
-        "else the paper's 0.1.",
+        'Divides 100 x cosine before the softmax over words, 0.0001 or more; a smaller value is '
+        'more decisive. 0: the one that comes with the weights (the bundled ones: '
+        f"{BUNDLED_TEMPERATURE:g}), otherwise the paper's 0.1.",
         at_run_time=True, ge=0.0, le=100.0,
     )
     flip: bool = setting(
-        True, 'Average with the prediction for the left-right flipped image (twice the work).',
+        True,
+        'Average with the prediction for the mirrored image (twice the work).',
         at_run_time=True,
     )
     scene_aware: bool = setting(
-        False, 'Recognise the scene with the same CLIP and use its bins.', at_run_time=True
+        False,
+        "Recognise the scene with the same CLIP and use that scene's bins.",
+        at_run_time=True,
     )
     scene_bins: tuple[str, ...] = setting(
         (
@@ -203,11 +205,12 @@ class PredictorSettings(Settings):
         at_run_time=True,
     )
     scene_template: str = setting(
-        'a photo of a {}', 'Sentence with one gap for the name of a scene.', at_run_time=True
+        'a photo of a {}', "Sentence with one gap, for the scene's name.", at_run_time=True
     )
     scene_smoothing: float = setting(
         0.9,
-        'Weight of the past in the running scene probabilities; 0 decides on each frame alone.',
+        'Weight of the past in the running scene probabilities; 0 decides for each frame on its '
+        'own.',
         at_run_time=True, ge=0.0, lt=1.0,
     )
 

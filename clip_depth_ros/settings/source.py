@@ -25,40 +25,42 @@ class SourceSettings(ImageLimits):
 
     kind: str = setting(
         'auto',
-        'Kind of the data; auto looks at it. pattern: any folder of images with depth maps, see '
+        'Kind of data; auto recognises it. pattern: any folder of images with depth maps, see '
         'images; synthetic: rendered streets, named by their seeds (1000000 or 1000000-1000099).',
     )
 
     # Recordings.
     topics: Literal['auto', 'ours', 'kitti2bag', 'kitti_to_ros2bag', 'none'] = setting(
         'auto',
-        'Names of the topics that are not named one by one: those of our own recordings, of '
-        'kitti2bag, of kitti_to_ros2bag; auto recognises them; none: the only topic that fits.',
+        'Names for the topics that you do not name yourself: those of our own recordings, of '
+        'kitti2bag or of kitti_to_ros2bag; auto recognises them; none: whatever topic is the '
+        'only one that fits.',
     )
-    image_topic: str = setting('', 'Camera images; empty: the only ones there are.')
+    image_topic: str = setting('', 'Camera images; empty: found automatically.')
     camera_info_topic: str = setting(
-        '', 'Intrinsics of the camera; empty: the camera_info beside the images.'
+        '', 'Intrinsics of the camera; empty: the camera_info that belongs to the images.'
     )
     depth_topic: str = setting(
-        '', 'True depth: images, 32FC1 metres or 16UC1 millimetres, registered to the camera.'
+        '',
+        'True depth as images, 32FC1 in metres or 16UC1 in millimetres, registered to the camera.',
     )
-    lidar_topic: str = setting('', 'True depth: clouds of a LiDAR, projected into the image.')
-    class_topic: str = setting('', 'Class of each pixel: mono8 images.')
+    lidar_topic: str = setting('', 'True depth as LiDAR clouds, projected into the image.')
+    class_topic: str = setting('', 'Class of each pixel, as mono8 images.')
     fixed_frame: str = setting(
         '',
         'Frame that does not move, for the motion of the camera on /tf; empty: the root of the '
-        'tree that the camera is in.',
+        'tree that contains the camera.',
     )
     lidar_min_range_m: float = setting(
         LIDAR_MIN_RANGE_M,
-        'Points nearer to the LiDAR are no returns: its blind zone, marks for what never came '
-        'back, the robot itself.',
+        'LiDAR points nearer than this are not taken for returns: the blind zone, marks for '
+        'missing returns, the robot itself.',
         unit='m', ge=0, le=100,
     )
     lidar_extrinsics: str = setting(
         '',
-        'File with the 4 x 4, 16 numbers row by row, that takes LiDAR points to the camera; '
-        'empty: from /tf_static, else from /tf.',
+        'File with the 4 x 4 matrix, 16 numbers row by row, that takes LiDAR points to the '
+        'camera; empty: from /tf_static, otherwise from /tf.',
     )
     calib_dir: str = setting(
         '',
@@ -67,31 +69,32 @@ class SourceSettings(ImageLimits):
     )
     pair_by: Literal['header', 'receive'] = setting(
         'header',
-        'What says which messages of a recording belong together: the stamps in their headers, or '
-        'when they were received, for sensors whose clocks differ (a LiDAR that counts from its '
-        'start). Receive times hold how long each message took.',
+        'What decides which messages of a recording belong together: the stamps in their '
+        'headers, or the times at which they were received, for sensors whose clocks differ (a '
+        'LiDAR that counts from its start). Receive times include how long each message was '
+        'under way.',
     )
     intrinsics_source: Literal['auto', 'P', 'K'] = setting(
         'auto',
-        'Which matrix of camera_info describes the images. P: rectified ones; K: unrectified, '
-        'with distortion D: a LiDAR is projected through it; auto: P, or K where P is 0 or cannot '
-        'be that of rectified images.',
+        'Which matrix of camera_info describes the images. P: rectified images; K: unrectified, '
+        'with distortion D, through which a LiDAR is projected; auto: P, or K if P is 0 or '
+        'cannot belong to rectified images.',
     )
     calibration_scaling: bool = setting(
         False,
-        'Scale a calibration that is for images of another size, as these were resized; it is '
-        'refused otherwise.',
+        'Scale a calibration made for images of another size, if these images were resized; '
+        'otherwise it is refused.',
     )
     sync_tolerance_s: float = setting(
         0.05,
-        'Largest difference of the stamps of an image and what belongs to it; where it is not '
-        'named, 0.02 for TUM-style folders.',
+        'Largest difference between the stamps of an image and of what belongs to it; if you do '
+        'not set it, 0.02 for TUM-style folders.',
         unit='s', ge=0, le=3600,
     )
     frame_rate_hz: float = setting(
         0.0,
-        "Images a second of KITTI's drives and sequences that lack timestamps.txt or times.txt "
-        '(10 in KITTI); 0: these must be there.',
+        "Images per second of KITTI's drives and sequences that lack timestamps.txt or times.txt "
+        '(10 in KITTI); 0: these files are required.',
         unit='Hz', ge=0, le=1000,
     )
     frame_stride: int = setting(1, 'Use every n-th frame.', ge=1, le=10**6)
@@ -99,28 +102,30 @@ class SourceSettings(ImageLimits):
     # Folders.
     gt_dir: str = setting(
         '',
-        "Folder of depth maps: the root of KITTI's annotated depth; beside a recording, the "
-        'folder with its annotated PNGs, whose number is the number of the image.',
+        "Folder of depth maps: the root of KITTI's annotated depth or, for a recording, the "
+        'folder with its annotated PNGs, each named by the number of its image.',
     )
     gt_first: int = setting(
-        0, 'Beside a recording: number of the depth map of its first image.', ge=0, le=10**9
+        0,
+        'For a recording: number of the depth map that belongs to its first image.',
+        ge=0, le=10**9,
     )
     gt_max_range_m: float = setting(
         0.0,
-        'Where the range of a depth sensor ends, which it gives for all that is farther: from '
-        'there on nothing is known. 0: the largest depth of an image, if enough pixels share it '
-        'exactly; a depth that is never reached: nothing is left out.',
+        'Where the range of a depth sensor ends, if it reports this value for everything farther '
+        'away; from there on depth is unknown. 0: the largest depth of an image, if enough '
+        'pixels share it exactly; a depth that is never reached: nothing is left out.',
         unit='m', ge=0, le=1e6,
     )
     gt_kind: Literal['auto', 'annotated', 'raw-lidar', 'depth-images', 'exact'] = setting(
         'auto',
-        'What kind of ground truth it is, where the source does not tell: protocols say which '
-        'kind their published numbers are against.',
+        'What kind of ground truth it is, if the source does not tell: protocols state the kind '
+        'that their published numbers use.',
     )
     split: str = setting(
         '',
-        'Which frames, in which order: a split file as BTS ("image depth [focal]") or monodepth2 '
-        '("date/drive frame side") have them, for NYU numbers of frames or the official '
+        'Which frames, in which order: a split file in the format of BTS ("image depth [focal]") '
+        'or monodepth2 ("date/drive frame side"); for NYU, numbers of frames or the official '
         'splits.mat (its test frames).',
     )
     images: str = setting(
@@ -128,36 +133,39 @@ class SourceSettings(ImageLimits):
     )
     gt_images: str = setting(
         '',
-        'For kind pattern: depth maps, 16-bit PNG or .npy in metres, with as many *; what these '
-        'stand for must be the same as in images (its last number, if the words differ).',
+        'For kind pattern: depth maps, 16-bit PNG or .npy in metres, with as many *. What these '
+        'match must equal what they match in images (or at least its last number).',
     )
     gt_per_metre: float = setting(
         1000.0,
-        'What true depth in 16 bits, a PNG or a 16UC1 topic, stores for each metre: 1000 '
-        '(millimetres), 256 (KITTI), 5000 (TUM). Where it is not named, 5000 for TUM-style '
+        'The 16-bit value of true depth, in a PNG or a 16UC1 topic, that stands for one metre: '
+        '1000 (millimetres), 256 (KITTI), 5000 (TUM). If you do not set it, 5000 for TUM-style '
         'folders and 256 for the PNGs of gt_dir.',
         gt=0, le=1e9,
     )
     intrinsics: tuple[float, ...] = setting(
         (),
-        'Camera of the images of a folder that does not say it: fx fy cx cy, pixels; and width '
-        'height of the images that these numbers are for, which is checked.',
+        'Camera of the images of a folder that does not state it: fx fy cx cy in pixels, then '
+        'the width and height of the images that these numbers are for, which are checked.',
         unit='px',
     )
 
     # Rendered streets.
     frames_per_seed: int = setting(4, 'Frames of each rendered street.', ge=1, le=10_000)
     frame_step: int = setting(
-        53, 'Steps of 0.1 s between the frames of a street; 1 makes them a film.', ge=1, le=10**6
+        53,
+        'Steps of 0.1 s between the frames of a street; 1 makes a continuous film.',
+        ge=1, le=10**6,
     )
     width_px: int = setting(320, 'Width of rendered images.', unit='px', ge=8, le=4096)
     height_px: int = setting(96, 'Height of rendered images.', unit='px', ge=8, le=4096)
     cameras: Literal['kitti', 'varied', 'corners', 'windows'] = setting(
         'kitti',
-        "Cameras that see rendered streets. kitti: KITTI's; varied: another for each seed, of "
-        'about width_px x height_px pixels in a shape of its own; corners: by seed too, of kinds '
-        'that the bundled weights were never trained on; windows: what they were trained on.',
+        "Cameras that see the rendered streets. kitti: KITTI's; varied: a different one for each "
+        'seed, of about width_px x height_px pixels and a shape of its own; corners: also by '
+        'seed, of kinds that the bundled weights were never trained on; windows: what they were '
+        'trained on.',
     )
     lens_factor: float = setting(
-        1.0, 'Lenses of rendered streets are longer by this factor.', ge=0.1, le=10.0
+        1.0, 'Factor by which the lenses of rendered streets are longer.', ge=0.1, le=10.0
     )

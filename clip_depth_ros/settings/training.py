@@ -52,54 +52,56 @@ class TrainSettings(SourceSettings, Clip2DepthSettings):
     # Where the trained part starts from.
     init_weights: str = setting(
         '',
-        'Trained CLIP2Depth weights (.safetensors) to start from, to adapt them; empty: start '
-        'afresh.',
+        'Trained CLIP2Depth weights (.safetensors) to start from and adapt; empty: start from '
+        'scratch.',
     )
     clipseg_weights: str = setting(
         '',
-        "CLIPSeg's published weights (.safetensors or .bin) to start the decoder from, as the "
-        'paper does; empty: start afresh. Needs a ViT-B/16 backbone and ImageNet pixels.',
+        "CLIPSeg's published weights (.safetensors or .bin), to start the decoder from as the "
+        'paper does; empty: start from scratch. Needs a ViT-B/16 backbone and ImageNet pixels.',
     )
 
     # Frames.
     data: tuple[str, ...] = setting(
         (),
         'Where frames and their depth are: recordings, folders, a labelled NYU .mat, or seeds of '
-        'rendered streets, 0-3999; 0- (no end): so many that no frame comes twice. Several are '
-        'of one kind. Empty: 0-3999.',
+        'rendered streets, such as 0-3999; 0- (no end): enough that no frame comes twice. '
+        'Several must be of one kind. Empty: 0-3999.',
     )
     validation_data: tuple[str, ...] = setting(
         (),
-        'Where the held-out frames are, if elsewhere than in data. Empty: in data; for rendered '
-        'streets, 900000-900049.',
+        'Where the held-out frames are, if not in data. Empty: in data; for rendered streets, '
+        '900000-900049.',
     )
     validation_split: str = setting(
-        '', 'Which frames are held out: a file as for split, in validation_data if that is named.'
+        '',
+        'Which frames are held out: a file as for split, within validation_data if you name that.',
     )
     validation_share: float = setting(
         0.2,
-        'Last part of data that is held out where neither validation_data nor validation_split '
-        'says which frames are.',
+        'Share of data, at its end, that is held out if neither validation_data nor '
+        'validation_split says which frames are.',
         gt=0.0, lt=1.0,
     )
     validation_gap_s: float = setting(
         1.0,
-        'Frames of training closer in time to the held-out part of their recording are left out, '
-        'as are those of the held-out part to the test part: neighbours look alike. Frames '
-        'without a time stay.',
+        'Training frames closer in time than this to the held-out part of their recording are '
+        'left out, and so are held-out frames that close to the test part, because neighbours '
+        'look alike. Frames without a time are kept.',
         unit='s', ge=0.0, le=3600.0,
     )
     test_data: tuple[str, ...] = setting(
         (),
-        'Where frames for a test are, if elsewhere than in data: they choose nothing, and are '
-        'scored with the best weights when the training is done.',
+        'Where the test frames are, if not in data. They are not used to choose anything, and '
+        'are scored with the best weights when training is done.',
     )
     test_split: str = setting(
-        '', 'Which frames are for the test: a file as for split, in test_data if that is named.'
+        '',
+        'Which frames are for the test: a file as for split, within test_data if you name that.',
     )
     test_share: float = setting(
         0.0,
-        'Last part of data that is for the test, behind the held-out part, where neither '
+        'Share of data, at its end, that is for the test, after the held-out part, if neither '
         'test_data nor test_split says which frames are. 0: no test.',
         ge=0.0, lt=1.0,
     )
@@ -109,19 +111,21 @@ class TrainSettings(SourceSettings, Clip2DepthSettings):
     )
     sky_depth_m: float = setting(
         0.0,
-        'What the sky of rendered training frames, and all beyond, counts as; 0: it is not '
-        'learned from. Held-out frames are scored without it either way.',
+        'Depth that the sky of rendered training frames, and everything beyond range, is taken '
+        'to have; 0: it is not learned from. Held-out frames are scored without it in any case.',
         unit='m', ge=0.0, le=1000.0,
     )
     rendered_dir: str = setting(
-        '', 'Folder where rendered frames are kept for other runs; empty: render anew.'
+        '', 'Folder where rendered frames are kept for other runs; empty: render them again.'
     )
     score_min_depth_m: float = setting(
-        0.0, 'Nearest depth that counts where held-out frames are scored; 0: min_depth_m.',
+        0.0,
+        'Nearest depth that counts when held-out frames are scored; 0: min_depth_m.',
         unit='m', ge=0.0, le=1000.0,
     )
     score_max_depth_m: float = setting(
-        0.0, 'Farthest depth that counts where held-out frames are scored; 0: max_depth_m.',
+        0.0,
+        'Farthest depth that counts when held-out frames are scored; 0: max_depth_m.',
         unit='m', ge=0.0, le=1000.0,
     )
     bad_frame_share: float = setting(
@@ -131,11 +135,11 @@ class TrainSettings(SourceSettings, Clip2DepthSettings):
     # What is done to training frames; the held-out ones are left as they are, but for the crop.
     crop: Literal['none', 'kitti_benchmark', 'nyu_border'] = setting(
         'none',
-        "Part of every frame that is used. kitti_benchmark: 352 x 1216, bottom centre, as KITTI's "
-        "depth benchmark has it; nyu_border: what lies inside NYU's white border, as BTS's code "
-        'has it.',
+        'Part of every frame that is used. kitti_benchmark: 352 x 1216, bottom centre, as in '
+        "KITTI's depth benchmark; nyu_border: what lies inside NYU's white border, as in BTS's "
+        'code.',
     )
-    augment_flip: bool = setting(True, 'Exchange left and right in half of the frames.')
+    augment_flip: bool = setting(True, 'Mirror half of the frames.')
     augment_crop_width_px: int = setting(
         0, 'Width of a window cut out at random; 0: no window.', unit='px', ge=0, le=8192
     )
@@ -144,100 +148,107 @@ class TrainSettings(SourceSettings, Clip2DepthSettings):
     )
     augment_window: float = setting(
         0.0,
-        'Cut out windows that are narrower and lower by up to this share, of whole patches; those '
-        'of a batch have one size.',
+        'Cut out windows that are narrower and lower by up to this share, in whole patches; all '
+        'windows of a batch have one size.',
         ge=0.0, lt=1.0,
     )
     augment_zoom: float = setting(
         0.0,
-        'Enlarge what is cut out by a factor between 1 / this and this; depth follows as behind a '
-        'longer lens. No less than fills the window: without one, nothing is made smaller. 0: as '
-        'it is.',
+        'Enlarge the window by a factor between 1 / this and this; depth changes as with a '
+        'longer lens. It is never made too small to fill the window, so without a window nothing '
+        'is made smaller. 0: off.',
         ge=0.0, le=4.0,
     )
     augment_rotate_deg: float = setting(
-        0.0, 'Turn by up to so much either way, degrees.', ge=0.0, le=45.0
+        0.0, 'Rotate by up to this angle either way, degrees.', ge=0.0, le=45.0
     )
     augment_gamma: float = setting(
         0.0, 'Gamma between 1 minus and 1 plus this.', ge=0.0, lt=1.0
     )
     augment_brightness: float = setting(
-        0.0, 'Brightness times 1 minus to 1 plus this.', ge=0.0, lt=1.0
+        0.0, 'Multiply brightness by 1 minus to 1 plus this.', ge=0.0, lt=1.0
     )
     augment_color: float = setting(
-        0.0, 'Each colour times 1 minus to 1 plus this.', ge=0.0, lt=1.0
+        0.0, 'Multiply each colour channel by 1 minus to 1 plus this.', ge=0.0, lt=1.0
     )
     augment_contrast: float = setting(
-        0.0, 'Contrast times 1 minus to 1 plus this.', ge=0.0, lt=1.0
+        0.0, 'Multiply contrast by 1 minus to 1 plus this.', ge=0.0, lt=1.0
     )
     augment_saturation: float = setting(
-        0.0, 'Saturation times 1 minus to 1 plus this.', ge=0.0, le=1.0
+        0.0, 'Multiply saturation by 1 minus to 1 plus this.', ge=0.0, le=1.0
     )
     augment_hue_deg: float = setting(
-        0.0, 'Turn hues by up to so much either way, degrees.', ge=0.0, le=180.0
+        0.0, 'Rotate hues by up to this angle either way, degrees.', ge=0.0, le=180.0
     )
-    augment_grey: float = setting(
-        0.0, 'Share of the frames that lose their colours.', ge=0.0, le=1.0
-    )
+    augment_grey: float = setting(0.0, 'Share of frames that are turned grey.', ge=0.0, le=1.0)
     augment_blur_px: float = setting(
-        0.0, 'Blur of up to this standard deviation, pixels of the network.', ge=0.0, le=16.0
+        0.0,
+        "Blur with a standard deviation of up to this, in pixels of the network's input.",
+        ge=0.0, le=16.0,
     )
     augment_noise: float = setting(
-        0.0, 'Noise of up to this standard deviation, levels of 0 to 255.', ge=0.0, le=128.0
+        0.0,
+        'Add noise with a standard deviation of up to this, in levels of 0 to 255.',
+        ge=0.0, le=128.0,
     )
     augment_cutout: int = setting(
-        0, 'Rectangles of random colour, up to so many; depth behind them stays.', ge=0, le=16
+        0,
+        'Up to this many rectangles of random colour; the depth behind them is kept.',
+        ge=0, le=16,
     )
 
     # The recipe.
     steps: int = setting(10_000, 'Optimiser steps.', ge=1, le=10**8)
     batch_size: int = setting(
-        16, 'Images of one optimiser step, over all processes and accumulations.',
-        ge=1, le=65_536,
+        16, 'Images per optimiser step, over all processes and accumulations.', ge=1, le=65_536
     )
     accumulate: int = setting(
-        1, 'Parts that a batch goes through in one after the other, to save memory.',
+        1,
+        'Number of parts into which a batch is split, one after the other, to save memory.',
         ge=1, le=4096,
     )
     learning_rate: float = setting(1e-3, 'Highest learning rate.', gt=0.0, le=10.0)
     head_rate: float = setting(
-        1.0, 'Learning rate of the head (patches to pixels), times that of the rest.',
+        1.0,
+        'Learning rate of the head (patches to pixels), relative to the rest.',
         ge=0.0, le=100.0,
     )
     mirror_rate: float = setting(
-        1.0, 'Learning rate of the mirror and of FiLM, times that of the rest.', ge=0.0, le=100.0
+        1.0, 'Learning rate of the mirror and of FiLM, relative to the rest.', ge=0.0, le=100.0
     )
     warmup_share: float = setting(
-        0.1, 'Part of the steps in which the learning rate rises.', ge=0.0, lt=1.0
+        0.1, 'Share of the steps during which the learning rate rises.', ge=0.0, lt=1.0
     )
     start_divisor: float = setting(
-        25.0, 'The learning rate starts at the highest divided by this.', ge=1.0, le=1e6
+        25.0, 'The learning rate starts at its maximum divided by this.', ge=1.0, le=1e6
     )
     end_divisor: float = setting(
         1e4, 'The learning rate ends at its start divided by this.', ge=1.0, le=1e8
     )
-    weight_decay: float = setting(1e-2, 'Of AdamW, for matrices only.', ge=0.0, le=10.0)
-    clip_norm: float = setting(
-        1.0, 'Largest norm of the gradient; 0: any.', ge=0.0, le=1e6
+    weight_decay: float = setting(
+        1e-2, "AdamW's weight decay, for matrices only.", ge=0.0, le=10.0
     )
+    clip_norm: float = setting(1.0, 'Largest norm of the gradient; 0: no limit.', ge=0.0, le=1e6)
     ema_decay: float = setting(
-        0.999, 'Decay of the running mean of the weights, which is what is kept; 0: no mean.',
+        0.999,
+        'Decay of the running mean of the weights, which is what is saved; 0: no mean.',
         ge=0.0, lt=1.0,
     )
     silog_variance_weight: float = setting(
-        0.85, 'How far the loss forgives a common factor; 1: wholly.', ge=0.0, le=1.0
+        0.85, 'How far the loss forgives a common factor; 1: completely.', ge=0.0, le=1.0
     )
-    silog_factor: float = setting(10.0, 'What the loss is multiplied with.', gt=0.0, le=1e6)
+    silog_factor: float = setting(10.0, 'Factor by which the loss is multiplied.', gt=0.0, le=1e6)
     l1_weight: float = setting(
         0.0,
-        'Weight of the mean absolute error of log depth, beside the loss above: nearer to what '
-        'abs_rel counts, and calmer about few points that are far off.',
+        'Weight of the mean absolute error of log depth, added to the loss above. It is closer '
+        'to what abs_rel measures, and less sensitive to a few points that are far off.',
         ge=0.0, le=1e6,
     )
     balance: float = setting(
         0.0,
-        'How far pixels count by how rare their depth is in a batch, not alike: 0, alike; 1, each '
-        'depth as much as any other. Of a LiDAR, most points are on the near road.',
+        'How much the weight of a pixel depends on how rare its depth is in the batch. 0: all '
+        'pixels count alike; 1: all depths count alike. Most points of a LiDAR are on the road '
+        'nearby.',
         ge=0.0, le=1.0,
     )
     gradient_weight: float = setting(
@@ -246,21 +257,19 @@ class TrainSettings(SourceSettings, Clip2DepthSettings):
     )
     amp: Literal['auto', 'off', 'bf16', 'fp16'] = setting(
         'auto',
-        'Mixed precision: auto is bf16 on devices that compute in it, else fp16 on cuda, off on '
-        'the cpu.',
+        'Mixed precision: auto is bf16 on devices that support it, otherwise fp16 on cuda and '
+        'off on the cpu.',
     )
-    seed: int = setting(0, 'Of initialisation, order and augmentation.', ge=0, le=2**31)
+    seed: int = setting(0, 'Seed for initialisation, order and augmentation.', ge=0, le=2**31)
 
     # The tokens of the frozen CLIP.
     cache_tokens: bool = setting(
         False,
-        "Keep the frozen CLIP's tokens on disk: then a step costs the decoder alone. Goes with no "
-        'augmentation but augment_flip.',
+        "Keep the frozen CLIP's tokens on disk, so that a step costs no more than the decoder. "
+        'Works with no augmentation other than augment_flip.',
     )
-    cache_dir: str = setting('', 'Folder of these tokens; empty: tokens/ in out_dir.')
-    n_workers: int = setting(
-        2, 'Processes that load frames; 0: none beside the main one.', ge=0, le=256
-    )
+    cache_dir: str = setting('', 'Folder for these tokens; empty: tokens/ in out_dir.')
+    n_workers: int = setting(2, 'Processes that load frames; 0: only the main one.', ge=0, le=256)
 
     # The run.
     out_dir: str = setting('', 'Folder of the run.')
@@ -268,28 +277,30 @@ class TrainSettings(SourceSettings, Clip2DepthSettings):
         500, 'Steps from one validation to the next.', ge=1, le=10**8
     )
     patience: int = setting(
-        0, 'Stop after so many validations without a better one; 0: at the last step.',
+        0,
+        'Stop after this many validations without an improvement; 0: never stop early.',
         ge=0, le=10**6,
     )
     save_interval: int = setting(
-        500, 'Steps from one checkpoint to the next: what a killed run loses at most.',
+        500,
+        'Steps from one checkpoint to the next; a run that is killed loses at most so many.',
         ge=1, le=10**8,
     )
     compare_prior: bool = setting(
         False,
-        'Also score what needs no image: the best constant, and the prior of the evaluation '
-        '(weighted-median depth of blocks of the training frames), which a model must beat to '
+        "Also score what needs no image: the best constant, and the evaluation's prior "
+        '(weighted-median depth of blocks of the training frames). A model must beat these to '
         'have learned to look.',
     )
-    log_interval: int = setting(10, 'Steps from one line of the log to the next.', ge=1, le=10**8)
+    log_interval: int = setting(10, 'Steps from one log line to the next.', ge=1, le=10**8)
     n_sheet_frames: int = setting(
-        4, 'Frames on the picture sheet of a validation; 0: no sheet.', ge=0, le=64
+        4, "Frames on each validation's picture sheet; 0: no sheet.", ge=0, le=64
     )
     tensorboard: bool = setting(
-        False, 'Write TensorBoard logs too (needs: pip install "clip_depth_ros[train]").'
+        False, 'Also write TensorBoard logs (needs: pip install "clip_depth_ros[train]").'
     )
     n_threads: int = setting(
-        0, 'Threads of PyTorch on the cpu; 0: its own choice.', ge=0, le=1024
+        0, "PyTorch's threads on the cpu; 0: PyTorch's own choice.", ge=0, le=1024
     )
 
     def clashes(self) -> Iterator[str]:

@@ -119,9 +119,11 @@ def test_the_table_says_what_needs_no_image(two_methods):
 def test_the_sentence_says_who_answered_how_often_and_how_fast(two_methods):
     assert sentence_of(two_methods[0]) == (
         '4 camera images went through 2 real nodes over DDS on cpu. '
-        'CLIP2Depth: 4 answered (exactly once), 0 dropped, depth in 50 ms (median; 95 %: 50 ms), '
+        'CLIP2Depth: 4 answered (each exactly once), 0 dropped, depth in 50 ms (median; 95 %: '
+        '50 ms), '
         'camera used for 3 images, assumed (60 degrees wide) for 1 images. '
-        'DepthCLIP: 4 answered (exactly once), 0 dropped, depth in 50 ms (median; 95 %: 50 ms), '
+        'DepthCLIP: 4 answered (each exactly once), 0 dropped, depth in 50 ms (median; 95 %: '
+        '50 ms), '
         'camera used for 3 images, assumed (60 degrees wide) for 1 images.'
     )
 
