@@ -47,12 +47,12 @@ def generate_launch_description():
     return LaunchDescription([
         DeclareLaunchArgument(
             'image', default_value='image',
-            description='Camera image topic; for image_transport:=compressed still the name '
+            description='Camera image topic; with image_transport:=compressed, too, the name '
             'without /compressed.',
         ),
         DeclareLaunchArgument(
             'camera_info', default_value='',
-            description='Camera info topic. Empty: camera_info beside the image.',
+            description='Camera info topic. Empty: camera_info in the namespace of the image.',
         ),
         DeclareLaunchArgument(
             'image_transport', default_value='', choices=['', 'raw', 'compressed'],
@@ -63,7 +63,7 @@ def generate_launch_description():
         ),
         DeclareLaunchArgument(
             'params_file', default_value='',
-            description='Your own parameter file; what it leaves out keeps its default.',
+            description='Your own parameter file; parameters it does not set keep their defaults.',
         ),
         DeclareLaunchArgument(
             'preset', default_value='', choices=['', 'indoor', 'kitti', 'synthetic'],

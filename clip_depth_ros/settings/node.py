@@ -33,15 +33,15 @@ OUTPUTS: Final[Mapping[str, Output]] = MappingProxyType({
     ),
     'info': Output(
         'depth/camera_info', 'sensor_msgs/msg/CameraInfo',
-        'same stamp and frame; scaled when depth is',
+        'same stamp and frame as the depth, and scaled with it',
     ),
     'cloud': Output(
         'depth/points', 'sensor_msgs/msg/PointCloud2',
-        'organised, optical frame, x y z rgb; NaN where depth is no number',
+        'organised, optical frame, x y z rgb; NaN where there is no finite depth',
     ),
     'color': Output(
         'depth/image_color', 'sensor_msgs/msg/Image',
-        'colours over a fixed range, so that they do not flicker, on a log scale where it is '
+        'colours over a fixed range, so that they do not flicker; on a log scale if the range is '
         'wide; near (and -Inf) is red, far (and +Inf) blue, unknown grey',
     ),
 })
