@@ -29,8 +29,8 @@ def test_min_depth_by_hand():
         name='min_depth_m',
         kind='float',
         default=0.5,
-        description='Nearest depth that may be answered; nearer is published as -Inf. Start of '
-        'the outdoor bins.',
+        description='Nearest depth that is answered; anything nearer is published as -Inf. Start '
+        'of the outdoor bins.',
         unit='m',
         choices=(),
         minimum=0.0,
