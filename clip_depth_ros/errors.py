@@ -7,7 +7,7 @@ The exceptions of this package, one tree.
 
     ClipDepthError
     ├── ConfigError (ValueError)        a setting is unknown, of the wrong type or out of its range
-    │   └── SettingsFileError           the same in a file, by itself: it says which
+    │   └── SettingsFileError           the same in a file of settings or a protocol by itself
     ├── DataError (ValueError)          what came in does not fit its own description
     │   ├── ImageError                  pixels: truncated, wrong step, unknown encoding, zero size
     │   ├── CalibrationError            intrinsics or extrinsics: NaN, zero, of another size
@@ -20,7 +20,9 @@ The exceptions of this package, one tree.
     └── MissingDependencyError (ImportError)  an optional package is needed and not installed
 
 Each message says what was wanted, what came and what to do, and which name is near one that is not
-known (:func:`did_you_mean`). Only ``main`` functions and ROS callbacks catch
+known (:func:`did_you_mean`). Settings are called what parameters and files call them, one of a
+single word with its value, at the beginning or between backquotes, so that the command line can
+name its flags instead. Only ``main`` functions and ROS callbacks catch
 :class:`ClipDepthError` broadly.
 """
 
@@ -46,7 +48,11 @@ class ConfigError(ClipDepthError, ValueError):
 
 
 class SettingsFileError(ConfigError):
-    """A file of settings is wrong by itself, whatever flags or parameters are beside it."""
+    """
+    A file of settings, or a protocol, is wrong by itself, whatever flags are beside it.
+
+    It names settings as they are written there, on the command line, too.
+    """
 
 
 class DataError(ClipDepthError, ValueError):

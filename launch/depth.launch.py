@@ -7,6 +7,7 @@ Start depth_node, and RViz if asked for.
 is not given overrides nothing. Later wins: config/depth_node.yaml, preset, params_file, arguments.
 """
 
+import difflib
 import os
 from pathlib import Path
 import re
@@ -66,9 +67,9 @@ def generate_launch_description():
             description='Your own parameter file; parameters it does not set keep their defaults.',
         ),
         DeclareLaunchArgument(
-            'preset', default_value='', choices=['', 'indoor', 'kitti', 'synthetic'],
-            description='Parameters that come with the package: indoor, kitti, or synthetic for '
-            'the bundled weights.',
+            'preset', default_value='',
+            description='Settings that come with the package: indoor, kitti, or synthetic for '
+            'the bundled weights; or the path of your own.',
         ),
         DeclareLaunchArgument(
             'method', default_value='', choices=['', 'auto', 'clip2depth', 'depthclip'],
@@ -185,7 +186,7 @@ def parameter_files(share, given):
     """Return the parameter files, the strongest last; refuse one that is not there."""
     files = [share / 'config' / 'depth_node.yaml']
     if 'preset' in given:
-        files.append(share / 'config' / f'{given["preset"]}.yaml')
+        files.append(preset_file(share, given['preset']))
     if 'params_file' in given:
         files.append(Path(os.path.expanduser(given['params_file'])))
     for file in files:
@@ -193,6 +194,21 @@ def parameter_files(share, given):
             # launch_ros would only warn and start the node with other parameters than asked for.
             raise RuntimeError(f'parameter file not found: {file}')
     return [str(file) for file in files]
+
+
+def preset_file(share, preset):
+    """Return the file of a preset: one of this package by its name, or the user's by its path."""
+    if '/' in preset or preset.endswith(('.yaml', '.yml')):
+        return Path(os.path.expanduser(preset))
+    names = sorted(path.stem for path in (share / 'config').glob('*.yaml'))
+    if preset not in names:
+        near = difflib.get_close_matches(preset, names, n=1)
+        hint = f'; did you mean {near[0]!r}?' if near else ''
+        raise RuntimeError(
+            f'there is no preset {preset!r} in this package, there are {", ".join(names)}; your '
+            f'own is named by its path, such as ./{preset}.yaml{hint}'
+        )
+    return share / 'config' / f'{preset}.yaml'
 
 
 def given_parameters(given):

@@ -88,7 +88,9 @@ FORBIDDEN: dict[str, set[str]] = {
 
 AT_MOST_IN_A_FOLDER = 17
 
-LAUNCH_MAY_IMPORT = {'ament_index_python', 'launch', 'launch_ros', 'os', 'pathlib', 're'}
+LAUNCH_MAY_IMPORT = {
+    'ament_index_python', 'difflib', 'launch', 'launch_ros', 'os', 'pathlib', 're',
+}
 
 FILES = python_files(PACKAGE_DIR)
 IMPORTS = [imported for file in FILES for imported in imports_of(file)]

@@ -15,7 +15,7 @@ import shutil
 import sys
 from typing import Any, Final
 
-from clip_depth_ros.cli.flags import given_settings, predictor_settings
+from clip_depth_ros.cli.flags import given_settings, predictor_settings, settings_of
 from clip_depth_ros.cli.progress import progress
 from clip_depth_ros.core.depth_images import MM_PER_METRE
 from clip_depth_ros.core.files import atomic_path, atomic_write_bytes, check_free, make_folder
@@ -229,8 +229,8 @@ def _open_evaluated(args: argparse.Namespace) -> _Evaluated:
     or calibration are missing.
     """
     file = read_settings(args.config) if args.config else {}
-    settings: EvaluateSettings = EvaluateSettings.from_mapping(
-        {**file, **given_settings(args, EvaluateSettings)}
+    settings: EvaluateSettings = settings_of(
+        EvaluateSettings, given_settings(args, EvaluateSettings), file, args.config
     )
     looks_at_images = bool(_LOOK_AT_IMAGES.intersection(settings.predicted()))
     predictor = predictor_settings(args, args.preset, is_asked=looks_at_images)

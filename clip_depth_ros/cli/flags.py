@@ -11,13 +11,16 @@ from __future__ import annotations
 import argparse
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
+from pathlib import Path
 import sys
 from typing import Any, Final, NoReturn
 
-from clip_depth_ros.errors import did_you_mean, WeightsError
+from clip_depth_ros.cli.wording import as_flags
+from clip_depth_ros.errors import ConfigError, did_you_mean, SettingsFileError, WeightsError
 from clip_depth_ros.settings.base import setting_specs, Settings, SettingSpec
 from clip_depth_ros.settings.installation import BUNDLED_PRESET, BUNDLED_WORTH
-from clip_depth_ros.settings.node import read_preset
+from clip_depth_ros.settings.node import is_path, PRESET, read_preset
+from clip_depth_ros.settings.paths import user_path
 from clip_depth_ros.settings.predictor import PredictorSettings
 
 _CHOOSE_WEIGHTS: Final = frozenset({
@@ -51,10 +54,10 @@ def add_setting_flags(
         Values of settings that are known only where data sets are, by setting.
 
     """
-    specs = setting_specs(settings)
+    specs, flags = setting_specs(settings), flags_by_setting(settings)
     group = parser.add_argument_group(title)
     for name in names or specs:
-        spec = specs[name]
+        spec = replace(specs[name], description=as_flags(specs[name].description, flags))
         if choices and name in choices:
             spec = replace(spec, choices=tuple(choices[name]))
         group.add_argument(_flag_name(name), **_flag(spec))
@@ -79,6 +82,50 @@ def given_settings(
     return {name: getattr(args, name) for name in setting_specs(settings) if name in args}
 
 
+def flags_by_setting(settings: type[Settings]) -> dict[str, Sequence[str]]:
+    """Return the flag of each setting, and what switches it off if that can be done."""
+    return {
+        name: (_flag_name(name), *((_flag_name(f'no_{name}'),) if spec.kind == 'bool' else ()))
+        for name, spec in setting_specs(settings).items()
+    }
+
+
+def settings_of(
+    settings: type[Settings],
+    given: Mapping[str, Any],
+    file: Mapping[str, Any],
+    path: Path | None = None,
+) -> Any:
+    """
+    Return the settings of a file, with those that flags have given above them.
+
+    Raises
+    ------
+    SettingsFileError
+        If the file at ``path``, the user's own, is wrong by itself.
+    ConfigError
+        If a flag is, or what does not go with it.
+
+    """
+    if path is not None:
+        settings.check_file(file, repr(str(path)))
+    try:
+        return settings.from_mapping({**file, **given})
+    except ConfigError as error:
+        if path is not None and str(error) == _problem(settings, file):
+            raise SettingsFileError(f'{str(path)!r}: {error}') from error
+        raise
+
+
+def _problem(settings: type[Settings], values: Mapping[str, Any]) -> str:
+    """Return what does not go together; nothing if all does."""
+    try:
+        settings.from_mapping(values)
+    except ConfigError as error:
+        return str(error)
+    return ''
+
+
 def add_preset_flag(
     parser: argparse.ArgumentParser, moved: Sequence[str] = (), to: str = ''
 ) -> None:
@@ -93,11 +140,7 @@ def add_preset_flag(
             raise argparse.ArgumentTypeError(f'{text!r} is now {to} {text}')
         return text
 
-    parser.add_argument(
-        '--preset', metavar='NAME', type=checked,
-        help='predictor settings: a file in config/ by name (synthetic, for the weights that come '
-        'with this package; kitti; indoor), or your own file by path; flags override it',
-    )
+    parser.add_argument('--preset', metavar='NAME', type=checked, help=PRESET)
     add_renamed_flags(parser, {'--params-file': '--preset'})
 
 
@@ -142,7 +185,8 @@ def predictor_settings(
         )
     file = read_preset(preset) if preset else {}  # it holds the node's own settings, too
     values = {name: value for name, value in file.items() if name in settings.model_fields}
-    return settings.from_mapping({**values, **given})
+    own = user_path(preset) if preset and is_path(preset) else None
+    return settings_of(settings, given, values, own)
 
 
 def _is_default_there() -> bool:

@@ -16,8 +16,9 @@ from typing import Any
 
 from clip_depth_ros import __version__
 from clip_depth_ros.cli.flags import refuse_unknown
+from clip_depth_ros.cli.wording import as_flags, flags_of
 from clip_depth_ros.core.plain_text import PlainStream
-from clip_depth_ros.errors import ClipDepthError
+from clip_depth_ros.errors import ClipDepthError, SettingsFileError
 from clip_depth_ros.ros.environment import needing_ros
 
 COMMANDS = {
@@ -93,16 +94,19 @@ def main(argv: Sequence[str] | None = None) -> int:
         args, unknown = parser.parse_known_args(argv)
         if unknown:
             refuse_unknown(parser, unknown)
-        return _run(args)
+        return _run(args, parser)
 
 
-def _run(args: argparse.Namespace) -> int:
+def _run(args: argparse.Namespace, parser: argparse.ArgumentParser) -> int:
     """Run the sub-command; turn the errors that it may end with into exit codes."""
     try:
         with _ending_by_signal(), needing_ros():
             return int(args.run(args))
     except ClipDepthError as error:
-        print(f'clip-depth {args.command}: error: {error}', file=sys.stderr)
+        # A file has its settings by their names; all else was said, or can be, by flags.
+        is_of_file = isinstance(error, SettingsFileError)
+        flags = {} if is_of_file else flags_of(parser, args.command)
+        print(f'clip-depth {args.command}: error: {as_flags(str(error), flags)}', file=sys.stderr)
         return 1
     except KeyboardInterrupt:
         return 130

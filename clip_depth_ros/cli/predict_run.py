@@ -15,9 +15,10 @@ import sys
 import time
 from typing import Any, Final, NamedTuple
 
-from clip_depth_ros.cli.flags import given_settings, predictor_settings
+from clip_depth_ros.cli.flags import flags_by_setting, given_settings, predictor_settings
 from clip_depth_ros.cli.image_camera import camera_of
 from clip_depth_ros.cli.progress import progress
+from clip_depth_ros.cli.wording import as_flags
 from clip_depth_ros.core.camera import pinhole_rays
 from clip_depth_ros.core.clouds import CloudBuilder, ply_bytes
 from clip_depth_ros.core.depth_images import is_log, side_by_side
@@ -103,7 +104,7 @@ def _all(pictures: Sequence[UserPicture], run: _Run) -> int:
                 if len(pictures) == 1:
                     raise
                 left_out += 1
-                print(f'clip-depth predict: left out: {error}', file=sys.stderr)
+                print(f'clip-depth predict: left out: {_as_flags(error)}', file=sys.stderr)
     run.conclude(time.monotonic() - began_s)
     return 1 if left_out else 0
 
@@ -160,7 +161,7 @@ class _Run:
         """Say who answers."""
         for key in ('weights', 'method', 'clip2depth_weights', 'notes'):
             if key in self._described:
-                print(f'{key}: {self._described[key]}')
+                print(f'{key}: {_as_flags(self._described[key])}')
 
     def conclude(self, seconds: float) -> None:
         """Say what was made, and how fast."""
@@ -268,6 +269,10 @@ class _Run:
         settings, (near_m, far_m) = self._settings, self._settings.color_range_m()
         scale = 'log' if is_log(near_m, far_m, settings.color_scale) else 'linear'
         return f'{settings.color_map}, {near_m:g} m (near) to {far_m:g} m (far), {scale} scale'
+
+
+def _as_flags(said: object) -> str:
+    return as_flags(str(said), flags_by_setting(PictureSettings))
 
 
 @contextmanager

@@ -18,7 +18,8 @@ _YAML_HEAD: Final = """\
 # Copyright 2026 The clip_depth_ros authors
 # SPDX-License-Identifier: Apache-2.0
 #
-# Every parameter of depth_node with its default.
+# Every parameter of depth_node with its default; preset, the name of a file beside this one, puts
+# the settings of that one in the place of these defaults.
 # Derived from clip_depth_ros/settings by: clip-depth settings --format yaml
 #
 # For your own file keep the first two lines that follow and what you change. ROS reads these files

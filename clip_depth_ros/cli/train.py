@@ -24,6 +24,7 @@ from clip_depth_ros.cli.flags import (
     add_setting_flags,
     given_settings,
     one_of,
+    settings_of,
 )
 from clip_depth_ros.cli.paths import path_flag
 from clip_depth_ros.cli.progress import progress as progress_bar
@@ -80,7 +81,8 @@ def run(args: argparse.Namespace) -> int:
     from clip_depth_ros.training.leave_one_out import leave_one_out
     from clip_depth_ros.training.loop import train
 
-    settings = TrainSettings.from_mapping(_values(args))
+    config = read_settings(args.config) if args.config else {}
+    settings = settings_of(TrainSettings, _values(args, config), config, args.config)
     is_resumed = args.resume is not None
     with _saying_how_to_go_on(settings, args), ProgressBars() as bars:
         options = {'resume': is_resumed, 'force': args.force, 'on_progress': bars.show}
@@ -93,15 +95,13 @@ def run(args: argparse.Namespace) -> int:
     return 0
 
 
-def _values(args: argparse.Namespace) -> dict[str, Any]:
+def _values(args: argparse.Namespace, config: Mapping[str, Any]) -> dict[str, Any]:
     """Return the settings that are named: recipe, file, flags; before them, those of the run."""
     from clip_depth_ros.training.run import settings_of_run
 
     recipe = shared_file('config', 'train', f'{args.recipe}.yaml') if args.recipe else None
-    values: dict[str, Any] = {}
-    for path in (recipe, args.config):
-        values |= read_settings(path) if path else {}
-    values |= given_settings(args, TrainSettings)
+    values = read_settings(recipe) if recipe else {}
+    values |= {**config, **given_settings(args, TrainSettings)}
     if args.resume:
         if values.get('out_dir', args.resume) != args.resume:
             raise ConfigError(

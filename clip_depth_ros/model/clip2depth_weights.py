@@ -202,8 +202,8 @@ def check_backbone(file: Clip2DepthFile, backbone: Backbone) -> None:
         raise WeightsError(
             f'CLIP2Depth weights {str(file.path)!r} were trained on backbone {file.backbone!r} '
             f'with hash {file.backbone_hash[:12]}, got backbone {backbone.name!r} '
-            f'({backbone.weights}) with hash {backbone.hash[:12]}: set backbone, pretrained and '
-            'clip_weights to those of the training, or train for this one'
+            f'({backbone.weights}) with hash {backbone.hash[:12]}: set `backbone`, '
+            '`pretrained` and clip_weights to those of the training, or train for this one'
         )
 
 

@@ -25,11 +25,11 @@ URL_CACHE: Final = Path('~/.cache/clip')
 """Where open_clip and OpenAI's clip keep what they fetch by URL."""
 
 WAYS: Final = (
-    'Weights come in three ways: bundled, small and good for a first look at streets (--preset '
-    'synthetic, preset:=synthetic); from a file (--clip-weights FILE, clip_weights:=FILE); by '
-    'download (--allow-download, allow_download:=true)'
+    'Weights come in three ways: bundled, small and good for a first look at streets '
+    '(preset:=synthetic; in a training backbone:=tiny pretrained:=bundled); from a file '
+    '(clip_weights:=FILE); by download (allow_download:=true)'
 )
-"""What every error about weights ends with: as flags, and as parameters of the node."""
+"""What every error about weights ends with."""
 
 RANDOM: Final = 'random'
 RANDOM_NOTE: Final = 'random initialisation: does not see depth'

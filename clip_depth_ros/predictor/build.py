@@ -72,10 +72,9 @@ def _no_weights(settings: PredictorSettings, bundled: Path) -> WeightsError:
         )
     return WeightsError(
         f"method='clip2depth' needs weights trained for backbone {settings.backbone!r}, and none "
-        'are named. They come bundled (--preset synthetic, preset:=synthetic), or from a file '
-        'that clip-depth train has written (--clip2depth-weights FILE, clip2depth_weights:=FILE); '
-        'a download there is for the zero-shot method alone (--method depthclip --allow-download, '
-        'method:=depthclip allow_download:=true)'
+        'are named. They come bundled (preset:=synthetic), or from a file that clip-depth train '
+        'has written (clip2depth_weights:=FILE); a download there is for the zero-shot method '
+        'alone (method:=depthclip allow_download:=true)'
     )
 
 

@@ -217,7 +217,7 @@ def _check_transformer(settings: PredictorSettings) -> None:
     if isinstance(vision.get('layers'), (list, tuple)):
         raise ConfigError(
             f'CLIP2Depth reads the blocks of a vision transformer, which {settings.backbone!r} '
-            'does not have: set backbone to a ViT, such as ViT-B-16-quickgelu, or '
+            'does not have: set `backbone` to a ViT, such as ViT-B-16-quickgelu, or '
             "method='depthclip'"
         )
 

@@ -10,7 +10,7 @@ import textwrap
 from typing import Final
 
 from clip_depth_ros.settings.base import setting_specs
-from clip_depth_ros.settings.node import DIAGNOSTICS, NodeSettings, OUTPUTS
+from clip_depth_ros.settings.node import DIAGNOSTICS, NodeSettings, OUTPUTS, PRESET
 
 _INPUTS: Final = {
     'image': 'sensor_msgs/msg/Image, the camera; with image_transport:=compressed '
@@ -23,7 +23,8 @@ usage: depth_node [--ros-args [-r FROM:=TO] [-p NAME:=VALUE] [--params-file FILE
 
 Metric depth and a point cloud from one camera, with CLIP, as a lifecycle node that starts by
 itself. Only ROS arguments are understood, for example
-  depth_node --ros-args -r image:=/camera/image_raw -r camera_info:=/camera/camera_info
+  depth_node --ros-args -p preset:=synthetic -r image:=/camera/image_raw \\
+                        -r camera_info:=/camera/camera_info
 """
 _WIDTH: Final = 99
 
@@ -32,7 +33,7 @@ def usage_text() -> str:
     """Return usage, topics and parameters in short."""
     outputs = {each.topic: f'{each.msgtype}, {_plain(each.meaning)}' for each in OUTPUTS.values()}
     outputs[DIAGNOSTICS] = 'diagnostic_msgs/msg/DiagnosticArray, how the node is, 1 Hz'
-    parameters = {
+    parameters = {'preset': f"{PRESET.rstrip('.')} ['']"} | {
         name: f'{_first_sentence(spec.description)} [{spec.default!r}]'
         for name, spec in setting_specs(NodeSettings).items()
     }

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, ClassVar, get_args, get_origin, get_type_hints, Literal
 
-from clip_depth_ros.errors import ConfigError, did_you_mean
+from clip_depth_ros.errors import ConfigError, did_you_mean, SettingsFileError
 from clip_depth_ros.settings.plain_yaml import read_yaml
 from clip_depth_ros.types import MAX_IMAGE_PIXELS
 from pydantic import BaseModel, ConfigDict, Field, model_validator, ValidationError
@@ -97,6 +97,14 @@ class Settings(BaseModel):
             if any(problem['loc'] for problem in error.errors()):
                 raise ConfigError(_explain(cls, error)) from error
 
+    @classmethod
+    def check_file(cls, values: Mapping[str, Any], what: str) -> None:
+        """Check each value of a file, named ``what``; SettingsFileError says what is wrong."""
+        try:
+            cls.check_each(values)
+        except ConfigError as error:
+            raise SettingsFileError(f'{what}: {error}') from error
+
     def given(self) -> set[str]:
         """Return the settings that were named, if with their default; empty text names nothing."""
         return {name for name in self.model_fields_set if getattr(self, name) not in ('', ())}
@@ -168,15 +176,15 @@ def zero_or_at_least_one(value: float) -> float:
 
 
 def read_settings(path: Path) -> dict[str, Any]:
-    """Read settings, lines ``name: value``; ConfigError for a file that cannot be read so."""
+    """Read settings, lines ``name: value``; SettingsFileError for what cannot be read so."""
     if path.exists() and not path.is_file():
-        raise ConfigError(f'cannot read settings {str(path)!r}: it is no regular file')
+        raise SettingsFileError(f'cannot read settings {str(path)!r}: it is no regular file')
     try:
         values = read_yaml(path)
     except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
-        raise ConfigError(f'cannot read settings {str(path)!r}: {error}') from error
+        raise SettingsFileError(f'cannot read settings {str(path)!r}: {error}') from error
     if not isinstance(values, dict) or not all(isinstance(name, str) for name in values):
-        raise ConfigError(f'settings {str(path)!r} must be lines "name: value"')
+        raise SettingsFileError(f'settings {str(path)!r} must be lines "name: value"')
     return values
 
 

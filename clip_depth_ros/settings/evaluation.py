@@ -81,10 +81,10 @@ class EvaluateSettings(SourceSettings):
         wanted = {'topic': 'pred_topic', 'dir': 'pred_dir', 'prior': 'prior_from'}
         for name, needed in wanted.items():
             if name in self.predict and not getattr(self, needed):
-                yield f'predict {name!r} needs {needed}: say where it is'
+                yield f'predict={name} needs {needed}: say where it is'
             if getattr(self, needed) and name not in self.predicted():
                 yield (
-                    f'{needed} would not be used, as predict leaves {name!r} out: add it, or '
+                    f'{needed} would not be used, as `predict` leaves {name!r} out: add it, or '
                     f'leave {needed} out'
                 )
 

@@ -9,7 +9,7 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any, Final, Literal, NamedTuple
 
-from clip_depth_ros.errors import ConfigError, did_you_mean, SettingsFileError
+from clip_depth_ros.errors import ConfigError, did_you_mean
 from clip_depth_ros.settings.base import ImageLimits, read_settings, setting
 from clip_depth_ros.settings.installation import share_dir
 from clip_depth_ros.settings.paths import user_path
@@ -101,6 +101,13 @@ class NodeSettings(ImageLimits, PictureSettings):
     autostart: bool = setting(True, 'Configure and activate automatically on start.')
 
 
+PRESET: Final = (
+    'Predictor settings: a file in config/ by name (synthetic, for the weights that come with '
+    'this package; kitti; indoor), or your own file by path; what is set beside it wins.'
+)
+"""What a preset is, as a flag and as the parameter of the node that is none of its settings."""
+
+
 def read_parameters(name_or_path: str) -> dict[str, Any]:
     """
     Read a parameter file of the node (``--params-file`` of ROS 2), by its path or name.
@@ -109,8 +116,7 @@ def read_parameters(name_or_path: str) -> dict[str, Any]:
     every node has of ROS itself, such as use_sim_time, is left out. ConfigError if there is no
     such file, it cannot be read or has no parameters of one node.
     """
-    is_name = '/' not in name_or_path and not name_or_path.endswith(('.yaml', '.yml'))
-    path = _own_file(name_or_path) if is_name else user_path(name_or_path)
+    path = user_path(name_or_path) if is_path(name_or_path) else _own_file(name_or_path)
     nodes = read_settings(path)
     found = [node.get('ros__parameters') for node in nodes.values() if isinstance(node, dict)]
     if len(found) != 1 or not isinstance(found[0], dict):
@@ -121,6 +127,11 @@ def read_parameters(name_or_path: str) -> dict[str, Any]:
     return {name: value for name, value in found[0].items() if not _is_of_ros(name)}
 
 
+def is_path(name_or_path: str) -> bool:
+    """Return whether a preset is named by its path, and not as one of this package."""
+    return '/' in name_or_path or name_or_path.endswith(('.yaml', '.yml'))
+
+
 def read_preset(name_or_path: str) -> dict[str, Any]:
     """
     Read a preset, a parameter file that is named (:func:`read_parameters`), and check it alone.
@@ -128,10 +139,7 @@ def read_preset(name_or_path: str) -> dict[str, Any]:
     SettingsFileError names each setting in it that is unknown, or wrong by itself.
     """
     values = read_parameters(name_or_path)
-    try:
-        NodeSettings.check_each(values)
-    except ConfigError as error:
-        raise SettingsFileError(f'preset {name_or_path!r}: {error}') from error
+    NodeSettings.check_file(values, f'preset {name_or_path!r}')
     return values
 
 

@@ -268,7 +268,7 @@ class TrainSettings(SourceSettings, Clip2DepthSettings):
         "Keep the frozen CLIP's tokens on disk, so that a step costs no more than the decoder. "
         'Works with no augmentation other than augment_flip.',
     )
-    cache_dir: str = setting('', 'Folder for these tokens; empty: tokens/ in out_dir.')
+    cache_dir: str = setting('', 'Folder for these tokens; empty: tokens/ in that of the run.')
     n_workers: int = setting(2, 'Processes that load frames; 0: only the main one.', ge=0, le=256)
 
     # The run.
@@ -348,7 +348,7 @@ class TrainSettings(SourceSettings, Clip2DepthSettings):
                 'test_share to 0'
             )
         if self.kind not in ('auto', 'synthetic') and not self.data:
-            yield f'kind={self.kind!r} needs data: say where the frames are'
+            yield f'kind={self.kind!r} needs `data`: say where the frames are'
 
     @field_validator('data', 'validation_data', 'test_data', mode='before')
     @classmethod

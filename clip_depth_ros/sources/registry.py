@@ -268,7 +268,7 @@ def _check_used(kind: str, settings: SourceSettings) -> None:
         others = ', '.join(other for other, names in used.items() if name in names)
         raise ConfigError(
             f'{name} is not for kind {kind}, it is for {others}: leave it out, or name another '
-            'kind'
+            '`kind`'
         )
 
 
@@ -302,6 +302,6 @@ def _unclear(path: Path, found: list[str]) -> str:
     )
     return (
         f'{str(path)!r} is of no known kind: {holds}. Known are {known}. Any other folder of '
-        'images with depth maps: kind pattern, with images and gt_images such as rgb/*.png and '
-        'depth/*.png'
+        'images with depth maps: kind=pattern, with `images` and gt_images such as rgb/*.png '
+        'and depth/*.png'
     )

@@ -232,16 +232,16 @@ class TestFlags:
         assert result_of(tmp_path / 'b')['n_frames'] == 3
 
     @pytest.mark.parametrize(('words', 'message'), [
-        (['--protocol', 'kitti-egien'], 'a protocol is one of plain, raw-lidar, kitti-eigen-garg'),
+        (['--protocol', 'kitti-egien'], "did you mean 'kitti-eigen-garg'"),
         (['--override', 'cap=50'], 'cap'),
         (['--override', 'depth_cap_m'], "takes NAME=VALUE, got 'depth_cap_m'"),
         (['--override', 'depth_cap_m=5', 'depth_cap_m=6'], '--override takes each name once'),
         (['--override', 'flip=average'], '--override flip=none'),
         (['--depth-topic', '/nowhere'], "no topic '/nowhere'"),
         (['--pred-topic', '/nowhere'], '/nowhere'),
-        (['--depth-topic', RIVAL], f'pred_topic {RIVAL!r} is what is taken for the truth, too'),
+        (['--depth-topic', RIVAL], f'--pred-topic {RIVAL!r} is what is taken for the truth, too'),
         (['--predict', 'them'], "no 'them' among ours, clip2depth"),
-        (['--predict', 'prior'], "predict 'prior' needs prior_from"),
+        (['--predict', 'prior'], '--predict prior needs --prior-from'),
         (['--kind', 'tum'], 'rgb.txt'),
     ])
     def test_what_is_wrong_is_told(self, bag, tmp_path, capsys, words, message):
@@ -253,7 +253,7 @@ class TestFlags:
         words = ('--preset', 'synthetic', '--method', 'depthclip', '--scene-aware')
 
         assert evaluate(bag, '--out', tmp_path, '--predict', 'ours', *words) == 1
-        assert 'set scene_smoothing to 0' in capsys.readouterr().err
+        assert 'set --scene-smoothing to 0' in capsys.readouterr().err
 
     def test_results_are_not_overwritten_unless_asked(self, bag, tmp_path, capsys):
         assert rival(bag, tmp_path) == 0
@@ -287,7 +287,7 @@ class TestFlags:
     def test_a_prior_is_fitted_on_other_frames(self, bag, tmp_path, capsys):
         words = ('--predict', 'prior', '--prior-from', bag)
         assert evaluate(bag, *words, '--out', tmp_path) == 1
-        assert 'prior_from should be other frames' in capsys.readouterr().err
+        assert '--prior-from should be other frames' in capsys.readouterr().err
 
     def test_our_predictor_needs_images(self, frames, tmp_path, capsys):
         """Other nodes' depth can be scored without them; ours must not be shown the truth."""

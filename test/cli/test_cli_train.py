@@ -213,9 +213,9 @@ def test_weights_are_adapted_to_a_robot_s_own_recording(
 
 
 @pytest.mark.parametrize(('flags', 'message'), [
-    (['--recipe', 'kitti'], "kind='kitti' needs data"),
+    (['--recipe', 'kitti'], '--kind kitti needs --data'),
     (['--config', 'absent.yaml'], "cannot read settings 'absent.yaml'"),
-    ([], 'out_dir is needed'),
+    ([], '--out is needed'),
 ])
 def test_errors_are_sentences(
     flags: list[str], message: str, capsys: pytest.CaptureFixture[str]

@@ -186,4 +186,4 @@ def test_a_broken_camera_info_writes_nothing(image, backbone, capsys):
 
 def test_settings_of_a_camera_info_that_is_not_named_are_refused(image, backbone, capsys):
     assert predict(image, backbone, '--intrinsics-source', 'K') == 1
-    assert 'intrinsics_source would not be used, without --camera-info' in capsys.readouterr().err
+    assert '--intrinsics-source would not be used, without --camera' in capsys.readouterr().err

@@ -310,7 +310,7 @@ def test_weights_of_the_user_s_own_are_not_mixed_with_the_demo_s(tmp_path, ros_d
     assert done.returncode == 1
     assert 'NOTE' not in done.stdout
     assert 'RN50-quickgelu' in done.stderr
-    assert 'clip_weights' in done.stderr
+    assert '--clip-weights' in done.stderr
 
 
 def test_a_bag_without_the_named_topic_lists_what_there_is(tmp_path, capsys):

@@ -249,8 +249,8 @@ class TestFiles:
         path.write_bytes(SMALL if limit else TOO_LARGE['a PNG of black'])
         assert main(['predict', str(path), '--out', str(tmp_path), *limit]) == 1
         said = capsys.readouterr().err
-        assert 'more than max_image_pixels=' in said
-        assert 'raise max_image_pixels' in said
+        assert 'more than --max-image-pixels ' in said
+        assert 'raise --max-image-pixels' in said
 
 
 def compressed(data: bytes, index: int, topic: str = '/cam/image') -> Any:

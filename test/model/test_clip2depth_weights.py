@@ -309,8 +309,8 @@ class TestFit:
         assert str(caught.value) == (
             f"CLIP2Depth weights '{saved}' were trained on backbone '{backbone.name}' with hash "
             f"{backbone.hash[:12]}, got backbone '{other.name}' (random initialisation: does not "
-            f'see depth) with hash {other.hash[:12]}: set backbone, pretrained and clip_weights '
-            'to those of the training, or train for this one'
+            f'see depth) with hash {other.hash[:12]}: set `backbone`, `pretrained` and '
+            'clip_weights to those of the training, or train for this one'
         )
 
     @pytest.mark.parametrize(('change', 'reason'), [

@@ -84,10 +84,9 @@ def test_clip2depth_without_weights_says_how_to_get_them():
         choice(method='clip2depth', backbone='ViT-B-16-quickgelu')
     assert str(caught.value) == (
         "method='clip2depth' needs weights trained for backbone 'ViT-B-16-quickgelu', and none "
-        'are named. They come bundled (--preset synthetic, preset:=synthetic), or from a file '
-        'that clip-depth train has written (--clip2depth-weights FILE, '
-        'clip2depth_weights:=FILE); a download there is for the zero-shot method alone '
-        '(--method depthclip --allow-download, method:=depthclip allow_download:=true)'
+        'are named. They come bundled (preset:=synthetic), or from a file that clip-depth train '
+        'has written (clip2depth_weights:=FILE); a download there is for the zero-shot method '
+        'alone (method:=depthclip allow_download:=true)'
     )
 
 

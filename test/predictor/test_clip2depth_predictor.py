@@ -317,7 +317,7 @@ class TestRefused:
     def test_a_resnet_is_refused_before_its_weights_are_looked_for(self, settings, folder):
         resnet = write_json(folder, SMALL_RESNET, 'resnet.json')
         for values in ({'backbone': resnet}, {'backbone': 'RN50', 'pretrained': 'openai'}):
-            with pytest.raises(ConfigError, match=r'set backbone to a ViT.*depthclip'):
+            with pytest.raises(ConfigError, match=r'set `backbone` to a ViT.*depthclip'):
                 build_predictor(settings.changed(**values))
 
     def test_a_transformer_need_not_state_its_number_of_blocks(self, folder):

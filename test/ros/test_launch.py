@@ -11,8 +11,10 @@ from __future__ import annotations
 import ast
 from collections.abc import Callable
 import contextlib
+import difflib
 import itertools
 import json
+import os
 from pathlib import Path
 import re
 from typing import Any, get_args
@@ -58,7 +60,7 @@ def choices(argument: str) -> list[str] | None:
 def function(name: str) -> Callable[..., Any]:
     """Return a function of the launch file that needs nothing of ROS, and what it looks up."""
     wanted = ('TOPIC_NAME', 'YES_NO', name)
-    names = {'re': re}
+    names = {'re': re, 'os': os, 'Path': Path, 'difflib': difflib}
     for node in TREE.body:
         named = [ast.unparse(each) for each in getattr(node, 'targets', [])]
         if getattr(node, 'name', *named[:1] or ['']) in wanted:
@@ -92,9 +94,16 @@ def test_choices_are_those_of_the_setting(name: str):
     assert choices(name) == ['', *get_args(NodeSettings.model_fields[name].annotation)]
 
 
-def test_presets_are_the_files_in_config():
-    files = {path.stem for path in (ROOT / 'config').glob('*.yaml')}
-    assert set(choices('preset') or ()) == {''} | files - {'depth_node'}
+def test_presets_are_the_files_in_config_or_your_own(monkeypatch: pytest.MonkeyPatch):
+    described = ast.literal_eval(ARGUMENTS['preset']['description'])
+    file_of = function('preset_file')
+    for path in (ROOT / 'config').glob('*.yaml'):
+        assert file_of(ROOT, path.stem) == path
+        assert path.stem in described or path.stem == 'depth_node'
+    monkeypatch.setenv('HOME', '/home/me')
+    assert file_of(ROOT, '~/mine.yaml') == Path('/home/me/mine.yaml')
+    with pytest.raises(RuntimeError, match=r"no preset 'ktti'.*; did you mean 'kitti'\?"):
+        file_of(ROOT, 'ktti')
 
 
 def test_parameters_are_settings_of_the_right_kind():

@@ -87,7 +87,7 @@ class TestKinds:
             kind_of(str(tmp_path))
         message = str(error.value)
         assert message.startswith(f'{str(tmp_path)!r} is of no known kind: it holds depth, rgb. ')
-        assert 'kind pattern, with images and gt_images such as rgb/*.png' in message
+        assert 'kind=pattern, with `images` and gt_images such as rgb/*.png' in message
 
     def test_a_file_of_no_kind(self, tmp_path: Path) -> None:
         folders.write_text(tmp_path / 'notes.txt', '')
@@ -326,7 +326,7 @@ class TestRefusals:
             opened(folders.write_raw(tmp_path, frames), gt_dir=str(tmp_path))
 
     def test_a_pattern_needs_both(self, tmp_path: Path) -> None:
-        with pytest.raises(ConfigError, match='kind pattern needs images and gt_images'):
+        with pytest.raises(ConfigError, match='kind pattern needs `images` and gt_images'):
             opened(tmp_path, kind='pattern', images='*.png')
 
     def test_images_that_cannot_be_rendered(self) -> None:

@@ -258,12 +258,12 @@ def test_arrays_are_metres_whatever_is_named(tmp_path: Path, frames: Any) -> Non
 
 
 @pytest.mark.parametrize(('flags', 'message'), [
-    (['--pred-topic', '/x'], "pred_topic would not be used, as predict leaves 'topic' out"),
-    (['--pred-dir', 'x'], "pred_dir would not be used, as predict leaves 'dir' out"),
-    (['--prior-from', 'x'], "prior_from would not be used, as predict leaves 'prior' out"),
-    (['--pred-per-metre', '256'], 'pred_per_metre would not be used, as no answer is stored in'),
-    (['--backbone', 'tiny'], 'backbone would not be used, as no predictor of this package'),
-    (['--min-depth-m', '0.5'], 'min_depth_m would not be used'),
+    (['--pred-topic', '/x'], "--pred-topic would not be used, as --predict leaves 'topic' out"),
+    (['--pred-dir', 'x'], "--pred-dir would not be used, as --predict leaves 'dir' out"),
+    (['--prior-from', 'x'], "--prior-from would not be used, as --predict leaves 'prior' out"),
+    (['--pred-per-metre', '256'], '--pred-per-metre would not be used, as no answer is stored in'),
+    (['--backbone', 'tiny'], '--backbone would not be used, as no predictor of this package'),
+    (['--min-depth-m', '0.5'], '--min-depth-m would not be used'),
     (['--preset', 'synthetic'], '--preset would not be used'),
 ])
 def test_settings_of_answers_that_are_not_asked_for(

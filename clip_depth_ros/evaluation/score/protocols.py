@@ -7,7 +7,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any, Final, Literal
 
-from clip_depth_ros.errors import ConfigError, did_you_mean
+from clip_depth_ros.errors import ConfigError, did_you_mean, SettingsFileError
 from clip_depth_ros.settings.base import read_settings, setting, Settings
 from clip_depth_ros.settings.installation import shared_file
 from clip_depth_ros.settings.paths import user_path
@@ -61,6 +61,14 @@ class EvaluationProtocol(Settings):
     aggregation: Literal['image', 'pixel'] = setting(
         'image', 'Mean over images of per-image values, or over all pixels together.'
     )
+
+    @classmethod
+    def from_mapping(cls, values: Mapping[str, Any]) -> Any:
+        """Return the protocol of plain values; SettingsFileError names what is wrong."""
+        try:
+            return super().from_mapping(values)
+        except ConfigError as error:  # flags of the same names mean something else
+            raise SettingsFileError(str(error)) from error
 
     def clashes(self) -> Iterator[str]:
         """Yield what does not go together."""

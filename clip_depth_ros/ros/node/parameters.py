@@ -7,9 +7,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any, Final
 
-from clip_depth_ros.errors import ConfigError, did_you_mean
+from clip_depth_ros.errors import ClipDepthError, ConfigError, did_you_mean
 from clip_depth_ros.settings.base import setting_specs, SettingSpec
-from clip_depth_ros.settings.node import NodeSettings
+from clip_depth_ros.settings.node import NodeSettings, PRESET, read_preset
 from rcl_interfaces.msg import FloatingPointRange, IntegerRange, ParameterDescriptor
 from rclpy.exceptions import InvalidParameterTypeException, InvalidParameterValueException
 from rclpy.node import Node
@@ -58,9 +58,14 @@ def declare_settings(node: Node) -> list[str]:
     Declare every setting as a parameter; return what was wrong with values given from outside.
 
     Those parameters hold their default: the node must start, so that the operator can correct
-    them, and refuse to configure.
+    them, and refuse to configure. With the parameter ``preset``, the default of what is in it is
+    what it says.
     """
-    problems = [problem for spec in SPECS.values() for problem in _declare(node, spec)]
+    problems, usual = _read_preset(node)
+    for spec in SPECS.values():
+        problems += _declare(node, spec, usual.get(spec.name, spec.default))
+    if usual:
+        _say_preset(node, usual)
     for name in _unknown_overrides(node):
         if not name.startswith(_QOS):
             _warn_of_unknown(node, name, SPECS)
@@ -138,10 +143,35 @@ def _given(parameters: Iterable[Parameter[Any]]) -> dict[str, Any]:
     return {parameter.name: _plain(parameter) for parameter in ours}
 
 
-def _declare(node: Node, spec: SettingSpec) -> list[str]:
+def _read_preset(node: Node) -> tuple[list[str], dict[str, Any]]:
+    """Declare the parameter that names a preset; return what is wrong, and what it says."""
+    described = ParameterDescriptor(description=f'{PRESET} Read at the start.', read_only=True)
+    try:
+        node.declare_parameter('preset', '', described)
+        name = node.get_parameter('preset').value
+        return [], read_preset(name) if name else {}
+    except (InvalidParameterTypeException, ClipDepthError) as error:
+        if not node.has_parameter('preset'):
+            node.declare_parameter('preset', '', described, ignore_override=True)
+        return [f'parameter preset: {error} (it is read at the start: start the node again)'], {}
+
+
+def _say_preset(node: Node, usual: Mapping[str, Any]) -> None:
+    """Say which preset is in force, and what of it is not, since it is set beside it."""
+    others = [
+        name
+        for name, value in usual.items()
+        if _plain(node.get_parameter(name)) != (tuple(value) if isinstance(value, list) else value)
+    ]
+    but = f' but for {", ".join(others)}, set by parameters' if others else ''
+    preset = node.get_parameter('preset').value
+    node.get_logger().info(f'preset {preset!r} is in force{but}')
+
+
+def _declare(node: Node, spec: SettingSpec, default: Any) -> list[str]:
     problems = []
     try:
-        node.declare_parameter(spec.name, spec.default, descriptor(spec))
+        node.declare_parameter(spec.name, default, descriptor(spec))
     except (InvalidParameterTypeException, InvalidParameterValueException) as error:
         problems.append(f'parameter {spec.name}: {error}')
         node.declare_parameter(spec.name, spec.default, descriptor(spec), ignore_override=True)

@@ -90,7 +90,7 @@ def open_kitti(data_dir: Path, settings: SourceSettings, rules: FrameRules) -> F
     is_scaled = settings.calibration_scaling
     if split is None and gt_dir is not None:
         raise ConfigError(
-            "KITTI's annotated depth (gt_dir) needs split: a file with lines 'image depth "
+            "KITTI's annotated depth (gt_dir) needs `split`: a file with lines 'image depth "
             "[focal]' (as BTS has them) or 'date/drive frame side' (monodepth2)"
         )
     if split is None:

@@ -47,13 +47,13 @@ def open_pattern(root: Path, settings: SourceSettings, rules: FrameRules) -> Fol
     images, gt_images = settings.images, settings.gt_images
     if not (images and gt_images):
         raise ConfigError(
-            'kind pattern needs images and gt_images, such as rgb/*.png and depth/*.png, got '
+            'kind pattern needs `images` and gt_images, such as rgb/*.png and depth/*.png, got '
             f'{images!r} and {gt_images!r}'
         )
     found, gts = matching_files(root, images), matching_files(root, gt_images)
     if images.count('*') != gt_images.count('*'):
         raise ConfigError(
-            f'images and gt_images should have as many *, got {images!r} and {gt_images!r}'
+            f'`images` and gt_images should have as many *, got {images!r} and {gt_images!r}'
         )
     camera = folder_camera(settings)
     pairs = pairs_of(found, gts)

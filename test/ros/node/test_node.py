@@ -6,6 +6,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 import math
+import re
 import threading
 import time
 from typing import Any
@@ -831,3 +832,23 @@ def test_an_empty_list_from_the_command_line_means_the_preset(make):
     harness = make(bins_m=None, depth_words=[])
     assert harness.node.trigger_configure() == SUCCESS
     assert harness.node._predicting.settings.bins_m == ()
+
+
+def test_a_preset_takes_the_place_of_the_defaults_and_parameters_win(make):
+    harness = make(preset='kitti', cloud_stride=4)
+    assert harness.node.trigger_configure() == SUCCESS
+    settings = harness.node._predicting.settings
+    assert (settings.bins, settings.intrinsics_source) == ('outdoor', 'P')
+    assert settings.cloud_stride == 4
+
+
+@pytest.mark.parametrize(('content', 'message'), [
+    ('', "no preset 'kiti' in this package.*did you mean 'kitti'"),
+    ('clip_weight: x.pt', "unknown setting 'clip_weight'; did you mean 'clip_weights'"),
+])
+def test_a_preset_that_is_wrong_refuses_to_configure(make, tmp_path, content, message):
+    path = tmp_path / 'mine.yaml'
+    path.write_text(f'/**: {{ros__parameters: {{{content}}}}}')
+    harness = make(preset=str(path) if content else 'kiti')
+    assert harness.node.trigger_configure() == FAILURE
+    assert re.search(f'parameter preset: .*{message}', harness.node._health().transition_error)
