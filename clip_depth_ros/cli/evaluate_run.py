@@ -7,7 +7,7 @@ from __future__ import annotations
 import argparse
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, ExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 import os
 from pathlib import Path
@@ -100,6 +100,7 @@ def run_evaluation(args: argparse.Namespace, outputs: Outputs) -> int:
             )
         if result is None:
             return 0
+        result = replace(result, command=args.command_line)
         _write_outputs(result, evaluated, evaluation.answers, outputs)
         forget_journal(args.out)
     print(summary_text(result))

@@ -9,6 +9,7 @@ from collections.abc import Iterator, Sequence
 import contextlib
 import importlib
 import os
+import shlex
 import signal
 import sys
 import threading
@@ -94,6 +95,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         args, unknown = parser.parse_known_args(argv)
         if unknown:
             refuse_unknown(parser, unknown)
+        args.command_line = shlex.join([parser.prog, *(sys.argv[1:] if argv is None else argv)])
         return _run(args, parser)
 
 

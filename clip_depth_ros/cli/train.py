@@ -84,7 +84,8 @@ def run(args: argparse.Namespace) -> int:
     config = read_settings(args.config) if args.config else {}
     settings = settings_of(TrainSettings, _values(args, config), config, args.config)
     is_resumed = args.resume is not None
-    with _saying_how_to_go_on(settings, args), ProgressBars() as bars:
+    bars = ProgressBars(_if_it_stops(settings, args))
+    with _saying_how_to_go_on(settings, args, bars), bars:
         options = {'resume': is_resumed, 'force': args.force, 'on_progress': bars.show}
         if args.leave_one_out:
             lines = leave_one_out_lines(leave_one_out(settings, **options))
@@ -118,14 +119,28 @@ def _values(args: argparse.Namespace, config: Mapping[str, Any]) -> dict[str, An
 
 
 @contextmanager
-def _saying_how_to_go_on(settings: TrainSettings, args: argparse.Namespace) -> Iterator[None]:
-    """After Ctrl-C, name the command that goes on, and what is kept."""
+def _saying_how_to_go_on(
+    settings: TrainSettings, args: argparse.Namespace, bars: ProgressBars
+) -> Iterator[None]:
+    """After Ctrl-C, or an error of a run that had begun, name the command that goes on."""
     try:
         yield
-    except (KeyboardInterrupt, SystemExit):
-        if is_first_process():
-            print(f'interrupted: {how_to_go_on(settings, args.leave_one_out)}', file=sys.stderr)
+    except BaseException as error:
+        is_interrupted = isinstance(error, (KeyboardInterrupt, SystemExit))
+        if is_first_process() and (is_interrupted or bars.has_shown):
+            what = 'interrupted' if is_interrupted else 'stopped'
+            print(f'{what}: {how_to_go_on(settings, args.leave_one_out)}', file=sys.stderr)
         raise
+
+
+def _if_it_stops(settings: TrainSettings, args: argparse.Namespace) -> str:
+    """Return what to do should the process end without a word, as by kill -9."""
+    how = 'the same command with --resume' if args.leave_one_out else _resuming(settings)
+    return f'if it stops, {how} goes on from the last checkpoint'
+
+
+def _resuming(settings: TrainSettings) -> str:
+    return shlex.join(['clip-depth', 'train', '--resume', settings.out_dir])
 
 
 def how_to_go_on(settings: TrainSettings, is_leave_one_out: bool = False) -> str:
@@ -139,8 +154,7 @@ def how_to_go_on(settings: TrainSettings, is_leave_one_out: bool = False) -> str
     if not run.is_begun:
         return 'nothing has begun yet, the same command begins it'
     step = int(load_checkpoint(run.checkpoint).facts['step']) if run.checkpoint.exists() else 0
-    command = shlex.join(['clip-depth', 'train', '--resume', settings.out_dir])
-    return f'{command} goes on from step {step} of {settings.steps}'
+    return f'{_resuming(settings)} goes on from step {step} of {settings.steps}'
 
 
 def result_lines(result: TrainResult) -> Iterator[str]:
@@ -186,9 +200,14 @@ def is_first_process() -> bool:
 
 
 class ProgressBars:
-    """A progress bar for each stage: one at a time."""
+    """
+    A progress bar for each stage: one at a time.
 
-    def __init__(self) -> None:
+    ``has_shown`` says whether there has been any progress; ``before`` is said before the first.
+    """
+
+    def __init__(self, before: str = '') -> None:
+        self.has_shown, self._before = False, before
         self._stage = ''
         self._bar: Any = None
 
@@ -202,8 +221,11 @@ class ProgressBars:
         """Move the bar of a stage; a validation is a line of its own."""
         from tqdm import tqdm
 
+        is_first, self.has_shown = not self.has_shown, True
         if not is_first_process():
             return
+        if is_first and self._before:
+            print(self._before, file=sys.stderr, flush=True)
         if progress.stage.endswith('validation') and 'abs_rel' in progress.facts:
             facts = progress.facts
             tqdm.write(

@@ -1,7 +1,7 @@
 # Copyright 2026 The clip_depth_ros authors
 # SPDX-License-Identifier: Apache-2.0
 """
-Points of a LiDAR seen by a camera, and the sparse depth image they make.
+Points of a LiDAR seen by a camera, the sparse depth image they make, and a picture of that.
 
 Where a camera's projection is given in two parts, its matrix K and the pose T of the points, P is
 ``K T``; where it is given whole (KITTI's P_rect with its fourth column, times the pose of the
@@ -11,11 +11,12 @@ points in the *reference* camera), P is that. Never both: the fourth column is p
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, Literal
+from typing import Any, Final, Literal
 
 from clip_depth_ros.core.image_plan import Size
 from clip_depth_ros.errors import CalibrationError, DataError
-from clip_depth_ros.types import Depth, Intrinsics
+from clip_depth_ros.types import Depth, Intrinsics, Rgb
+import cv2
 import numpy as np
 from numpy.typing import NDArray
 
@@ -155,3 +156,49 @@ def sparse_depth(
     where = (rows[inside].astype(np.intp), columns[inside].astype(np.intp))
     np.minimum.at(nearest, where, value_m[inside])
     return np.where(np.isfinite(nearest), nearest, 0).astype(np.float32)
+
+
+_SPARSE: Final = 0.3
+"""Truth that covers a smaller share of the image is drawn as dots."""
+
+_GREY: Final = (0.3, 100)
+"""Factor and offset of the grey below the dots: both light and dark dots must stand out."""
+
+_DOT_PX: Final = 1.5
+
+
+def on_truth(rgb: Rgb, in_colors: Rgb, gt_m: Depth, shown_px: int) -> Rgb:
+    """
+    Return colours, or where the truth is sparse, dots of them on the image in grey.
+
+    All are of one size: uint8 (H, W, 3), and float32 (H, W), NaN where there is no truth. The dots
+    are large enough to be seen in a picture that is ``shown_px`` wide.
+    """
+    is_sparse = bool(np.isfinite(gt_m).mean() < _SPARSE)
+    return dotted(rgb, in_colors, gt_m, shown_px) if is_sparse else in_colors
+
+
+def dotted(rgb: Rgb, in_colors: Rgb, gt_m: Depth, shown_px: int) -> Rgb:
+    """Return the image in grey with a coloured dot wherever there is truth; near dots on top."""
+    rows, columns = np.nonzero(np.isfinite(gt_m))
+    far_first = np.argsort(-gt_m[rows, columns], kind='stable')
+    rows, columns = rows[far_first], columns[far_first]
+    dots = _dot(_DOT_PX * max(1.0, gt_m.shape[1] / shown_px))
+    y = (rows[:, np.newaxis] + dots[:, 0]).ravel()
+    x = (columns[:, np.newaxis] + dots[:, 1]).ravel()
+    seen = np.repeat(in_colors[rows, columns], len(dots), axis=0)
+    inside = (y >= 0) & (y < gt_m.shape[0]) & (x >= 0) & (x < gt_m.shape[1])
+    factor, offset = _GREY
+    grey = cv2.cvtColor(rgb, cv2.COLOR_RGB2GRAY)[..., np.newaxis] * factor + offset
+    shown = np.repeat(grey.astype(np.uint8), 3, axis=2)
+    # Of several colours for one pixel NumPy keeps the last, which is the nearest.
+    shown[y[inside], x[inside]] = seen[inside]
+    return shown
+
+
+def _dot(radius: float) -> NDArray[np.intp]:
+    """Return the pixels of a dot about its centre, int (n, 2): rows and columns."""
+    reach = int(radius)
+    offsets = np.mgrid[-reach:reach + 1, -reach:reach + 1].reshape(2, -1).T.astype(np.intp)
+    within: NDArray[np.intp] = offsets[np.hypot(*offsets.T) <= radius]
+    return within

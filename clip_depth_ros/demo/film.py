@@ -10,8 +10,9 @@ import math
 from typing import Final
 
 from clip_depth_ros.core.depth_images import legend, unknown_rgb
+from clip_depth_ros.core.projection import on_truth
 from clip_depth_ros.demo.preview import known_depth, PublishedFrame
-from clip_depth_ros.evaluation.report.panels import image_at, on_truth, PictureColors
+from clip_depth_ros.evaluation.report.panels import image_at, PictureColors
 from clip_depth_ros.types import Rgb
 import cv2
 import numpy as np
@@ -108,7 +109,8 @@ class Film:
         yield 'camera image', frame.rgb
         if frame.true_depth_m is not None:
             known = known_depth(frame.true_depth_m)
-            yield 'true depth', on_truth(frame.rgb, self._colors.of_depth(known), known)
+            in_colors = self._colors.of_depth(known)
+            yield 'true depth', on_truth(frame.rgb, in_colors, known, _PANE_PX)
         for title, depth_m in frame.depths_m.items():
             yield f'{title}: published depth', self._colors.of_depth(depth_m)
 

@@ -15,11 +15,12 @@ from clip_depth_ros.core.clouds import points_of
 from clip_depth_ros.core.depth_images import decode_depth
 from clip_depth_ros.core.images import rgb_of
 from clip_depth_ros.core.metrics import relative_error
+from clip_depth_ros.core.projection import on_truth
 from clip_depth_ros.core.stamps import stamp_ns_of
 from clip_depth_ros.demo.plan import DemoPlan
 from clip_depth_ros.errors import DataError
 from clip_depth_ros.evaluation.report.clouds import Cloud, draw_cloud, Extent
-from clip_depth_ros.evaluation.report.panels import mean_abs, on_truth, PictureColors
+from clip_depth_ros.evaluation.report.panels import mean_abs, PictureColors
 from clip_depth_ros.evaluation.score.prepare import prepare
 from clip_depth_ros.evaluation.score.protocols import EvaluationProtocol
 from clip_depth_ros.sources.samples import DepthSample
@@ -32,6 +33,7 @@ _TITLE_IN: Final = 0.28
 _BARS_IN: Final = 0.75
 _CLOUD_IN: Final = 4.4
 _DPI: Final = 110
+_PANE_PX: Final = round(_PANE_IN * _DPI)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -125,10 +127,10 @@ def _rows(
         return [upper]
     sample = DepthSample('the image', frame.rgb, frame.true_depth_m)
     known = known_depth(frame.true_depth_m)
-    lower = [('true depth', on_truth(frame.rgb, colors.of_depth(known), known))]
+    lower = [('true depth', on_truth(frame.rgb, colors.of_depth(known), known, _PANE_PX))]
     for title, depth_m in frame.depths_m.items():
         error = published_error(depth_m, sample, protocol)
-        shown = on_truth(frame.rgb, colors.of_error(error), known)
+        shown = on_truth(frame.rgb, colors.of_error(error), known, _PANE_PX)
         lower.append((f'{title}: error, abs_rel {mean_abs(error):.3f}', shown))
     return [upper, lower]
 

@@ -12,6 +12,7 @@ from typing import Final, NamedTuple
 from clip_depth_ros.core.depth_images import colorize, legend
 from clip_depth_ros.core.files import atomic_write_bytes
 from clip_depth_ros.core.metrics import DepthMetrics, relative_error
+from clip_depth_ros.core.projection import on_truth
 from clip_depth_ros.errors import DataError
 from clip_depth_ros.evaluation.score.prepare import valid_gt
 from clip_depth_ros.evaluation.score.protocols import EvaluationProtocol, protocol_title
@@ -144,8 +145,8 @@ def write_sheet(
     Write a sheet as PNG, one row for each frame, and which colour means which depth.
 
     Depth is coloured by its logarithm, near is red, without ground truth is grey; the error is
-    abs(pred - gt) / gt, from black (none) to yellow (half and more). OutputError if it cannot be
-    written.
+    abs(pred - gt) / gt, from black (none) to yellow (half and more). Points of a LiDAR are dots on
+    the image in grey. OutputError if it cannot be written.
     """
     pictures = [_row(row, min_depth_m, max_depth_m) for row in rows]
     blank = np.zeros((_GAP_PX, pictures[0].shape[1], 3), np.uint8)
@@ -173,7 +174,13 @@ def _row(row: SheetRow, min_depth_m: float, max_depth_m: float) -> Rgb:
     wrong = colorize(_WORST_ERROR - error, near_m=0.0, far_m=_WORST_ERROR, color_map='inferno')
     # All at the shape of the ground truth: the image may have been squeezed for the network.
     shown_height = max(1, round(height * _WIDTH_PX / width))
-    pictures = (row.rgb, in_colors(gt_m), in_colors(pred_m), wrong)
+    seen = np.asarray(cv2.resize(row.rgb, (width, height), interpolation=cv2.INTER_LINEAR))
+    pictures = (
+        row.rgb,
+        on_truth(seen, in_colors(gt_m), gt_m, _WIDTH_PX),
+        in_colors(pred_m),
+        on_truth(seen, wrong, gt_m, _WIDTH_PX),
+    )
     return np.concatenate([_shown(picture, shown_height) for picture in pictures], axis=1)
 
 

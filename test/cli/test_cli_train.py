@@ -15,8 +15,10 @@ from typing import Any
 
 from clip_depth_ros.cli.main import main
 from clip_depth_ros.cli.train import how_to_go_on, result_lines
+from clip_depth_ros.errors import OutputError
 from clip_depth_ros.model.clip2depth_weights import read_clip2depth
 from clip_depth_ros.settings.training import TrainSettings
+from clip_depth_ros.training import keeper
 from clip_depth_ros.training.run import settings_of_run
 import pytest
 import yaml
@@ -166,6 +168,39 @@ def test_ctrl_c_says_how_to_go_on_and_that_does(tmp_path: Path, config: Path):
     assert shlex.split(told[1])[1:] == ['train', '--resume', str(run)]
     assert int(told[2]) % 2 == 0
     assert settings_of_run(run)['steps'] == 100_000
+
+
+def test_an_error_on_the_way_says_how_to_go_on_and_that_does(
+    tmp_path: Path, config: Path, capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+):
+    real, calls = keeper.save_checkpoint, 0
+
+    def full(*arguments: Any) -> None:
+        nonlocal calls
+        calls += 1
+        if calls == 2:
+            raise OutputError('no space left')
+        real(*arguments)
+
+    monkeypatch.setattr(keeper, 'save_checkpoint', full)
+    run = tmp_path / 'run'
+    assert trained(config, run, '--steps', '3', '--save-interval', '1') == 1
+    assert capsys.readouterr().err.splitlines()[-2:] == [
+        f'stopped: clip-depth train --resume {run} goes on from step 1 of 3',
+        'clip-depth train: error: no space left',
+    ]
+    assert main(['train', '--resume', str(run)]) == 0
+
+
+def test_a_run_that_was_refused_does_not_speak_of_the_one_before(
+    tmp_path: Path, config: Path, capsys: pytest.CaptureFixture[str]
+):
+    run = tmp_path / 'run'
+    assert trained(config, run) == 0
+    assert f'if it stops, clip-depth train --resume {run} goes on' in capsys.readouterr().err
+    assert trained(config, run, '--force', '--data', 'nowhere') == 1
+    assert 'goes on' not in capsys.readouterr().err
 
 
 def test_before_anything_has_begun_there_is_nothing_to_go_on_with(tmp_path: Path):

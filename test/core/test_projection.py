@@ -9,7 +9,14 @@ from pathlib import Path
 from clip_depth_ros.core.camera import pinhole_rays
 from clip_depth_ros.core.clouds import CloudBuilder
 from clip_depth_ros.core.image_plan import Size
-from clip_depth_ros.core.projection import is_near, project, projection_matrix, sparse_depth
+from clip_depth_ros.core.projection import (
+    dotted,
+    is_near,
+    on_truth,
+    project,
+    projection_matrix,
+    sparse_depth,
+)
 from clip_depth_ros.errors import CalibrationError, DataError
 from clip_depth_ros.sources.files import read_rgb
 from clip_depth_ros.sources.kitti_calibration import read_object_calibration
@@ -211,3 +218,33 @@ def test_kitti_golden_frame(samples: Path):
     assert not filled[:height // 4].any()  # the LiDAR looks no higher
     assert 3 < image[filled].min() < 8
     assert 60 < image[filled].max() < 90
+
+
+def test_sparse_truth_is_dots_the_nearer_on_top():
+    gt = np.full((20, 40), np.nan, np.float32)
+    gt[10, 10], gt[10, 11] = 5, 50
+    colors = np.zeros((20, 40, 3), np.uint8)
+    colors[10, 10], colors[10, 11] = (255, 0, 0), (0, 0, 255)
+    shown = dotted(np.full((20, 40, 3), 128, np.uint8), colors, gt, 40)
+    assert (shown[9:12, 9:12] == (255, 0, 0)).all()
+    assert (shown[10, 12] == (0, 0, 255)).all()
+    assert len(np.unique(shown[0, 0])) == 1, 'grey elsewhere'
+
+
+def test_dots_at_the_border_are_cut():
+    gt, black = np.full((5, 5), np.nan, np.float32), np.zeros((5, 5, 3), np.uint8)
+    gt[0, 0] = 5
+    assert (dotted(black, black, gt, 5) == 0).all(axis=2).sum() == 4
+
+
+@pytest.mark.parametrize('shown_px', [100, 200, 400])
+def test_a_point_is_three_pixels_wide_however_small_the_picture_is_shown(shown_px):
+    gt, black = np.full((100, 400), np.nan, np.float32), np.zeros((100, 400, 3), np.uint8)
+    gt[50, 200] = 5
+    dot = (dotted(black, black, gt, shown_px) == 0).all(axis=2)
+    assert 2 <= np.ptp(np.flatnonzero(dot.any(axis=0))) * shown_px / 400 <= 3
+
+
+def test_dense_truth_is_shown_in_its_colours():
+    gt, colors = np.full((4, 6), 5, np.float32), np.full((4, 6, 3), 9, np.uint8)
+    assert on_truth(np.zeros_like(colors), colors, gt, 6) is colors

@@ -17,6 +17,7 @@ from clip_depth_ros.evaluation.results.tables import (
     part_names,
     PARTS,
 )
+from clip_depth_ros.evaluation.results.verdict import relation, weakest_part
 from clip_depth_ros.evaluation.score.parts import REGION_ROWS, REGIONS
 from matplotlib import colormaps
 from matplotlib.colors import to_hex
@@ -64,27 +65,22 @@ def _against_others(result: Result, name: str, metric: str) -> Iterator[str]:
 
 def _relation(ours: Estimate, theirs: Estimate) -> str:
     """Say less, more, or no difference shown, judged by the intervals."""
-    if not (ours.is_enough and theirs.is_enough):
+    found = relation(ours, theirs)
+    if found == 'too few':
         return 'too few frames to tell it from'
-    if ours.high < theirs.low or ours.low > theirs.high:
-        change = ours.mean / theirs.mean - 1 if theirs.mean else math.inf
-        return f'{abs(100 * change):.0f} % {"less" if change < 0 else "more"} than'
-    return 'no difference shown (the intervals meet) from'
+    if found == 'no difference':
+        return 'no difference shown (the intervals meet) from'
+    change = ours.mean / theirs.mean - 1 if theirs.mean else math.inf
+    return f'{abs(100 * change):.0f} % {found} than'
 
 
 def _weakest_parts(result: Result, first: PredictorResult) -> Iterator[str]:
     """Name the part of each kind that has the largest error."""
-    worst = []
-    for kind in PARTS:
-        errors = {
-            part.removeprefix(f'{kind} '): estimate.mean
-            for part in part_names(result, kind)
-            if (estimate := first.estimates.get(f'{part}/abs_rel'))
-            and math.isfinite(estimate.mean)
-        }
-        if len(errors) > 1:
-            part = max(errors, key=lambda part: errors[part])
-            worst.append(f'{part} ({number(errors[part])})')
+    worst = [
+        f'{found[0]} ({number(found[1])})'
+        for kind in PARTS
+        if (found := weakest_part(result, first, kind))
+    ]
     if worst:
         yield f'Largest abs_rel: {", ".join(worst)}.'
 

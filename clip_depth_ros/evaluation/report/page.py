@@ -22,7 +22,12 @@ from clip_depth_ros.evaluation.report.figures import (
 )
 from clip_depth_ros.evaluation.report.findings import findings, region_tiles
 from clip_depth_ros.evaluation.report.frames import ReportFrame
-from clip_depth_ros.evaluation.report.panels import color_bars, PictureColors, shown_frame
+from clip_depth_ros.evaluation.report.panels import (
+    color_bars,
+    PictureColors,
+    shown_frame,
+    small_panels,
+)
 from clip_depth_ros.evaluation.report.timelines import error_by_frame, scale_by_frame
 from clip_depth_ros.evaluation.results.result import Result
 from clip_depth_ros.evaluation.results.summary import heading_lines
@@ -37,6 +42,7 @@ from clip_depth_ros.evaluation.results.tables import (
     part_tables,
     UNKNOWN,
 )
+from clip_depth_ros.evaluation.results.verdict import verdict
 import jinja2
 
 _TEMPLATES: Final = Path(__file__).parent / 'templates'
@@ -88,7 +94,7 @@ def report_values(
 ) -> dict[str, Any]:
     """Return what the template ``report.html`` names; arguments as :func:`write_report` has."""
     colors = PictureColors(max(near_m, far_m / _COLOR_RATIO), far_m)
-    parts = part_tables(result)
+    parts, first = part_tables(result), next(iter(result.predictors))
     return {
         **_headline(result),
         'means': means(result),
@@ -102,6 +108,7 @@ def report_values(
         # Regions are shown as tiles.
         'parts': [parts[kind] for kind in ('depth', 'class') if kind in parts],
         'tiles': region_tiles(result),
+        'overview': [small_panels(frame, first, colors) for frame in frames],
         'frames': [shown_frame(frame, colors) for frame in frames],
         'bars': color_bars(colors) if frames else None,
         'clouds': cloud_pictures(frames[-1]) if frames else [],
@@ -132,6 +139,7 @@ def _headline(result: Result) -> dict[str, Any]:
     return {
         'first': name,
         'of_source': f' on {result.source["name"]}' if result.source.get('name') else '',
+        'verdict': verdict(result),
         'title': title,
         'notes': notes,
         'used': used,

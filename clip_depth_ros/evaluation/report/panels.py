@@ -1,15 +1,20 @@
 # Copyright 2026 The clip_depth_ros authors
 # SPDX-License-Identifier: Apache-2.0
-"""The panels of one frame: image beside truth, each answer beside its error."""
+"""
+The panels of frames: image beside truth, each answer beside its error.
+
+Small ones for the top of the page, larger ones below.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 from clip_depth_ros.core.depth_images import colorize
 from clip_depth_ros.core.metrics import relative_error
+from clip_depth_ros.core.projection import on_truth
 from clip_depth_ros.evaluation.report.drawing import Canvas, Picture, svg_picture
 from clip_depth_ros.evaluation.report.frames import ReportFrame
 from clip_depth_ros.types import Depth, Rgb
@@ -21,7 +26,6 @@ from matplotlib.colors import Colormap, LogNorm, Normalize
 from matplotlib.figure import Figure, SubFigure
 from matplotlib.ticker import NullFormatter, PercentFormatter
 import numpy as np
-from numpy.typing import NDArray
 
 _DEPTH_COLORS: Final = 'turbo_r'
 """Near is red, far is blue."""
@@ -38,14 +42,8 @@ _TICKS_M: Final = (0.1, 0.2, 0.5, 1, 2, 3, 5, 10, 20, 40, 80)
 _WIDE: Final = 1.9
 """Images with a greater ratio of width to height are shown two in a row."""
 
-_SPARSE: Final = 0.3
-"""Truth that covers a smaller share of the image is drawn as dots."""
-
-_GREY: Final = (0.3, 100)
-"""Factor and offset of the grey below the dots: both light and dark dots must stand out."""
-
 _WIDTH_PX: Final = 720
-_DOT_PX: Final = 1.5
+_SMALL_PX: Final = 400
 
 
 class PictureColors:
@@ -99,12 +97,13 @@ class ShownFrame:
 
 def shown_frame(frame: ReportFrame, colors: PictureColors) -> ShownFrame:
     """Return the panels of a frame."""
-    height, width = frame.gt_m.shape
-    pictures = [
-        Picture(title, f'{frame.caption}: {title}', _png(pixels))
-        for title, pixels in _panels(frame, colors)
-    ]
-    return ShownFrame(frame.caption, pictures, width > _WIDE * height)
+    return _shown(frame, colors, _WIDTH_PX)
+
+
+def small_panels(frame: ReportFrame, predictor: str, colors: PictureColors) -> ShownFrame:
+    """Return small panels of a frame: image, truth, and one predictor's depth and error."""
+    preds = {name: pred for name, pred in frame.preds.items() if name == predictor}
+    return _shown(replace(frame, preds=preds), colors, _SMALL_PX)
 
 
 def color_bars(colors: PictureColors) -> Picture:
@@ -136,67 +135,50 @@ def image_at(rgb: Rgb, shape: tuple[int, ...]) -> Rgb:
     return np.asarray(cv2.resize(rgb, (shape[1], shape[0]), interpolation=cv2.INTER_AREA))
 
 
-def dotted(rgb: Rgb, in_colors: Rgb, gt_m: Depth) -> Rgb:
+def _shown(frame: ReportFrame, colors: PictureColors, width_px: int) -> ShownFrame:
+    pictures = [
+        Picture(title, f'{frame.caption}: {title}', _png(pixels, width_px))
+        for title, pixels in panels(frame, colors, width_px)
+    ]
+    return ShownFrame(frame.caption, pictures, is_wide(frame))
+
+
+def is_wide(frame: ReportFrame) -> bool:
+    """Return whether the panels of a frame are shown two in a row."""
+    height, width = frame.gt_m.shape
+    return width > _WIDE * height
+
+
+def panels(
+    frame: ReportFrame, colors: PictureColors, width_px: int
+) -> Iterator[tuple[str, Rgb]]:
     """
-    Return the image in grey with a coloured dot wherever there is truth; near dots on top.
+    Yield titles and pixels, uint8 (H, W, 3), in the order of the page.
 
-    Image and colours are uint8 (H, W, 3), the truth float32 (H, W), NaN where there is none.
+    The pixels are as many as those of the truth, and made to be shown ``width_px`` wide.
     """
-    rows, columns = np.nonzero(np.isfinite(gt_m))
-    far_first = np.argsort(-gt_m[rows, columns], kind='stable')
-    rows, columns = rows[far_first], columns[far_first]
-    dots = _offsets(gt_m.shape[1])
-    y = (rows[:, np.newaxis] + dots[:, 0]).ravel()
-    x = (columns[:, np.newaxis] + dots[:, 1]).ravel()
-    seen = np.repeat(in_colors[rows, columns], len(dots), axis=0)
-    inside = (y >= 0) & (y < gt_m.shape[0]) & (x >= 0) & (x < gt_m.shape[1])
-    factor, offset = _GREY
-    grey = cv2.cvtColor(rgb, cv2.COLOR_RGB2GRAY)[..., np.newaxis] * factor + offset
-    shown = np.repeat(grey.astype(np.uint8), 3, axis=2)
-    # Of several colours for one pixel NumPy keeps the last, which is the nearest.
-    shown[y[inside], x[inside]] = seen[inside]
-    return shown
-
-
-def on_truth(rgb: Rgb, in_colors: Rgb, gt_m: Depth) -> Rgb:
-    """
-    Return colours, or where the truth is sparse, dots of them on the image in grey.
-
-    All are of one size: uint8 (H, W, 3), and float32 (H, W), NaN where there is no truth.
-    """
-    is_sparse = bool(np.isfinite(gt_m).mean() < _SPARSE)
-    return dotted(rgb, in_colors, gt_m) if is_sparse else in_colors
-
-
-def _panels(frame: ReportFrame, colors: PictureColors) -> Iterator[tuple[str, Rgb]]:
-    """Yield titles and pixels, uint8 (H, W, 3), in the order of the page."""
     rgb = image_at(frame.rgb, frame.gt_m.shape)
     yield 'image', rgb
-    yield 'ground truth', on_truth(rgb, colors.of_depth(frame.gt_m), frame.gt_m)
+    in_colors = colors.of_depth(frame.gt_m)
+    yield 'ground truth', on_truth(rgb, in_colors, frame.gt_m, width_px)
     for name, pred_m in frame.preds.items():
         error = relative_error(pred_m, frame.gt_m)
         yield f'{name}: prediction', colors.of_depth(pred_m)
         title = f'{name}: error, abs_rel {mean_abs(error):.3f}'
-        yield title, on_truth(rgb, colors.of_error(error), frame.gt_m)
+        yield title, on_truth(rgb, colors.of_error(error), frame.gt_m, width_px)
 
 
-def _png(rgb: Rgb) -> bytes:
-    """Return pixels as PNG, not wider than a page shows them."""
+def shrunk(rgb: Rgb, width_px: int) -> Rgb:
+    """Return pixels not wider than a page shows them."""
     height, width = rgb.shape[:2]
-    scale = min(1.0, _WIDTH_PX / width)
+    scale = min(1.0, width_px / width)
     size = (round(width * scale), max(1, round(height * scale)))
-    shown = cv2.resize(rgb, size, interpolation=cv2.INTER_AREA)
-    _, png = cv2.imencode('.png', shown[..., ::-1])
+    return np.asarray(cv2.resize(rgb, size, interpolation=cv2.INTER_AREA))
+
+
+def _png(rgb: Rgb, width_px: int) -> bytes:
+    _, png = cv2.imencode('.png', shrunk(rgb, width_px)[..., ::-1])
     return png.tobytes()
-
-
-def _offsets(width: int) -> NDArray[np.intp]:
-    """Return the pixels of a dot about its centre, int (n, 2): rows and columns."""
-    radius = _DOT_PX * max(1.0, width / _WIDTH_PX)
-    reach = int(radius)
-    offsets = np.mgrid[-reach:reach + 1, -reach:reach + 1].reshape(2, -1).T.astype(np.intp)
-    within: NDArray[np.intp] = offsets[np.hypot(*offsets.T) <= radius]
-    return within
 
 
 def _with_grey(name: str) -> Colormap:

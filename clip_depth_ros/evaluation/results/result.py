@@ -216,6 +216,8 @@ class Result:
     predictors : mapping of str to PredictorResult
         In the order of the tables; the first is the one that is evaluated.
     frames : FrameTable
+    command : str
+        The command line that made it; empty where that is not known.
 
     """
 
@@ -228,6 +230,7 @@ class Result:
     problems: Sequence[Problem]
     predictors: Mapping[str, PredictorResult]
     frames: Annotated[FrameTable, AfterValidator(_of_one_length)]
+    command: str = ''
 
 
 class _Marked(BaseModel):

@@ -1,6 +1,6 @@
 # Copyright 2026 The clip_depth_ros authors
 # SPDX-License-Identifier: Apache-2.0
-"""A whole result in words: by which protocol, of how many frames, its tables, its problems."""
+"""A whole result in words: its verdict, by which protocol, how many frames, tables, problems."""
 
 from __future__ import annotations
 
@@ -18,6 +18,7 @@ from clip_depth_ros.evaluation.results.tables import (
     table_lines,
     table_markdown,
 )
+from clip_depth_ros.evaluation.results.verdict import UNITS, verdict
 from clip_depth_ros.evaluation.score.independence import ENOUGH_INDEPENDENT
 from clip_depth_ros.evaluation.score.intervals import ENOUGH_FRAMES
 from clip_depth_ros.types import NOTES
@@ -25,13 +26,11 @@ from clip_depth_ros.types import NOTES
 _WIDTH: Final = 100
 _N_PROBLEMS: Final = 10
 
-_UNITS: Final = (0.02, 50.0)
-"""A scale beyond is that of a unit rather than of a bad method."""
-
 
 def summary_text(result: Result) -> str:
     """Return a result for a terminal, at most 100 columns wide where its names allow that."""
     blocks = [
+        textwrap.fill(verdict(result), _WIDTH),
         '\n'.join(textwrap.fill(line, _WIDTH) for line in heading_lines(result)),
         *('\n'.join(table_lines(table)) for table in summary_tables(result)),
         *(['\n'.join(problem_lines(result.problems))] if result.problems else []),
@@ -42,7 +41,12 @@ def summary_text(result: Result) -> str:
 def summary_markdown(result: Result) -> str:
     """Return a result as Markdown, the same tables with the protocol as heading."""
     title, *lines = map(escaped, heading_lines(result))
-    blocks = [f'# {title}', *lines, *(table_markdown(table) for table in summary_tables(result))]
+    blocks = [
+        escaped(verdict(result)),
+        f'# {title}',
+        *lines,
+        *(table_markdown(table) for table in summary_tables(result)),
+    ]
     if result.problems:
         first, *others = map(escaped, problem_lines(result.problems))
         blocks.append('\n'.join([f'## {first}', '', *(f'- {line.strip()}' for line in others)]))
@@ -102,7 +106,7 @@ def _predictor_notes(result: Result, n_used: int) -> Iterator[str]:
         if found.n_frames < n_used:
             yield f'{name} has answered {found.n_frames} of {n_used} frames'
         scale = found.estimates.get('scale')
-        if scale and not _UNITS[0] < scale.mean < _UNITS[1]:
+        if scale and not UNITS[0] < scale.mean < UNITS[1]:
             off, way = max(scale.mean, 1 / scale.mean), 'near' if scale.mean > 1 else 'far'
             yield f'{name} is about {off:.0f} times too {way}: is it, or the truth, in metres?'
 

@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+import html
 from html.parser import HTMLParser
 import math
 from pathlib import Path
@@ -22,11 +23,7 @@ from clip_depth_ros.evaluation.report.frames import (
     ReportFrame,
 )
 from clip_depth_ros.evaluation.report.page import report_html, write_report
-from clip_depth_ros.evaluation.report.panels import (
-    dotted,
-    PictureColors,
-    shown_frame,
-)
+from clip_depth_ros.evaluation.report.panels import PictureColors, shown_frame
 from clip_depth_ros.evaluation.report.timelines import running_median
 from clip_depth_ros.evaluation.results.result import (
     Estimate,
@@ -36,6 +33,7 @@ from clip_depth_ros.evaluation.results.result import (
     Result,
 )
 from clip_depth_ros.evaluation.results.tables import UNKNOWN
+from clip_depth_ros.evaluation.results.verdict import verdict
 from clip_depth_ros.types import Intrinsics
 from made_up_results import drive_frames, drive_result, hand_made_result
 import numpy as np
@@ -83,17 +81,29 @@ def test_the_page_holds_everything_and_asks_for_nothing(page: str):
 def test_every_section_is_there(page: str, drive: Result):
     headings = re.findall(r'<h2[^>]*>(.*?)</h2>', page)
     assert headings == [
-        'Metrics', 'Where it fails', 'Frame by frame', 'Is it right when it is sure?',
+        drive.title, 'Metrics', 'Where it fails', 'Frame by frame', 'Is it right when it is sure?',
         'Best, typical and worst frames', 'The worst frame as a cloud', 'How it was made',
         'Not used, and why',
     ]
-    assert f'<h1>{drive.title}</h1>' in page
     assert '5f' * 32 in page, 'the hash of the weights'
+
+
+def test_verdict_and_pictures_come_before_the_name_of_any_protocol(page: str, drive: Result):
+    h1 = page.index(f'<h1>{html.escape(verdict(drive))}</h1>')
+    pictures = [found.start() for found in re.finditer('<img ', page)]
+    assert h1 < pictures[0] < pictures[12] < page.index(drive.title)
+
+
+def test_the_command_that_made_it_is_on_the_page():
+    command = "clip-depth evaluate 'my drive.mcap' --out x"
+    page = report_html(replace(hand_made_result(), command=command), [], near_m=1.0, far_m=80.0)
+    assert f'<code>{html.escape(command)}</code>'.replace('&#x27;', '&#39;') in page
+    assert 'Made by' not in report_html(hand_made_result(), [], near_m=1.0, far_m=80.0)
 
 
 def test_every_picture_says_in_words_what_is_to_be_seen(page: str):
     pictures = re.findall(r'<img ([^>]*)>', page)
-    n_frames, n_panels, n_curves, n_bars, n_clouds = 3, 2 + 2 * 3, 6, 1, 1 + 3
+    n_frames, n_panels, n_curves, n_bars, n_clouds = 3, 4 + 2 + 2 * 3, 6, 2, 1 + 3
     assert len(pictures) == n_curves + n_bars + n_frames * n_panels + n_clouds
     assert all(re.search(r'alt="[^"]{10,}"', picture) for picture in pictures)
 
@@ -209,23 +219,6 @@ def test_panels_are_image_truth_and_for_each_predictor_depth_and_error():
     assert [panel.title for panel in panels] == [
         'image', 'ground truth', 'ours: prediction', 'ours: error, abs_rel 0.100',
     ]
-
-
-def test_sparse_truth_is_dots_the_nearer_on_top():
-    gt = np.full((20, 40), np.nan, np.float32)
-    gt[10, 10], gt[10, 11] = 5, 50
-    colors = np.zeros((20, 40, 3), np.uint8)
-    colors[10, 10], colors[10, 11] = (255, 0, 0), (0, 0, 255)
-    shown = dotted(np.full((20, 40, 3), 128, np.uint8), colors, gt)
-    assert (shown[9:12, 9:12] == (255, 0, 0)).all()
-    assert (shown[10, 12] == (0, 0, 255)).all()
-    assert len(np.unique(shown[0, 0])) == 1, 'grey elsewhere'
-
-
-def test_dots_at_the_border_are_cut():
-    gt, black = np.full((5, 5), np.nan, np.float32), np.zeros((5, 5, 3), np.uint8)
-    gt[0, 0] = 5
-    assert (dotted(black, black, gt) == 0).all(axis=2).sum() == 4
 
 
 @pytest.mark.parametrize(('shape', 'is_wide'), [((375, 1242), True), ((480, 640), False)])

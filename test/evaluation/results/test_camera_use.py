@@ -45,7 +45,7 @@ def test_it_stands_over_everything(tmp_path) -> None:
     assert heading(result) == f'{TITLE}, camera used'
     assert next(frames_csv(result)) == f'# {TITLE}, camera used\n'
     assert 'camera used' in ' '.join(summary_text(result).split())
-    assert summary_markdown(result).startswith(f'# {TITLE}, camera used\n')
+    assert f'\n\n# {TITLE}, camera used\n' in summary_markdown(result)
     write_result(result, tmp_path / 'a.json')
     assert read_result(tmp_path / 'a.json').predictors['ours'].cameras == {'used': 4}
 
