@@ -42,7 +42,10 @@ MAY_IMPORT: dict[str, set[str]] = {
     'evaluation/results': BASE | {'evaluation/score'},
     'evaluation/run': BASE | {'sources', 'bags', 'evaluation/score', 'evaluation/results'},
     # Of sources it knows, as the scorer does, the type of a sample.
-    'evaluation/report': BASE | {'sources', 'evaluation/score', 'evaluation/results'},
+    # It makes the pages of results and of comparisons.
+    'evaluation/report': BASE | {
+        'sources', 'evaluation/score', 'evaluation/results', 'evaluation/compare',
+    },
     'evaluation/compare': BASE | {'evaluation/score', 'evaluation/results'},
     'training/frames': BASE | {'predictor', 'sources', 'evaluation/score'},
     'training': BASE | {

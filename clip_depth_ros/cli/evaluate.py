@@ -4,10 +4,10 @@
 Measure how good depth is, on recordings, KITTI, NYU and other folders, by a named protocol.
 
 Scores this package's predictor, any node's depth in a recording (--pred-topic) or depth maps in
-files (--pred-dir), beside baselines that never look at the image. Prints a table; the output
-folder gets report.html, result.json (for clip-depth compare), frames.csv and table.md. If it is
-interrupted, the same command continues. Several processes: torchrun --nproc-per-node N -m
-clip_depth_ros evaluate ...
+files (--pred-dir), beside baselines that never look at the image. Prints a verdict and tables; the
+output folder gets report.html, result.json and pictures.zip (for clip-depth compare), frames.csv
+and table.md. If it is interrupted, the same command continues. Several processes: torchrun
+--nproc-per-node N -m clip_depth_ros evaluate ...
 """
 
 from __future__ import annotations
@@ -26,6 +26,9 @@ FILES: Final = {
     'json': 'result.json', 'csv': 'frames.csv', 'markdown': 'table.md', 'html': 'report.html',
 }
 """What the output folder gets, by the flag that names another place for a copy."""
+
+PICTURES: Final = 'pictures.zip'
+"""Beside them: some frames, for clip-depth compare."""
 
 _EXAMPLES: Final = """
 examples:
@@ -89,7 +92,8 @@ def run(args: argparse.Namespace) -> int:
 def _output_files(args: argparse.Namespace) -> dict[str, list[Path]]:
     """Return the files to write, by kind: that of the output folder first, then its copies."""
     copies = {kind: getattr(args, kind) for kind in FILES}
-    return {
+    files = {
         kind: [args.out / name, *([copies[kind]] if copies[kind] else [])]
         for kind, name in FILES.items()
     }
+    return {**files, 'pictures': [args.out / PICTURES]}

@@ -21,8 +21,10 @@ from clip_depth_ros.core.depth_images import MM_PER_METRE
 from clip_depth_ros.core.files import atomic_path, atomic_write_bytes, check_free, make_folder
 from clip_depth_ros.errors import ConfigError, OutputError
 from clip_depth_ros.evaluation.report.frames import color_range_m, read_frames_again
+from clip_depth_ros.evaluation.report.kept import kept_pictures
 from clip_depth_ros.evaluation.report.page import write_report
 from clip_depth_ros.evaluation.results.csv_file import frames_csv
+from clip_depth_ros.evaluation.results.pictures import write_pictures
 from clip_depth_ros.evaluation.results.result import Result, write_result
 from clip_depth_ros.evaluation.results.summary import summary_markdown, summary_text
 from clip_depth_ros.evaluation.run.answers import (
@@ -216,6 +218,8 @@ def _write_outputs(
     pictures = read_frames_again(result, evaluated.frames, asks, evaluated.protocol)
     near_m, far_m = color_range_m(pictures, evaluated.protocol)
     write_report(result, pictures, outputs['html'][0], near_m=near_m, far_m=far_m)
+    kept = kept_pictures(result, evaluated.frames, asks, evaluated.protocol)
+    write_pictures(outputs['pictures'][0], kept)
     for first, *copies in outputs.values():
         for copy in copies:
             with atomic_path(copy) as temporary:

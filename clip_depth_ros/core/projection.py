@@ -16,7 +16,6 @@ from typing import Any, Final, Literal
 from clip_depth_ros.core.image_plan import Size
 from clip_depth_ros.errors import CalibrationError, DataError
 from clip_depth_ros.types import Depth, Intrinsics, Rgb
-import cv2
 import numpy as np
 from numpy.typing import NDArray
 
@@ -164,6 +163,7 @@ _SPARSE: Final = 0.3
 _GREY: Final = (0.3, 100)
 """Factor and offset of the grey below the dots: both light and dark dots must stand out."""
 
+_LUMA: Final = np.array([0.299, 0.587, 0.114], np.float32)
 _DOT_PX: Final = 1.5
 
 
@@ -189,7 +189,7 @@ def dotted(rgb: Rgb, in_colors: Rgb, gt_m: Depth, shown_px: int) -> Rgb:
     seen = np.repeat(in_colors[rows, columns], len(dots), axis=0)
     inside = (y >= 0) & (y < gt_m.shape[0]) & (x >= 0) & (x < gt_m.shape[1])
     factor, offset = _GREY
-    grey = cv2.cvtColor(rgb, cv2.COLOR_RGB2GRAY)[..., np.newaxis] * factor + offset
+    grey = (rgb @ _LUMA)[..., np.newaxis] * factor + offset
     shown = np.repeat(grey.astype(np.uint8), 3, axis=2)
     # Of several colours for one pixel NumPy keeps the last, which is the nearest.
     shown[y[inside], x[inside]] = seen[inside]

@@ -8,6 +8,7 @@ import csv
 import json
 import os
 from pathlib import Path
+import shlex
 import signal
 import subprocess
 import sys
@@ -448,11 +449,17 @@ def results(bag: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 class TestCompare:
     """Paired differences, on the frames that both have."""
 
+    @pytest.fixture(autouse=True)
+    def inside(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+        """Let each test have its own comparison_output."""
+        monkeypatch.chdir(tmp_path)
+
     def test_on_seven_frames_wins_are_counted_and_no_verdict_is_given(self, results, capsys):
         files = [str(results / name / 'result.json') for name in ('rival', 'shaky')]
 
         assert main(['compare', *files]) == 0
         out = capsys.readouterr().out
+        assert out.startswith(f'Too few frames to tell {RIVAL} and {SHAKY} apart: off by 10 %')
         assert 'plain: ' in out
         assert 'warning: no verdict is given on fewer than 10 independent frames' in out
         line = next(line for line in out.splitlines() if line.startswith('  abs_rel'))
@@ -487,7 +494,7 @@ class TestCompare:
         assert main(['compare', f'{file}:constant', f'{file}:random']) == 0
         assert f'B: {file}: random' in capsys.readouterr().out
 
-        assert main(['compare', f'{file}:nobody', str(file)]) == 1
+        assert main(['compare', f'{file}:nobody', str(file), '--force']) == 1
         assert f"no predictor 'nobody'; it has ['{RIVAL}', 'constant'" in capsys.readouterr().err
 
     def test_other_protocols_do_not_compare(self, bag, results, tmp_path, capsys):
@@ -506,3 +513,21 @@ class TestCompare:
         assert target.read_text() == 'precious'
         assert main(['compare', file, '--markdown', str(target), '--force']) == 0
         assert '| abs_rel |' in target.read_text()
+
+    def test_a_page_is_written_with_the_pictures_that_the_runs_keep(
+        self, results, tmp_path, capsys
+    ):
+        files, page = [str(results / name) for name in ('rival', 'shaky')], tmp_path / 'c'
+        command = ['compare', *files, '--out', str(page)]
+        assert main(command) == 0
+        assert capsys.readouterr().out.endswith(f'report: {page / "report.html"}\n')
+        text = (page / 'report.html').read_text()
+        assert 'Too few frames to tell' in text.partition('</h1>')[0]
+        assert shlex.join(['clip-depth', *command]) in text
+        assert shlex.join(['clip-depth', 'evaluate']) in text
+        assert '>B: error<' in text
+
+        assert main(command) == 1
+        assert 'report.html' in (error := capsys.readouterr().err)
+        assert 'add --force' in error
+        assert main([*command, '--force']) == 0

@@ -18,6 +18,7 @@ from clip_depth_ros.errors import ConfigError, DataError
 from clip_depth_ros.evaluation.compare.matching import examples, shared_frames, SharedFrames
 from clip_depth_ros.evaluation.results.camera_use import use_words
 from clip_depth_ros.evaluation.results.result import Estimate, PredictorResult, Result
+from clip_depth_ros.evaluation.results.tables import own_alignment
 from clip_depth_ros.evaluation.score.independence import ENOUGH_INDEPENDENT
 from clip_depth_ros.evaluation.score.intervals import (
     Columns,
@@ -25,6 +26,7 @@ from clip_depth_ros.evaluation.score.intervals import (
     mean_intervals,
     Resampling,
 )
+from clip_depth_ros.evaluation.score.parts import is_part
 from clip_depth_ros.evaluation.score.score import is_judged, is_more_better
 import numpy as np
 from numpy.typing import NDArray
@@ -44,12 +46,15 @@ class Contender(NamedTuple):
         An evaluation.
     predictor : str
         Whose answers of it.
+    short : str
+        What sentences call it; by default the label.
 
     """
 
     label: str
     result: Result
     predictor: str
+    short: str = ''
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -95,6 +100,12 @@ class Pair:
         Frames that both have answered.
     differences : sequence of Difference
         Of every value that both have and that is judged, see :func:`is_judged`; in A's order.
+    parts : sequence of Difference
+        Of abs_rel in parts of the images (by depth, region, class) that both have.
+    short_a, short_b : str
+        What sentences call them.
+    judged_by : str
+        The value that decides: abs_rel under the protocol's alignment.
     warnings : sequence of str
         What to bear in mind.
 
@@ -104,6 +115,10 @@ class Pair:
     b: str
     n_frames: int
     differences: Sequence[Difference]
+    parts: Sequence[Difference]
+    short_a: str
+    short_b: str
+    judged_by: str
     warnings: Sequence[str]
 
 
@@ -154,7 +169,7 @@ def compare(
         If two have no frame in common.
 
     """
-    first, *others = _named(contenders)
+    first, *others = named(contenders)
     if not others:
         raise ConfigError('two or more are needed to compare, got 1')
     for each in (first, *others):
@@ -166,14 +181,11 @@ def compare(
                 f'{", ".join(each.result.predictors)}'
             )
     drawn = resampling or Resampling()
-    return Comparison(
-        title=first.result.title,
-        resampling=drawn,
-        pairs=[_pair(first, other, drawn, allow_different) for other in others],
-    )
+    pairs = [_pair(first, other, drawn, allow_different) for other in others]
+    return Comparison(title=first.result.title, resampling=drawn, pairs=pairs)
 
 
-def _named(contenders: Sequence[Result | Contender]) -> list[Contender]:
+def named(contenders: Sequence[Result | Contender]) -> list[Contender]:
     """Return who is compared, in order."""
     if len(contenders) == 1 and isinstance(only := contenders[0], Result):
         return [Contender(name, only, name) for name in only.predictors]
@@ -199,25 +211,44 @@ def _pair(a: Contender, b: Contender, resampling: Resampling, allow_different: b
             f'against {examples(b.result.frames)}; evaluate both on the same frames'
         )
     rows_a, rows_b = shared.rows_a, shared.rows_b
-    names = [name for name in _values(a) if name in _values(b) and is_judged(name)]
-    columns_a, columns_b = (
-        np.array([np.asarray(_values(each)[name])[rows] for name in names], np.float64)
-        .reshape(len(names), len(rows)).T
-        for each, rows in ((a, rows_a), (b, rows_b))
+    shared_names = [name for name in _values(a) if name in _values(b)]
+    names = [name for name in shared_names if is_judged(name)]
+    of_parts = [name for name in shared_names if _is_error_of_part(name)]
+    order = _Order.of(a, rows_a)
+    columns_a, columns_b = _columns(a, rows_a, names), _columns(b, rows_b, names)
+    differences = [*_differences(names, columns_a, columns_b, resampling, order)]
+    parts = _differences(
+        of_parts, _columns(a, rows_a, of_parts), _columns(b, rows_b, of_parts), resampling, order
     )
-    differences = [*_differences(names, columns_a, columns_b, resampling, _Order.of(a, rows_a))]
+    names_of = [each.short or each.label for each in (a, b)]
+    if names_of[0] == names_of[1]:
+        names_of = [f'{letter} ({name})' for letter, name in zip('AB', names_of, strict=True)]
     answered_a, answered_b = (_is_answered(names, each) for each in (columns_a, columns_b))
     return Pair(
         a=a.label,
         b=b.label,
         n_frames=int(np.count_nonzero(answered_a & answered_b)),
         differences=differences,
+        parts=[*parts],
+        short_a=names_of[0],
+        short_b=names_of[1],
+        judged_by=f'{own_alignment(a.result)}/abs_rel',
         warnings=[
             *_warnings(a, b, shared),
             *_dependent([each.difference for each in differences]),
             *_unanswered({'A': answered_a, 'B': answered_b}),
         ],
     )
+
+
+def _is_error_of_part(name: str) -> bool:
+    group, _, metric = name.rpartition('/')
+    return metric == 'abs_rel' and is_part(group)
+
+
+def _columns(of: Contender, rows: NDArray[np.intp], names: Sequence[str]) -> Columns:
+    values = [np.asarray(_values(of)[name])[rows] for name in names]
+    return np.array(values, np.float64).reshape(len(names), len(rows)).T
 
 
 def _is_answered(names: Sequence[str], columns: Columns) -> NDArray[np.bool_]:
@@ -260,6 +291,8 @@ class _Order(NamedTuple):
 def _differences(
     names: Sequence[str], a: Columns, b: Columns, resampling: Resampling, order: _Order
 ) -> Iterator[Difference]:
+    if not names:
+        return
     of = mean_intervals(b - a, resampling, **order._asdict())
     for column, name in enumerate(names):
         known = np.isfinite(a[:, column]) & np.isfinite(b[:, column])

@@ -8,10 +8,12 @@ from collections.abc import Mapping
 import textwrap
 from typing import Any, Final
 
+from clip_depth_ros.evaluation.compare.conclusion import conclusion
 from clip_depth_ros.evaluation.compare.paired import Comparison, Difference, Pair
 from clip_depth_ros.evaluation.results.result import plain
 from clip_depth_ros.evaluation.results.tables import (
     Cell,
+    escaped,
     METRIC_TITLES,
     Row,
     Table,
@@ -37,30 +39,32 @@ _COLUMNS: Final = (
     'A', 'B', 'B - A', '95 % interval', 'indep.', 'A wins', 'B wins', 'verdict',
 )
 
+_TABLE_COLUMNS: Final = tuple(('', heading) for heading in _COLUMNS)
+
 _DECIMALS: Final[Mapping[str, int]] = {'sq_rel': 3, 'rmse': 3, 'silog': 2}
 
 
 def comparison_text(comparison: Comparison) -> str:
     """Return a comparison for a terminal."""
-    blocks = [textwrap.fill(comparison.title, _WIDTH)]
+    blocks = [textwrap.fill(text, _WIDTH) for text in (conclusion(comparison), comparison.title)]
     for pair in comparison.pairs:
-        blocks.append('\n'.join(_heading(pair)))
+        blocks.append('\n'.join(pair_lines(pair)))
         blocks += ['\n'.join(table_lines(table)) for table in comparison_tables(pair)]
-    return '\n\n'.join([*blocks, textwrap.fill(_note(comparison), _WIDTH)]) + '\n'
+    return '\n\n'.join([*blocks, textwrap.fill(comparison_note(comparison), _WIDTH)]) + '\n'
 
 
 def comparison_markdown(comparison: Comparison) -> str:
     """Return a comparison as Markdown."""
-    blocks = [f'# {comparison.title}']
+    blocks = [escaped(conclusion(comparison)), f'# {comparison.title}']
     for pair in comparison.pairs:
-        blocks.append('\n'.join(f'- {line}' for line in _heading(pair)))
+        blocks.append('\n'.join(f'- {line}' for line in pair_lines(pair)))
         blocks += [table_markdown(table) for table in comparison_tables(pair)]
-    return '\n\n'.join([*blocks, _note(comparison)]) + '\n'
+    return '\n\n'.join([*blocks, comparison_note(comparison)]) + '\n'
 
 
 def comparison_json(comparison: Comparison) -> dict[str, Any]:
     """Return a comparison as plain values; NaN is None."""
-    return {'format': FORMAT, **plain(comparison)}
+    return {'format': FORMAT, 'conclusion': conclusion(comparison), **plain(comparison)}
 
 
 def comparison_tables(pair: Pair) -> list[Table]:
@@ -71,15 +75,22 @@ def comparison_tables(pair: Pair) -> list[Table]:
         if group not in rows:
             group, metric = '', difference.name.replace('/', ' ')
         rows[group].append(_row(metric, difference))
-    columns = tuple(('', heading) for heading in _COLUMNS)
     return [
-        Table(title=_TITLES[group], columns=columns, rows=tuple(each))
+        Table(title=_TITLES[group], columns=_TABLE_COLUMNS, rows=tuple(each))
         for group, each in rows.items()
         if each
     ]
 
 
-def _heading(pair: Pair) -> list[str]:
+def parts_table(pair: Pair) -> Table | None:
+    """Return the differences of abs_rel by depth, region and class; None where there are none."""
+    rows = tuple(_row(each.name.rpartition('/')[0], each) for each in pair.parts)
+    title = 'abs_rel in parts of the image'
+    return Table(title=title, columns=_TABLE_COLUMNS, rows=rows) if rows else None
+
+
+def pair_lines(pair: Pair) -> list[str]:
+    """Return who is compared, on how many frames, and what to bear in mind."""
     return [
         f'A: {pair.a}',
         f'B: {pair.b}',
@@ -88,7 +99,8 @@ def _heading(pair: Pair) -> list[str]:
     ]
 
 
-def _note(comparison: Comparison) -> str:
+def comparison_note(comparison: Comparison) -> str:
+    """Say what the numbers are, and what they cannot show."""
     drawn, together = comparison.resampling, ''
     if drawn.block > 1:
         together = f', {drawn.block} neighbouring frames drawn together'

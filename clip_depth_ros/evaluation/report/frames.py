@@ -87,13 +87,18 @@ def read_frames_again(
         How they were compared.
 
     """
-    shown = {name: ask for name, ask in asks.items() if not is_baseline(result, name)}
+    shown = shown_asks(result, asks)
     frames = []
     for kind, index in report_frames(result):
         with suppress(DataError):
             caption = frame_caption(result, kind, index)
-            frames.append(_report_frame(caption, source[index], shown, protocol))
+            frames.append(report_frame(caption, source[index], shown, protocol))
     return frames
+
+
+def shown_asks(result: Result, asks: Mapping[str, Ask]) -> Mapping[str, Ask]:
+    """Return the predictors that pictures show: all but the baselines."""
+    return {name: ask for name, ask in asks.items() if not is_baseline(result, name)}
 
 
 def color_range_m(
@@ -108,9 +113,10 @@ def color_range_m(
     return float(near_m), float(max(far_m, near_m * 1.1))
 
 
-def _report_frame(
+def report_frame(
     caption: str, sample: DepthSample, asks: Mapping[str, Ask], protocol: EvaluationProtocol
 ) -> ReportFrame:
+    """Ask predictors for a frame, and return what there is to show of it."""
     preds: dict[str, Depth] = {}
     gt_m = np.full(sample.target_m.shape, np.nan, np.float32)
     for name, ask in asks.items():

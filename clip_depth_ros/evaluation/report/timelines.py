@@ -76,14 +76,16 @@ def _timeline(
             axes.axhline(reference, color='#8a95a1', linewidth=1)
         # The first one last, so that it lies on top.
         for name, curve in reversed(curves.items()):
-            _draw_curve(axes, curve, result.frames, styles[name])
-        _set_up(axes, result.frames, label)
+            draw_curve(axes, curve, result.frames, styles[name])
+        plain_log(axes, 'y')
+        set_up(axes, result.frames, label)
 
     shown = {name: styles[name] for name in curves}
     return svg_picture(title, caption, draw, height_in=3.6, legend=shown)
 
 
-def _draw_curve(axes: Axes, curve: Floats, frames: FrameTable, style: LineStyle) -> None:
+def draw_curve(axes: Axes, curve: Floats, frames: FrameTable, style: LineStyle) -> None:
+    """Draw a value of each frame, and where there are many frames their running median."""
     are_few = len(curve) <= _FEW
     alpha = 1.0 if are_few else max(0.03, min(0.3, 60 / len(curve)))
     # As pixels: ten thousand dots would make the page slow.
@@ -91,13 +93,13 @@ def _draw_curve(axes: Axes, curve: Floats, frames: FrameTable, style: LineStyle)
               markeredgewidth=0, rasterized=True)
     window = 1 if are_few else max(5, len(curve) // _WINDOWS)
     for _, start, stop in _recordings(frames):
-        places = start + np.flatnonzero(curve[start:stop] > 0)
+        places = start + np.flatnonzero(np.isfinite(curve[start:stop]))
         if places.size:
             axes.plot(places, running_median(curve[places], window), **style.keywords())
 
 
-def _set_up(axes: Axes, frames: FrameTable, label: str) -> None:
-    plain_log(axes, 'y')
+def set_up(axes: Axes, frames: FrameTable, label: str) -> None:
+    """Name the axes, and mark where recordings begin."""
     axes.set_ylabel(label)
     axes.set_xlabel('frame, in order')
     axes.set_xlim(-0.5, len(frames.names) - 0.5)

@@ -402,7 +402,9 @@ def everything() -> Comparison:
 
 def test_the_text_says_by_which_protocol_who_is_better_in_what():
     text = comparison_text(everything())
-    assert text.startswith('plain\n\nA: a.json\nB: b.json\n100 frames in both\n')
+    said, rest = text.split('\n\n', 1)
+    assert said.startswith('a.json is better than b.json: off by ')
+    assert rest.startswith('plain\n\nA: a.json\nB: b.json\n100 frames in both\n')
     lines = {line.split()[0]: line for line in text.splitlines() if line.strip()}
     assert '+0.0100  +0.0100 to +0.0100' in lines['abs_rel']
     assert lines['abs_rel'].endswith('A better')
@@ -413,7 +415,8 @@ def test_the_text_says_by_which_protocol_who_is_better_in_what():
 
 def test_markdown_has_a_table_for_each_alignment():
     text = comparison_markdown(everything())
-    assert text.startswith('# plain\n\n- A: a.json\n')
+    assert text.startswith('a.json is better than b.json: off by ')
+    assert '.\n\n# plain\n\n- A: a.json\n' in text
     assert '## As answered (alignment none)' in text
     assert '## Besides' in text
     assert 'alignment median' not in text
@@ -422,6 +425,7 @@ def test_markdown_has_a_table_for_each_alignment():
 def test_json_has_all_numbers():
     content = json.loads(json.dumps(comparison_json(everything()), allow_nan=False))
     of = content['pairs'][0]['differences'][0]
+    assert content['conclusion'].startswith('a.json is better than b.json')
     assert content['title'] == 'plain'
     assert (of['name'], of['verdict']) == (ABS_REL, 'A better')
     assert of['difference']['mean'] == pytest.approx(0.01)
