@@ -174,7 +174,7 @@ def _row(row: SheetRow, min_depth_m: float, max_depth_m: float) -> Rgb:
     wrong = colorize(_WORST_ERROR - error, near_m=0.0, far_m=_WORST_ERROR, color_map='inferno')
     # All at the shape of the ground truth: the image may have been squeezed for the network.
     shown_height = max(1, round(height * _WIDTH_PX / width))
-    seen = np.asarray(cv2.resize(row.rgb, (width, height), interpolation=cv2.INTER_LINEAR))
+    seen = np.asarray(cv2.resize(row.rgb, (width, height)), np.uint8)
     pictures = (
         row.rgb,
         on_truth(seen, in_colors(gt_m), gt_m, _WIDTH_PX),

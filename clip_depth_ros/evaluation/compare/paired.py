@@ -248,7 +248,7 @@ def _is_error_of_part(name: str) -> bool:
 
 def _columns(of: Contender, rows: NDArray[np.intp], names: Sequence[str]) -> Columns:
     values = [np.asarray(_values(of)[name])[rows] for name in names]
-    return np.array(values, np.float64).reshape(len(names), len(rows)).T
+    return np.asarray(np.reshape(values, (len(names), len(rows))).T, np.float64)
 
 
 def _is_answered(names: Sequence[str], columns: Columns) -> NDArray[np.bool_]:

@@ -241,9 +241,9 @@ def _tile(region: str, of: Difference | None) -> Tile:
                     INK)
     share = abs(of.difference.mean) / max(of.mean_a, of.mean_b) / _STRONGEST
     own = np.asarray(to_rgb(_color_of(of)))
-    color = 1 - (1 - own) * (0.25 + 0.75 * min(share, 1.0))
-    is_light = color @ (0.299, 0.587, 0.114) > 0.5
-    return Tile(name, winner, means, to_hex(color), INK if is_light else '#ffffff')
+    red, green, blue = (1 - (1 - own) * (0.25 + 0.75 * min(share, 1.0))).tolist()
+    is_light = 0.299 * red + 0.587 * green + 0.114 * blue > 0.5
+    return Tile(name, winner, means, to_hex((red, green, blue)), INK if is_light else '#ffffff')
 
 
 def _largest(paired: _Paired) -> Iterator[dict[str, str]]:

@@ -146,7 +146,7 @@ def _shown(frame: ReportFrame, colors: PictureColors, width_px: int) -> ShownFra
 def is_wide(frame: ReportFrame) -> bool:
     """Return whether the panels of a frame are shown two in a row."""
     height, width = frame.gt_m.shape
-    return width > _WIDE * height
+    return bool(width > _WIDE * height)
 
 
 def panels(
