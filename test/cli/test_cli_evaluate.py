@@ -459,7 +459,7 @@ class TestCompare:
 
         assert main(['compare', *files]) == 0
         out = capsys.readouterr().out
-        assert out.startswith(f'Too few frames to tell {RIVAL} and {SHAKY} apart: off by 10 %')
+        assert out.startswith(f'Too few frames to tell {RIVAL} and {SHAKY} apart: off by 9.9 %')
         assert 'plain: ' in out
         assert 'warning: no verdict is given on fewer than 10 independent frames' in out
         line = next(line for line in out.splitlines() if line.startswith('  abs_rel'))
