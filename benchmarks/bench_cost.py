@@ -1,22 +1,24 @@
 # Copyright 2026 The clip_depth_ros authors
 # SPDX-License-Identifier: Apache-2.0
 """
-What an image costs with each size of CLIP: time, images a second, memory.
+What an image costs with each size of CLIP and each engine: time, images a second, memory.
 
-    python benchmarks/bench_cost.py                      # on the CPU
+    python benchmarks/bench_cost.py                      # on the CPU, all engines
+    python benchmarks/bench_cost.py --engines torch      # PyTorch alone
     python benchmarks/bench_cost.py --device cuda --rounds 50
 
 Each method runs in a fresh process of its own. The processes take turns, one image each, so that
 whatever else the machine does hits all of them alike. Times are medians from a KITTI-sized image
 (1242x375) in to depth of that size out, flip averaging included, as by default. Memory is the peak
-resident memory of the process (on a GPU, the peak allocated there is added in brackets). RN50 and
+resident memory of the process (on a GPU, the peak allocated there is added in brackets). Other
+engines run exported models, in processes without PyTorch; each case is exported first. RN50 and
 ViT-B/16 have random weights, on which time and memory do not depend.
 """
 
 from __future__ import annotations
 
 import argparse
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 import json
 from pathlib import Path
 import resource
@@ -47,6 +49,7 @@ def main() -> None:
     )
     parser.add_argument('--device', default='cpu')
     parser.add_argument('--rounds', type=int, default=25)
+    parser.add_argument('--engines', nargs='+', default=['torch', 'onnxruntime', 'openvino'])
     parser.add_argument('--settings', help=argparse.SUPPRESS)
     args = parser.parse_args()
     if args.settings:
@@ -57,7 +60,38 @@ def main() -> None:
         weights = Path(folder) / 'random.safetensors'
         write_random_clip2depth(weights, cases['CLIP2Depth, ViT-B/16, 704x224'])
         cases['CLIP2Depth, ViT-B/16, 704x224']['clip2depth_weights'] = str(weights)
-        measure(cases, args.rounds)
+        measure(with_engines(cases, args.engines, Path(folder)), args.rounds)
+
+
+def with_engines(
+    cases: Mapping[str, Mapping[str, Any]], engines: Sequence[str], folder: Path
+) -> dict[str, Mapping[str, Any]]:
+    """Return each case in each engine; what is not PyTorch's is exported to the folder."""
+    found: dict[str, Mapping[str, Any]] = {}
+    for number, (name, case) in enumerate(cases.items()):
+        for engine in engines:
+            if engine == 'torch':
+                found[f'{name}, torch'] = case
+                continue
+            model = folder / str(number)
+            if not model.is_dir():
+                print(f'exporting {name}', file=sys.stderr)
+                export(case, model)
+            found[f'{name}, {engine}'] = {
+                **case, 'exported_model': str(model), 'engine': engine, 'clip2depth_weights': '',
+            }
+    return found
+
+
+def export(values: Mapping[str, Any], folder: Path) -> None:
+    """Write one case as an exported model."""
+    from clip_depth_ros.predictor.export import export_predictor
+    from clip_depth_ros.settings.predictor import PredictorSettings
+
+    known = PredictorSettings.model_fields
+    export_predictor(
+        PredictorSettings.from_mapping({k: v for k, v in values.items() if k in known}), folder
+    )
 
 
 def measure(cases: Mapping[str, Mapping[str, Any]], rounds: int) -> None:
@@ -69,15 +103,16 @@ def measure(cases: Mapping[str, Mapping[str, Any]], rounds: int) -> None:
             took_s = float(asked(worker, 'answer'))
             if number >= 2:  # the first two warm up
                 seconds[name].append(took_s)
-    print('| method, CLIP, network input | ms | fastest | images/s | times the first | MB |')
+    print('| method, CLIP, network input, engine | ms | fastest | images/s | of PyTorch | MB |')
     print('| --- | ---: | ---: | ---: | ---: | ---: |')
-    first_s = statistics.median(next(iter(seconds.values())))
+    medians = {name: statistics.median(each) for name, each in seconds.items()}
     for name, worker in workers.items():
-        said, median_s = json.loads(asked(worker, 'end')), statistics.median(seconds[name])
+        said, median_s = json.loads(asked(worker, 'end')), medians[name]
+        of_torch = medians.get(f'{name.rpartition(", ")[0]}, torch', float('nan')) / median_s
         worker.wait()
         print(
             f'| {name} ({said["precision"]}) | {1e3 * median_s:.3g} | '
-            f'{1e3 * min(seconds[name]):.3g} | {1 / median_s:.3g} | {median_s / first_s:.2f} | '
+            f'{1e3 * min(seconds[name]):.3g} | {1 / median_s:.3g} | {of_torch:.2f} x | '
             f'{said["memory"]} |'
         )
 
@@ -106,7 +141,6 @@ def answer_on_request(values: Mapping[str, Any]) -> None:
     from clip_depth_ros.settings.predictor import PredictorSettings
     from clip_depth_ros.types import Intrinsics
     import numpy as np
-    import torch
 
     known = PredictorSettings.model_fields
     settings = PredictorSettings.from_mapping({k: v for k, v in values.items() if k in known})
@@ -120,7 +154,9 @@ def answer_on_request(values: Mapping[str, Any]) -> None:
         predictor.predict(rgb, camera)
         print(time.perf_counter() - started_s, flush=True)
     memory = f'{resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e3:.0f}'
-    if torch.cuda.is_available() and settings.device != 'cpu':
+    if settings.device.startswith('cuda') and not settings.exported_model:
+        import torch
+
         memory += f' ({torch.cuda.max_memory_allocated() / 1e6:.0f})'
     print(json.dumps({'memory': memory, 'precision': predictor.describe()['precision']}))
 

@@ -65,6 +65,9 @@ ROS = {
     'sensor_msgs': Requirement('ros-sensor-msgs', 'sensor_msgs'),
     'std_msgs': Requirement('ros-std-msgs', 'std_msgs'),
 }
+EXTRAS = {'onnxruntime', 'onnxscript', 'openvino', 'tokenizers'}
+"""For exported models: imported where they are needed, and an error says how to get them."""
+
 DISTRO_ONLY = {'ament_index_python', 'launch', 'launch_ros', 'sensor_msgs_py'}
 """Not on PyPI, or used only if it is there."""
 
@@ -78,7 +81,7 @@ def foreign_modules() -> set[str]:
     imports = [imported for file in python_files(PACKAGE_DIR) for imported in imports_of(file)]
     named = {'.'.join(imported.module.split('.')[:2]) for imported in imports}
     foreign = {name if name in PIP else name.partition('.')[0] for name in named}
-    return foreign - NOT_FOREIGN
+    return foreign - NOT_FOREIGN - EXTRAS
 
 
 def requirements(section: str, option: str) -> set[str]:
@@ -127,6 +130,15 @@ def test_manifest_is_what_colcon_builds():
 def test_every_import_is_declared():
     """What pip installs and what rosdep installs are both what the code imports."""
     assert foreign_modules() <= PIP.keys() | ROS.keys() | DISTRO_ONLY
+
+
+def test_what_exported_models_need_is_in_extras():
+    extras = {name: requirements('options.extras_require', name) for name in (
+        'export', 'onnxruntime', 'openvino', 'test',
+    )}
+
+    assert extras['onnxruntime'] | extras['openvino'] | extras['export'] == EXTRAS | {'onnx'}
+    assert extras['test'] > EXTRAS
 
 
 def test_pip_installs_what_is_imported_and_nothing_else():

@@ -10,7 +10,7 @@ from pathlib import Path
 import time
 from typing import TYPE_CHECKING
 
-from clip_depth_ros.cli.paths import count_flag, path_flag
+from clip_depth_ros.cli.flags import count_flag, path_flag
 
 if TYPE_CHECKING:  # each verb loads what it needs, so that --help is fast
     from clip_depth_ros.bags.reader import BagReader

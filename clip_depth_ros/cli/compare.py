@@ -18,8 +18,7 @@ from pathlib import Path
 from typing import Final, TYPE_CHECKING
 
 from clip_depth_ros.cli.evaluate import FILES, PICTURES
-from clip_depth_ros.cli.flags import add_setting_flags, given_settings
-from clip_depth_ros.cli.paths import path_flag
+from clip_depth_ros.cli.flags import add_setting_flags, given_settings, path_flag
 from clip_depth_ros.settings.evaluation import EvaluateSettings
 from clip_depth_ros.settings.paths import user_path
 

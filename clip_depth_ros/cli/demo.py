@@ -32,8 +32,12 @@ _RESULTS: Final = ('summary.json', 'preview.png', 'film.gif', 'cloud.ply', 'repo
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the flags of ``clip-depth demo``."""
-    from clip_depth_ros.cli.flags import add_preset_flag, add_renamed_flags, add_setting_flags
-    from clip_depth_ros.cli.paths import path_flag
+    from clip_depth_ros.cli.flags import (
+        add_preset_flag,
+        add_renamed_flags,
+        add_setting_flags,
+        path_flag,
+    )
     from clip_depth_ros.settings.source import SourceSettings
 
     parser.formatter_class = argparse.RawDescriptionHelpFormatter

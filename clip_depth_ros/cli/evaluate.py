@@ -16,8 +16,7 @@ import argparse
 from pathlib import Path
 from typing import Final
 
-from clip_depth_ros.cli.flags import add_preset_flag, add_setting_flags
-from clip_depth_ros.cli.paths import path_flag
+from clip_depth_ros.cli.flags import add_preset_flag, add_setting_flags, path_flag
 from clip_depth_ros.settings.base import setting_specs
 from clip_depth_ros.settings.evaluation import EvaluateSettings
 from clip_depth_ros.sources.registry import kind_names

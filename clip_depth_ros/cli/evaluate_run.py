@@ -45,7 +45,8 @@ from clip_depth_ros.evaluation.run.folder import evaluate_in_folder, run_lock, s
 from clip_depth_ros.evaluation.run.journal import forget_journal, has_journal
 from clip_depth_ros.evaluation.score.intervals import Resampling
 from clip_depth_ros.evaluation.score.protocols import EvaluationProtocol, load_protocol
-from clip_depth_ros.predictor.build import build_predictor, choose_method
+from clip_depth_ros.predictor.build import build_predictor
+from clip_depth_ros.predictor.choice import choose_method
 from clip_depth_ros.settings.base import read_settings
 from clip_depth_ros.settings.evaluation import EvaluateSettings
 from clip_depth_ros.settings.predictor import PredictorSettings

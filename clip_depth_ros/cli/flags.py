@@ -25,6 +25,7 @@ from clip_depth_ros.settings.predictor import PredictorSettings
 
 _CHOOSE_WEIGHTS: Final = frozenset({
     'method', 'backbone', 'pretrained', 'clip_weights', 'clip2depth_weights', 'allow_download',
+    'exported_model',
 })
 """Who sets one of these, or names a preset, has chosen weights: no others are taken."""
 
@@ -215,6 +216,21 @@ def one_of(choices: Sequence[str]) -> dict[str, Any]:
         return text
 
     return {'type': checked, 'metavar': f'{{{",".join(choices)}}}'}
+
+
+def path_flag(text: str) -> Path:
+    """Return the path that a flag names, for argparse; ``~`` is the home folder."""
+    try:
+        return user_path(text)
+    except ConfigError as error:
+        raise argparse.ArgumentTypeError(str(error)) from error
+
+
+def count_flag(text: str) -> int:
+    """Return the whole number above 0 that a flag names, for argparse."""
+    if not text.isdecimal() or int(text) == 0:
+        raise argparse.ArgumentTypeError(f'should be a whole number above 0, got {text!r}')
+    return int(text)
 
 
 def refuse_unknown(parser: argparse.ArgumentParser, words: Sequence[str]) -> NoReturn:

@@ -14,8 +14,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from clip_depth_ros.cli.flags import add_setting_flags, given_settings
-from clip_depth_ros.cli.paths import path_flag
+from clip_depth_ros.cli.flags import add_setting_flags, given_settings, path_flag
 from clip_depth_ros.settings.predictor import ASSUMED_HFOV_DEG
 from clip_depth_ros.settings.source import SourceSettings
 from clip_depth_ros.types import Intrinsics, MAX_FOV_DEG

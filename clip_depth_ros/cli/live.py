@@ -17,9 +17,14 @@ import contextlib
 from pathlib import Path
 from typing import Any, Final, TYPE_CHECKING
 
-from clip_depth_ros.cli.flags import add_preset_flag, add_setting_flags, predictor_settings
+from clip_depth_ros.cli.flags import (
+    add_preset_flag,
+    add_setting_flags,
+    count_flag,
+    path_flag,
+    predictor_settings,
+)
 from clip_depth_ros.cli.image_camera import add_lens_flags
-from clip_depth_ros.cli.paths import count_flag, path_flag
 from clip_depth_ros.errors import ConfigError
 from clip_depth_ros.settings.pictures import PictureSettings
 

@@ -30,6 +30,7 @@ COMMANDS = {
     'evaluate': 'measure how good depth is on recordings and data sets, by a named protocol',
     'compare': 'tell whether one method is really better than another',
     'train': 'train CLIP2Depth, or adapt it to your own camera',
+    'export': 'write a model for robots without PyTorch, and for faster engines',
     'settings': 'print every setting as YAML or as a table',
 }
 """Sub-commands and what they are for; each is the module ``clip_depth_ros.cli.<name>``."""

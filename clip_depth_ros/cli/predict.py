@@ -14,9 +14,8 @@ from __future__ import annotations
 import argparse
 from typing import Final, TYPE_CHECKING
 
-from clip_depth_ros.cli.flags import add_preset_flag, add_setting_flags
+from clip_depth_ros.cli.flags import add_preset_flag, add_setting_flags, count_flag, path_flag
 from clip_depth_ros.cli.image_camera import add_camera_flags
-from clip_depth_ros.cli.paths import count_flag, path_flag
 from clip_depth_ros.settings.base import ImageLimits
 from clip_depth_ros.settings.pictures import PictureSettings
 

@@ -24,9 +24,9 @@ from clip_depth_ros.cli.flags import (
     add_setting_flags,
     given_settings,
     one_of,
+    path_flag,
     settings_of,
 )
-from clip_depth_ros.cli.paths import path_flag
 from clip_depth_ros.cli.progress import progress as progress_bar
 from clip_depth_ros.errors import ConfigError
 from clip_depth_ros.settings.base import read_settings

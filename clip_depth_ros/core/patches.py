@@ -5,12 +5,45 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Final
 
 from clip_depth_ros.core.image_plan import Size
 from clip_depth_ros.errors import ConfigError
 from clip_depth_ros.types import Depth
 import numpy as np
 from numpy.typing import NDArray
+
+LOGIT_FACTOR: Final = 100.0
+"""What DepthCLIP's released code multiplies cosines with, whatever scale CLIP was trained to."""
+
+
+def bin_probabilities(
+    cosines: NDArray[np.float32], temperature: float
+) -> NDArray[np.float32]:
+    """
+    Return the probability of each distance word at each patch.
+
+    Parameters
+    ----------
+    cosines : float32 (B, K, grid_h, grid_w)
+        Of patches and words.
+    temperature : float
+        Divides 100 x cosine (released code: 0.1).
+
+    Returns
+    -------
+    float32 (B, K, grid_h, grid_w)
+        Sums to 1 over K.
+
+    """
+    return softmax(cosines * np.float32(LOGIT_FACTOR / temperature), axis=1)
+
+
+def softmax(logits: NDArray[np.float32], *, axis: int) -> NDArray[np.float32]:
+    """Return e to the logits, brought to a sum of 1 along an axis."""
+    powers: NDArray[np.float32] = np.exp(logits - logits.max(axis=axis, keepdims=True))
+    powers /= powers.sum(axis=axis, keepdims=True)
+    return powers
 
 
 def expected_depth(bin_probs: NDArray[np.float32], bins_m: Sequence[float]) -> Depth:

@@ -18,7 +18,7 @@ from clip_depth_ros.bags.topics import BagTopics, TOPIC_SETTINGS, with_topic_set
 from clip_depth_ros.bags.writer import BagWriter, write_recording
 from clip_depth_ros.demo import SYNTHETIC_FRAMES, SYNTHETIC_HZ
 from clip_depth_ros.errors import ConfigError, WeightsError
-from clip_depth_ros.predictor.build import choose_method
+from clip_depth_ros.predictor.choice import choose_method
 from clip_depth_ros.settings.installation import (
     assets_dir,
     BUNDLED_CLIP,

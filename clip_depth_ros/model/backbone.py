@@ -26,7 +26,7 @@ from clip_depth_ros.settings.predictor import PredictorSettings
 import numpy as np
 from numpy.typing import NDArray
 import torch
-from torch import Tensor
+from torch import nn, Tensor
 from torch.nn import functional
 
 _TEXT_PARTS: Final = (
@@ -34,6 +34,10 @@ _TEXT_PARTS: Final = (
     'text_projection', 'attn_mask',
 )
 """What open_clip's models have for sentences: a module of its own, or parts of the model."""
+
+
+Images = NDArray[np.uint8] | Tensor
+"""uint8 (B, H, W, 3), red first."""
 
 
 class Backbone:
@@ -132,7 +136,13 @@ class Backbone:
         """Return what CLIP multiplies cosines with before a softmax (1 / its own temperature)."""
         return float(self._clip.logit_scale.exp())
 
-    def pixels(self, rgbs: NDArray[np.uint8], mean: Rgb01, std: Rgb01) -> Tensor:
+    @property
+    def visual(self) -> nn.Module:
+        """Return open_clip's image tower, which holds the weights."""
+        visual: nn.Module = self._clip.visual
+        return visual
+
+    def pixels(self, rgbs: Images, mean: Rgb01, std: Rgb01) -> Tensor:
         """
         Return the network's input, (B, 3, H, W) on the device, in its arithmetic.
 
@@ -140,7 +150,7 @@ class Backbone:
         ``std`` then divides.
         """
         # (B, H, W, 3) seen as (B, 3, H, W) is PyTorch's channels_last layout: no copy.
-        pixels = torch.from_numpy(rgbs).to(self.device).permute(0, 3, 1, 2).float()
+        pixels = torch.as_tensor(rgbs).to(self.device).permute(0, 3, 1, 2).float()
         shape = (1, 3, 1, 1)
         pixels /= 255
         pixels -= torch.tensor(mean, device=self.device).view(shape)
@@ -154,7 +164,7 @@ class Backbone:
     @torch.no_grad()
     def taps(
         self,
-        rgbs: NDArray[np.uint8],
+        rgbs: Images,
         blocks: Sequence[int],
         pixels: Literal['clip', 'imagenet'] = 'clip',
     ) -> list[Tensor]:
@@ -164,7 +174,7 @@ class Backbone:
         Parameters
         ----------
         rgbs : uint8 (B, H, W, 3)
-            Images, red first; H and W whole multiples of the stride.
+            Images, an array or a tensor, red first; H and W whole multiples of the stride.
         blocks : sequence of int
             Counted from 0; see :meth:`VitTower.taps`.
         pixels : str

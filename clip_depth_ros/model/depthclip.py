@@ -9,23 +9,15 @@ Zhang, Zeng, Guo, Li: "Can Language Understand Depth?", ACM Multimedia 2022, arX
 
 from __future__ import annotations
 
-from typing import Final, Literal
+from typing import Literal
 
 from clip_depth_ros.errors import ConfigError
-from clip_depth_ros.model.architecture import IMAGENET_MEAN, IMAGENET_STD
 from clip_depth_ros.model.backbone import Backbone
-from clip_depth_ros.model.devices import full_float32
 from clip_depth_ros.model.towers import ResnetTower
-import numpy as np
-from numpy.typing import NDArray
-import torch
 from torch import Tensor
 from torch.nn import functional
 
 Features = Literal['official', 'dense']
-
-LOGIT_FACTOR: Final = 100.0
-"""What the released code multiplies cosines with, whatever scale CLIP was trained to."""
 
 
 def check_official(channels: int, embed_dim: int) -> None:
@@ -49,57 +41,6 @@ def resolve_features(requested: str, *, is_resnet: bool) -> Features:
     if not is_resnet:
         raise _needs_resnet()
     return 'official'
-
-
-@torch.inference_mode()
-def bin_probabilities(
-    backbone: Backbone,
-    rgbs: NDArray[np.uint8],
-    prompts: Tensor,
-    *,
-    features: Features,
-    temperature: float,
-    flip: bool,
-) -> NDArray[np.float32]:
-    """
-    Return the probability of each distance word at each patch.
-
-    Parameters
-    ----------
-    backbone : Backbone
-        The frozen CLIP.
-    rgbs : uint8 (B, H, W, 3)
-        Images, red first; H and W whole multiples of the backbone's stride.
-    prompts : float32 (K, embed_dim)
-        Unit vectors of the words for distance, on the backbone's device.
-    features : str
-        ``official`` or ``dense``.
-    temperature : float
-        Divides 100 x cosine (released code: 0.1).
-    flip : bool
-        Average with the left-right flipped image at the patch grid, as the released code does. It
-        averages depths there; averaging probabilities is the same, as depth is linear in them.
-
-    Returns
-    -------
-    float32 (B, K, grid_h, grid_w)
-        Sums to 1 over K.
-
-    """
-    # The released code has ImageNet's convention, dense features have CLIP's own.
-    official, own = (IMAGENET_MEAN, IMAGENET_STD), (backbone.mean, backbone.std)
-    mean, std = official if features == 'official' else own
-    with full_float32(backbone.device, backbone.precision):
-        pixels = backbone.pixels(rgbs, mean, std)
-        if flip:
-            pixels = torch.cat([pixels, pixels.flip(-1)])
-        patches = patch_features(backbone, pixels, features)
-    cosines = torch.einsum('bdhw,kd->bkhw', patches, prompts)
-    probs = (LOGIT_FACTOR * cosines / temperature).softmax(dim=1)
-    if flip:
-        probs = (probs[: len(rgbs)] + probs[len(rgbs):].flip(-1)) / 2
-    answer: NDArray[np.float32] = probs.cpu().numpy()
-    return answer
 
 
 def patch_features(backbone: Backbone, pixels: Tensor, features: Features) -> Tensor:

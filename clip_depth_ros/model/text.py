@@ -1,6 +1,6 @@
 # Copyright 2026 The clip_depth_ros authors
 # SPDX-License-Identifier: Apache-2.0
-"""Sentences about distance, and sentences to vectors; each sentence is encoded once and kept."""
+"""Sentences to vectors; each sentence is encoded once and kept."""
 
 from __future__ import annotations
 
@@ -43,6 +43,28 @@ class TextEncoder:
         vectors: Tensor = self._tower.encode_text(self._tokenizer([sentence]).to(self._device))
         return vectors[0].float()
 
+    def tokens(self, sentences: Sequence[str]) -> Tensor:
+        """Return the token ids of sentences, int64 (N, context_length); ConfigError if long."""
+        return self._tokenizer([*sentences])
+
+    def encode(self, tokens: Tensor) -> Tensor:
+        """Return the vectors of token ids as the tower makes them, (N, embed_dim)."""
+        vectors: Tensor = self._tower.encode_text(tokens)
+        return vectors
+
+    def tokenizer_json(self) -> str:
+        """
+        Return the tokenizer as a file of the library ``tokenizers``.
+
+        MissingDependencyError if that is not installed; ConfigError if it has no such form.
+        """
+        if not isinstance(self._tokenizer, BpeTokenizer):
+            raise ConfigError(
+                'only the tokenizer of OpenAI can be exported: choose a backbone with it, such as '
+                'RN50-quickgelu'
+            )
+        return self._tokenizer.as_json()
+
     def frame(self) -> Tensor:
         """Return start and end of text in OpenAI's tokenizer, embedded, (2, text_width)."""
         if not isinstance(self._tokenizer, BpeTokenizer):
@@ -78,6 +100,44 @@ class BpeTokenizer:
     def frame_ids(self) -> tuple[int, int]:
         """Return the token ids of start and end of text."""
         return self._tokenizer.sot_token_id, self._tokenizer.eot_token_id
+
+    def as_json(self) -> str:
+        """Return it as a file of the library ``tokenizers``, which has the same steps."""
+        try:
+            from tokenizers import (
+                decoders,
+                models,
+                normalizers,
+                pre_tokenizers,
+                processors,
+                Regex,
+                Tokenizer as HubTokenizer,
+            )
+        except ImportError as error:
+            raise MissingDependencyError(
+                'to export a text tower, the package tokenizers is needed: pip install tokenizers'
+            ) from error
+        own = self._tokenizer
+        start, end = (own.decoder[index] for index in self.frame_ids)
+        ranked = sorted(own.bpe_ranks, key=own.bpe_ranks.__getitem__)
+        tokenizer = HubTokenizer(models.BPE(
+            vocab=own.encoder, merges=ranked, end_of_word_suffix='</w>', unk_token=end,
+        ))
+        tokenizer.normalizer = normalizers.Sequence([
+            normalizers.NFC(), normalizers.Replace(Regex(r'\s+'), ' '), normalizers.Lowercase(),
+        ])
+        words = r"'s|'t|'re|'ve|'m|'ll|'d|[\p{L}]+|[\p{N}]|[^\s\p{L}\p{N}]+"
+        tokenizer.pre_tokenizer = pre_tokenizers.Sequence([
+            pre_tokenizers.Split(Regex(words), behavior='removed', invert=True),
+            pre_tokenizers.ByteLevel(add_prefix_space=False, use_regex=False),
+        ])
+        tokenizer.decoder = decoders.ByteLevel()
+        tokenizer.post_processor = processors.TemplateProcessing(
+            single=f'{start} $A {end}',
+            special_tokens=list(zip((start, end), self.frame_ids, strict=True)),
+        )
+        text: str = tokenizer.to_str()
+        return text
 
     def __call__(self, texts: list[str]) -> Tensor:
         """Return token ids, int64 (N, context_length); ConfigError if a sentence is too long."""
@@ -126,38 +186,3 @@ def tokenizer_for(text_config: Mapping[str, Any], *, allow_download: bool) -> To
             f'set allow_download, or fetch it there ({first_line(error)})'
         ) from error
     return tokenizer
-
-
-GAP = '{}'
-
-
-def fill(template: str, *texts: str) -> str:
-    """
-    Put texts into the gaps ``{}`` of a template, in order.
-
-    The texts are taken as they are, braces included: no formatting language is evaluated.
-    """
-    parts = template.split(GAP)
-    return ''.join(part + text for part, text in zip(parts, (*texts, ''), strict=True))
-
-
-def sentences_about(word: str, *, templates: Sequence[str], objects: Sequence[str]) -> list[str]:
-    """Return every template with every object and the word for distance in its gaps."""
-    return [fill(template, thing, word) for template in templates for thing in objects]
-
-
-@torch.inference_mode()
-def prompt_embeddings(
-    encoder: TextEncoder, words: Sequence[str], *, templates: Sequence[str], objects: Sequence[str]
-) -> Tensor:
-    """
-    Return one unit vector for each word for distance, float32 (K, embed_dim).
-
-    With several templates or objects, the unit vectors of a word's sentences are averaged and
-    brought back to unit length (the ensemble of the CLIP paper, Radford et al. 2021, section
-    3.1.4). The released DepthCLIP code has one template, ``This {} is {}``, and one object.
-    """
-    per_word = [sentences_about(word, templates=templates, objects=objects) for word in words]
-    vectors = encoder.embed([sentence for group in per_word for sentence in group])
-    groups = vectors.reshape(len(words), -1, vectors.shape[-1])  # (K, sentences, D)
-    return functional.normalize(groups.mean(dim=1), dim=-1)

@@ -138,7 +138,8 @@ class VitTower:
         maps = visual.conv1(pixels)  # (B, C, grid_h, grid_w)
         grid = Size(*maps.shape[-2:])
         tokens = maps.flatten(2).transpose(1, 2)  # (B, N, C)
-        class_token = visual.class_embedding.to(tokens.dtype).expand(len(tokens), 1, -1)
+        # Not len(), which is one number for all batches in an exported model.
+        class_token = visual.class_embedding.to(tokens.dtype).expand(tokens.shape[0], 1, -1)
         tokens = torch.cat([class_token, tokens], dim=1)
         return visual.ln_pre(tokens + self._positions.at(grid).to(tokens.dtype)), grid
 
@@ -150,7 +151,7 @@ def positions_at(grid: Size, embedding: Tensor, native: Size) -> Tensor:
     Bicubic, align_corners=False, without antialiasing: as CLIPSeg resamples CLIP's (open_clip's
     own loader antialiases). That of the native grid is not touched.
     """
-    if grid == native:
+    if not torch.compiler.is_exporting() and grid == native:
         return embedding
     first, rows = embedding[:1].float(), embedding[1:].float()
     maps = _as_maps(rows.unsqueeze(0), native)
@@ -167,6 +168,8 @@ class _Positions:
         self._kept: OrderedDict[Size, Tensor] = OrderedDict()
 
     def at(self, grid: Size) -> Tensor:
+        if torch.compiler.is_exporting():  # for any grid: computed with each image
+            return positions_at(grid, self._embedding, self._native)
         if grid == self._native:
             return self._embedding
         if grid not in self._kept:
@@ -178,4 +181,4 @@ class _Positions:
 
 def _as_maps(tokens: Tensor, grid: Size) -> Tensor:
     """Return (B, C, grid_h, grid_w) from (B, N, C)."""
-    return tokens.transpose(1, 2).reshape(len(tokens), -1, *grid)
+    return tokens.transpose(1, 2).reshape(tokens.shape[0], -1, *grid)

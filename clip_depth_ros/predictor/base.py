@@ -14,57 +14,47 @@ from __future__ import annotations
 import abc
 from collections.abc import Mapping, Sequence
 import dataclasses
-from typing import Final
+from typing import Generic, TypeVar
 
 from clip_depth_ros.core.depth_images import mark_range
 from clip_depth_ros.core.image_plan import Size
 from clip_depth_ros.core.images import check_rgb, resize_rgb
-from clip_depth_ros.errors import ClipDepthError, WeightsError
-from clip_depth_ros.model.backbone import Backbone, build_backbone
-from clip_depth_ros.model.devices import explain_out_of_memory, this_machine
+from clip_depth_ros.errors import WeightsError
+from clip_depth_ros.predictor.networks import Network
 from clip_depth_ros.predictor.views import TrainedAt, View, Views
 from clip_depth_ros.settings.predictor import PredictorSettings
 from clip_depth_ros.types import (
     Depth,
     DepthMap,
-    DepthPredictor,
     Intrinsics,
     NOTES,
     Rgb,
 )
 import numpy as np
 from numpy.typing import NDArray
-import torch
 
-_OF_BACKBONE: Final = ('backbone', 'pretrained', 'clip_weights', 'device', 'precision')
-"""Settings that decide which frozen CLIP is built."""
+AnyNetwork = TypeVar('AnyNetwork', bound=Network)
 
 
-class ClipPredictor(abc.ABC):
+class ClipPredictor(abc.ABC, Generic[AnyNetwork]):
     """
     Metric depth of images of any size by a method that stands on a frozen CLIP.
 
     Build one with :func:`clip_depth_ros.predictor.build.build_predictor`. One thread at a time
     may call it.
 
-    ``backbone`` may be shared with another predictor. ``trained`` is what the method's numbers
-    belong to. ``why`` says why this method, for reports.
+    ``network`` is the frozen CLIP and what is trained on it; its parts may be shared with another
+    predictor. ``trained`` is what the method's numbers belong to. ``why`` says why this method,
+    for reports.
     """
 
     def __init__(
-        self, settings: PredictorSettings, backbone: Backbone, trained: TrainedAt, why: str
+        self, settings: PredictorSettings, network: AnyNetwork, trained: TrainedAt, why: str
     ) -> None:
         self.settings = settings
-        self.views = Views(settings, trained, backbone.tower.stride)
+        self.network = network
+        self.views = Views(settings, trained, network.stride)
         self.why = why
-        self._backbone: Backbone | None = backbone
-
-    @property
-    def backbone(self) -> Backbone:
-        """Return the frozen CLIP; ClipDepthError if the predictor was closed."""
-        if self._backbone is None:
-            raise ClipDepthError('this predictor was closed: build another')
-        return self._backbone
 
     def predict(self, rgb: Rgb, camera: Intrinsics | None = None) -> DepthMap:
         """
@@ -136,7 +126,7 @@ class ClipPredictor(abc.ABC):
         work = f'{len(batch)} image(s) of {batch.shape[2]}x{batch.shape[1]} pixels'
         (height, width), scale = view.plan.source, self.settings.depth_scale
         size = Size(max(1, round(height * scale)), max(1, round(width * scale)))
-        with explain_out_of_memory(self.backbone.device, work):
+        with self.network.explained(work):
             answers = self._answer(batch, size, scenes, view.camera)
         return [self._in_metres(answer, view) for answer in answers]
 
@@ -150,7 +140,7 @@ class ClipPredictor(abc.ABC):
             If the answer is not finite, or nothing but the end of a trained range.
 
         """
-        stride = self.backbone.tower.stride
+        stride = self.network.stride
         size = Size(2 * stride.height, 3 * stride.width)
         noise = np.random.default_rng(0).integers(0, 256, (1, *size, 3), np.uint8)
         camera = self.views.own_camera(size)
@@ -160,7 +150,7 @@ class ClipPredictor(abc.ABC):
             weights = described.get('clip2depth_weights', described['weights'])
             raise WeightsError(
                 f'weights {weights} do not lead to depth: for a test picture, computing in '
-                f'{self.backbone.precision}, they answer {depth_m.min():g} to '
+                f'{self.network.precision}, they answer {depth_m.min():g} to '
                 f'{depth_m.max():g} m; fetch or train them again'
             )
 
@@ -222,23 +212,22 @@ class ClipPredictor(abc.ABC):
 
     def describe(self) -> Mapping[str, str]:
         """Return what an operator or a report should know: method, backbone, weights, device."""
-        backbone, description = self.backbone, self._describe()
+        network, description = self.network, self._describe()
         described = {
             'method': description.pop('method'),
-            'backbone': backbone.name,
-            'weights': backbone.weights,
-            'device': backbone.device,
-            'precision': backbone.precision,
+            'backbone': network.name,
+            'weights': network.weights,
+            'engine': network.engine,
+            'device': network.device,
+            'precision': network.precision,
+            **network.describe(),
             **description,
             **self.views.describe(),
             'flip': 'on' if self.settings.flip else 'off',
         }
-        notes = [backbone.note, *self.views.notes(), *self._notes()]
+        notes = [network.note, *self.views.notes(), *self._notes()]
         if said := [note for note in notes if note]:
             described[NOTES] = '; '.join(said)
-        if backbone.device.startswith('cuda'):
-            megabytes = torch.cuda.memory_allocated(backbone.device) / 1e6
-            described['device_memory_mb'] = f'{megabytes:.0f}'
         return described
 
     @abc.abstractmethod
@@ -249,32 +238,9 @@ class ClipPredictor(abc.ABC):
         """Return what a user should know of settings that do not fit each other or the weights."""
         return []
 
-    def reset(self) -> None:  # noqa: B027
+    def reset(self) -> None:
         """Forget what earlier images left behind; nothing, unless the method says otherwise."""
 
     def close(self) -> None:
         """Give memory back, on the device too, unless another predictor shares it."""
-        self._backbone = None
-        if torch.cuda.is_initialized():  # type: ignore[no-untyped-call]
-            torch.cuda.empty_cache()
-
-    def has_backbone_of(self, settings: PredictorSettings) -> bool:
-        """Return whether its CLIP, if still there, is the one that these settings would build."""
-        return self._backbone is not None and all(
-            getattr(self.settings, name) == getattr(settings, name) for name in _OF_BACKBONE
-        )
-
-
-def shared_backbone(
-    previous: DepthPredictor | None, settings: PredictorSettings
-) -> Backbone | None:
-    """Return the CLIP of a previous predictor if it is the one wanted, text tower and all."""
-    if not isinstance(previous, ClipPredictor) or not previous.has_backbone_of(settings):
-        return None
-    return None if previous.backbone.is_trimmed else previous.backbone
-
-
-def new_backbone(settings: PredictorSettings) -> Backbone:
-    """Build the frozen CLIP of the settings on this machine; raises as ``build_backbone`` does."""
-    device, precision = this_machine(settings.device, settings.precision)
-    return build_backbone(settings, device, precision)
+        self.network.free()

@@ -3,79 +3,15 @@
 """
 The seam between pictures and depth: uint8 RGB in, metres out.
 
-Importing this module is cheap; PyTorch is loaded when a predictor is built.
+Importing this module is cheap; PyTorch is loaded when a predictor is built from weights, and not
+for an exported model.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from pathlib import Path
-from typing import Literal
-
-from clip_depth_ros.errors import WeightsError
-from clip_depth_ros.settings.installation import assets_dir, BUNDLED_CLIP2DEPTH
 from clip_depth_ros.settings.paths import user_path
 from clip_depth_ros.settings.predictor import PredictorSettings
 from clip_depth_ros.types import DepthPredictor
-
-
-@dataclass(frozen=True, slots=True)
-class MethodChoice:
-    """Which method the settings lead to."""
-
-    method: Literal['clip2depth', 'depthclip']
-    why: str  # for people
-    weights_path: Path | None = None  # of CLIP2Depth; DepthCLIP has none
-
-
-def choose_method(settings: PredictorSettings) -> MethodChoice:
-    """
-    Return the method that the settings lead to, and why.
-
-    All that can be said of settings before PyTorch is loaded.
-
-    Raises
-    ------
-    WeightsError
-        If clip2depth is asked for and no weights are named or bundled for the backbone; the
-        message says how to get them.
-    ConfigError
-        If the settings turn out to mean depthclip, and its words and bins do not go together.
-
-    """
-    if settings.method == 'depthclip':
-        return MethodChoice('depthclip', 'as set')
-    is_auto = settings.method == 'auto'
-    if settings.clip2depth_weights:
-        path = user_path(settings.clip2depth_weights)
-        why = 'auto: clip2depth_weights names trained weights' if is_auto else 'as set'
-        return MethodChoice('clip2depth', why, path)
-    bundled = assets_dir() / BUNDLED_CLIP2DEPTH
-    if settings.uses_bundled() and bundled.is_file():
-        why = 'auto: trained weights are bundled for this backbone' if is_auto else 'as set'
-        return MethodChoice('clip2depth', why, bundled)
-    if not is_auto:
-        raise _no_weights(settings, bundled)
-    if settings.means_clip2depth():
-        # Nothing is bundled, so words and bins matter after all: checked now.
-        settings.changed(method='depthclip')
-    return MethodChoice(
-        'depthclip', 'auto: no trained CLIP2Depth weights are named or bundled for this backbone'
-    )
-
-
-def _no_weights(settings: PredictorSettings, bundled: Path) -> WeightsError:
-    if settings.uses_bundled():
-        return WeightsError(
-            f'the bundled CLIP2Depth weights {str(bundled)!r} are not there: install '
-            'clip_depth_ros again, or train them with "make weights" in a checkout'
-        )
-    return WeightsError(
-        f"method='clip2depth' needs weights trained for backbone {settings.backbone!r}, and none "
-        'are named. They come bundled (preset:=synthetic), or from a file that clip-depth train '
-        'has written (clip2depth_weights:=FILE); a download there is for the zero-shot method '
-        'alone (method:=depthclip allow_download:=true)'
-    )
 
 
 def build_predictor(
@@ -107,11 +43,10 @@ def build_predictor(
         If a package is needed that is not installed.
 
     """
-    choice = choose_method(settings)
-    if choice.weights_path is not None:
-        from clip_depth_ros.predictor.clip2depth import build_clip2depth_predictor
+    if settings.exported_model:
+        from clip_depth_ros.predictor.exported import build_exported_predictor
 
-        return build_clip2depth_predictor(settings, choice.weights_path, previous, choice.why)
-    from clip_depth_ros.predictor.depthclip import build_depthclip_predictor
+        return build_exported_predictor(settings, user_path(settings.exported_model), previous)
+    from clip_depth_ros.predictor.from_weights import build_from_weights
 
-    return build_depthclip_predictor(settings, previous, choice.why)
+    return build_from_weights(settings, previous)

@@ -5,32 +5,22 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 import textwrap
 from typing import Final
 
 from clip_depth_ros.core.camera import patch_rays
 from clip_depth_ros.core.image_plan import Size
 from clip_depth_ros.core.plain_text import printable
-from clip_depth_ros.errors import ClipDepthError, ConfigError, WeightsError
-from clip_depth_ros.model.architecture import find_architecture
-from clip_depth_ros.model.backbone import Backbone
-from clip_depth_ros.model.clip2depth import Clip2Depth
-from clip_depth_ros.model.clip2depth_weights import (
-    Clip2DepthFile,
-    load_clip2depth,
-    read_clip2depth,
-)
-from clip_depth_ros.model.devices import explain_out_of_memory, full_float32
-from clip_depth_ros.predictor.base import ClipPredictor, new_backbone, shared_backbone
+from clip_depth_ros.errors import WeightsError
+from clip_depth_ros.predictor.base import ClipPredictor
+from clip_depth_ros.predictor.networks import DepthNetwork, is_stuck
 from clip_depth_ros.predictor.views import TrainedAt
 from clip_depth_ros.settings.clip2depth import Clip2DepthSettings
 from clip_depth_ros.settings.predictor import PredictorSettings
-from clip_depth_ros.types import Depth, DepthMap, DepthPredictor, Intrinsics
+from clip_depth_ros.types import Depth, DepthMap, Intrinsics
 import cv2
 import numpy as np
 from numpy.typing import NDArray
-import torch
 
 _MOST_SAID: Final = 300
 """Characters of what a file says of itself that are shown."""
@@ -38,83 +28,22 @@ _MOST_SAID: Final = 300
 _HEADLINE: Final = ('abs_rel', 'rmse', 'delta1')
 
 
-def build_clip2depth_predictor(
-    settings: PredictorSettings, weights_path: Path, previous: DepthPredictor | None, why: str
-) -> Clip2DepthPredictor:
-    """
-    Build it, sharing what the previous predictor has and these settings would build again.
-
-    Of a CLIP2Depth with the same weights everything is shared; of a DepthCLIP with the same
-    backbone, the frozen CLIP.
-
-    Raises
-    ------
-    ConfigError
-        If the backbone is no vision transformer, whose blocks CLIP2Depth reads.
-    WeightsError
-        If the weights are missing, damaged or of another backbone.
-    DeviceError
-        If the device or precision is not there, or its memory is too small.
-
-    """
-    if (
-        isinstance(previous, Clip2DepthPredictor)
-        and previous.file.path == weights_path
-        and previous.has_backbone_of(settings)
-    ):
-        return Clip2DepthPredictor(
-            settings, previous.backbone, previous.model, previous.file, why
-        )
-    file = read_clip2depth(weights_path)
-    _check_transformer(settings)
-    shared = shared_backbone(previous, settings)
-    backbone = shared or new_backbone(settings)
-    with explain_out_of_memory(backbone.device, 'the CLIP2Depth decoder'):
-        model = load_clip2depth(file, backbone)
-        model.freeze_condition(backbone)
-    if shared is None:
-        backbone.trim(max(file.settings.taps))
-    predictor = Clip2DepthPredictor(settings, backbone, model, file, why)
-    predictor.check_answers()
-    return predictor
-
-
-class Clip2DepthPredictor(ClipPredictor):
+class Clip2DepthPredictor(ClipPredictor[DepthNetwork]):
     """
     Metric depth by a trained decoder; it answers within the range that it was trained for.
 
-    There is no grid and no confidence. An answer depends on its image alone. ``file`` says where
-    the trained part is from.
+    There is no grid and no confidence. An answer depends on its image alone.
     """
 
-    def __init__(
-        self,
-        settings: PredictorSettings,
-        backbone: Backbone,
-        model: Clip2Depth,
-        file: Clip2DepthFile,
-        why: str,
-    ) -> None:
+    def __init__(self, settings: PredictorSettings, network: DepthNetwork, why: str) -> None:
+        file = network.file
         if settings.camera == 'use' and not file.settings.focal_px:
             raise WeightsError(
                 f"camera='use' needs weights that say at which focal length they were trained, "
                 f"and {file} do not: train again, or set camera='auto'"
             )
-        super().__init__(settings, backbone, _trained_at(file.settings), why)
+        super().__init__(settings, network, _trained_at(file.settings), why)
         self.file = file
-        self._model: Clip2Depth | None = model
-
-    @property
-    def model(self) -> Clip2Depth:
-        """Return the trained part, its condition computed once; ClipDepthError if closed."""
-        if self._model is None:
-            raise ClipDepthError('this predictor was closed: build another')
-        return self._model
-
-    def close(self) -> None:
-        """Give memory back, on the device too, unless another predictor shares it."""
-        self._model = None
-        super().close()
 
     def _answer(
         self,
@@ -134,7 +63,6 @@ class Clip2DepthPredictor(ClipPredictor):
             depth_m = (straight + flipped) * np.float32(0.5)
         return [DepthMap(_resize_depth(each, size)) for each in depth_m]
 
-    @torch.inference_mode()
     def _forward(
         self, batch: NDArray[np.uint8], cameras: Sequence[Intrinsics | None]
     ) -> NDArray[np.float32]:
@@ -143,24 +71,18 @@ class Clip2DepthPredictor(ClipPredictor):
 
         Each camera is of an equal part of the batch, one after the other.
         """
-        backbone, trained = self.backbone, self.file.settings
-        grid = backbone.grid(*batch.shape[1:3])
-        told = None
-        if trained.rays:
+        rays, stride = None, self.network.stride
+        if self.file.settings.rays:
+            grid = Size(batch.shape[1] // stride.height, batch.shape[2] // stride.width)
             rays = np.stack([patch_rays(camera, grid) for camera in cameras if camera])
-            told = torch.from_numpy(rays.repeat(len(batch) // len(cameras), axis=0))
-            told = told.to(backbone.device)
-        with full_float32(backbone.device, backbone.precision):
-            taps = backbone.taps(batch, trained.taps, trained.pixels)
-            answer: NDArray[np.float32] = self.model(taps, grid, rays=told).float().cpu().numpy()
-        return answer
+            rays = rays.repeat(len(batch) // len(cameras), axis=0)
+        return self.network.depth_m(batch, rays)
 
     def _answer_range_m(self, scene: str | None) -> tuple[float, float]:
         return self.file.settings.min_depth_m, self.file.settings.max_depth_m
 
     def _is_stuck(self, depth_m: Depth) -> bool:
-        nearest, farthest = map(np.float32, self._answer_range_m(None))
-        return bool((depth_m <= nearest).all() or (depth_m >= farthest).all())
+        return is_stuck(depth_m, *self._answer_range_m(None))
 
     def _notes(self) -> list[str]:
         trained = self.file.settings
@@ -208,18 +130,6 @@ class Clip2DepthPredictor(ClipPredictor):
 def _trained_at(settings: Clip2DepthSettings) -> TrainedAt:
     size = Size(settings.input_height_px, settings.input_width_px)
     return TrainedAt(size, settings.focal_px, settings.hfov_deg)
-
-
-def _check_transformer(settings: PredictorSettings) -> None:
-    """Refuse a ResNet before its weights are looked for."""
-    vision = find_architecture(settings.backbone).config['vision_cfg']
-    # A list of blocks for each stage makes a ResNet of open_clip; its default is one number.
-    if isinstance(vision.get('layers'), (list, tuple)):
-        raise ConfigError(
-            f'CLIP2Depth reads the blocks of a vision transformer, which {settings.backbone!r} '
-            'does not have: set `backbone` to a ViT, such as ViT-B-16-quickgelu, or '
-            "method='depthclip'"
-        )
 
 
 def _resize_depth(depth_m: Depth, size: Size) -> Depth:

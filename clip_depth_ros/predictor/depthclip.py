@@ -8,40 +8,64 @@ from collections.abc import Sequence
 
 from clip_depth_ros.core.image_plan import plan_centre_crop, Size
 from clip_depth_ros.core.images import resize_rgb
-from clip_depth_ros.core.patches import bin_confidence, expected_depth, upsample
-from clip_depth_ros.model.backbone import Backbone
-from clip_depth_ros.model.depthclip import bin_probabilities, check_official, resolve_features
-from clip_depth_ros.model.devices import explain_out_of_memory
-from clip_depth_ros.model.scenes import scene_probabilities, SceneMemory
-from clip_depth_ros.model.text import prompt_embeddings
-from clip_depth_ros.model.towers import ResnetTower
-from clip_depth_ros.predictor.base import (
-    ClipPredictor,
-    new_backbone,
-    shared_backbone,
+from clip_depth_ros.core.patches import (
+    bin_confidence,
+    bin_probabilities,
+    expected_depth,
+    upsample,
 )
+from clip_depth_ros.predictor.base import ClipPredictor
+from clip_depth_ros.predictor.networks import WordNetwork
+from clip_depth_ros.predictor.scenes import scene_probabilities, SceneMemory
 from clip_depth_ros.predictor.views import TrainedAt
+from clip_depth_ros.predictor.words import word_vectors
 from clip_depth_ros.settings.predictor import BUNDLED_HFOV_DEG, PredictorSettings
-from clip_depth_ros.types import DepthMap, DepthPredictor, Intrinsics, Rgb
+from clip_depth_ros.types import DepthMap, Intrinsics, Rgb
 import numpy as np
 from numpy.typing import NDArray
-import torch
 
 
-def build_depthclip_predictor(
-    settings: PredictorSettings, previous: DepthPredictor | None, why: str
-) -> DepthClipPredictor:
-    """Build it, sharing the frozen CLIP of the previous predictor where the settings allow."""
-    shared = shared_backbone(previous, settings)
-    predictor = DepthClipPredictor(settings, shared or new_backbone(settings), why)
-    if shared is None:
-        predictor.check_answers()
-    elif isinstance(previous, DepthClipPredictor):
-        predictor.scenes.inherit(previous.scenes)
-    return predictor
+def probabilities(
+    network: WordNetwork,
+    batch: NDArray[np.uint8],
+    words: NDArray[np.float32],
+    *,
+    temperature: float,
+    flip: bool,
+) -> NDArray[np.float32]:
+    """
+    Return the probability of each distance word at each patch.
+
+    Parameters
+    ----------
+    network : WordNetwork
+        The frozen CLIP.
+    batch : uint8 (B, height, width, 3)
+        Images of whole patches, red first.
+    words : float32 (K, embed_dim)
+        Unit vectors of the words for distance.
+    temperature : float
+        Divides 100 x cosine (released code: 0.1).
+    flip : bool
+        Average with the left-right flipped image at the patch grid, as the released code does. It
+        averages depths there; averaging probabilities is the same, as depth is linear in them.
+
+    Returns
+    -------
+    float32 (B, K, grid_h, grid_w)
+        Sums to 1 over K.
+
+    """
+    if not flip:
+        return bin_probabilities(network.cosines(batch, words), temperature)
+    both = np.concatenate([batch, batch[:, :, ::-1]])
+    probs = bin_probabilities(network.cosines(both, words), temperature)
+    mean: NDArray[np.float32] = probs[: len(batch)] + probs[len(batch):, ..., ::-1]
+    mean *= np.float32(0.5)
+    return mean
 
 
-class DepthClipPredictor(ClipPredictor):
+class DepthClipPredictor(ClipPredictor[WordNetwork]):
     """
     Zero-shot metric depth; it answers within the bins in force.
 
@@ -51,45 +75,35 @@ class DepthClipPredictor(ClipPredictor):
     after the other, an answer depends on its image alone.
     """
 
-    def __init__(self, settings: PredictorSettings, backbone: Backbone, why: str) -> None:
+    def __init__(self, settings: PredictorSettings, network: WordNetwork, why: str) -> None:
         hfov_deg = BUNDLED_HFOV_DEG if settings.uses_bundled() else 0.0
         trained = TrainedAt(focal_px=settings.resolved_bins_focal_px(), hfov_deg=hfov_deg)
-        super().__init__(settings, backbone, trained, why)
+        super().__init__(settings, network, trained, why)
         self.scenes = SceneMemory([*settings.resolved_scenes()], settings.scene_smoothing)
         self._bins_m: dict[str | None, tuple[float, ...]] = {None: settings.resolved_bins_m()}
         self._bins_m.update(settings.resolved_scenes())
-        self._features = resolve_features(settings.features, is_resnet=backbone.is_resnet)
-        if self._features == 'official' and isinstance(backbone.tower, ResnetTower):
-            check_official(backbone.tower.channels, backbone.embed_dim)
-        with explain_out_of_memory(backbone.device, 'the prompts'):
-            self._prompts = prompt_embeddings(
-                backbone.text,
-                settings.resolved_words(),
-                templates=settings.prompt_templates,
-                objects=settings.prompt_objects,
-            )
+        self._words = word_vectors(
+            network.embed,
+            settings.resolved_words(),
+            templates=settings.prompt_templates,
+            objects=settings.prompt_objects,
+        )
 
     def reset(self) -> None:
         """Forget what was seen before: the running scene probabilities."""
         self.scenes.reset()
 
-    def close(self) -> None:
-        """Give memory back, on the device too, unless another predictor shares the CLIP."""
-        self._prompts = torch.empty(0)
-        super().close()
-
     def _recognise(self, rgbs: Sequence[Rgb]) -> Sequence[str | None]:
         if not self.settings.scene_aware or not rgbs:
             return super()._recognise(rgbs)
-        size = self.backbone.tower.native_size
+        size = self.network.native_size
         plans = [plan_centre_crop(Size(*rgb.shape[:2]), size) for rgb in rgbs]
         crops = np.stack([
             plan.apply_to_image(rgb, resize_rgb) for plan, rgb in zip(plans, rgbs, strict=True)
         ])
-        with explain_out_of_memory(self.backbone.device, 'recognising the scene'):
-            probs = scene_probabilities(
-                self.backbone, crops, self.scenes.names, self.settings.scene_template
-            )
+        probs = scene_probabilities(
+            self.network, crops, self.scenes.names, self.settings.scene_template
+        )
         return [self.scenes.update(each) for each in probs]
 
     def _answer(
@@ -99,11 +113,10 @@ class DepthClipPredictor(ClipPredictor):
         scenes: Sequence[str | None],
         camera: Intrinsics | None,
     ) -> list[DepthMap]:
-        probs = bin_probabilities(
-            self.backbone,
+        probs = probabilities(
+            self.network,
             batch,
-            self._prompts,
-            features=self._features,
+            self._words,
             temperature=self.settings.resolved_temperature(),
             flip=self.settings.flip,
         )
@@ -111,7 +124,7 @@ class DepthClipPredictor(ClipPredictor):
             np.stack([expected_depth(each, self._bins_m[scene]), bin_confidence(each)])
             for each, scene in zip(probs, scenes, strict=True)
         ])  # (B, 2, grid_h, grid_w)
-        maps = upsample(grids, size, align_corners=self._features == 'official')
+        maps = upsample(grids, size, align_corners=self.network.features == 'official')
         np.clip(maps[:, 1], 0, 1, out=maps[:, 1])
         return [
             DepthMap(depth_m, grid_depth_m, confidence, scene)
@@ -131,7 +144,7 @@ class DepthClipPredictor(ClipPredictor):
         settings = self.settings
         return {
             'method': f'depthclip, zero-shot ({self.why})',
-            'features': self._features,
+            'features': self.network.features,
             'words': ', '.join(settings.resolved_words()),
             'bins_m': ' '.join(f'{depth_m:.4g}' for depth_m in settings.resolved_bins_m()),
             'scenes': ', '.join(self.scenes.names) if settings.scene_aware else 'off',

@@ -6,7 +6,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 import re
-from typing import Final, Literal
+from typing import Any, Final, Literal
 
 from clip_depth_ros.settings.base import (
     depth_range_clash,
@@ -22,6 +22,7 @@ from clip_depth_ros.settings.depth_bins import (
     log_spaced,
     OUTDOOR,
 )
+from clip_depth_ros.settings.exported import decided_by_export
 from clip_depth_ros.types import MAX_FOV_DEG
 from pydantic import field_validator
 
@@ -82,6 +83,17 @@ class PredictorSettings(Settings):
         '',
         'Trained CLIP2Depth weights (.safetensors) for this backbone, as clip-depth train writes '
         'them. Empty: the bundled ones when backbone is tiny and pretrained is bundled.',
+    )
+    exported_model: str = setting(
+        '',
+        'Folder that clip-depth export has written: depth without PyTorch. The weights are those '
+        'of the export, and backbone, pretrained and their files are not looked at. Empty: from '
+        'weights.',
+    )
+    engine: Literal['auto', 'torch', 'openvino', 'onnxruntime'] = setting(
+        'auto',
+        'What computes. auto: PyTorch, or for an exported model the first of openvino (cpu) and '
+        'onnxruntime that is installed.',
     )
     allow_download: bool = setting(
         False,
@@ -214,6 +226,14 @@ class PredictorSettings(Settings):
         at_run_time=True, ge=0.0, lt=1.0,
     )
 
+    @classmethod
+    def from_mapping(cls, values: Mapping[str, Any]) -> Any:
+        """Build them; what an exported model decides is taken from it."""
+        folder = values.get('exported_model')
+        if folder and isinstance(folder, str):
+            values = {**values, **decided_by_export(folder)}
+        return super().from_mapping(values)
+
     @field_validator('device')
     @classmethod
     def _check_device(cls, device: str) -> str:
@@ -265,6 +285,16 @@ class PredictorSettings(Settings):
         """Yield what does not go together."""
         yield from super().clashes()
         yield from depth_range_clash(self.min_depth_m, self.max_depth_m)
+        if self.engine not in ('auto', 'torch') and not self.exported_model:
+            yield (
+                f'engine={self.engine!r} runs exported models: write one with clip-depth export, '
+                "and name it as `exported_model`, or set engine='auto'"
+            )
+        if self.engine == 'torch' and self.exported_model:
+            yield (
+                "an exported model is not run by PyTorch: set engine='auto', or name weights in "
+                'place of `exported_model`'
+            )
         if self.pretrained == BUNDLED and self.backbone != TINY and not self.clip_weights:
             yield (
                 f'pretrained={BUNDLED!r} goes with backbone={TINY!r} alone, got '

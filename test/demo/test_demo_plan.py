@@ -36,7 +36,7 @@ def assets(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     for name in (BUNDLED_CLIP, BUNDLED_CLIP2DEPTH):
         (tmp_path / name).touch()
     monkeypatch.setattr(module, 'assets_dir', lambda: tmp_path)
-    monkeypatch.setattr('clip_depth_ros.predictor.build.assets_dir', lambda: tmp_path)
+    monkeypatch.setattr('clip_depth_ros.predictor.choice.assets_dir', lambda: tmp_path)
     return tmp_path
 
 

@@ -5,7 +5,10 @@
 import copy
 
 from clip_depth_ros.errors import ConfigError
-from clip_depth_ros.model.depthclip import bin_probabilities, patch_features, resolve_features
+from clip_depth_ros.model.depthclip import patch_features, resolve_features
+from clip_depth_ros.predictor import depthclip
+from clip_depth_ros.predictor.torch_networks import TorchWords
+from clip_depth_ros.settings.predictor import PredictorSettings
 import numpy as np
 import pytest
 from small_clips import blobs, small_backbone, SMALL_RESNET, SMALL_VIT
@@ -26,8 +29,9 @@ def some_prompts(backbone, n_words=5):
 def probabilities(model, rgbs, *, prompts=None, temperature=1.0, flip=True):
     backbone, features = model
     prompts = some_prompts(backbone) if prompts is None else prompts
-    return bin_probabilities(
-        backbone, rgbs, prompts, features=features, temperature=temperature, flip=flip
+    network = TorchWords(PredictorSettings(features=features), backbone)
+    return depthclip.probabilities(
+        network, rgbs, prompts.numpy(), temperature=temperature, flip=flip
     )
 
 

@@ -10,9 +10,11 @@ code with the package or with open_clip's models; only the byte pair encoding is
 """
 
 from clip_depth_ros.core.patches import expected_depth
-from clip_depth_ros.model.depthclip import bin_probabilities
-from clip_depth_ros.model.text import prompt_embeddings
+from clip_depth_ros.predictor.depthclip import probabilities
+from clip_depth_ros.predictor.torch_networks import TorchWords
+from clip_depth_ros.predictor.words import word_vectors
 from clip_depth_ros.settings.depth_bins import BINS_M, DEPTH_WORDS
+from clip_depth_ros.settings.predictor import PredictorSettings
 import numpy as np
 import open_clip
 import pytest
@@ -119,12 +121,11 @@ def model(tmp_path_factory):
 
 
 def ours(backbone, rgb, *, flip=True):
-    prompts = prompt_embeddings(
-        backbone.text, WORDS, templates=['This {} is {}'], objects=['object']
+    network = TorchWords(PredictorSettings(features='official'), backbone)
+    words = word_vectors(
+        network.embed, WORDS, templates=['This {} is {}'], objects=['object']
     )
-    probs = bin_probabilities(
-        backbone, rgb[np.newaxis], prompts, features='official', temperature=0.1, flip=flip
-    )
+    probs = probabilities(network, rgb[np.newaxis], words, temperature=0.1, flip=flip)
     return expected_depth(probs[0], BINS)
 
 
@@ -162,8 +163,8 @@ def test_the_oracle_notices_a_mistake(model, mistake, monkeypatch):
     if mistake == 'odd channels':
         monkeypatch.setattr(functional, 'interpolate', lambda x, scale_factor: x[..., 1::2])
     if mistake == "CLIP's mean and std":
-        monkeypatch.setattr('clip_depth_ros.model.depthclip.IMAGENET_MEAN', backbone.mean)
-        monkeypatch.setattr('clip_depth_ros.model.depthclip.IMAGENET_STD', backbone.std)
+        monkeypatch.setattr('clip_depth_ros.model.graphs.IMAGENET_MEAN', backbone.mean)
+        monkeypatch.setattr('clip_depth_ros.model.graphs.IMAGENET_STD', backbone.std)
     expected, _ = grid_depth(state, rgb)
     answer = ours(backbone, rgb, flip=mistake != 'no flip')
 

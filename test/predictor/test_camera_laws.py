@@ -176,9 +176,9 @@ def test_a_batch_of_several_cameras_answers_as_one_by_one(predictor):
 
 def test_equal_cameras_share_a_forward_pass(clip2depth, monkeypatch):
     shapes: list[Any] = []
-    taps = clip2depth.backbone.taps
+    taps = clip2depth.network.backbone.taps
     monkeypatch.setattr(
-        clip2depth.backbone, 'taps',
+        clip2depth.network.backbone, 'taps',
         lambda rgbs, *args: shapes.append(rgbs.shape[:3]) or taps(rgbs, *args),
     )
     camera, longer = OWN.scaled_to(96, 64), Intrinsics(120.0, 120.0, 48.0, 32.0, 96, 64)
@@ -282,4 +282,4 @@ class TestRays:
     def test_a_decoder_that_is_told_needs_them(self, told_rays):
         taps = [torch.zeros(1, 7, 64)] * 3
         with pytest.raises(ClipDepthError, match='told where patches look: pass rays'):
-            told_rays.model(taps, Size(2, 3))
+            told_rays.network.model(taps, Size(2, 3))

@@ -70,9 +70,9 @@ def predictor(settings: PredictorSettings) -> Clip2DepthPredictor:
 def inputs(predictor: Clip2DepthPredictor, monkeypatch: pytest.MonkeyPatch) -> list[Any]:
     """Return the shapes (B, H, W) that reach the frozen CLIP."""
     shapes: list[Any] = []
-    taps = predictor.backbone.taps
+    taps = predictor.network.backbone.taps
     monkeypatch.setattr(
-        predictor.backbone, 'taps',
+        predictor.network.backbone, 'taps',
         lambda rgbs, *args: shapes.append(rgbs.shape[:3]) or taps(rgbs, *args),
     )
     return shapes
@@ -207,10 +207,10 @@ class TestMemory:
         self, settings, predictor
     ):
         whole = build_backbone(settings, 'cpu', 'fp32')
-        kept = _tensors(predictor.backbone)
+        kept = _tensors(predictor.network.backbone)
         assert any(name.startswith('visual') for name in kept)
         assert 'token_embedding.weight' not in kept
-        assert _n_bytes(predictor.backbone) < _n_bytes(whole) / 2
+        assert _n_bytes(predictor.network.backbone) < _n_bytes(whole) / 2
         blocks = {name.split('.')[3] for name in kept if 'resblocks' in name}
         assert blocks == {'0', '1', '2'}
 
@@ -220,8 +220,8 @@ class TestMemory:
     ])
     def test_a_change_at_run_time_shares_everything(self, predictor, values):
         again = changed(predictor, **values)
-        assert again.backbone is predictor.backbone
-        assert again.model is predictor.model
+        assert again.network.backbone is predictor.network.backbone
+        assert again.network.model is predictor.network.model
         assert again.predict(blobs(16, 16)).depth_m.shape
 
     def test_another_size_than_that_of_training_is_said(self, predictor):
@@ -237,16 +237,16 @@ class TestMemory:
         before = zero_shot.predict(blobs(48, 64)).depth_m
         trained = changed(zero_shot, method='auto')
         assert isinstance(trained, Clip2DepthPredictor)
-        assert trained.backbone is zero_shot.backbone
+        assert trained.network.backbone is zero_shot.network.backbone
 
         np.testing.assert_array_equal(zero_shot.predict(blobs(48, 64)).depth_m, before)
         again = changed(trained, method='depthclip', depth_words=('a', 'b'), bins_m=(1.0, 2.0))
-        assert again.backbone is zero_shot.backbone
+        assert again.network.backbone is zero_shot.network.backbone
         assert again.predict(blobs(16, 16)).depth_m.shape == (16, 16)
 
     def test_a_trimmed_clip_is_not_given_to_depthclip(self, predictor):
         zero_shot = changed(predictor, method='depthclip')
-        assert zero_shot.backbone is not predictor.backbone
+        assert zero_shot.network.backbone is not predictor.network.backbone
         assert zero_shot.predict(blobs(16, 16)).confidence is not None
 
     def test_other_weights_are_loaded_anew(self, predictor, folder, backbone):
@@ -254,7 +254,7 @@ class TestMemory:
         other = changed(predictor, clip2depth_weights=str(path))
         image = blobs(48, 64)
 
-        assert other.model is not predictor.model
+        assert other.network.model is not predictor.network.model
         assert np.abs(other.predict(image).depth_m - predictor.predict(image).depth_m).max() > 0.1
 
     def test_closing_the_previous_leaves_the_next_alive(self, settings):
@@ -271,7 +271,8 @@ class TestMemory:
     def test_closing_gives_the_memory_back(self, settings):
         predictor = build_predictor(settings)
         predictor.predict(blobs(16, 16))
-        parts = [weakref.ref(predictor.backbone._clip), weakref.ref(predictor.model)]
+        network = predictor.network
+        parts = [weakref.ref(network.backbone._clip), weakref.ref(network.model)]
         predictor.close()
         gc.collect()
 
@@ -281,7 +282,7 @@ class TestMemory:
         def too_much(*_: Any) -> None:
             raise torch.OutOfMemoryError('CUDA out of memory')
 
-        monkeypatch.setattr(predictor.backbone, 'taps', too_much)
+        monkeypatch.setattr(predictor.network.backbone, 'taps', too_much)
         with pytest.raises(DeviceError, match=r'1 image\(s\) of 48x32 pixels: lower input_width'):
             predictor.predict(blobs(64, 48))
 
@@ -390,7 +391,7 @@ class TestCommand:
 
     def test_the_bundled_weights_need_no_path(self, tmp_path, monkeypatch, capsys):
         """Random ones in their place: what is tested is how they are found."""
-        for module in ('clip_depth_ros.predictor.build', 'clip_depth_ros.model.pretrained'):
+        for module in ('clip_depth_ros.predictor.choice', 'clip_depth_ros.model.pretrained'):
             monkeypatch.setattr(f'{module}.assets_dir', lambda: tmp_path)
         tiny = build_backbone(
             PredictorSettings(backbone='tiny', pretrained='random'), 'cpu', 'fp32'

@@ -39,7 +39,7 @@ def settings(backbones):
 @pytest.fixture(scope='module')
 def predictor(settings):
     predictor = build_predictor(settings)
-    model = predictor.backbone._clip
+    model = predictor.network.backbone._clip
     model.load_state_dict(lively(model.state_dict()))
     return predictor
 
@@ -153,9 +153,9 @@ class TestBatch:
 
     def test_equal_sizes_share_a_forward_pass(self, predictor, monkeypatch):
         passes = []
-        dense = predictor.backbone.tower.dense
+        dense = predictor.network.backbone.tower.dense
         monkeypatch.setattr(
-            predictor.backbone.tower, 'dense', lambda x: passes.append(len(x)) or dense(x)
+            predictor.network.backbone.tower, 'dense', lambda x: passes.append(len(x)) or dense(x)
         )
         unflipped = changed(predictor, flip=False)
         unflipped.predict_batch([blobs(48, 64)] * 3 + [blobs(16, 16)])
@@ -198,7 +198,7 @@ class TestDoor:
         def too_much(_):
             raise torch.OutOfMemoryError('CUDA out of memory')
 
-        monkeypatch.setattr(predictor.backbone.tower, 'dense', too_much)
+        monkeypatch.setattr(predictor.network.backbone.tower, 'dense', too_much)
         with pytest.raises(DeviceError, match=r'1 image\(s\) of 48x64 pixels: lower input_width'):
             predictor.predict(blobs(64, 48))
 
@@ -224,7 +224,7 @@ class TestChangeAtRunTime:
         again = changed(predictor, **values)
 
         assert len(sentences_read) == 1
-        assert again.backbone is predictor.backbone
+        assert again.network.backbone is predictor.network.backbone
 
     def test_changed_prompts_are_read_once(self, settings, sentences_read):
         predictor = build_predictor(settings)
@@ -236,7 +236,8 @@ class TestChangeAtRunTime:
     @pytest.mark.parametrize('name', ['backbone', 'precision'])
     def test_another_backbone_is_built_anew(self, predictor, backbones, name):
         values = {'backbone': backbones['resnet'], 'precision': 'bf16'}
-        assert changed(predictor, **{name: values[name]}).backbone is not predictor.backbone
+        other = changed(predictor, **{name: values[name]}).network
+        assert other.backbone is not predictor.network.backbone
 
     def test_the_change_takes_effect(self, predictor):
         image = blobs(64, 96)
@@ -262,7 +263,7 @@ class TestChangeAtRunTime:
     def test_closing_gives_the_memory_back(self, settings):
         predictor = build_predictor(settings)
         predictor.predict(blobs(16, 16))
-        model = weakref.ref(predictor.backbone._clip)
+        model = weakref.ref(predictor.network.backbone._clip)
         predictor.close()
         gc.collect()
 

@@ -41,8 +41,8 @@ def test_each_has_a_sentence_and_a_range(spec: SettingSpec):
 
 @pytest.mark.parametrize(('values', 'message'), [
     ({'batch_size': 10, 'accumulate': 4}, 'batch_size must be a multiple of accumulate, got'),
-    ({'kind': 'kitti'}, "kind='kitti' needs data"),
-    ({'kind': 'bag'}, "kind='bag' needs data"),
+    ({'kind': 'kitti'}, "kind='kitti' needs `data`"),
+    ({'kind': 'bag'}, "kind='bag' needs `data`"),
     ({'frame_stride': 0}, 'frame_stride: '),
     ({'init_weights': 'a', 'clipseg_weights': 'b'}, 'name one of them'),
     ({'clipseg_weights': 'b'}, "got pixels='clip': set pixels='imagenet'"),

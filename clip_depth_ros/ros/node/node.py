@@ -20,7 +20,8 @@ import time
 from typing import Any, Final, TypeAlias
 
 from clip_depth_ros.errors import ClipDepthError, ConfigError
-from clip_depth_ros.predictor.build import build_predictor, choose_method
+from clip_depth_ros.predictor.build import build_predictor
+from clip_depth_ros.predictor.choice import choose_method
 from clip_depth_ros.ros.node.diagnostics import Health, reason, Statistics, status_of
 from clip_depth_ros.ros.node.endpoints import Inputs, qos_overrides
 from clip_depth_ros.ros.node.outputs import Outputs

@@ -11,11 +11,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from clip_depth_ros.model.backbone import Backbone
-from clip_depth_ros.model.text import fill
+from clip_depth_ros.core.patches import softmax
+from clip_depth_ros.predictor.networks import WordNetwork
+from clip_depth_ros.predictor.words import fill
 import numpy as np
 from numpy.typing import NDArray
-import torch
 
 
 class SceneMemory:
@@ -48,19 +48,18 @@ class SceneMemory:
             self.probabilities = previous.probabilities
 
 
-@torch.inference_mode()
 def scene_probabilities(
-    backbone: Backbone, rgbs: NDArray[np.uint8], names: Sequence[str], template: str
+    network: WordNetwork, rgbs: NDArray[np.uint8], names: Sequence[str], template: str
 ) -> NDArray[np.float32]:
     """
     Return the probability of each scene for each image, float32 (B, scenes).
 
     Parameters
     ----------
-    backbone : Backbone
+    network : WordNetwork
         The frozen CLIP.
     rgbs : uint8 (B, H, W, 3)
-        Images of the backbone's native size, red first.
+        Images of the network's native size, red first.
     names : sequence of str
         Names of the scenes.
     template : str
@@ -72,7 +71,5 @@ def scene_probabilities(
     CLIP's own logit scale times the cosines of image and sentences.
 
     """
-    sentences = backbone.text.embed([fill(template, name) for name in names])
-    logits = backbone.logit_scale * backbone.image_embeddings(rgbs) @ sentences.T
-    probs: NDArray[np.float32] = logits.softmax(dim=-1).cpu().numpy()
-    return probs
+    sentences = network.embed([fill(template, name) for name in names])
+    return softmax(network.logit_scale * network.image_vectors(rgbs) @ sentences.T, axis=-1)

@@ -2,7 +2,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """Which scene the camera is in, smoothed over time."""
 
-from clip_depth_ros.model.scenes import scene_probabilities, SceneMemory
+from clip_depth_ros.predictor.scenes import scene_probabilities, SceneMemory
+from clip_depth_ros.predictor.torch_networks import TorchWords
+from clip_depth_ros.settings.predictor import PredictorSettings
 from hypothesis import given, strategies as st
 import numpy as np
 import pytest
@@ -82,5 +84,6 @@ def test_recognition_is_clips_own_zero_shot_classification(tmp_path, config):
     with torch.no_grad():
         logits, _ = model.get_logits(backbone.pixels(rgbs, backbone.mean, backbone.std), tokens)
 
-    probs = scene_probabilities(backbone, rgbs, NAMES, 'a photo of a {}')
+    network = TorchWords(PredictorSettings(), backbone)
+    probs = scene_probabilities(network, rgbs, NAMES, 'a photo of a {}')
     np.testing.assert_allclose(probs, logits.softmax(dim=-1), atol=1e-5)

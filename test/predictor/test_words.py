@@ -2,8 +2,10 @@
 # SPDX-License-Identifier: Apache-2.0
 """Sentences about distance and their vectors."""
 
-from clip_depth_ros.model.text import fill, prompt_embeddings, sentences_about, TextEncoder
+from clip_depth_ros.model.text import TextEncoder
+from clip_depth_ros.predictor.words import fill, sentences_about, word_vectors
 from hypothesis import given, strategies as st
+import numpy as np
 import pytest
 import torch
 
@@ -30,8 +32,9 @@ def tower():
 
 
 @pytest.fixture
-def encoder(tower):
-    return TextEncoder(tower, tower, 'cpu')
+def embed(tower):
+    encoder = TextEncoder(tower, tower, 'cpu')
+    return lambda sentences: encoder.embed(sentences).numpy()
 
 
 def test_a_sentence_by_hand():
@@ -55,35 +58,35 @@ def test_every_template_meets_every_object():
     ]
 
 
-def test_one_sentence_for_a_word_is_its_unit_vector(encoder):
-    vectors = prompt_embeddings(encoder, ['aab', 'c'], templates=['{}{}'], objects=['x'])
+def test_one_sentence_for_a_word_is_its_unit_vector(embed):
+    vectors = word_vectors(embed, ['aab', 'c'], templates=['{}{}'], objects=['x'])
 
-    expected = torch.tensor([[2, 1, 0], [0, 0, 1]]) / torch.tensor([[5**0.5], [1]])
-    torch.testing.assert_close(vectors, expected)
+    expected = np.array([[2, 1, 0], [0, 0, 1]]) / np.array([[5**0.5], [1]])
+    np.testing.assert_allclose(vectors, expected, rtol=1e-6)
 
 
-def test_an_ensemble_is_the_mean_of_unit_vectors_made_unit_again(encoder):
+def test_an_ensemble_is_the_mean_of_unit_vectors_made_unit_again(embed):
     """``aaa`` counts no more than ``b``: lengths are taken off before the mean, not after."""
-    vectors = prompt_embeddings(encoder, [''], templates=['{}{}'], objects=['aaa', 'b'])
+    vectors = word_vectors(embed, [''], templates=['{}{}'], objects=['aaa', 'b'])
 
-    torch.testing.assert_close(vectors, torch.tensor([[1, 1, 0]]) / 2**0.5)
-
-
-def test_objects_of_one_word_do_not_leak_into_another(encoder):
-    vectors = prompt_embeddings(encoder, ['a', 'b'], templates=['{}{}'], objects=['', 'c'])
-    alone = prompt_embeddings(encoder, ['b'], templates=['{}{}'], objects=['', 'c'])
-
-    torch.testing.assert_close(vectors[1:], alone)
+    np.testing.assert_allclose(vectors, np.array([[1, 1, 0]]) / 2**0.5, rtol=1e-6)
 
 
-def test_the_same_prompts_are_read_once_and_changed_ones_once_more(tower, encoder):
-    def embed(words):
-        prompt_embeddings(encoder, words, templates=[OFFICIAL], objects=['cab'])
+def test_objects_of_one_word_do_not_leak_into_another(embed):
+    vectors = word_vectors(embed, ['a', 'b'], templates=['{}{}'], objects=['', 'c'])
+    alone = word_vectors(embed, ['b'], templates=['{}{}'], objects=['', 'c'])
 
-    embed(['a', 'b'])
-    embed(['a', 'b'])
+    np.testing.assert_allclose(vectors[1:], alone, rtol=1e-6)
+
+
+def test_the_same_prompts_are_read_once_and_changed_ones_once_more(tower, embed):
+    def read(words):
+        word_vectors(embed, words, templates=[OFFICIAL], objects=['cab'])
+
+    read(['a', 'b'])
+    read(['a', 'b'])
     assert tower.sentences == ['This cab is a', 'This cab is b']
 
-    embed(['a', 'c'])
-    embed(['b', 'c'])
+    read(['a', 'c'])
+    read(['b', 'c'])
     assert tower.sentences[2:] == ['This cab is c']

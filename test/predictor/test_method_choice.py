@@ -8,8 +8,9 @@ from pathlib import Path
 from typing import Any
 
 from clip_depth_ros.errors import ConfigError, WeightsError
-import clip_depth_ros.predictor.build
-from clip_depth_ros.predictor.build import choose_method, MethodChoice
+from clip_depth_ros.predictor.build import build_predictor
+import clip_depth_ros.predictor.choice
+from clip_depth_ros.predictor.choice import choose_method, MethodChoice
 from clip_depth_ros.settings.installation import BUNDLED_CLIP2DEPTH
 from clip_depth_ros.settings.predictor import PredictorSettings
 import pytest
@@ -27,7 +28,7 @@ def choice(**values: Any) -> MethodChoice:
 @pytest.fixture
 def assets(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """Return an empty folder in place of the bundled assets."""
-    monkeypatch.setattr(clip_depth_ros.predictor.build, 'assets_dir', lambda: tmp_path)
+    monkeypatch.setattr(clip_depth_ros.predictor.choice, 'assets_dir', lambda: tmp_path)
     return tmp_path
 
 
@@ -68,7 +69,7 @@ def test_auto_falls_back_where_no_decoder_is_bundled_and_then_bins_matter(assets
     assert choice(**BUNDLED) == MethodChoice('depthclip', NONE_THERE)
     settings = PredictorSettings.from_mapping({**BUNDLED, 'bins_m': [1.0, 2.0]})
     with pytest.raises(ConfigError, match='7 words'):
-        clip_depth_ros.predictor.build.build_predictor(settings)
+        build_predictor(settings)
 
 
 @pytest.mark.parametrize('values', [BUNDLED, {'clip2depth_weights': 'mine'}, {}])

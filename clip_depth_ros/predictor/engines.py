@@ -1,0 +1,176 @@
+# Copyright 2026 The clip_depth_ros authors
+# SPDX-License-Identifier: Apache-2.0
+"""What runs an ONNX model: ONNX Runtime or OpenVINO, whichever is installed and wanted."""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from collections.abc import Callable, Mapping
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any, Final, Protocol
+
+from clip_depth_ros.errors import DeviceError, MissingDependencyError, WeightsError
+from clip_depth_ros.settings.predictor import PredictorSettings
+import numpy as np
+from numpy.typing import NDArray
+
+Arrays = Mapping[str, NDArray[Any]]
+
+_KEPT_SHAPES: Final = 4
+"""Sizes of input that OpenVINO keeps a compiled model of."""
+
+
+class Engine(Protocol):
+    """
+    A model that is ready to run; all inputs by name, one output.
+
+    ``name`` is that of the engine with its version, ``why`` says why this one.
+    """
+
+    name: str
+    why: str
+    device: str
+    precision: str
+
+    def run(self, inputs: Arrays) -> NDArray[np.float32]:
+        """Return its only output."""
+
+
+class OnnxRuntime:
+    """ONNX Runtime, on the cpu or, in its CUDA build, on a GPU."""
+
+    def __init__(self, path: Path, device: str, precision: str, why: str) -> None:
+        import onnxruntime
+
+        self.name, self.why = f'onnxruntime {onnxruntime.__version__}', why
+        self.device, self.precision = device, precision
+        options = onnxruntime.SessionOptions()
+        options.log_severity_level = 3  # its warnings are about itself
+        providers: list[Any] = ['CPUExecutionProvider']
+        if device != 'cpu':
+            number = int(device.partition(':')[2] or 0)
+            providers.insert(0, ('CUDAExecutionProvider', {'device_id': number}))
+        self._session = onnxruntime.InferenceSession(path, options, providers=providers)
+        if device != 'cpu' and self._session.get_providers()[0] != 'CUDAExecutionProvider':
+            raise DeviceError(
+                f'device={device!r} needs the CUDA build of ONNX Runtime and its libraries: pip '
+                "install onnxruntime-gpu in place of onnxruntime, or set device='cpu'"
+            )
+
+    def run(self, inputs: Arrays) -> NDArray[np.float32]:
+        """Return its only output."""
+        answer: NDArray[np.float32] = self._session.run(None, dict(inputs))[0]
+        return answer
+
+
+class OpenVino:
+    """
+    OpenVINO on the cpu, with a model compiled for each size of input.
+
+    Compiled for any size at once it is slower, and a camera has one.
+    """
+
+    def __init__(self, path: Path, device: str, precision: str, why: str) -> None:
+        import openvino
+
+        if device != 'cpu':
+            raise DeviceError(
+                f"engine='openvino' computes on the cpu here, got device={device!r}: set "
+                "device='cpu', or engine='onnxruntime'"
+            )
+        self.name, self.why = f'openvino {openvino.__version__.partition("-")[0]}', why
+        self._core = openvino.Core()
+        self.device, self.precision = device, precision
+        self._hints = {
+            'INFERENCE_PRECISION_HINT': {'fp32': 'f32', 'fp16': 'f16', 'bf16': 'bf16'}[precision],
+            'PERFORMANCE_HINT': 'LATENCY',
+        }
+        self._model = self._core.read_model(path)
+        self._compiled: OrderedDict[tuple[Any, ...], Any] = OrderedDict()
+
+    def run(self, inputs: Arrays) -> NDArray[np.float32]:
+        """Return its only output."""
+        key = tuple((name, array.shape) for name, array in inputs.items())
+        if key not in self._compiled:
+            model = self._model.clone()
+            model.reshape({name: list(shape) for name, shape in key})
+            self._compiled[key] = self._core.compile_model(model, 'CPU', self._hints)
+            if len(self._compiled) > _KEPT_SHAPES:
+                self._compiled.popitem(last=False)
+        self._compiled.move_to_end(key)
+        # A copy: the engine writes the next answer into the same memory.
+        return np.array(self._compiled[key](dict(inputs))[0], np.float32)
+
+
+_ENGINES: Final[Mapping[str, Callable[[Path, str, str, str], Engine]]] = {
+    'openvino': OpenVino, 'onnxruntime': OnnxRuntime,
+}
+"""In the order in which they are preferred on a cpu."""
+
+
+def precisions_to_try(settings: PredictorSettings) -> tuple[str, ...]:
+    """Return arithmetics, fastest first: bf16 where auto may have it and this cpu computes so."""
+    if settings.precision != 'auto':
+        return (settings.precision,)
+    if _choose(settings)[0] != 'openvino':
+        return ('fp32',)
+    import openvino
+
+    able = openvino.Core().get_property('CPU', 'OPTIMIZATION_CAPABILITIES')
+    return ('bf16', 'fp32') if 'BF16' in able else ('fp32',)
+
+
+def open_engine(path: Path, settings: PredictorSettings, precision: str) -> Engine:
+    """
+    Load an ONNX model into the engine of the settings.
+
+    ``auto`` is OpenVINO on the cpu if it is installed, else ONNX Runtime.
+
+    Raises
+    ------
+    MissingDependencyError
+        If no such engine is installed.
+    DeviceError
+        If it does not compute on the device that is asked for.
+    WeightsError
+        If it cannot read the model.
+
+    """
+    name, why = _choose(settings)
+    device = 'cpu' if settings.device == 'auto' else settings.device
+    if name == 'onnxruntime' and precision != 'fp32':
+        raise DeviceError(
+            f"engine='onnxruntime' computes exported models in fp32, got precision={precision!r}: "
+            "set precision='auto', or engine='openvino'"
+        )
+    try:
+        return _ENGINES[name](path, device, precision, why)
+    except (DeviceError, MissingDependencyError):
+        raise
+    except Exception as error:  # each engine has errors of its own
+        line = next(iter(str(error).strip().splitlines()), type(error).__name__)
+        raise WeightsError(
+            f'{name} cannot read {str(path)!r}: export it again with this version ({line})'
+        ) from error
+
+
+def _choose(settings: PredictorSettings) -> tuple[str, str]:
+    """Return the name of an engine that is installed, and why that one."""
+    there = [name for name in _ENGINES if find_spec(name)]
+    wanted = settings.engine
+    if wanted == 'auto':
+        if settings.device not in ('auto', 'cpu'):
+            there = [name for name in there if name != 'openvino']
+        if there:
+            return there[0], 'auto: the first that is installed of those for the device'
+        raise MissingDependencyError(
+            'an exported model needs an engine, and none is installed: pip install openvino, or '
+            'onnxruntime'
+        )
+    if wanted not in there:
+        raise MissingDependencyError(
+            f'engine={wanted!r} is not installed: pip install {wanted}'
+            + (f', or set engine={there[0]!r}, which is' if there else '')
+        )
+    return wanted, 'as set'

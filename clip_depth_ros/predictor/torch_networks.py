@@ -1,0 +1,183 @@
+# Copyright 2026 The clip_depth_ros authors
+# SPDX-License-Identifier: Apache-2.0
+"""Networks whose arithmetic PyTorch does, and which other predictors may share."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from contextlib import AbstractContextManager
+from typing import Final
+
+from clip_depth_ros.errors import ClipDepthError
+from clip_depth_ros.model.backbone import Backbone, build_backbone
+from clip_depth_ros.model.clip2depth import Clip2Depth
+from clip_depth_ros.model.clip2depth_weights import Clip2DepthFile
+from clip_depth_ros.model.depthclip import check_official, resolve_features
+from clip_depth_ros.model.devices import explain_out_of_memory, full_float32, this_machine
+from clip_depth_ros.model.graphs import DepthGraph, WordGraph
+from clip_depth_ros.model.towers import ResnetTower
+from clip_depth_ros.settings.predictor import PredictorSettings
+import numpy as np
+from numpy.typing import NDArray
+import torch
+from torch import nn, Tensor
+
+_OF_BACKBONE: Final = ('backbone', 'pretrained', 'clip_weights', 'device', 'precision')
+"""Settings that decide which frozen CLIP is built."""
+
+
+class TorchNetwork:
+    """What both methods have in common: see :class:`clip_depth_ros.predictor.networks.Network`."""
+
+    engine = 'torch'
+
+    def __init__(self, settings: PredictorSettings, backbone: Backbone) -> None:
+        self._settings = settings
+        self.name = backbone.name
+        self.weights, self.note = backbone.weights, backbone.note
+        self.device: str = backbone.device
+        self.precision: str = backbone.precision
+        self.stride, self.native_size = backbone.tower.stride, backbone.tower.native_size
+        self._backbone: Backbone | None = backbone
+
+    @property
+    def backbone(self) -> Backbone:
+        """Return the frozen CLIP; ClipDepthError if it was given back."""
+        if self._backbone is None:
+            raise ClipDepthError('this predictor was closed: build another')
+        return self._backbone
+
+    def explained(self, work: str) -> AbstractContextManager[None]:
+        """Return a context that turns running out of memory into a DeviceError."""
+        return explain_out_of_memory(self.device, work)
+
+    def describe(self) -> Mapping[str, str]:
+        """Return what is allocated on a CUDA device, MB."""
+        if not self.device.startswith('cuda'):
+            return {}
+        return {'device_memory_mb': f'{torch.cuda.memory_allocated(self.device) / 1e6:.0f}'}
+
+    def free(self) -> None:
+        """Give memory back, on the device too, unless another network shares it."""
+        self._backbone = None
+        if torch.cuda.is_initialized():  # type: ignore[no-untyped-call]
+            torch.cuda.empty_cache()
+
+    def has_backbone_of(self, settings: PredictorSettings) -> bool:
+        """Return whether its CLIP, if still there, is the one that these settings would build."""
+        return self._backbone is not None and all(
+            getattr(self._settings, name) == getattr(settings, name) for name in _OF_BACKBONE
+        )
+
+    @torch.inference_mode()
+    def _answer(self, graph: nn.Module, *arrays: NDArray[np.generic]) -> NDArray[np.float32]:
+        tensors = [torch.as_tensor(array).to(self.device) for array in arrays]
+        with full_float32(self.device, self.backbone.precision):
+            answer: Tensor = graph(*tensors)
+        return _array(answer)
+
+
+class TorchDepth(TorchNetwork):
+    """
+    CLIP2Depth on the blocks of a frozen CLIP.
+
+    ``model`` is the trained part, its condition computed once; ``file`` says where it is from.
+    """
+
+    def __init__(
+        self,
+        settings: PredictorSettings,
+        backbone: Backbone,
+        model: Clip2Depth,
+        file: Clip2DepthFile,
+    ) -> None:
+        super().__init__(settings, backbone)
+        self.file = file
+        self._graph: DepthGraph | None = DepthGraph(backbone, model)
+
+    @property
+    def graph(self) -> DepthGraph:
+        """Return it as a function of tensors; ClipDepthError if it was given back."""
+        if self._graph is None:
+            raise ClipDepthError('this predictor was closed: build another')
+        return self._graph
+
+    @property
+    def model(self) -> Clip2Depth:
+        """Return the trained part."""
+        return self.graph.model
+
+    def depth_m(
+        self, batch: NDArray[np.uint8], rays: NDArray[np.float32] | None
+    ) -> NDArray[np.float32]:
+        """Return metres behind the camera of the training, float32 (B, height, width)."""
+        return self._answer(self.graph, batch, *([] if rays is None else [rays]))
+
+    def free(self) -> None:
+        """Give memory back."""
+        self._graph = None
+        super().free()
+
+
+class TorchWords(TorchNetwork):
+    """
+    Patches and sentences in CLIP's joint space.
+
+    ConfigError if the features of patches that are asked for do not go with the backbone.
+    """
+
+    def __init__(self, settings: PredictorSettings, backbone: Backbone) -> None:
+        super().__init__(settings, backbone)
+        features = resolve_features(settings.features, is_resnet=backbone.is_resnet)
+        self.features: str = features
+        if features == 'official' and isinstance(backbone.tower, ResnetTower):
+            check_official(backbone.tower.channels, backbone.embed_dim)
+        self.logit_scale = backbone.logit_scale
+        self._graph: WordGraph | None = WordGraph(backbone, features)
+
+    @property
+    def graph(self) -> WordGraph:
+        """Return it as a function of tensors; ClipDepthError if it was given back."""
+        if self._graph is None:
+            raise ClipDepthError('this predictor was closed: build another')
+        return self._graph
+
+    def cosines(
+        self, batch: NDArray[np.uint8], words: NDArray[np.float32]
+    ) -> NDArray[np.float32]:
+        """Return how patches go with words, float32 (B, K, grid_h, grid_w)."""
+        return self._answer(self.graph, batch, words)
+
+    def embed(self, sentences: Sequence[str]) -> NDArray[np.float32]:
+        """Return the unit vectors of sentences, float32 (N, embed_dim)."""
+        with self.explained('the prompts'):
+            return _array(self.backbone.text.embed(sentences))
+
+    @torch.inference_mode()
+    def image_vectors(self, batch: NDArray[np.uint8]) -> NDArray[np.float32]:
+        """Return the unit vectors of whole images of the native size."""
+        with self.explained('recognising the scene'):
+            return _array(self.backbone.image_embeddings(batch))
+
+    def free(self) -> None:
+        """Give memory back."""
+        self._graph = None
+        super().free()
+
+
+def _array(answer: Tensor) -> NDArray[np.float32]:
+    array: NDArray[np.float32] = answer.float().cpu().numpy()
+    return array
+
+
+def shared_backbone(network: object, settings: PredictorSettings) -> Backbone | None:
+    """Return the CLIP of another network if it is the one wanted, text tower and all."""
+    if not isinstance(network, TorchNetwork) or not network.has_backbone_of(settings):
+        return None
+    return None if network.backbone.is_trimmed else network.backbone
+
+
+def new_backbone(settings: PredictorSettings) -> Backbone:
+    """Build the frozen CLIP of the settings on this machine; raises as ``build_backbone`` does."""
+    device, precision = this_machine(settings.device, settings.precision)
+    return build_backbone(settings, device, precision)
