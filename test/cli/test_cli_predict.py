@@ -290,7 +290,7 @@ def test_a_grey_image_is_read_as_rgb(tmp_path, backbone):
     (['--method', 'clip2depth'], 'from a file that clip-depth train has written'),
     (['--clip2depth-weights', 'absent.safetensors'], "'absent.safetensors'"),
     (['--clip2depth-weights', 'w.safetensors', '--save-grid'], 'has no depth per patch'),
-    (['--pretrained', 'bundled'], "goes with backbone='tiny' alone"),
+    (['--pretrained', 'bundled'], 'goes with --backbone tiny alone'),
     (['--clip-weights', 'absent.pt'], "cannot read weights 'absent.pt'"),
 ])
 def test_settings_that_do_not_fit_are_errors(tmp_path, image, backbone, capsys, flags, message):

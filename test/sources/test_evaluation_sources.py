@@ -322,7 +322,7 @@ class TestRefusals:
     def test_annotated_depth_needs_a_list(
         self, tmp_path: Path, frames: list[SyntheticFrame]
     ) -> None:
-        with pytest.raises(ConfigError, match="needs split: a file with lines 'image depth"):
+        with pytest.raises(ConfigError, match="needs `split`: a file with lines 'image depth"):
             opened(folders.write_raw(tmp_path, frames), gt_dir=str(tmp_path))
 
     def test_a_pattern_needs_both(self, tmp_path: Path) -> None:
@@ -477,7 +477,7 @@ def test_real_folders(samples: Path, tmp_path: Path) -> None:
     assert opened(samples / 'kitti_object').kind == 'kitti-object'
     nyu = opened(samples / 'nyu')
     assert (nyu.kind, len(nyu), nyu.default_protocol) == ('nyu', 3, 'nyu-eigen')
-    with pytest.raises(ConfigError, match='kind pattern'):
+    with pytest.raises(ConfigError, match='kind=pattern'):
         opened(samples / 'kitti_depth')
     pngs = opened(samples / 'kitti_depth', **PNGS)
     assert pngs.names == [f'rgb/{number:010}.png' for number in (5, 50, 100)]

@@ -285,7 +285,7 @@ class TestKitti:
         assert [float(s.target_m.max()) for s in _all(validation)] == [8]
 
     def test_without_any_list_it_says_what_a_list_is(self, kitti: Path) -> None:
-        with pytest.raises(ConfigError, match="needs split: a file with lines 'image depth"):
+        with pytest.raises(ConfigError, match="needs `split`: a file with lines 'image depth"):
             opened(**self.settings(kitti, split=''))
 
     def test_depth_below_the_images_needs_no_setting(self, kitti: Path) -> None:
