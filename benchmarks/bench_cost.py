@@ -21,7 +21,6 @@ import argparse
 from collections.abc import Mapping, Sequence
 import json
 from pathlib import Path
-import resource
 import statistics
 import subprocess
 import sys
@@ -153,7 +152,9 @@ def answer_on_request(values: Mapping[str, Any]) -> None:
         started_s = time.perf_counter()
         predictor.predict(rgb, camera)
         print(time.perf_counter() - started_s, flush=True)
-    memory = f'{resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e3:.0f}'
+    # Not ru_maxrss, which begins with that of the process that started this one.
+    status = Path('/proc/self/status').read_text(encoding='utf-8')
+    memory = f'{int(status.partition("VmHWM:")[2].split()[0]) * 1.024e-3:.0f}'
     if settings.device.startswith('cuda') and not settings.exported_model:
         import torch
 

@@ -92,8 +92,8 @@ class PredictorSettings(Settings):
     )
     engine: Literal['auto', 'torch', 'openvino', 'onnxruntime'] = setting(
         'auto',
-        'What computes. auto: PyTorch, or for an exported model the first of openvino (cpu) and '
-        'onnxruntime that is installed.',
+        'What computes. auto: PyTorch, or for an exported model openvino on cpus with bfloat16, '
+        'else the first of onnxruntime and openvino that is installed.',
     )
     allow_download: bool = setting(
         False,
