@@ -131,7 +131,7 @@ class TestRefusals:
     ])
     def test_patterns_that_are_none(self, folder: Path, pattern: str) -> None:
         for patterns in ((pattern, 'depth/*.png'), ('rgb/*.png', pattern)):
-            with pytest.raises(ConfigError, match=r'a pattern should be a path|needs images'):
+            with pytest.raises(ConfigError, match=r'a pattern should be a path|needs `images`'):
                 open_pattern(folder, *patterns)
 
     def test_stars_that_differ_in_number(self, folder: Path) -> None:
