@@ -265,7 +265,7 @@ def test_wrong_flags_are_refused(flags: list[str], capsys: pytest.CaptureFixture
 
 
 def test_help_imports_nothing_heavy() -> None:
-    """So that it answers at once; numpy comes with the settings, whose flags all commands share."""
+    """So that it answers at once; numpy comes with settings, whose flags all commands share."""
     code = (
         'import argparse, sys\n'
         'from clip_depth_ros.cli import bag\n'
