@@ -8,6 +8,7 @@
 #   make weights               train the bundled weights again, with their tables (two and a half
 #                              hours on two cores, minutes with a GPU; ARGS=--short: the same way
 #                              in small, within a wide band)
+#   make bench                 what an image costs by method, CLIP and engine, about eight minutes
 #   make test                  run the tests, two at a time   ARGS="-k name" to choose
 #   make lint                  ruff, mypy, ament_flake8, ament_pep257
 #   make colcon                build as ROS does, and start the node from the install space
@@ -24,13 +25,16 @@ ARGS ?=
 BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
 
-.PHONY: demo weights test lint colcon clean distclean
+.PHONY: demo weights bench test lint colcon clean distclean
 
 demo: $(INSTALLED)
 	$(BIN)/clip-depth demo $(if $(findstring --out,$(ARGS)),,--force) $(ARGS)
 
 weights: $(INSTALLED)
 	$(BIN)/python -m weights $(ARGS)
+
+bench: $(INSTALLED)
+	$(BIN)/python benchmarks/bench_cost.py $(ARGS)
 
 test: $(INSTALLED)
 	$(BIN)/python -m pytest -n 2 --dist loadfile $(ARGS)

@@ -88,7 +88,7 @@ def _against_blind(result: Result, ours: Estimate) -> str:
         and (theirs := found.estimates.get(f'{own}/abs_rel')) and math.isfinite(theirs.mean)
     }
     if not blind:
-        return ', with nothing that sees no image to compare it with'
+        return ' (no baseline was evaluated beside it)'
     name = min(blind, key=lambda name: blind[name].mean)
     what = 'its answers for other images' if name.startswith(SHUFFLED) else _BLIND[name]
     off = percent(blind[name].mean)
