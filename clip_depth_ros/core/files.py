@@ -163,6 +163,15 @@ def _remove(path: Path) -> None:
         path.unlink(missing_ok=True)
 
 
+def sha256_of(path: Path) -> str:
+    """Return the SHA-256 of what is in a file, 64 hexadecimal digits; OSError if not readable."""
+    digest = hashlib.sha256()
+    with path.open('rb') as file:
+        while block := file.read(1 << 20):
+            digest.update(block)
+    return digest.hexdigest()
+
+
 def fingerprint(files: Iterable[Path]) -> str:
     """
     Return a text that changes with the files: SHA-256 of their paths, sizes and times of change.

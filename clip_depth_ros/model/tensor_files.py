@@ -13,7 +13,6 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 import functools
-import hashlib
 from pathlib import Path
 import re
 from types import MappingProxyType
@@ -21,7 +20,7 @@ from typing import Any, Final
 import warnings
 import zipfile
 
-from clip_depth_ros.core.files import check_regular
+from clip_depth_ros.core.files import check_regular, sha256_of
 from clip_depth_ros.core.plain_text import printable
 from clip_depth_ros.errors import WeightsError
 import safetensors.torch
@@ -131,11 +130,7 @@ def first_line(error: Exception) -> str:
 def _sha256(path: Path) -> str:
     if (n_bytes := path.stat().st_size) > MOST_BYTES:
         raise OSError(0, f'It claims {n_bytes / 2**30:.0f} GiB, more than any CLIP has')
-    digest = hashlib.sha256()
-    with path.open('rb') as file:
-        while block := file.read(1 << 20):
-            digest.update(block)
-    return digest.hexdigest()
+    return sha256_of(path)
 
 
 def _openai(path: Path) -> Mapping[str, Tensor]:

@@ -6,6 +6,7 @@ from __future__ import annotations
 
 from collections import OrderedDict
 from collections.abc import Callable, Mapping
+import functools
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, Final, Protocol
@@ -122,6 +123,7 @@ def precisions_to_try(settings: PredictorSettings) -> tuple[str, ...]:
     return ('bf16', 'fp32') if _has_bf16() else ('fp32',)
 
 
+@functools.cache
 def _has_bf16() -> bool:
     """Return whether OpenVINO is installed and this cpu computes in bfloat16."""
     if not find_spec('openvino'):

@@ -11,13 +11,12 @@ from typing import Any, Final
 import warnings
 
 from clip_depth_ros import __version__
-from clip_depth_ros.core.files import atomic_path, atomic_write_bytes, make_folder
+from clip_depth_ros.core.files import atomic_path, atomic_write_bytes, make_folder, sha256_of
 from clip_depth_ros.core.image_plan import Size
 from clip_depth_ros.errors import ConfigError, MissingDependencyError
 from clip_depth_ros.model.backbone import Backbone
 from clip_depth_ros.predictor.exported import (
     encoded,
-    hash_of,
     NETWORK,
     self_test_inputs,
     TEXT,
@@ -106,7 +105,7 @@ def export_predictor(settings: PredictorSettings, folder: Path) -> Path:
         'method': method, 'backbone': said, 'clip2depth': clip2depth, 'self_test': self_test,
         'settings': {'method': method, 'backbone': settings.backbone,
                      'pretrained': settings.pretrained},
-        'files': {name: hash_of(folder / name) for name in names},
+        'files': {name: sha256_of(folder / name) for name in names},
     }
     atomic_write_bytes(folder / CARD, (json.dumps(card, indent=1) + '\n').encode())
     predictor.close()

@@ -15,10 +15,10 @@ import base64
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
-import hashlib
 from pathlib import Path
 from typing import Any, Final
 
+from clip_depth_ros.core.files import sha256_of
 from clip_depth_ros.core.image_plan import Size
 from clip_depth_ros.errors import ClipDepthError, ConfigError, MissingDependencyError, WeightsError
 from clip_depth_ros.predictor.clip2depth import Clip2DepthPredictor
@@ -201,7 +201,7 @@ def open_card(folder: Path) -> Card:
             f'{str(folder / CARD)!r} lacks what describes a model: export it again'
         ) from error
     for name, sha256 in files.items():
-        if Path(name).name != name or hash_of(folder / name) != sha256:
+        if Path(name).name != name or not _is(folder / name, sha256):
             raise WeightsError(
                 f'{str(folder / name)!r} is not the file that was exported: export the model again'
             )
@@ -285,13 +285,8 @@ def _tokens(path: Path, sentences: Sequence[str], length: int) -> NDArray[np.int
     return tokens
 
 
-def hash_of(path: Path) -> str:
-    """Return the SHA-256 of a file, or nothing if it cannot be read."""
-    digest = hashlib.sha256()
+def _is(path: Path, sha256: str) -> bool:
     try:
-        with path.open('rb') as file:
-            while block := file.read(1 << 20):
-                digest.update(block)
+        return sha256_of(path) == sha256
     except OSError:
-        return ''
-    return digest.hexdigest()
+        return False

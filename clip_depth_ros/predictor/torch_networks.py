@@ -6,7 +6,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager
-from typing import Final
+from typing import Final, Generic, TypeVar
 
 from clip_depth_ros.errors import ClipDepthError
 from clip_depth_ros.model.backbone import Backbone, build_backbone
@@ -20,18 +20,21 @@ from clip_depth_ros.settings.predictor import PredictorSettings
 import numpy as np
 from numpy.typing import NDArray
 import torch
-from torch import nn, Tensor
+from torch import Tensor
 
 _OF_BACKBONE: Final = ('backbone', 'pretrained', 'clip_weights', 'device', 'precision')
 """Settings that decide which frozen CLIP is built."""
 
 
-class TorchNetwork:
+Graph = TypeVar('Graph', DepthGraph, WordGraph)
+
+
+class TorchNetwork(Generic[Graph]):
     """What both methods have in common: see :class:`clip_depth_ros.predictor.networks.Network`."""
 
     engine = 'torch'
 
-    def __init__(self, settings: PredictorSettings, backbone: Backbone) -> None:
+    def __init__(self, settings: PredictorSettings, backbone: Backbone, graph: Graph) -> None:
         self._settings = settings
         self.name = backbone.name
         self.weights, self.note = backbone.weights, backbone.note
@@ -39,6 +42,7 @@ class TorchNetwork:
         self.precision: str = backbone.precision
         self.stride, self.native_size = backbone.tower.stride, backbone.tower.native_size
         self._backbone: Backbone | None = backbone
+        self._graph: Graph | None = graph
 
     @property
     def backbone(self) -> Backbone:
@@ -46,6 +50,13 @@ class TorchNetwork:
         if self._backbone is None:
             raise ClipDepthError('this predictor was closed: build another')
         return self._backbone
+
+    @property
+    def graph(self) -> Graph:
+        """Return it as a function of tensors; ClipDepthError if it was given back."""
+        if self._graph is None:
+            raise ClipDepthError('this predictor was closed: build another')
+        return self._graph
 
     def explained(self, work: str) -> AbstractContextManager[None]:
         """Return a context that turns running out of memory into a DeviceError."""
@@ -59,7 +70,7 @@ class TorchNetwork:
 
     def free(self) -> None:
         """Give memory back, on the device too, unless another network shares it."""
-        self._backbone = None
+        self._backbone = self._graph = None
         if torch.cuda.is_initialized():  # type: ignore[no-untyped-call]
             torch.cuda.empty_cache()
 
@@ -70,14 +81,14 @@ class TorchNetwork:
         )
 
     @torch.inference_mode()
-    def _answer(self, graph: nn.Module, *arrays: NDArray[np.generic]) -> NDArray[np.float32]:
+    def _answer(self, *arrays: NDArray[np.generic]) -> NDArray[np.float32]:
         tensors = [torch.as_tensor(array).to(self.device) for array in arrays]
         with full_float32(self.device, self.backbone.precision):
-            answer: Tensor = graph(*tensors)
+            answer: Tensor = self.graph(*tensors)
         return _array(answer)
 
 
-class TorchDepth(TorchNetwork):
+class TorchDepth(TorchNetwork[DepthGraph]):
     """
     CLIP2Depth on the blocks of a frozen CLIP.
 
@@ -91,16 +102,8 @@ class TorchDepth(TorchNetwork):
         model: Clip2Depth,
         file: Clip2DepthFile,
     ) -> None:
-        super().__init__(settings, backbone)
+        super().__init__(settings, backbone, DepthGraph(backbone, model))
         self.file = file
-        self._graph: DepthGraph | None = DepthGraph(backbone, model)
-
-    @property
-    def graph(self) -> DepthGraph:
-        """Return it as a function of tensors; ClipDepthError if it was given back."""
-        if self._graph is None:
-            raise ClipDepthError('this predictor was closed: build another')
-        return self._graph
 
     @property
     def model(self) -> Clip2Depth:
@@ -111,15 +114,10 @@ class TorchDepth(TorchNetwork):
         self, batch: NDArray[np.uint8], rays: NDArray[np.float32] | None
     ) -> NDArray[np.float32]:
         """Return metres behind the camera of the training, float32 (B, height, width)."""
-        return self._answer(self.graph, batch, *([] if rays is None else [rays]))
-
-    def free(self) -> None:
-        """Give memory back."""
-        self._graph = None
-        super().free()
+        return self._answer(batch, *([] if rays is None else [rays]))
 
 
-class TorchWords(TorchNetwork):
+class TorchWords(TorchNetwork[WordGraph]):
     """
     Patches and sentences in CLIP's joint space.
 
@@ -127,26 +125,18 @@ class TorchWords(TorchNetwork):
     """
 
     def __init__(self, settings: PredictorSettings, backbone: Backbone) -> None:
-        super().__init__(settings, backbone)
         features = resolve_features(settings.features, is_resnet=backbone.is_resnet)
-        self.features: str = features
         if features == 'official' and isinstance(backbone.tower, ResnetTower):
             check_official(backbone.tower.channels, backbone.embed_dim)
+        super().__init__(settings, backbone, WordGraph(backbone, features))
+        self.features: str = features
         self.logit_scale = backbone.logit_scale
-        self._graph: WordGraph | None = WordGraph(backbone, features)
-
-    @property
-    def graph(self) -> WordGraph:
-        """Return it as a function of tensors; ClipDepthError if it was given back."""
-        if self._graph is None:
-            raise ClipDepthError('this predictor was closed: build another')
-        return self._graph
 
     def cosines(
         self, batch: NDArray[np.uint8], words: NDArray[np.float32]
     ) -> NDArray[np.float32]:
         """Return how patches go with words, float32 (B, K, grid_h, grid_w)."""
-        return self._answer(self.graph, batch, words)
+        return self._answer(batch, words)
 
     def embed(self, sentences: Sequence[str]) -> NDArray[np.float32]:
         """Return the unit vectors of sentences, float32 (N, embed_dim)."""
@@ -158,11 +148,6 @@ class TorchWords(TorchNetwork):
         """Return the unit vectors of whole images of the native size."""
         with self.explained('recognising the scene'):
             return _array(self.backbone.image_embeddings(batch))
-
-    def free(self) -> None:
-        """Give memory back."""
-        self._graph = None
-        super().free()
 
 
 def _array(answer: Tensor) -> NDArray[np.float32]:
