@@ -35,6 +35,9 @@ for _ in range(os.getpid() * 13 % 101):
 os.environ.setdefault('ROS_AUTOMATIC_DISCOVERY_RANGE', 'LOCALHOST')
 os.environ.setdefault('ROS_LOG_DIR', tempfile.mkdtemp(prefix='clip_depth_test_logs_'))
 
+# The same arithmetic on every machine: `precision: auto` would be bf16 where the cpu has it.
+os.environ.setdefault('ONEDNN_MAX_CPU_ISA', 'AVX2')
+
 # Of tests that run side by side none takes all cores: it would make the others late.
 if 'PYTEST_XDIST_WORKER' in os.environ:
     os.environ.setdefault('OMP_NUM_THREADS', '1')

@@ -86,7 +86,7 @@ def train_contrast(
         training, or damaged.
 
     """
-    clip: Any = architecture.new_model(torch.float32)
+    clip: Any = architecture.new_model()
     begun_from = ''
     if start:
         weights = read_weights(start)

@@ -65,13 +65,12 @@ class Architecture:
         is_said = self.name.endswith('.json') and 'quick_gelu' in self.config
         return is_said or self.name == TINY
 
-    def new_model(self, dtype: torch.dtype) -> nn.Module:
+    def new_model(self) -> nn.Module:
         """
         Build the model on the cpu, float32, with the same random weights every time.
 
-        ``dtype`` is the arithmetic it will be converted to; in 16 bits its norms keep computing in
-        float32. PyTorch's global random generator is left as it was. ConfigError if the
-        description does not fit together.
+        Converted to 16 bits, its norms keep computing in float32. PyTorch's global random
+        generator is left as it was. ConfigError if the description does not fit together.
         """
         config = copy.deepcopy(dict(self.config))
         custom_text = config.pop('custom_text', False)
@@ -80,7 +79,7 @@ class Architecture:
         with torch.random.fork_rng(devices=[]):
             torch.default_generator.manual_seed(_INITIAL_SEED)
             try:
-                model: nn.Module = model_class(**config, cast_dtype=dtype)
+                model: nn.Module = model_class(**config, cast_dtype=torch.float16)
             except (TypeError, ValueError, KeyError, AssertionError, RuntimeError) as error:
                 raise ConfigError(
                     f'backbone {self.name!r} does not describe an open_clip model: {error}'

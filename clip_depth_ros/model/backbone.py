@@ -20,7 +20,7 @@ from clip_depth_ros.model.architecture import (
 from clip_depth_ros.model.devices import DTYPES, explain_out_of_memory, Precision
 from clip_depth_ros.model.pretrained import find_weights, Origin, RANDOM
 from clip_depth_ros.model.text import TextEncoder, tokenizer_for
-from clip_depth_ros.model.towers import ResnetTower, VitTower
+from clip_depth_ros.model.towers import fold_norms, ResnetTower, VitTower
 from clip_depth_ros.model.weights import hash_of_values, load_weights
 from clip_depth_ros.settings.predictor import PredictorSettings
 import numpy as np
@@ -75,13 +75,14 @@ class Backbone:
     ) -> None:
         self.name = architecture.name
         self.weights, self.note = origin
-        self.device, self.precision = device, precision
+        self.device = device
         self.mean, self.std = architecture.mean, architecture.std
         self.is_trimmed = False
-        # Other arithmetic rounds the weights, so their hash must be taken before.
-        self._hash = '' if precision == 'fp32' else hash_of_values(clip.state_dict())
-        self._clip = _frozen(clip, device, precision)
-        self._dtype = DTYPES[precision]
+        self._hash = ''
+        self._clip = clip.eval().requires_grad_(False).to(device)
+        # Convolutions are faster in this layout; it changes nothing else.
+        clip.visual.to(memory_format=torch.channels_last)
+        self.compute_in(precision)
         is_resnet = hasattr(clip.visual, 'attnpool')
         self.tower = ResnetTower(clip.visual) if is_resnet else VitTower(clip.visual)
         tokenizer = tokenizer_for(architecture.config['text_cfg'], allow_download=allow_download)
@@ -196,6 +197,24 @@ class Backbone:
         mean, std = own if pixels == 'clip' else (IMAGENET_MEAN, IMAGENET_STD)
         return self.vit.taps(self.pixels(rgbs, mean, std), blocks)
 
+    def compute_in(self, precision: Precision) -> None:
+        """Compute in this arithmetic from now on; :attr:`hash` stays that of what was loaded."""
+        self.precision, self._dtype = precision, DTYPES[precision]
+        if precision != 'fp32':
+            _ = self.hash
+            open_clip_parts.model.convert_weights_to_lp(self._clip, self._dtype)
+
+    def fold_norms(self) -> None:
+        """
+        Fold the batch norms of a ResNet into the convolutions before them.
+
+        It answers the same but for rounding, faster; :attr:`hash` is unchanged. Nothing is done to
+        a transformer, which has none.
+        """
+        if self.is_resnet:
+            _ = self.hash
+            fold_norms(self.visual)
+
     def trim(self, last_block: int) -> None:
         """
         Free the text tower and the blocks of the image tower after one.
@@ -254,7 +273,7 @@ def build_backbone(settings: PredictorSettings, device: str, precision: Precisio
     architecture = find_architecture(settings.backbone, settings.pretrained if use_tag else '')
     # First: where they are missing, nobody waits for the model.
     weights, origin = find_weights(architecture, settings)
-    model = architecture.new_model(DTYPES[precision])
+    model = architecture.new_model()
     if weights is not None:
         load_weights(model, weights, architecture.name)
     with explain_out_of_memory(device, f'the weights of backbone {architecture.name!r}'):
@@ -262,12 +281,3 @@ def build_backbone(settings: PredictorSettings, device: str, precision: Precisio
             model, architecture, origin=origin, device=device, precision=precision,
             allow_download=settings.allow_download,
         )
-
-
-def _frozen(clip: Any, device: str, precision: Precision) -> Any:
-    frozen = clip.eval().requires_grad_(False).to(device)
-    # Convolutions are faster in this layout; it changes nothing else.
-    frozen.visual.to(memory_format=torch.channels_last)
-    if precision != 'fp32':
-        open_clip_parts.model.convert_weights_to_lp(frozen, DTYPES[precision])
-    return frozen

@@ -41,14 +41,17 @@ def resolve_device(requested: str, *, cuda_available: bool, device_count: int) -
 
 def resolve_precision(requested: str, *, device: str, bf16_supported: bool) -> Precision:
     """
-    Return the arithmetic of the network on a device; ``auto`` is fp16 on CUDA, fp32 on the cpu.
+    Return the arithmetic of the network on a device.
 
-    DeviceError if bfloat16 is requested of a CUDA device that does not compute in it; the cpu
-    always does.
+    ``auto`` is fp16 on CUDA; on the cpu, bf16 if it has instructions for it (``bf16_supported``)
+    and fp32 if not. DeviceError if bfloat16 is requested of a CUDA device that does not compute in
+    it; the cpu always does, if slowly.
     """
     is_cpu = device == 'cpu'
     if requested == 'auto':
-        return 'fp32' if is_cpu else 'fp16'
+        if is_cpu:
+            return 'bf16' if bf16_supported else 'fp32'
+        return 'fp16'
     if requested == 'bf16':
         if not is_cpu and not bf16_supported:
             raise DeviceError(
@@ -64,10 +67,21 @@ def this_machine(requested_device: str, requested_precision: str) -> tuple[str, 
     device = resolve_device(
         requested_device, cuda_available=cuda, device_count=torch.cuda.device_count()
     )
-    bf16_supported = device != 'cpu' and torch.cuda.is_bf16_supported()
+    bf16_supported = cpu_has_bf16() if device == 'cpu' else torch.cuda.is_bf16_supported()
     return device, resolve_precision(
         requested_precision, device=device, bf16_supported=bf16_supported
     )
+
+
+def cpu_has_bf16() -> bool:
+    """
+    Return whether this cpu has instructions for bfloat16 and PyTorch's kernels may use them.
+
+    These are oneDNN's, which the environment variable ``ONEDNN_MAX_CPU_ISA`` may hold back.
+    """
+    capabilities: dict[str, object] = getattr(torch.cpu, 'get_capabilities', dict)()
+    has_instructions = any(has for name, has in capabilities.items() if 'bf16' in name)
+    return has_instructions and bool(torch.ops.mkldnn._is_mkldnn_bf16_supported())
 
 
 PREDICTION_ADVICE: Final = (

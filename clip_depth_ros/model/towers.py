@@ -13,6 +13,7 @@ from clip_depth_ros.errors import ClipDepthError, ConfigError
 import torch
 from torch import nn, Tensor
 from torch.nn import functional
+from torch.nn.utils.fusion import fuse_conv_bn_eval
 
 _KEPT_GRIDS: Final = 8
 
@@ -142,6 +143,20 @@ class VitTower:
         class_token = visual.class_embedding.to(tokens.dtype).expand(tokens.shape[0], 1, -1)
         tokens = torch.cat([class_token, tokens], dim=1)
         return visual.ln_pre(tokens + self._positions.at(grid).to(tokens.dtype)), grid
+
+
+def fold_norms(visual: nn.Module) -> None:
+    """Fold each batch norm of open_clip's ResNet into the convolution before it."""
+    for module in list(visual.modules()):
+        pairs = [(f'conv{number}', f'bn{number}') for number in (1, 2, 3)]
+        if isinstance(module, nn.Sequential):  # of a shortcut: pooling '-1', these two
+            pairs = [('0', '1')]
+        for convolution, norm in pairs:
+            if isinstance(getattr(module, norm, None), nn.BatchNorm2d):
+                folded = fuse_conv_bn_eval(getattr(module, convolution), getattr(module, norm))
+                setattr(module, convolution, folded.requires_grad_(False))
+                setattr(module, norm, nn.Identity())
+    visual.to(memory_format=torch.channels_last)
 
 
 def positions_at(grid: Size, embedding: Tensor, native: Size) -> Tensor:

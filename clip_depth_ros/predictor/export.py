@@ -12,18 +12,17 @@ import warnings
 
 from clip_depth_ros import __version__
 from clip_depth_ros.core.files import atomic_path, atomic_write_bytes, make_folder, sha256_of
-from clip_depth_ros.core.image_plan import Size
 from clip_depth_ros.errors import ConfigError, MissingDependencyError
 from clip_depth_ros.model.backbone import Backbone
 from clip_depth_ros.predictor.exported import (
     encoded,
     NETWORK,
-    self_test_inputs,
     TEXT,
     TOKENIZER,
     WORDS,
 )
 from clip_depth_ros.predictor.from_weights import build_from_weights
+from clip_depth_ros.predictor.self_test import arrays
 from clip_depth_ros.predictor.torch_networks import TorchDepth, TorchWords
 from clip_depth_ros.predictor.words import sentences_about
 from clip_depth_ros.settings.exported import CARD, FORMAT, VERSION
@@ -35,9 +34,6 @@ from torch.nn import functional
 
 _OPSET: Final = 20
 """Of ONNX: with LayerNormalization and Gelu, and read by engines of 2024 and later."""
-
-_PATCHES: Final = Size(4, 6)
-"""Of the pictures that a model is traced with, and tested with."""
 
 
 def export_predictor(settings: PredictorSettings, folder: Path) -> Path:
@@ -71,8 +67,6 @@ def export_predictor(settings: PredictorSettings, folder: Path) -> Path:
         raise ConfigError('recognising scenes is not exported: set scene_aware=false')
     predictor: Any = build_from_weights(settings.changed(device='cpu', precision='fp32'))
     network: TorchDepth | TorchWords = predictor.network
-    backbone = network.backbone
-    inputs: dict[str, tuple[str, list[int]]] = {'image': ('uint8', _image_shape(network.stride))}
     clip2depth: Mapping[str, Any] = {}
     said: dict[str, Any] = {
         'name': network.name, 'weights': network.weights, 'note': network.note,
@@ -86,19 +80,14 @@ def export_predictor(settings: PredictorSettings, folder: Path) -> Path:
             'settings': file.settings.model_dump(mode='json'), 'file': str(file),
             'provenance': dict(file.provenance), 'metrics': dict(file.metrics),
         }
-        if file.settings.rays:
-            inputs['rays'] = 'float32', [2, _PATCHES.height * _PATCHES.width, 2]
     else:
         method = 'depthclip'
         said |= {'features': network.features, 'logit_scale': network.logit_scale}
-        inputs['words'] = 'float32', [len(settings.resolved_words()), backbone.embed_dim]
         said['n_tokens'] = _export_text(network, settings, folder)
         names += [TEXT, TOKENIZER, WORDS]
-    self_test: dict[str, Any] = {'seed': 0, 'inputs': inputs}
-    arrays = dict(self_test_inputs(self_test))
-    tensors = {name: torch.from_numpy(array) for name, array in arrays.items()}
-    with torch.no_grad():
-        self_test['answer'] = encoded(network.graph(**tensors).numpy())
+    inputs = network.self_test_inputs()
+    self_test = {'seed': 0, 'inputs': inputs, 'answer': encoded(network.self_test_answer())}
+    tensors = {name: torch.as_tensor(array) for name, array in arrays(inputs).items()}
     _export(network.graph, tensors, _moving(inputs), folder / NETWORK)
     card = {
         'format': FORMAT, 'version': VERSION, 'written_by': f'clip_depth_ros {__version__}',
@@ -141,10 +130,6 @@ class _Sentences(nn.Module):
 
     def forward(self, tokens: Tensor) -> Tensor:
         return functional.normalize(self._encode(tokens).float(), dim=-1)
-
-
-def _image_shape(stride: Size) -> list[int]:
-    return [2, _PATCHES.height * stride.height, _PATCHES.width * stride.width, 3]
 
 
 def _moving(inputs: Mapping[str, Any]) -> dict[str, Sequence[int]]:

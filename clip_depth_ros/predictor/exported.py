@@ -12,7 +12,7 @@ the vectors of the sentences that were in force.
 from __future__ import annotations
 
 import base64
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
@@ -24,6 +24,7 @@ from clip_depth_ros.errors import ClipDepthError, ConfigError, MissingDependency
 from clip_depth_ros.predictor.clip2depth import Clip2DepthPredictor
 from clip_depth_ros.predictor.depthclip import DepthClipPredictor
 from clip_depth_ros.predictor.engines import Engine, open_engine, precisions_to_try
+from clip_depth_ros.predictor.self_test import arrays, difference, MOST_DIFFERENCE
 from clip_depth_ros.settings.clip2depth import Clip2DepthSettings
 from clip_depth_ros.settings.exported import CARD, read_card
 from clip_depth_ros.settings.predictor import PredictorSettings
@@ -33,12 +34,6 @@ from numpy.typing import NDArray
 
 NETWORK: Final = 'network.onnx'
 TEXT, TOKENIZER, WORDS = 'text.onnx', 'tokenizer.json', 'words.safetensors'
-
-MOST_DIFFERENCE: Final = {'fp32': 1e-3, 'bf16': 0.05, 'fp16': 0.05}
-"""
-How far the self-test may be from PyTorch's answer in fp32: the median over numbers of the
-difference, as a share of the range between the 5th and the 95th hundredth of the answer.
-"""
 
 
 @dataclass(frozen=True)
@@ -208,17 +203,6 @@ def open_card(folder: Path) -> Card:
     return card
 
 
-def self_test_inputs(self_test: Mapping[str, Any]) -> Iterator[tuple[str, NDArray[Any]]]:
-    """Yield the inputs of the self-test by name: noise by seed."""
-    rng = np.random.default_rng(self_test['seed'])
-    for name, (kind, shape) in self_test['inputs'].items():
-        if kind == 'uint8':
-            yield name, rng.integers(0, 256, shape, np.uint8)
-        else:
-            noise = rng.standard_normal(shape, np.float32)
-            yield name, noise / np.linalg.norm(noise, axis=-1, keepdims=True)
-
-
 def encoded(answer: NDArray[np.float32]) -> str:
     """Return the answer of a self-test as text."""
     return base64.b64encode(answer.astype('<f4').tobytes()).decode()
@@ -241,15 +225,13 @@ def _open_checked(card: Card, settings: PredictorSettings) -> Engine:
 
 def check_answer(card: Card, engine: Engine) -> None:
     """Compare what the engine answers with what PyTorch did; WeightsError with both numbers."""
-    wanted = np.frombuffer(base64.b64decode(card.self_test['answer']), '<f4')
-    answer = engine.run(dict(self_test_inputs(card.self_test))).ravel()
-    spread = float(np.subtract(*np.percentile(wanted, [95, 5]))) or 1.0
-    fits = answer.shape == wanted.shape and np.isfinite(answer).all()
-    difference = float(np.median(abs(answer - wanted))) / spread if fits else float('inf')
-    if not difference <= (most := MOST_DIFFERENCE[engine.precision]):
+    test = card.self_test
+    wanted = np.frombuffer(base64.b64decode(test['answer']), '<f4')
+    differs = difference(engine.run(arrays(test['inputs'], test['seed'])), wanted)
+    if not differs <= (most := MOST_DIFFERENCE[engine.precision]):
         raise WeightsError(
             f'{engine.name} in {engine.precision} does not answer as PyTorch did when the model '
-            f'was exported: the test picture differs by {difference:.2g} of its range, at most '
+            f'was exported: the test picture differs by {differs:.2g} of its range, at most '
             f'{most:g} is allowed: choose another engine or precision'
         )
 

@@ -8,12 +8,14 @@ from pathlib import Path
 
 from clip_depth_ros.errors import ConfigError
 from clip_depth_ros.model.architecture import find_architecture
+from clip_depth_ros.model.backbone import Backbone
 from clip_depth_ros.model.clip2depth_weights import load_clip2depth, read_clip2depth
 from clip_depth_ros.model.devices import explain_out_of_memory
 from clip_depth_ros.predictor.choice import choose_method
 from clip_depth_ros.predictor.clip2depth import Clip2DepthPredictor
 from clip_depth_ros.predictor.depthclip import DepthClipPredictor
 from clip_depth_ros.predictor.torch_networks import (
+    in_its_precision,
     new_backbone,
     shared_backbone,
     TorchDepth,
@@ -62,14 +64,20 @@ def build_clip2depth_predictor(
         return Clip2DepthPredictor(settings, again, why)
     file = read_clip2depth(weights_path)
     _check_transformer(settings)
+
+    def on(backbone: Backbone) -> TorchDepth:
+        with explain_out_of_memory(backbone.device, 'the CLIP2Depth decoder'):
+            model = load_clip2depth(file, backbone)
+            model.freeze_condition(backbone)
+        return TorchDepth(settings, backbone, model, file)
+
+    def on_its_own() -> TorchDepth:
+        network = on(new_backbone(settings))
+        network.backbone.trim(max(file.settings.taps))
+        return network
+
     shared = shared_backbone(before, settings)
-    backbone = shared or new_backbone(settings)
-    with explain_out_of_memory(backbone.device, 'the CLIP2Depth decoder'):
-        model = load_clip2depth(file, backbone)
-        model.freeze_condition(backbone)
-    if shared is None:
-        backbone.trim(max(file.settings.taps))
-    network = TorchDepth(settings, backbone, model, file)
+    network = on(shared) if shared else in_its_precision(on_its_own, settings)
     predictor = Clip2DepthPredictor(settings, network, why)
     predictor.check_answers()
     return predictor
@@ -80,7 +88,10 @@ def build_depthclip_predictor(
 ) -> DepthClipPredictor:
     """Build it, sharing the frozen CLIP of the previous predictor where the settings allow."""
     shared = shared_backbone(getattr(previous, 'network', None), settings)
-    network = TorchWords(settings, shared or new_backbone(settings))
+    network = (
+        TorchWords(settings, shared) if shared
+        else in_its_precision(lambda: TorchWords(settings, new_backbone(settings)), settings)
+    )
     predictor = DepthClipPredictor(settings, network, why)
     if shared is None:
         predictor.check_answers()

@@ -4,18 +4,30 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from typing import Final, Generic, TypeVar
 
-from clip_depth_ros.errors import ClipDepthError
+from clip_depth_ros.errors import ClipDepthError, DeviceError
 from clip_depth_ros.model.backbone import Backbone, build_backbone
 from clip_depth_ros.model.clip2depth import Clip2Depth
 from clip_depth_ros.model.clip2depth_weights import Clip2DepthFile
 from clip_depth_ros.model.depthclip import check_official, resolve_features
-from clip_depth_ros.model.devices import explain_out_of_memory, full_float32, this_machine
+from clip_depth_ros.model.devices import (
+    explain_out_of_memory,
+    full_float32,
+    Precision,
+    this_machine,
+)
 from clip_depth_ros.model.graphs import DepthGraph, WordGraph
 from clip_depth_ros.model.towers import ResnetTower
+from clip_depth_ros.predictor.self_test import (
+    arrays,
+    difference,
+    Inputs,
+    MOST_DIFFERENCE,
+    PATCHES,
+)
 from clip_depth_ros.settings.predictor import PredictorSettings
 import numpy as np
 from numpy.typing import NDArray
@@ -27,10 +39,15 @@ _OF_BACKBONE: Final = ('backbone', 'pretrained', 'clip_weights', 'device', 'prec
 
 
 Graph = TypeVar('Graph', DepthGraph, WordGraph)
+AnyTorch = TypeVar('AnyTorch', 'TorchDepth', 'TorchWords')
 
 
 class TorchNetwork(Generic[Graph]):
-    """What both methods have in common: see :class:`clip_depth_ros.predictor.networks.Network`."""
+    """
+    What both methods have in common: see :class:`clip_depth_ros.predictor.networks.Network`.
+
+    ``refused`` says which faster arithmetic was not taken and why, or nothing.
+    """
 
     engine = 'torch'
 
@@ -39,8 +56,9 @@ class TorchNetwork(Generic[Graph]):
         self.name = backbone.name
         self.weights, self.note = backbone.weights, backbone.note
         self.device: str = backbone.device
-        self.precision: str = backbone.precision
+        self.refused = ''
         self.stride, self.native_size = backbone.tower.stride, backbone.tower.native_size
+        self.precision: str = backbone.precision
         self._backbone: Backbone | None = backbone
         self._graph: Graph | None = graph
 
@@ -62,11 +80,35 @@ class TorchNetwork(Generic[Graph]):
         """Return a context that turns running out of memory into a DeviceError."""
         return explain_out_of_memory(self.device, work)
 
+    def compute_in(self, precision: Precision) -> float:
+        """
+        Compute in this arithmetic from now on; return how far the self-test is from fp32's answer.
+
+        Where fp32 has none, 0: that the weights lead to no depth is for the predictor to say.
+        """
+        wanted = self.self_test_answer()
+        self.backbone.compute_in(precision)
+        self.precision = precision
+        is_any = np.isfinite(wanted).all()
+        return difference(self.self_test_answer(), wanted) if is_any else 0.0
+
+    def self_test_answer(self) -> NDArray[np.float32]:
+        """Return what it answers to :meth:`self_test_inputs`."""
+        with self.explained('a test picture'):
+            return self._answer(*arrays(self.self_test_inputs()).values())
+
+    def self_test_inputs(self) -> Inputs:
+        """Return the type and the shape of each input of the graph, in its order."""
+        stride = self.backbone.tower.stride
+        height_px, width_px = PATCHES.height * stride.height, PATCHES.width * stride.width
+        return {'image': ('uint8', [2, height_px, width_px, 3])}
+
     def describe(self) -> Mapping[str, str]:
-        """Return what is allocated on a CUDA device, MB."""
-        if not self.device.startswith('cuda'):
-            return {}
-        return {'device_memory_mb': f'{torch.cuda.memory_allocated(self.device) / 1e6:.0f}'}
+        """Return what arithmetic was refused, and what is allocated on a CUDA device, MB."""
+        said = {'refused': self.refused} if self.refused else {}
+        if self.device.startswith('cuda'):
+            said['device_memory_mb'] = f'{torch.cuda.memory_allocated(self.device) / 1e6:.0f}'
+        return said
 
     def free(self) -> None:
         """Give memory back, on the device too, unless another network shares it."""
@@ -110,6 +152,11 @@ class TorchDepth(TorchNetwork[DepthGraph]):
         """Return the trained part."""
         return self.graph.model
 
+    def self_test_inputs(self) -> Inputs:
+        """Return the type and the shape of each input of the graph, in its order."""
+        rays = {'rays': ('float32', [2, PATCHES.height * PATCHES.width, 2])}
+        return {**super().self_test_inputs(), **(rays if self.file.settings.rays else {})}
+
     def depth_m(
         self, batch: NDArray[np.uint8], rays: NDArray[np.float32] | None
     ) -> NDArray[np.float32]:
@@ -131,6 +178,11 @@ class TorchWords(TorchNetwork[WordGraph]):
         super().__init__(settings, backbone, WordGraph(backbone, features))
         self.features: str = features
         self.logit_scale = backbone.logit_scale
+
+    def self_test_inputs(self) -> Inputs:
+        """Return the type and the shape of each input of the graph, in its order."""
+        words = {'words': ('float32', [7, self.backbone.embed_dim])}
+        return {**super().self_test_inputs(), **words}
 
     def cosines(
         self, batch: NDArray[np.uint8], words: NDArray[np.float32]
@@ -163,6 +215,37 @@ def shared_backbone(network: object, settings: PredictorSettings) -> Backbone | 
 
 
 def new_backbone(settings: PredictorSettings) -> Backbone:
-    """Build the frozen CLIP of the settings on this machine; raises as ``build_backbone`` does."""
+    """
+    Build the frozen CLIP of the settings on this machine, still in fp32.
+
+    Raises as ``build_backbone`` does.
+    """
+    device, _ = this_machine(settings.device, settings.precision)
+    backbone = build_backbone(settings, device, 'fp32')
+    backbone.fold_norms()
+    return backbone
+
+
+def in_its_precision(make: Callable[[], AnyTorch], settings: PredictorSettings) -> AnyTorch:
+    """
+    Return a network, made in fp32, in the precision of the settings, if the self-test agrees.
+
+    If not, one that ``auto`` chose is left for fp32; DeviceError if it was asked for by name.
+    """
+    network = make()
     device, precision = this_machine(settings.device, settings.precision)
-    return build_backbone(settings, device, precision)
+    if precision == 'fp32':
+        return network
+    differs, most = network.compute_in(precision), MOST_DIFFERENCE[precision]
+    if differs <= most:
+        return network
+    refused = (
+        f'{precision} on {device}: a test picture differs by {differs:.2g} of its range from what '
+        f'fp32 answers, at most {most:g} is allowed'
+    )
+    if settings.precision != 'auto':
+        raise DeviceError(f"{refused}: set precision='fp32' or 'auto'")
+    network.free()
+    network = make()
+    network.refused = refused
+    return network

@@ -104,7 +104,9 @@ class PredictorSettings(Settings):
         'Where to compute: auto (cuda if there is one, otherwise cpu), cpu, cuda or cuda:N.',
     )
     precision: Literal['auto', 'fp32', 'fp16', 'bf16'] = setting(
-        'auto', 'Arithmetic of the network: auto is fp16 on cuda and fp32 on the cpu.'
+        'auto',
+        'Arithmetic of the network: auto is fp16 on cuda, and on the cpu bf16 if it has '
+        'instructions for it; fp32 elsewhere, and where a test picture comes out otherwise.',
     )
     input_width_px: int = setting(
         0,

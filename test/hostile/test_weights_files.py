@@ -365,7 +365,7 @@ class TestTensors:
     def test_numbers_beyond_what_any_weights_have(self, tmp_path, number):
         from clip_depth_ros.model.architecture import Architecture
 
-        model = Architecture('small', SMALL_VIT).new_model(torch.float32)
+        model = Architecture('small', SMALL_VIT).new_model()
         state = model.state_dict()
         state['ln_final.bias'][3] = number
         torch.save(state, tmp_path / 'clip.pt')

@@ -199,6 +199,17 @@ class TestBackbone:
         assert answer.dtype == half._dtype
         assert cosine.min() > 0.99
 
+    def test_batch_norms_fold_into_convolutions_and_nothing_else_changes(self, tmp_path):
+        backbone, _ = small_backbone(tmp_path, SMALL_RESNET)
+        pixels = some_pixels(64, 96)
+        before, loaded = backbone.tower.layer4(pixels), backbone.hash
+        backbone.fold_norms()
+
+        kinds = {type(module) for module in backbone.visual.modules()}
+        torch.testing.assert_close(backbone.tower.layer4(pixels), before, rtol=1e-4, atol=1e-5)
+        assert torch.nn.BatchNorm2d not in kinds
+        assert backbone.hash == loaded
+
     def test_tiny_is_the_bundled_architecture(self):
         backbone = build_backbone(
             PredictorSettings(backbone='tiny', pretrained='random'), 'cpu', 'fp32'
@@ -257,7 +268,7 @@ class TestArchitecture:
     ])
     def test_a_json_that_is_no_model_is_refused(self, tmp_path, config, message):
         with pytest.raises(ConfigError, match=message):
-            find_architecture(write_json(tmp_path, config)).new_model(torch.float32)
+            find_architecture(write_json(tmp_path, config)).new_model()
 
     def test_a_json_that_is_not_there_or_no_json_is_refused(self, tmp_path):
         (tmp_path / 'broken.json').write_text('{')
@@ -349,6 +360,10 @@ class TestDevices:
     ])
     def test_precision(self, requested, device, expected):
         assert resolve_precision(requested, device=device, bf16_supported=False) == expected
+
+    def test_auto_is_bfloat16_on_a_cpu_that_has_instructions_for_it(self):
+        assert resolve_precision('auto', device='cpu', bf16_supported=True) == 'bf16'
+        assert resolve_precision('auto', device='cuda:0', bf16_supported=True) == 'fp16'
 
     def test_bfloat16_that_is_not_there_is_an_error(self):
         assert resolve_precision('bf16', device='cuda:0', bf16_supported=True) == 'bf16'

@@ -211,7 +211,7 @@ class TestBundled:
         return tmp_path
 
     def test_half_precision_on_disk_is_full_in_memory(self, assets):
-        model = find_architecture('tiny').new_model(torch.float32)
+        model = find_architecture('tiny').new_model()
         halves = {name: each.half().contiguous() for name, each in model.state_dict().items()}
         save_file(halves, assets / 'tiny_clip.safetensors')
         backbone = build_backbone(self.SETTINGS, 'cpu', 'fp32')

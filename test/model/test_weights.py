@@ -38,7 +38,7 @@ from torch import nn
 
 
 def new_model(config):
-    return Architecture('small', config).new_model(torch.float32)
+    return Architecture('small', config).new_model()
 
 
 @pytest.fixture(scope='module')

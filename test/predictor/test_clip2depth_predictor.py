@@ -8,6 +8,7 @@ from collections.abc import Callable
 import gc
 import json
 from pathlib import Path
+import re
 from typing import Any
 import weakref
 
@@ -24,6 +25,7 @@ from clip_depth_ros.model.backbone import build_backbone
 from clip_depth_ros.model.clip2depth_weights import load_clip2depth, read_clip2depth
 from clip_depth_ros.predictor.build import build_predictor
 from clip_depth_ros.predictor.clip2depth import Clip2DepthPredictor
+from clip_depth_ros.predictor.self_test import MOST_DIFFERENCE
 from clip_depth_ros.settings.installation import BUNDLED_CLIP, BUNDLED_CLIP2DEPTH
 from clip_depth_ros.settings.predictor import PredictorSettings
 from clip_depth_ros.types import NOTES
@@ -411,6 +413,40 @@ def test_half_precision_answers_nearly_the_same(settings, predictor, precision):
     half = build_predictor(settings.changed(precision=precision)).predict(blobs(64, 96)).depth_m
     full = predictor.predict(blobs(64, 96)).depth_m
     assert np.abs(np.log(half / full)).mean() < 0.05
+
+
+class TestPrecision:
+    """What ``auto`` finds faster is taken if it answers as fp32 does; so is what is asked for."""
+
+    @pytest.fixture(autouse=True)
+    def cpu_with_bf16(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr('clip_depth_ros.model.devices.cpu_has_bf16', lambda: True)
+
+    @pytest.fixture
+    def strict(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setitem(MOST_DIFFERENCE, 'bf16', 1e-9)
+
+    def test_auto_takes_it(self, settings):
+        described = build_predictor(settings).describe()
+        assert described['precision'] == 'bf16'
+        assert 'refused' not in described
+
+    @pytest.mark.usefixtures('strict')
+    def test_auto_stays_with_fp32_and_says_why(self, settings, predictor):
+        careful = build_predictor(settings)
+        described, image = careful.describe(), blobs(64, 96)
+
+        assert described['precision'] == 'fp32'
+        assert re.fullmatch(
+            r'bf16 on cpu: a test picture differs by 0\.0\d+ of its range from what fp32 answers, '
+            r'at most 1e-09 is allowed', described['refused'],
+        )
+        assert (careful.predict(image).depth_m == predictor.predict(image).depth_m).all()
+
+    @pytest.mark.usefixtures('strict')
+    def test_what_is_asked_for_is_refused(self, settings):
+        with pytest.raises(DeviceError, match=r"is allowed: set precision='fp32' or 'auto'"):
+            build_predictor(settings.changed(precision='bf16'))
 
 
 @pytest.mark.gpu

@@ -58,7 +58,7 @@ def _frames(n: int, seed: int, height: int = 32) -> Frames:
 
 
 def test_patches_are_those_of_the_frozen_tower(small: Architecture):
-    clip: Any = small.new_model(torch.float32).eval()
+    clip: Any = small.new_model().eval()
     pixels = torch.randn(2, 3, 32, 64)
     with torch.inference_mode():
         vectors = encode_patches(clip, pixels)
@@ -70,7 +70,7 @@ def test_patches_are_those_of_the_frozen_tower(small: Architecture):
 
 @pytest.mark.parametrize('grid', [(3, 9), (6, 2), (8, 8)])
 def test_they_are_at_other_sizes_too_and_positions_learn_there(small: Architecture, grid):
-    clip: Any = small.new_model(torch.float32).eval()
+    clip: Any = small.new_model().eval()
     pixels = torch.randn(2, 3, 8 * grid[0], 16 * grid[1])
     vectors = encode_patches(clip, pixels)
     with torch.inference_mode():
@@ -81,14 +81,14 @@ def test_they_are_at_other_sizes_too_and_positions_learn_there(small: Architectu
 
 
 def test_captions_cut_short_are_those_of_the_whole_text_tower(small: Architecture):
-    clip: Any = small.new_model(torch.float32).eval()
+    clip: Any = small.new_model().eval()
     tokens = SimpleTokenizer()(WORDS.captions('This {} is {}'))
     with torch.inference_mode():
         torch.testing.assert_close(encode_captions(clip, tokens[:, :9]), clip.encode_text(tokens))
 
 
 def test_regions_beside_their_captions_cost_less_than_beside_others(small: Architecture):
-    clip: Any = small.new_model(torch.float32)
+    clip: Any = small.new_model()
     sentences = torch.eye(6, 32)
     said = torch.tensor([[[0, 1, 2, 3], [3, 2, 1, 0]]])
     shares = functional.one_hot(said, 6).float()
@@ -99,7 +99,7 @@ def test_regions_beside_their_captions_cost_less_than_beside_others(small: Archi
 
 
 def test_the_order_of_captions_does_not_matter(small: Architecture):
-    clip: Any = small.new_model(torch.float32)
+    clip: Any = small.new_model()
     rng = torch.Generator().manual_seed(0)
     seen, sentences = torch.randn(2, 9, 32, generator=rng), torch.randn(6, 32, generator=rng)
     shares = torch.rand(2, 2, 4, 6, generator=rng).softmax(dim=-1)
