@@ -313,3 +313,16 @@ def resize_rgb(image: NDArray[Any], size: Size) -> NDArray[Any]:
     shrinks = size.height * size.width < image.shape[0] * image.shape[1]
     interpolation = cv2.INTER_AREA if shrinks else cv2.INTER_LINEAR
     return cv2.resize(image, (size.width, size.height), interpolation=interpolation)
+
+
+def put_where(samples: NDArray[Any], mask: NDArray[np.bool_], value: float) -> None:
+    """
+    Write a value into contiguous samples wherever a mask of their shape is set.
+
+    OpenCV does in 0.1 to 0.3 ms what numpy's ``where``, ``putmask`` and indexing take over 1 ms
+    for, for a KITTI image.
+    """
+    if mask.any():
+        flat = samples.reshape(1, -1)
+        values = np.full(flat.shape, value, samples.dtype)
+        cv2.copyTo(values, mask.reshape(1, -1).view(np.uint8), flat)

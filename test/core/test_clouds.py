@@ -59,6 +59,31 @@ def test_colours_are_packed_as_0x00rrggbb():
     assert points[..., 3].view(np.uint32)[4, 7] == 0x00123456
 
 
+@pytest.mark.parametrize('stride', [1, 2, 3])
+def test_points_are_bit_for_bit_the_plain_formula(stride):
+    """X = x/z * z and so on; NaN is always the same NaN, whatever the depth's was."""
+    rng = np.random.default_rng(0)
+    camera = Intrinsics(90.0, 80.0, 30.0, 17.0, 61, 35)
+    rays, depth = pinhole_rays(camera).copy(), rng.uniform(0, 80, (35, 61)).astype(np.float32)
+    depth[rng.random(depth.shape) < 0.3] = np.inf
+    depth.view(np.uint32)[rng.random(depth.shape) < 0.1] = 0xFFC00001  # another NaN
+    rays[rng.random(depth.shape) < 0.1] = np.nan
+    rgb = rng.integers(0, 256, (35, 61, 3), np.uint8)
+
+    every = np.s_[::stride, ::stride]
+    is_known = np.isfinite(depth) & np.isfinite(rays).all(axis=2)
+    z = np.where(is_known, depth, np.float32(np.nan))[every]
+    red, green, blue = np.moveaxis(rgb[every].astype(np.uint32), 2, 0)
+    packed = (red << 16 | green << 8 | blue).view(np.float32)
+    expected = np.stack([rays[every][..., 0] * z, rays[every][..., 1] * z, z, packed], axis=-1)
+    x_y_z_rgb = CloudBuilder(rays, stride=stride, with_rgb=True).build(depth, rgb)
+    assert x_y_z_rgb[is_known[every]].tobytes() == expected[is_known[every]].tobytes()
+    assert x_y_z_rgb[..., 2:].tobytes() == expected[..., 2:].tobytes()
+    assert np.isnan(x_y_z_rgb[~is_known[every]][:, :3]).all()
+    x_y_z = CloudBuilder(rays, stride=stride).build(depth)
+    assert x_y_z.tobytes() == np.ascontiguousarray(x_y_z_rgb[..., :3]).tobytes()
+
+
 def test_stride_keeps_rows_and_columns_from_the_first():
     rgb = np.arange(5 * 8 * 3, dtype=np.uint8).reshape(5, 8, 3)
     full = CloudBuilder(pinhole_rays(CAMERA), with_rgb=True).build(DEPTH, rgb).copy()

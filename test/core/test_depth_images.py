@@ -9,6 +9,8 @@ from types import SimpleNamespace
 from typing import get_args
 
 from clip_depth_ros.core.depth_images import (
+    _levels,
+    _levels_by_numpy,
     colorize,
     ColorMap,
     ColorScale,
@@ -100,6 +102,23 @@ def test_the_ends_of_the_range_are_inside_in_float32():
     assert np.isfinite(mark_range(depth_m, min_depth_m=0.1, max_depth_m=1.1)).all()
 
 
+ANY_DEPTHS = st.lists(
+    st.floats(0.25, 128, width=32) | st.sampled_from([np.nan, np.inf, -np.inf, 0.0, -0.0, -1.0]),
+    min_size=1, max_size=40,
+).map(lambda values: np.array([values, values[::-1]], np.float32))
+
+
+@given(ANY_DEPTHS)
+def test_marks_and_millimetres_are_bit_for_bit_what_plain_numpy_gives(depth_m):
+    far = np.where(depth_m > 80, np.float32(np.inf), depth_m)
+    marked = np.where(depth_m < 0.5, np.float32(-np.inf), far)
+    assert mark_range(depth_m, min_depth_m=0.5, max_depth_m=80).tobytes() == marked.tobytes()
+    millimetres = np.rint(depth_m * np.float32(1000))
+    fits = (millimetres > 0) & (millimetres <= 65535)
+    expected = np.where(fits, millimetres, np.float32(0)).astype('<u2')
+    assert encode_depth(depth_m, '16UC1').tobytes() == expected.tobytes()
+
+
 RANGE = {'near_m': 1.0, 'far_m': 3.0}
 
 
@@ -160,6 +179,24 @@ def test_any_floats_give_colors(values):
         )
         assert colors.dtype == np.uint8
         assert colors.shape == (1, len(values), 3)
+
+
+@pytest.mark.parametrize(('near_m', 'far_m', 'with_log'), [
+    (0.5, 80, True), (0.001, 1000, True), (79, 80, True), (0, 3, False), (5, 5.0001, False),
+])
+def test_the_fast_way_to_a_level_is_exact_at_every_limit(near_m, far_m, with_log):
+    """The floats around each limit of two levels, and many between; all were tried once."""
+    near, far = np.float32(near_m), np.float32(far_m)
+    limits = np.linspace(0, 1, 511)[1::2]
+    depths = near_m + (far_m - near_m) * limits
+    if with_log:
+        depths = near_m * (far_m / near_m) ** limits
+    bits = depths.astype(np.float32).view(np.uint32)[:, np.newaxis]
+    around = (bits + np.arange(-100, 100)).astype(np.uint32).view(np.float32)
+    between = np.random.default_rng(0).uniform(near_m * 0.9, far_m * 1.1, around.shape)
+    for depth_m in (around, between.astype(np.float32)):
+        expected = _levels_by_numpy(depth_m, near, far, with_log)
+        assert np.array_equal(_levels(depth_m, near, far, with_log), expected)
 
 
 def test_a_color_means_the_same_depth_in_every_frame():
