@@ -6,11 +6,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from io import BytesIO
 from typing import Final
 
 from clip_depth_ros.core.camera import pinhole_rays, Rays
-from clip_depth_ros.evaluation.report.drawing import Picture, STYLE
+from clip_depth_ros.evaluation.report.drawing import file_of, Picture, STYLE
 from clip_depth_ros.evaluation.report.frames import ReportFrame
 from clip_depth_ros.evaluation.report.panels import image_at
 from clip_depth_ros.types import Depth, Rgb
@@ -114,14 +113,12 @@ def _cloud_png(cloud: Cloud, extent: Extent) -> bytes:
     heights_m = (2 * extent.aside_m, extent.down_m + extent.up_m)
     per_m = _WIDTH_IN / extent.far_m
     height_in = min(sum(heights_m) * per_m, _MOST_HEIGHT_IN) + 2 * _LABELS_IN
-    png = BytesIO()
     with rc_context(STYLE):  # type: ignore[arg-type]
         figure = Figure((_WIDTH_IN, height_in), dpi=_DPI, layout='constrained')
         above, side = figure.subplots(2, 1, sharex=True, gridspec_kw={'height_ratios': heights_m})
         draw_cloud(above, side, *cloud, extent)
         above.set_xlabel('')
-        figure.savefig(png, format='png')
-    return png.getvalue()
+        return file_of(figure, format='png')
 
 
 def _set_up_view(axes: Axes, label: str, far_m: float, upward_m: tuple[float, float]) -> None:

@@ -122,14 +122,27 @@ def svg_picture(
 
     ``legend`` has styles by name, shown in lines above the curves.
     """
-    svg = BytesIO()
     with rc_context(STYLE), warnings.catch_warnings():  # type: ignore[arg-type]
         # Names of recordings may have letters that matplotlib's font lacks but the reader's has.
         warnings.filterwarnings('ignore', 'Glyph')
         figure = Figure(figsize=(width_in, height_in), layout='constrained')
         draw(_below_legend(figure, legend) if legend else figure)
-        figure.savefig(svg, format='svg', metadata={'Date': None}, transparent=True)
-    return Picture(title, caption, svg.getvalue(), 'image/svg+xml')
+        svg = file_of(figure, format='svg', metadata={'Date': None}, transparent=True)
+    return Picture(title, caption, svg, 'image/svg+xml')
+
+
+def file_of(figure: Figure, **keywords: Any) -> bytes:
+    """
+    Return the file that a figure is saved as; ``keywords`` are those of savefig.
+
+    What is to be laid out is laid out here: savefig would draw everything twice for that.
+    """
+    if engine := figure.get_layout_engine():
+        engine.execute(figure)
+        figure.set_layout_engine(None)
+    file = BytesIO()
+    figure.savefig(file, **keywords)
+    return file.getvalue()
 
 
 def literal(text: str) -> str:
