@@ -19,6 +19,7 @@ from multiprocessing.connection import Connection
 import os
 import pickle
 import signal
+import sys
 import traceback
 from typing import Any, Final, NamedTuple
 
@@ -28,6 +29,8 @@ from clip_depth_ros.evaluation.run.frames import AnsweredFrame, FrameRecord
 from clip_depth_ros.sources.samples import DepthSample, SampleSource
 from clip_depth_ros.types import DepthMap
 import cv2
+
+_READERS: Final = f'{SampleSource.__module__.rpartition(".")[0]}.'
 
 _NICE: Final = 5
 """How far behind the predictor workers stand where both want the same core."""
@@ -213,7 +216,7 @@ class Worker:
     def __init__(self, build: Callable[..., object], *parts: object) -> None:
         # Not forked: this process has threads (of PyTorch, of OpenCV) that a fork would break.
         context = get_context('forkserver')
-        context.set_forkserver_preload([__name__])
+        context.set_forkserver_preload(_needed_by(parts))
         self._connection, there = context.Pipe()
         self._process = context.Process(
             target=_serve, args=(there,), daemon=True, name='clip-depth worker'
@@ -280,6 +283,17 @@ class NoWorker:
         except Exception as error:
             future.set_exception(error)
         return future
+
+
+def _needed_by(parts: Sequence[object]) -> list[str]:
+    """
+    Return what all workers would import, each anew, if their common parent had not.
+
+    That is this module, those of the parts, and what reads frames so far in this process.
+    """
+    own = {__name__, *(type(part).__module__ for part in parts)}
+    readers = {name for name in sys.modules if name.startswith(_READERS)}
+    return sorted((own | readers) - {'__main__'})
 
 
 def _serve(connection: Connection) -> None:
