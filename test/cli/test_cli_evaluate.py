@@ -9,6 +9,7 @@ import json
 import os
 from pathlib import Path
 import shlex
+import shutil
 import signal
 import subprocess
 import sys
@@ -31,6 +32,7 @@ from source_tree import ROOT
 
 N_FRAMES = 7
 RIVAL, SHAKY = '/rival/depth', '/shaky/depth'
+COPIES = {'--json': 'a.json', '--csv': 'a.csv', '--markdown': 'a.md', '--html': 'a.html'}
 
 
 @pytest.fixture(scope='module')
@@ -77,9 +79,10 @@ def means_of(out: Path, predictor: str) -> dict[str, float]:
 
 @pytest.fixture(scope='module')
 def out(bag: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Give the folder of an evaluation of the other node's depth."""
-    out = tmp_path_factory.mktemp('rival')
-    assert rival(bag, out, '--override', 'depth_cap_m=70') == 0
+    """Give the folder of an evaluation of the other node's depth, with copies beside it."""
+    out = tmp_path_factory.mktemp('rival') / 'out'
+    copies = [word for flag, copy in COPIES.items() for word in (flag, out.parent / copy)]
+    assert rival(bag, out, '--override', 'depth_cap_m=70', *copies) == 0
     return out
 
 
@@ -204,33 +207,50 @@ class TestPredictors:
         assert 'confidence/n' not in predictors['prior'].sums
 
 
-def test_a_baseline_that_is_in_question_is_shown(bag, tmp_path):
+@pytest.fixture(scope='module')
+def from_file(bag: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Give the folder of an evaluation of baselines alone, set up by a file and a flag."""
+    out = tmp_path_factory.mktemp('from_file')
+    config = out / 'mine.yaml'
+    config.write_text('predict: [constant, random]\nframe_stride: 2\nbootstrap_samples: 200\n')
+    assert evaluate(bag, '--config', config, '--out', out, '--frame-stride', 3) == 0
+    return out
+
+
+def test_a_baseline_that_is_in_question_is_shown(from_file):
     """Beside others it is left out of the pictures of frames."""
-    assert evaluate(bag, '--predict', 'constant', 'random', '--out', tmp_path) == 0
-    page = (tmp_path / 'report.html').read_text()
+    page = (from_file / 'report.html').read_text()
     assert 'constant: prediction' in page
     assert 'random: prediction' not in page
+
+
+@pytest.fixture(scope='module')
+def near(bag: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Give evaluations by a protocol of our own, on LiDAR points that stand for two things."""
+    folder = tmp_path_factory.mktemp('near')
+    protocol = folder / 'near.yaml'
+    protocol.write_text('extends: plain\ndepth_cap_m: 20\n')
+    words = ('--lidar-topic', CLOUD, '--protocol', protocol, '--frame-stride', 3)
+    assert rival(bag, folder / 'z', *words) == 0
+    assert rival(bag, folder / 'forward', *words, '--override', 'lidar_value=forward') == 0
+    return folder
 
 
 class TestFlags:
     """Settings lead where they say, and wrong ones are refused by name."""
 
-    def test_copies_are_written_where_they_are_wanted(self, bag, tmp_path):
-        files = [tmp_path / 'a.json', tmp_path / 'a.csv', tmp_path / 'a.md', tmp_path / 'a.html']
-        flags = zip(('--json', '--csv', '--markdown', '--html'), files, strict=True)
+    def test_copies_are_written_where_they_are_wanted(self, out):
+        files = [out.parent / copy for copy in COPIES.values()]
 
-        assert rival(bag, tmp_path / 'out', *(word for pair in flags for word in pair)) == 0
-        assert files[0].read_bytes() == (tmp_path / 'out/result.json').read_bytes()
+        assert files[0].read_bytes() == (out / 'result.json').read_bytes()
         assert all(path.stat().st_size for path in files)
 
-    def test_a_file_of_settings_counts_and_flags_win(self, bag, tmp_path):
-        config = tmp_path / 'mine.yaml'
-        config.write_text(f'pred_topic: [{RIVAL}]\nframe_stride: 2\npredict: [topic]\n')
-        assert evaluate(bag, '--config', config, '--out', tmp_path / 'a') == 0
-        assert evaluate(bag, '--config', config, '--out', tmp_path / 'b', '--frame-stride', 3) == 0
+    def test_a_file_of_settings_counts_and_flags_win(self, from_file):
+        result = result_of(from_file)
 
-        assert result_of(tmp_path / 'a')['n_frames'] == 4
-        assert result_of(tmp_path / 'b')['n_frames'] == 3
+        assert [*result['predictors']] == ['constant', 'random']
+        assert result['settings']['bootstrap_samples'] == '200'
+        assert result['n_frames'] == 3
 
     @pytest.mark.parametrize(('words', 'message'), [
         (['--protocol', 'kitti-egien'], "did you mean 'kitti-eigen-garg'"),
@@ -256,8 +276,8 @@ class TestFlags:
         assert evaluate(bag, '--out', tmp_path, '--predict', 'ours', *words) == 1
         assert 'set --scene-smoothing to 0' in capsys.readouterr().err
 
-    def test_results_are_not_overwritten_unless_asked(self, bag, tmp_path, capsys):
-        assert rival(bag, tmp_path) == 0
+    def test_results_are_not_overwritten_unless_asked(self, bag, out, tmp_path, capsys):
+        shutil.copytree(out, tmp_path, dirs_exist_ok=True)
         before = (tmp_path / 'result.json').read_bytes()
 
         assert rival(bag, tmp_path, '--frame-stride', 2) == 1
@@ -266,13 +286,14 @@ class TestFlags:
         assert rival(bag, tmp_path, '--frame-stride', 2, '--force') == 0
         assert result_of(tmp_path)['n_frames'] == 4
 
-    def test_an_override_decides_what_lidar_points_stand_for(self, bag, tmp_path):
+    def test_an_override_decides_what_lidar_points_stand_for(self, near):
         """The LiDAR sits behind the camera: from there, everything is farther."""
-        for name, words in (('z', ()), ('forward', ('--override', 'lidar_value=forward'))):
-            assert rival(bag, tmp_path / name, '--lidar-topic', CLOUD, *words) == 0
+        z, forward = (means_of(near / name, RIVAL)['scale'] for name in ('z', 'forward'))
+        assert forward > 1.005 * z
 
-        near, far = (means_of(tmp_path / name, RIVAL)['scale'] for name in ('z', 'forward'))
-        assert far > 1.005 * near
+    def test_a_protocol_of_your_own_is_a_file(self, near):
+        assert result_of(near / 'z')['title'].startswith('near: ')
+        assert 'depth 20-40 m/abs_rel' not in means_of(near / 'z', RIVAL)
 
     def test_two_outputs_cannot_be_one_file(self, bag, tmp_path, capsys):
         words = ('--json', tmp_path / 'x', '--csv', tmp_path / 'x')
@@ -300,14 +321,6 @@ class TestFlags:
         assert evaluate(*words, '--pred-topic', RIVAL, '--out', tmp_path / 'a') == 0
         assert evaluate(*words, '--preset', 'synthetic', '--out', tmp_path / 'b') == 1
 
-    def test_a_protocol_of_your_own_is_a_file(self, bag, tmp_path):
-        protocol = tmp_path / 'near.yaml'
-        protocol.write_text('extends: plain\ndepth_cap_m: 20\n')
-
-        assert rival(bag, tmp_path / 'out', '--protocol', protocol) == 0
-        assert result_of(tmp_path / 'out')['title'].startswith('near: ')
-        assert 'depth 20-40 m/abs_rel' not in means_of(tmp_path / 'out', RIVAL)
-
 
 class TestDamage:
     """What cannot be used is counted and named, and decides the exit code."""
@@ -318,27 +331,29 @@ class TestDamage:
         path.write_bytes(bag.read_bytes()[:-2000])
         return path
 
-    def test_one_recording_of_several_cannot_be_read(self, bag, cut_off, tmp_path, capsys):
-        words = ('--pred-topic', RIVAL, '--out', tmp_path / 'out')
+    @pytest.fixture
+    def gap(self, frames, tmp_path):
+        path = tmp_path / 'gap.mcap'
+        write_recording([*drive_messages(frames), *others(frames[:-1])], path)
+        return path
 
-        assert evaluate(bag, cut_off, *words) == 1
+    def test_a_recording_that_cannot_be_read_and_an_answer_that_is_missing_are_named(
+        self, gap, cut_off, tmp_path, capsys
+    ):
+        out = tmp_path / 'out'
+        words = ('--pred-topic', RIVAL, '--out', out, '--sync-tolerance-s', '0.01')
+
+        assert evaluate(gap, cut_off, *words) == 1
         told = capsys.readouterr()
         assert 'cut_off.mcap' in told.out
+        assert RIVAL in told.out
         assert '--allow-missing accepts that' in told.err
-        assert len(result_of(tmp_path / 'out')['frames']['names']) >= N_FRAMES
-        assert 'cut_off.mcap' in (tmp_path / 'out/report.html').read_text()
-        assert evaluate(bag, cut_off, *words, '--force', '--allow-missing') == 0
-
-    def test_a_frame_without_an_answer_is_named(self, frames, tmp_path, capsys):
-        bag = tmp_path / 'gap.mcap'
-        write_recording([*drive_messages(frames), *others(frames[:-1])], bag)
-
-        assert rival(bag, tmp_path / 'out', '--sync-tolerance-s', '0.01') == 1
-        assert RIVAL in capsys.readouterr().out
-        result = read_result(tmp_path / 'out/result.json')
-        assert result.predictors[RIVAL].n_frames == N_FRAMES - 1
-        assert result.predictors['constant'].n_frames == N_FRAMES
-        assert len(result.problems) == 1
+        assert 'cut_off.mcap' in (out / 'report.html').read_text()
+        result = read_result(out / 'result.json')
+        assert result.predictors['constant'].n_frames >= N_FRAMES
+        assert result.predictors[RIVAL].n_frames == result.predictors['constant'].n_frames - 1
+        assert len(result.problems) == 2
+        assert evaluate(gap, cut_off, *words, '--force', '--allow-missing') == 0
 
 
 def command(bag: Path, out: Path) -> list[str]:
@@ -368,19 +383,32 @@ def killed(words: list[str], out: Path) -> None:
 def whole(bag: Path, tmp_path_factory: pytest.TempPathFactory) -> Result:
     """Give the result of an evaluation that nothing has interrupted."""
     out = tmp_path_factory.mktemp('whole')
-    subprocess.run(command(bag, out), cwd=ROOT, check=True, capture_output=True)
+    assert evaluate(*command(bag, out)[4:]) == 0
     return read_result(out / 'result.json')
+
+
+@pytest.fixture(scope='module')
+def was_killed(bag: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Give the folder that an evaluation leaves that was killed."""
+    out = tmp_path_factory.mktemp('was_killed')
+    killed(command(bag, out), out)
+    return out
+
+
+@pytest.fixture
+def unfinished(was_killed: Path, tmp_path: Path) -> Path:
+    """Give a copy of that folder."""
+    return Path(shutil.copytree(was_killed, tmp_path / 'unfinished'))
 
 
 class TestInterruptions:
     """Killed, split, put together again: the same numbers."""
 
-    def test_killed_at_any_moment_it_goes_on(self, bag, whole, tmp_path):
-        killed(command(bag, tmp_path), tmp_path)
-        assert not (tmp_path / 'result.json').exists()
-        subprocess.run(command(bag, tmp_path), cwd=ROOT, check=True, capture_output=True)
+    def test_killed_at_any_moment_it_goes_on(self, bag, whole, unfinished):
+        assert not (unfinished / 'result.json').exists()
+        assert evaluate(*command(bag, unfinished)[4:]) == 0
 
-        assert self.numbers(read_result(tmp_path / 'result.json')) == self.numbers(whole)
+        assert self.numbers(read_result(unfinished / 'result.json')) == self.numbers(whole)
 
     def test_two_processes_share_the_frames(self, bag, whole, tmp_path):
         processes = [
@@ -394,19 +422,17 @@ class TestInterruptions:
         assert [process.wait(timeout=240) for process in processes] == [0, 0]
         assert self.numbers(read_result(tmp_path / 'result.json')) == self.numbers(whole)
 
-    def test_other_settings_do_not_mix(self, bag, tmp_path, capsys):
-        killed(command(bag, tmp_path), tmp_path)
-
-        assert rival(bag, tmp_path, '--override', 'depth_cap_m=50') == 1
+    def test_other_settings_do_not_mix(self, bag, unfinished, capsys):
+        assert rival(bag, unfinished, '--override', 'depth_cap_m=50') == 1
         assert 'depth_cap_m' in capsys.readouterr().err
-        assert evaluate(*command(bag, tmp_path)[4:], '--camera', 'ignore') == 1
+        assert evaluate(*command(bag, unfinished)[4:], '--camera', 'ignore') == 1
         assert 'predictor_settings.camera was "auto", is "ignore"' in capsys.readouterr().err
-        assert rival(bag, tmp_path, '--override', 'depth_cap_m=50', '--force') == 0
+        assert rival(bag, unfinished, '--override', 'depth_cap_m=50', '--force') == 0
 
-    def test_what_is_finished_is_not_used_again(self, bag, tmp_path):
+    def test_what_is_finished_is_not_used_again(self, out):
         """Who evaluates anew wants new numbers: the journal is for interruptions alone."""
-        assert rival(bag, tmp_path) == 0
-        assert not (tmp_path / 'journal').exists()
+        assert (out / 'result.json').exists()
+        assert not (out / 'journal').exists()
 
     def test_what_was_ended_while_it_was_written_is_not_finished(self, bag, tmp_path, monkeypatch):
         with monkeypatch.context() as patch:
@@ -417,11 +443,12 @@ class TestInterruptions:
         assert rival(bag, tmp_path) == 0
         assert not (tmp_path / 'journal').exists()
 
-    def test_going_on_does_not_overwrite_what_lies_elsewhere(self, bag, tmp_path, capsys):
-        killed(command(bag, tmp_path / 'out'), tmp_path / 'out')
+    def test_going_on_does_not_overwrite_what_lies_elsewhere(
+        self, bag, unfinished, tmp_path, capsys
+    ):
         (tmp_path / 'mine.json').write_text('precious')
 
-        words = command(bag, tmp_path / 'out')[4:]
+        words = command(bag, unfinished)[4:]
         assert evaluate(*words, '--json', tmp_path / 'mine.json') == 1
         assert 'mine.json exists already' in capsys.readouterr().err
         assert (tmp_path / 'mine.json').read_text() == 'precious'
@@ -497,9 +524,8 @@ class TestCompare:
         assert main(['compare', f'{file}:nobody', str(file), '--force']) == 1
         assert f"no predictor 'nobody'; it has ['{RIVAL}', 'constant'" in capsys.readouterr().err
 
-    def test_other_protocols_do_not_compare(self, bag, results, tmp_path, capsys):
-        assert rival(bag, tmp_path / 'out', '--override', 'depth_cap_m=50') == 0
-        files = [str(results / 'rival' / 'result.json'), str(tmp_path / 'out' / 'result.json')]
+    def test_other_protocols_do_not_compare(self, results, out, capsys):
+        files = [str(results / 'rival' / 'result.json'), str(out / 'result.json')]
 
         assert main(['compare', *files]) == 1
         assert 'different protocols' in capsys.readouterr().err

@@ -43,9 +43,14 @@ def pair(drive: Result) -> list[Contender]:
     return [Contender(name, drive, name) for name in ('ours', 'constant')]
 
 
-def test_the_conclusion_comes_first_and_the_page_asks_for_nothing(pair):
+@pytest.fixture(scope='module')
+def of_pair(pair: list[Contender]) -> str:
+    return page(pair)
+
+
+def test_the_conclusion_comes_first_and_the_page_asks_for_nothing(pair, of_pair):
     said = conclusion(compare(*pair, resampling=Resampling(100)))
-    text = page(pair)
+    text = of_pair
     assert said.startswith('ours is better than constant')
     assert f'<h1>{html.escape(said)}</h1>' in text
     assert text.index('<h1>') < text.index('<img') < text.index(pair[0].result.title)
@@ -53,8 +58,8 @@ def test_the_conclusion_comes_first_and_the_page_asks_for_nothing(pair):
     assert '://' not in text
 
 
-def test_it_shows_when_and_where_each_wins(pair):
-    headings = re.findall(r'<h3>(.*?)</h3>', page(pair))
+def test_it_shows_when_and_where_each_wins(of_pair):
+    headings = re.findall(r'<h3>(.*?)</h3>', of_pair)
     assert headings[:3] == [
         'Frame by frame', 'Where each wins', 'Frames with the largest differences',
     ]
@@ -78,9 +83,9 @@ def test_regions_stand_in_their_places_even_where_one_is_empty(pair):
     assert [winner for _, winner in tiles] == ['\u2013', *['A'] * 8]
 
 
-def test_frames_that_differ_most_are_listed_for_each_side(pair, drive):
+def test_frames_that_differ_most_are_listed_for_each_side(of_pair, drive):
     a, b = (np.array(drive.frames.values[name]['none/abs_rel']) for name in ('ours', 'constant'))
-    rows = re.findall(r'<tr><th>(frame \d+) of [^<]*</th><td>', page(pair))
+    rows = re.findall(r'<tr><th>(frame \d+) of [^<]*</th><td>', of_pair)
     assert rows == [f'frame {i}' for i in np.argsort(a - b)[:5]]
 
 

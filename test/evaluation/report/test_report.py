@@ -173,7 +173,8 @@ def test_a_perfect_predictor_has_a_page():
 
 
 def test_many_problems_are_folded():
-    page = report_html(drive_result(3, n_problems=25), [], near_m=1.0, far_m=80.0)
+    problems = [Problem(f'frame {i}', 'cannot be read') for i in range(25)]
+    page = report_html(hand_made_result(problems=problems), [], near_m=1.0, far_m=80.0)
     assert '<summary>5 more</summary>' in page
     assert page.count(': cannot be read</li>') == 25
 
@@ -284,15 +285,20 @@ PLACES = [
 
 
 def without(drive: Result, *regions: str) -> Result:
-    """Return a result that has nothing of some regions, as where the truth does not reach."""
+    """
+    Return a result that has nothing of some regions, as where the truth does not reach.
+
+    It has no curves either, which would be drawn for each page.
+    """
     gone = {f'region {region}' for region in regions}
     predictors = {
-        name: replace(found, estimates={
+        name: replace(found, sums={}, estimates={
             of: each for of, each in found.estimates.items() if of.rpartition('/')[0] not in gone
         })
         for name, found in drive.predictors.items()
     }
-    return replace(drive, predictors=predictors)
+    frames = replace(drive.frames, values={name: {} for name in drive.frames.values})
+    return replace(drive, predictors=predictors, frames=frames)
 
 
 @pytest.mark.parametrize('empty', [
