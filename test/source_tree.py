@@ -5,7 +5,9 @@
 from __future__ import annotations
 
 import ast
+from collections import deque
 from collections.abc import Iterator, Sequence
+from functools import cache
 from pathlib import Path
 from typing import NamedTuple
 
@@ -17,6 +19,10 @@ SUB_ROOMS = {
     'ros/node',
 }
 """Folders within a room that have rules of their own."""
+
+
+_HOLD_STATEMENTS = (ast.stmt, ast.excepthandler, ast.match_case)
+"""Imports are in no expression."""
 
 
 class Import(NamedTuple):
@@ -46,20 +52,24 @@ def room_at(parts: Sequence[str]) -> str:
     return '/'.join(parts[:2]) if '/'.join(parts[:2]) in SUB_ROOMS else parts[0]
 
 
-def imports_of(file: Path) -> list[Import]:
+@cache
+def imports_of(file: Path) -> tuple[Import, ...]:
     """Give every import of a file, also those inside functions."""
-    tree = ast.parse(file.read_text(encoding='utf-8'), str(file))
-    deferred = {
-        id(inner)
-        for node in ast.walk(tree)
-        if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef, ast.Lambda))
-        for inner in ast.walk(node)
-    }
-    return [
-        Import(module, file, node.lineno, id(node) not in deferred)
-        for node in ast.walk(tree)
-        for module in _modules(node)
-    ]
+    found: list[Import] = []
+    to_see: deque[tuple[ast.AST, bool]] = deque()
+    to_see.append((ast.parse(file.read_text(encoding='utf-8'), str(file)), True))
+    while to_see:
+        node, is_on_load = to_see.popleft()
+        found += [
+            Import(module, file, node.lineno, is_on_load)
+            for module in _modules(node) if isinstance(node, ast.stmt)
+        ]
+        is_on_load &= not isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef))
+        to_see += [
+            (child, is_on_load) for child in ast.iter_child_nodes(node)
+            if isinstance(child, _HOLD_STATEMENTS)
+        ]
+    return tuple(found)
 
 
 def _modules(node: ast.AST) -> Iterator[str]:

@@ -96,7 +96,11 @@ LAUNCH_MAY_IMPORT = {
 }
 
 FILES = python_files(PACKAGE_DIR)
-IMPORTS = [imported for file in FILES for imported in imports_of(file)]
+
+
+def imports() -> list[Import]:
+    """Give every import of the package."""
+    return [imported for file in FILES for imported in imports_of(file)]
 
 
 def test_imports_are_found_wherever_they_stand(tmp_path: Path):
@@ -127,7 +131,7 @@ def test_imports_point_down(room: str):
     allowed = MAY_IMPORT[room] | {room, '__version__'}
     wrong = [
         str(imported)
-        for imported in IMPORTS
+        for imported in imports()
         if room_of(imported.file) == room and (own := _own_room(imported)) and own not in allowed
     ]
     assert wrong == []
@@ -136,7 +140,7 @@ def test_imports_point_down(room: str):
 def test_files_do_not_import_each_other_in_circles():
     """Also not through a third, nor inside functions: what needs each other is one file."""
     graph = {_module_of(file): set() for file in FILES}
-    for imported in IMPORTS:
+    for imported in imports():
         if imported.file == PACKAGE_DIR / '__init__.py':
             continue  # the public face looks everywhere, when asked; nobody needs more of it
         if (target := _own_file(imported, graph)) and target != _module_of(imported.file):
@@ -171,7 +175,7 @@ def test_package_files_import_nothing():
     root, packages = PACKAGE_DIR / '__init__.py', {'importlib.import_module', 'typing.Any'}
     wrong = [
         str(imported)
-        for imported in IMPORTS
+        for imported in imports()
         if imported.file.name == '__init__.py'
         and not (imported.file == root and _is_free(imported, packages))
     ]
@@ -182,7 +186,7 @@ def test_command_modules_load_nothing_heavy():
     """``clip-depth --help`` answers at once; the rest is imported inside ``run``."""
     wrong = [
         str(imported)
-        for imported in IMPORTS
+        for imported in imports()
         if room_of(imported.file) == 'cli'
         and imported.file.stem in _commands()
         and imported.is_on_load
@@ -274,7 +278,7 @@ def _own_room(imported: Import) -> str:
 def _foreign(room: str, modules: set[str]) -> list[str]:
     return [
         str(imported)
-        for imported in IMPORTS
+        for imported in imports()
         if room_of(imported.file) == room and _top(imported) in modules
     ]
 
