@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+import functools
 from typing import Any, Final
 
 from clip_depth_ros.errors import ConfigError, MissingDependencyError, WeightsError
@@ -94,7 +95,10 @@ class BpeTokenizer:
     def __init__(self, text_config: Mapping[str, Any]) -> None:
         self._length = text_config.get('context_length', open_clip.DEFAULT_CONTEXT_LENGTH)
         options = text_config.get('tokenizer_kwargs', {})
-        self._tokenizer = open_clip.SimpleTokenizer(context_length=self._length, **options)
+        self._tokenizer = (
+            open_clip.SimpleTokenizer(context_length=self._length, **options) if options
+            else _plain_tokenizer(self._length)
+        )
 
     @property
     def frame_ids(self) -> tuple[int, int]:
@@ -149,6 +153,12 @@ class BpeTokenizer:
                 )
         tokens: Tensor = self._tokenizer(texts)
         return tokens
+
+
+@functools.cache
+def _plain_tokenizer(length: int) -> Any:
+    """Return open_clip's tokenizer, which reads its long table once."""
+    return open_clip.SimpleTokenizer(context_length=length)
 
 
 def tokenizer_for(text_config: Mapping[str, Any], *, allow_download: bool) -> Tokenizer:

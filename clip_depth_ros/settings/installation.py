@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import functools
 import importlib.metadata
 import importlib.resources
 from pathlib import Path
@@ -80,6 +81,11 @@ def assets_dir() -> Path:
 
 def versions() -> dict[str, str]:
     """Return the versions of this package, of Python and of the packages that compute."""
+    return dict(_versions())
+
+
+@functools.cache
+def _versions() -> dict[str, str]:
     found = {'clip_depth_ros': __version__, 'python': platform.python_version()}
     for name in _COMPUTING:
         try:

@@ -20,6 +20,7 @@ from clip_depth_ros.types import DepthPredictor, Intrinsics
 import cv2
 import numpy as np
 import pytest
+from small_clip2depth import deep_backbone, write_clip2depth
 from small_clips import blobs, SMALL_RESNET, write_json
 
 pytest.importorskip('onnxscript', reason='needs onnxscript: pip install .[export]')
@@ -38,12 +39,24 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope='module')
 def clip2depth(folder: Path) -> dict[str, Any]:
-    return exported(folder / 'clip2depth', **BUNDLED, method='clip2depth')
+    """Return one that reads a camera, and is told rays, as the bundled one."""
+    backbone = deep_backbone(folder, layers=2)
+    trained = {'taps': (0, 1), 'focal_px': 60.0, 'rays': True, 'hfov_deg': 70.0}
+    weights = write_clip2depth(folder / 'small_clip2depth.safetensors', backbone, **trained)
+    return exported(
+        folder / 'clip2depth', backbone=backbone, pretrained='random', method='clip2depth',
+        clip2depth_weights=str(weights),
+    )
 
 
 @pytest.fixture(scope='module')
 def depthclip(folder: Path) -> dict[str, Any]:
-    backbone = write_json(folder, SMALL_RESNET)
+    # As few blocks as there can be: each takes seconds to trace.
+    few = {
+        'vision_cfg': {**SMALL_RESNET['vision_cfg'], 'layers': [1, 1, 1, 1]},
+        'text_cfg': {**SMALL_RESNET['text_cfg'], 'layers': 1},
+    }
+    backbone = write_json(folder, {**SMALL_RESNET, **few})
     return exported(
         folder / 'depthclip', backbone=backbone, pretrained='random', method='depthclip'
     )
@@ -51,7 +64,9 @@ def depthclip(folder: Path) -> dict[str, Any]:
 
 def exported(out: Path, **settings: str) -> dict[str, Any]:
     """Export by the command, and return the settings that it was exported with."""
-    flags = [word for name, value in settings.items() for word in (f'--{name}', value)]
+    flags = [
+        word for name, value in settings.items() for word in ('--' + name.replace('_', '-'), value)
+    ]
     assert main(['export', '--out', str(out), *flags]) == 0
     return {**settings, 'out': str(out)}
 
@@ -124,7 +139,7 @@ class TestWhatItSays:
         """No preset needs to be named again; the range of colours is right, too."""
         settings = PredictorSettings.from_mapping({'exported_model': clip2depth['out']})
 
-        assert (settings.method, settings.backbone) == ('clip2depth', 'tiny')
+        assert (settings.method, settings.backbone) == ('clip2depth', clip2depth['backbone'])
         assert settings.answer_range_m() == (0.5, 80.0)
 
     def test_it_says_what_computes_and_why(self, clip2depth):
@@ -133,7 +148,7 @@ class TestWhatItSays:
         assert described['engine'].startswith(('openvino', 'onnxruntime'))
         assert '(auto: ' in described['engine']
         assert described['exported_model'] == clip2depth['out']
-        assert described['clip2depth_weights'].startswith('tiny_clip2depth.safetensors')
+        assert described['clip2depth_weights'].startswith('small_clip2depth.safetensors')
 
     def test_a_change_shares_the_network(self, depthclip):
         first = opened(depthclip)
@@ -152,7 +167,7 @@ class TestWithoutPyTorch:
             'from clip_depth_ros.cli.main import main\n'
             f"sys.exit(main(['predict', {str(tmp_path / 'photo.png')!r}, '--out', "
             f"{str(tmp_path / 'out')!r}, '--exported-model', {depthclip['out']!r}, "
-            "'--depth-words', 'near', 'far', '--bins-m', '1', '9']))"
+            "'--depth-words', 'near', 'far', '--bins-m', '1', '9', '--temperature', '10']))"
         )
         subprocess.run([sys.executable, '-c', code], check=True, capture_output=True)
         depth_m = np.load(tmp_path / 'out' / 'photo_depth.npy')

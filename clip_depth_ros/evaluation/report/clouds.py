@@ -6,6 +6,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+import itertools
+import math
 from typing import Final
 
 from clip_depth_ros.core.camera import pinhole_rays, Rays
@@ -27,6 +29,9 @@ Cloud = tuple[Points, NDArray[np.uint8]]
 
 _MOST_POINTS: Final = 100_000
 _FEW_POINTS: Final = 8_000
+
+_PIXELS: Final = 900
+"""From the camera to the farthest that is shown; each of many points is a square of 2 by 2."""
 
 _WIDTH_IN: Final = 7.0
 _MOST_HEIGHT_IN: Final = 10.0
@@ -50,11 +55,33 @@ def draw_cloud(
     """Draw a cloud with colours uint8 (N, 3) from above and from the side, each to scale."""
     is_shown = np.isfinite(xyz_m[:, 2])
     x, y, z = xyz_m[is_shown].T
-    size = 1.0 if len(x) > _FEW_POINTS else 3.0
-    for axes, upward in ((above, -x), (side, -y)):
-        axes.scatter(z, upward, c=rgb[is_shown] / 255.0, s=size, linewidths=0)
-    _set_up_view(above, 'left (m)', extent.far_m, (-extent.aside_m, extent.aside_m))
-    _set_up_view(side, 'up (m)', extent.far_m, (-extent.down_m, extent.up_m))
+    limits_m = (-extent.aside_m, extent.aside_m), (-extent.down_m, extent.up_m)
+    for axes, upward, upward_m in zip((above, side), (-x, -y), limits_m, strict=True):
+        if len(z) > _FEW_POINTS:
+            _draw_dots(axes, z, upward, rgb[is_shown], extent.far_m, upward_m)
+        else:
+            axes.scatter(z, upward, c=rgb[is_shown] / 255.0, s=3.0, linewidths=0)
+    _set_up_view(above, 'left (m)', extent.far_m, limits_m[0])
+    _set_up_view(side, 'up (m)', extent.far_m, limits_m[1])
+
+
+def _draw_dots(
+    axes: Axes, forward: Depth, upward: Depth, rgb: NDArray[np.uint8], far_m: float,
+    upward_m: tuple[float, float],
+) -> None:
+    """Draw many points as pixels of one image: as markers they would take seconds."""
+    low_m, high_m = upward_m
+    pixel_m = far_m / _PIXELS
+    height = max(1, math.ceil((high_m - low_m) / pixel_m))
+    columns, rows = np.floor(forward / pixel_m), np.floor((high_m - upward) / pixel_m)
+    is_inside = (columns >= 0) & (columns < _PIXELS) & (rows >= 0) & (rows < height)
+    column, row = columns[is_inside].astype(int), rows[is_inside].astype(int)
+    pixels = np.zeros((height + 1, _PIXELS + 1, 4), np.uint8)
+    for down, right in itertools.product((0, 1), repeat=2):
+        pixels[row + down, column + right] = np.insert(rgb[is_inside], 3, 255, axis=1)
+    axes.imshow(
+        pixels[:-1, :-1], extent=(0.0, far_m, high_m - height * pixel_m, high_m), zorder=1
+    )
 
 
 def cloud_pictures(frame: ReportFrame) -> list[Picture]:
