@@ -6,16 +6,19 @@ from __future__ import annotations
 
 import contextlib
 import json
+import os
 from pathlib import Path
 import signal
 import subprocess
 import sys
 import time
+from unittest.mock import patch
 
 from clip_depth_ros.bags.messages import camera_info_message, image_message
 from clip_depth_ros.bags.reader import BagReader
 from clip_depth_ros.bags.topics import CAMERA_FRAME, CAMERA_INFO, IMAGE
 from clip_depth_ros.bags.writer import BagWriter, recorded
+from clip_depth_ros.cli.demo import HELD_OUT_SEED
 from clip_depth_ros.cli.main import main
 from clip_depth_ros.demo.plan import BUNDLED_NOTE, NEXT_STEPS, output_topics, RANDOM_NOTE
 from clip_depth_ros.demo.summary import NO_TRUTH
@@ -34,7 +37,7 @@ from small_clip2depth import deep_backbone, write_clip2depth
 
 pytestmark = pytest.mark.ros
 
-SIZES = [(1242, 375), (1242, 375), (1224, 370), (1242, 375)]
+SIZES = [(1242, 375), (1224, 370), (1242, 375)]
 START_NS = 1_000 * 10**9
 BOTH = ['clip2depth', 'depthclip']
 EXIT_CODES = {'player': 0, 'clip2depth_node': 0, 'depthclip_node': 0}
@@ -69,14 +72,21 @@ def small(tmp_path_factory) -> list[str]:
 
 
 @pytest.fixture(scope='module')
-def small_run(tmp_path_factory, small) -> Path:
-    """Return the folder of a finished run of both small methods on three frames."""
-    folder = tmp_path_factory.mktemp('small_run')
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv('ROS_DOMAIN_ID', str(new_ros_domain()))
-        done = demo('--frames', '3', '--seed', '5', '--hz', '1', '--out', str(folder), *small)
+def finished(tmp_path_factory) -> tuple[Path, str]:
+    """Return the folder of a finished run without other flags, and what it printed."""
+    folder = tmp_path_factory.mktemp('finished')
+    with pytest.MonkeyPatch.context() as monkeypatch:
+        monkeypatch.setenv('ROS_DOMAIN_ID', str(new_ros_domain()))
+        done = demo('--frames', '3', '--out', str(folder))
     assert done.returncode == 0, done.stdout + done.stderr
-    return folder
+    return folder, done.stdout
+
+
+@pytest.fixture
+def own_environment():
+    """Undo what a demo in this process sets for its children."""
+    with patch.dict(os.environ):
+        yield
 
 
 def summary_in(folder: Path):
@@ -89,7 +99,7 @@ def demo(*flags: str, timeout_s: float = 300.0) -> subprocess.CompletedProcess[s
 
 
 def refused(capsys, *flags: str) -> str:
-    """Return what a demo says that ends before it starts a process: one line, no traceback."""
+    """Return what a demo in this process says that it refuses to play: no traceback."""
     assert main(['demo', *flags]) == 1
     said: str = capsys.readouterr().err
     assert 'Traceback' not in said
@@ -120,10 +130,10 @@ def test_big_images_of_changing_size_are_each_answered_once_by_both_nodes_across
     assert done.returncode == 0, done.stdout + done.stderr
     summary = summary_in(tmp_path / 'out')
     assert [*summary['methods']] == BOTH
-    assert summary['images_published'] == 4
+    assert summary['images_published'] == 3
     for name, method in summary['methods'].items():
-        assert method['frames'] == {'received': 4, 'processed': 4, 'dropped': 0, 'failed': 0}
-        assert method['messages'] == dict.fromkeys(output_topics(f'/{name}'), 4)
+        assert method['frames'] == {'received': 3, 'processed': 3, 'dropped': 0, 'failed': 0}
+        assert method['messages'] == dict.fromkeys(output_topics(f'/{name}'), 3)
         assert method['every_frame_answered_once'] is True
         assert method['max_reprojection_error_px'] < 0.01
         assert method['mismatched'] == []
@@ -139,41 +149,39 @@ def test_big_images_of_changing_size_are_each_answered_once_by_both_nodes_across
     assert summary['note'] == RANDOM_NOTE
 
 
-def test_without_flags_the_bundled_weights_leave_everything_a_person_looks_at(
-    tmp_path, ros_domain
-):
-    done = demo('--frames', '3', '--out', str(tmp_path))
-    assert done.returncode == 0, done.stdout + done.stderr
-    lines = done.stdout.splitlines()
+def test_without_flags_the_bundled_weights_leave_everything_a_person_looks_at(finished):
+    folder, printed = finished
+    lines = printed.splitlines()
     first = next(i for i, line in enumerate(lines) if 'went through 2 real nodes' in line)
     assert lines[first].startswith('3 camera images')
     assert BUNDLED_NOTE in lines
     for command in NEXT_STEPS.values():
-        assert command in done.stdout
-    summary = summary_in(tmp_path)
+        assert command in printed
+    summary = summary_in(folder)
     assert summary['note'] == BUNDLED_NOTE
     assert all(method['latency_ms']['p50'] > 0 for method in summary['methods'].values())
     assert summary['metrics']['protocol'].startswith('synthetic drive seed 1000000, 3 images')
     assert [*summary['metrics']['methods']] == BOTH
-    assert (tmp_path / 'preview.png').read_bytes().startswith(b'\x89PNG')
-    assert (tmp_path / 'film.gif').read_bytes().startswith(b'GIF89a')
-    assert (tmp_path / 'cloud.ply').read_bytes().startswith(b'ply\n')
-    page = (tmp_path / 'report.html').read_text()
+    assert (folder / 'preview.png').read_bytes().startswith(b'\x89PNG')
+    assert (folder / 'film.gif').read_bytes().startswith(b'GIF89a')
+    assert (folder / 'cloud.ply').read_bytes().startswith(b'ply\n')
+    page = (folder / 'report.html').read_text()
     assert '3 camera images went through 2 real nodes' in page
     assert BUNDLED_NOTE in page
     assert '://' not in page
-    assert not list(tmp_path.glob('.*')), 'half-written files are left'
+    assert not list(folder.glob('.*')), 'half-written files are left'
 
 
 class SameDrive(list[DepthSample]):
-    """The frames of ``small_run``, rendered again, as a source."""
+    """The frames of ``finished``, rendered again, as a source."""
 
     name = 'the same drive'
 
     def __init__(self) -> None:
-        frames = Drive(5, width=640, height=192).frames(3)
+        drive = Drive(HELD_OUT_SEED, width=640, height=192)
         super().__init__(
-            DepthSample(f'frame {i}', frame.rgb, frame.depth_m) for i, frame in enumerate(frames)
+            DepthSample(f'frame {i}', frame.rgb, frame.depth_m, drive.intrinsics)
+            for i, frame in enumerate(drive.frames(3))
         )
 
     def describe(self) -> dict[str, str]:
@@ -181,14 +189,15 @@ class SameDrive(list[DepthSample]):
 
 
 def offline(parameters) -> Result:
-    """Return the evaluation of the same frames without ROS, 1 to 80 m."""
-    predictor = build_predictor(NodeSettings.from_mapping(parameters))
-    limits = {'min_depth_m': 1.0, 'depth_cap_m': 80.0}
+    """Return the evaluation of the same frames without ROS, over the range of its answers."""
+    settings = NodeSettings.from_mapping(parameters)
+    predictor = build_predictor(settings)
+    limits = {'min_depth_m': settings.min_depth_m, 'depth_cap_m': settings.max_depth_m}
     return evaluate(SameDrive(), {'it': predictor}, load_protocol('plain', limits))
 
 
-def test_metrics_of_what_was_published_are_those_without_ros(small_run):
-    summary = summary_in(small_run)
+def test_metrics_of_what_was_published_are_those_without_ros(finished):
+    summary = summary_in(finished[0])
     for name in BOTH:
         found = summary['metrics']['methods'][name]
         assert found['images'] == 3
@@ -215,24 +224,25 @@ def test_what_cannot_be_played_is_said_in_one_line(
     assert not (tmp_path / 'depth.mcap').exists()
 
 
-def test_a_node_that_cannot_start_is_said_in_one_line(tmp_path, ros_domain):
-    done = demo('--frames', '2', '--backbone', 'no-such-model', '--out', str(tmp_path))
-    assert done.returncode == 1
-    assert 'no-such-model' in done.stderr
-    assert 'Traceback' not in done.stderr
+def test_a_node_that_cannot_start_is_said_in_one_line(
+    tmp_path, ros_domain, own_environment, capsys
+):
+    flags = ['--frames', '1', '--method', 'depthclip', '--backbone', 'no-such-model']
+    said = refused(capsys, *flags, '--out', str(tmp_path))
+    assert 'no-such-model' in said.splitlines()[-1]
     assert not (tmp_path / 'depth.mcap').exists()
 
 
 def test_a_recording_of_an_earlier_run_plays_and_its_answers_are_not_mixed_with_new_ones(
-    tmp_path, ros_domain, small, small_run
+    tmp_path, ros_domain, own_environment, finished
 ):
     """Also: one method alone, depth of half the size, and receive times of today."""
-    again = demo(
-        '--bag', str(small_run / 'depth.mcap'), '--depth-scale', '0.5', '--hz', '1',
-        '--method', 'depthclip', '--out', str(tmp_path / 'b'), *small,
-    )
-    assert again.returncode == 0, again.stdout
-    before, after = summary_in(small_run), summary_in(tmp_path / 'b')
+    folder, _ = finished
+    assert main([
+        'demo', '--bag', str(folder / 'depth.mcap'), '--depth-scale', '0.5', '--hz', '1',
+        '--preset', 'synthetic', '--method', 'depthclip', '--out', str(tmp_path / 'b'),
+    ]) == 0
+    before, after = summary_in(folder), summary_in(tmp_path / 'b')
     assert [*after['methods']] == ['depthclip']
     method = after['methods']['depthclip']
     assert method['messages'] == dict.fromkeys(output_topics('/depthclip'), 3)
@@ -247,22 +257,25 @@ def test_a_recording_of_an_earlier_run_plays_and_its_answers_are_not_mixed_with_
     assert end_ns - start_ns < 300 * 10**9
 
 
-@pytest.mark.parametrize('signal_name', ['SIGTERM', 'SIGHUP', 'SIGINT'])
+@pytest.mark.parametrize(('signal_name', 'log'), [
+    ('SIGTERM', 'player'), ('SIGHUP', 'clip2depth_node'), ('SIGINT', 'depthclip_node'),
+])
 def test_a_demo_that_is_ended_leaves_no_process_and_no_half_written_file(
-    tmp_path, ros_domain, small, signal_name
+    tmp_path, ros_domain, small, signal_name, log
 ):
+    """While it plays, and while its nodes start."""
     bag = kitti_sized_bag(tmp_path / 'in.mcap')
     out = tmp_path / 'out'
     command = [sys.executable, '-m', 'clip_depth_ros.cli.main', 'demo', '--bag', str(bag)]
     command += ['--out', str(out), *small]
     with subprocess.Popen(command, stderr=subprocess.DEVNULL) as process:
-        wait_for(lambda: (out / 'player.log').exists())
+        wait_for(lambda: (out / f'{log}.log').exists())
         process.send_signal(getattr(signal, signal_name))
         code = process.wait(60)
     assert code == 128 + getattr(signal, signal_name)
-    assert sorted(path.name for path in out.iterdir()) == [
-        'clip2depth_node.log', 'depthclip_node.log', 'player.log',
-    ]
+    logs = {'clip2depth_node.log', 'depthclip_node.log', 'player.log'}
+    left = {path.name for path in out.iterdir()}
+    assert left == logs if log == 'player' else f'{log}.log' in left <= logs
     assert processes_with(str(out), str(bag)) == []
 
 
@@ -304,13 +317,15 @@ def test_a_recording_of_the_user_s_own_is_not_written_over(tmp_path, capsys):
     assert bag.read_bytes() == before
 
 
-def test_weights_of_the_user_s_own_are_not_mixed_with_the_demo_s(tmp_path, ros_domain):
+def test_weights_of_the_user_s_own_are_not_mixed_with_the_demo_s(
+    tmp_path, ros_domain, own_environment, capsys
+):
     """``--allow-download`` and the like ask for real weights: nothing random then."""
-    done = demo('--frames', '1', '--no-allow-download', '--out', str(tmp_path))
-    assert done.returncode == 1
-    assert 'NOTE' not in done.stdout
-    assert 'RN50-quickgelu' in done.stderr
-    assert '--clip-weights' in done.stderr
+    assert main(['demo', '--frames', '1', '--no-allow-download', '--out', str(tmp_path)]) == 1
+    said = capsys.readouterr()
+    assert 'NOTE' not in said.out
+    assert 'RN50-quickgelu' in said.err
+    assert '--clip-weights' in said.err
 
 
 def test_a_bag_without_the_named_topic_lists_what_there_is(tmp_path, capsys):
