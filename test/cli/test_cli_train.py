@@ -35,10 +35,16 @@ STREETS = {
 }
 
 
+@pytest.fixture(scope='module')
+def rendered(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
+    """Give the setting that keeps rendered streets, for all trainings."""
+    return {'rendered_dir': str(tmp_path_factory.mktemp('rendered'))}
+
+
 @pytest.fixture
-def config(tmp_path: Path) -> Path:
+def config(tmp_path: Path, rendered: dict[str, str]) -> Path:
     path = tmp_path / 'small.yaml'
-    path.write_text(yaml.safe_dump({**SMALL, **STREETS}))
+    path.write_text(yaml.safe_dump({**SMALL, **STREETS, **rendered}))
     return path
 
 

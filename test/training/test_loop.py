@@ -92,7 +92,7 @@ def test_the_same_seed_gives_the_same_weights_and_another_does_not(whole: Path, 
 
 
 def test_workers_change_nothing(whole: Path, tmp_path: Path):
-    trained(tmp_path / 'run', n_workers=2)
+    trained(tmp_path / 'run', n_workers=2, validation_interval=8)
     assert losses(tmp_path / 'run') == losses(whole)
 
 

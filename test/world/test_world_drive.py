@@ -49,8 +49,12 @@ def test_sky_is_exactly_where_depth_is_infinite(frames):
 
 
 def test_every_class_is_met_on_the_road():
-    """Forty drives, one frame each, show all there is to show."""
-    met = {int(i) for seed in range(40) for i in np.unique(Drive(seed).frame(50).class_ids)}
+    """Forty drives, one frame each, show all there is to show; or fewer."""
+    met: set[int] = set()
+    for seed in range(40):
+        met |= {int(i) for i in np.unique(Drive(seed).frame(50, lidar=False).class_ids)}
+        if met >= set(CLASS_NAMES):
+            break
     assert met == set(CLASS_NAMES)
 
 
@@ -127,7 +131,7 @@ def test_without_lidar_the_rest_is_the_same():
 
 
 def test_seeds_differ_in_view_light_and_motion():
-    drives = [Drive(seed) for seed in range(12)]
+    drives = [Drive(seed, width=160, height=48) for seed in range(12)]
     frames = [drive.frame(0, lidar=False) for drive in drives]
     for i, one in enumerate(frames):
         for other in frames[:i]:
@@ -172,7 +176,7 @@ def test_the_camera_never_sees_through_a_lidar_point(seed):
     frame = drive.frame(33)
     camera = _in_camera(frame)
     points = (frame.T_world_cam @ np.vstack([camera.T, np.ones(len(camera))]))[:3].T
-    t = _seen_towards(drive, 33, points[camera[:, 2] > 1.0])
+    t = _seen_towards(drive, 33, points[camera[:, 2] > 1.0][::4])  # a few thousand
     assert t.max() < 1 + 1e-5
     assert (t > 1 - 1e-4).mean() > 0.97
 
