@@ -30,7 +30,7 @@ from typing import Any
 
 from clip_depth_ros.core.stamps import stamp_ns_of
 from clip_depth_ros.predictor.constant import ConstantPredictor
-from clip_depth_ros.ros.environment import use_shipped_dds_profile
+from clip_depth_ros.ros.environment import keep_freed_memory, use_shipped_dds_profile
 from diagnostic_msgs.msg import DiagnosticArray
 from hostile_messages import good_image, good_info, KINDS, Make
 import numpy as np
@@ -54,6 +54,7 @@ def run_node(transport: str) -> None:
     """Run the node with a constant predictor until interrupted."""
     from clip_depth_ros.ros.node.node import DepthNode
 
+    keep_freed_memory()
     rclpy.init()
     node = DepthNode(
         build_predictor=lambda settings, previous: ConstantPredictor(5.0),

@@ -14,7 +14,12 @@ import sys
 
 from clip_depth_ros.core.plain_text import printable
 from clip_depth_ros.errors import ConfigError, MissingDependencyError
-from clip_depth_ros.ros.environment import end_process, needing_ros, use_shipped_dds_profile
+from clip_depth_ros.ros.environment import (
+    end_process,
+    keep_freed_memory,
+    needing_ros,
+    use_shipped_dds_profile,
+)
 from clip_depth_ros.ros.usage import usage_text
 
 
@@ -25,6 +30,7 @@ def main() -> int:
         return 0
     with contextlib.suppress(MissingDependencyError):  # works without, for smaller messages
         use_shipped_dds_profile()
+    keep_freed_memory()
     try:
         with needing_ros():
             from clip_depth_ros.ros.node.main import main as run_node

@@ -50,30 +50,32 @@ class Inputs:
     """
     Subscriptions to the camera, the image by its transport, ``raw`` or ``compressed``.
 
-    ``on_image`` and ``on_info`` are called with each message, on the executor's thread;
-    ``on_image`` also with how many images were missed before it, as :class:`Gaps` has it.
+    ``on_image`` and ``on_info`` are called with each message, on the executor's thread; images
+    come as bytes, and with how many were missed before each, as :class:`Gaps` has it.
     """
 
     def __init__(
         self,
         node: LifecycleNode,
         image_transport: str,
-        on_image: Callable[[Any, int | None], None],
+        on_image: Callable[[bytes, int | None], None],
         on_info: Callable[[CameraInfo], None],
     ) -> None:
         self._node = node
         msgtype, topic = _IMAGE_TOPICS[image_transport]
         self._silences: dict[str, Silence] = {}
 
-        def hear_image(message: Any, n_unseen: int | None) -> None:
+        def hear_image(cdr: bytes, n_unseen: int | None) -> None:
             self._silences['image'].end()
-            on_image(message, n_unseen)
+            on_image(cdr, n_unseen)
 
         def hear_info(message: CameraInfo) -> None:
             self._silences['camera_info'].end()
             on_info(message)
 
-        self._image = _subscribe(node, msgtype, topic, _with_gaps(hear_image), _IMAGE_QUEUE)
+        self._image = _subscribe(
+            node, msgtype, topic, _with_gaps(hear_image), _IMAGE_QUEUE, raw=True
+        )
         try:
             self._info = _subscribe(node, CameraInfo, 'camera_info', hear_info, _INFO_QUEUE)
         except BaseException:
@@ -105,9 +107,9 @@ class Gaps:
     """
     Counts messages that were published and cannot be taken any more.
 
-    They were overwritten by newer ones in the queue of the middleware, lost on their way, or
-    damaged. The middleware's own event of lost messages does not tell of the first, Fast DDS' at
-    least; the numbers that publishers give their messages tell of all.
+    They were overwritten by newer ones in the queue of the middleware, or lost on their way. The
+    middleware's own event of lost messages does not tell of the first, Fast DDS' at least; the
+    numbers that publishers give their messages tell of all.
     """
 
     def __init__(self) -> None:
@@ -130,7 +132,7 @@ class Gaps:
         return max(0, int(number - previous) - 1)
 
 
-def _with_gaps(on_image: Callable[[Any, int | None], None]) -> Callable[..., None]:
+def _with_gaps(on_image: Callable[[bytes, int | None], None]) -> Callable[..., None]:
     """Return the callback of a subscription that also tells how many images were missed."""
     if not hasattr(Subscription, 'CallbackType'):  # Humble gives the message alone
         return lambda message: on_image(message, None)
@@ -191,7 +193,8 @@ def qos_overrides(
 
 
 def _subscribe(
-    node: LifecycleNode, msgtype: type, topic: str, callback: Callable[..., None], queue: int
+    node: LifecycleNode, msgtype: type, topic: str, callback: Callable[..., None], queue: int,
+    *, raw: bool = False,
 ) -> Any:
     """Return a best-effort subscription, which matches reliable and best-effort cameras alike."""
 
@@ -210,6 +213,7 @@ def _subscribe(
         _keep_last(queue, ReliabilityPolicy.BEST_EFFORT),
         event_callbacks=SubscriptionEventCallbacks(incompatible_qos=warn_incompatible),
         qos_overriding_options=qos_overrides(),
+        raw=raw,
     )
     return subscription
 

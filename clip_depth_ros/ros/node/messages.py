@@ -1,10 +1,14 @@
 # Copyright 2026 The clip_depth_ros authors
 # SPDX-License-Identifier: Apache-2.0
-"""The messages that the node publishes, made of arrays and numbers."""
+"""
+The messages that the node publishes, made of arrays and numbers.
+
+Images and clouds are made as bytes, which publishers take as well: of a message, rclpy copies the
+data into one of C first, field by field, and that takes three times as long as the rest.
+"""
 
 from __future__ import annotations
 
-import array
 import sys
 from typing import Any
 
@@ -13,17 +17,18 @@ from clip_depth_ros.core.depth_images import encode_depth
 from clip_depth_ros.types import Depth, Rgb
 import numpy as np
 from numpy.typing import NDArray
+from rclpy.serialization import serialize_message
 from sensor_msgs.msg import CameraInfo, Image, PointCloud2, PointField
 from std_msgs.msg import Header
 
 
-def depth_message(header: Header, depth_m: Depth, encoding: str) -> Image:
-    """Return a depth image message (REP 118), 32FC1 in metres or 16UC1 in millimetres."""
+def depth_message(header: Header, depth_m: Depth, encoding: str) -> bytes:
+    """Return a serialized depth image (REP 118), 32FC1 in metres or 16UC1 in millimetres."""
     return _image(header, encode_depth(depth_m, encoding), encoding)
 
 
-def rgb_message(header: Header, rgb: Rgb) -> Image:
-    """Return an rgb8 image message of a uint8 (H, W, 3) RGB array."""
+def rgb_message(header: Header, rgb: Rgb) -> bytes:
+    """Return a serialized rgb8 image of a uint8 (H, W, 3) RGB array."""
     return _image(header, np.ascontiguousarray(rgb), 'rgb8')
 
 
@@ -41,9 +46,9 @@ def info_message(header: Header, calibration: Calibration) -> CameraInfo:
     )
 
 
-def cloud_message(header: Header, points: NDArray[np.float32]) -> PointCloud2:
+def cloud_message(header: Header, points: NDArray[np.float32]) -> bytes:
     """
-    Return an organised PointCloud2 of float32 (H, W, 3) x y z or (H, W, 4) x y z rgb.
+    Return a serialized, organised PointCloud2 of float32 (H, W, 3) x y z or (H, W, 4) x y z rgb.
 
     ``is_dense`` is false: unknown points are NaN.
     """
@@ -62,26 +67,24 @@ def cloud_message(header: Header, points: NDArray[np.float32]) -> PointCloud2:
         row_step=4 * n_fields * width,
         is_dense=False,
     )
-    # Assigned, not passed: the constructor would copy 7.5 MB element by element.
-    message.data = _as_bytes(points)
-    return message
+    return _serialized(message, points)
 
 
-def _image(header: Header, samples: NDArray[Any], encoding: str) -> Image:
+def _image(header: Header, samples: NDArray[Any], encoding: str) -> bytes:
     message = Image(header=header, encoding=encoding)
     message.height, message.width = samples.shape[:2]
     message.step = samples.strides[0]
-    message.data = _as_bytes(samples)
-    return message
+    return _serialized(message, samples)
 
 
-def _as_bytes(samples: NDArray[Any]) -> array.array[int]:
+def _serialized(message: Image | PointCloud2, samples: NDArray[Any]) -> bytes:
     """
-    Return the bytes of a contiguous array as message fields take them fastest.
+    Return a message, whose data is empty so far, with a contiguous array as its data, serialized.
 
-    A ready ``array('B')`` is taken over as it is; assigning bytes is checked element by element
-    on older distros (87 ms for 1.9 MB on Humble).
+    In CDR, data is its length as a uint32 and then the bytes; it is an Image's last field, and
+    a PointCloud2 has but one byte after it, ``is_dense``.
     """
-    data = array.array('B')
-    data.frombytes(samples.data.cast('B'))
-    return data
+    cdr = serialize_message(message)
+    data_end = len(cdr) - isinstance(message, PointCloud2)
+    length = samples.nbytes.to_bytes(4, 'little' if cdr[1] else 'big')
+    return b''.join((cdr[:data_end - 4], length, samples.data.cast('B'), cdr[data_end:]))

@@ -19,7 +19,7 @@ import textwrap
 import time
 from typing import Any, Final, TypeAlias
 
-from clip_depth_ros.errors import ClipDepthError, ConfigError
+from clip_depth_ros.errors import ClipDepthError, ConfigError, ImageError
 from clip_depth_ros.predictor.build import build_predictor
 from clip_depth_ros.predictor.choice import choose_method
 from clip_depth_ros.ros.node.diagnostics import Health, reason, Statistics, status_of
@@ -34,6 +34,7 @@ from clip_depth_ros.ros.node.parameters import (
     with_parameters,
 )
 from clip_depth_ros.ros.node.pipeline import Arrival, Pipeline
+from clip_depth_ros.ros.node.raw_images import read_compressed_image, read_image
 from clip_depth_ros.ros.node.worker import BuildPredictor, PredictorWorker
 from clip_depth_ros.settings.node import DIAGNOSTICS
 from diagnostic_msgs.msg import DiagnosticArray
@@ -48,7 +49,7 @@ from rclpy.clock import (  # type: ignore[attr-defined]  # rclpy.clock_type came
 from rclpy.duration import Duration
 from rclpy.lifecycle import LifecycleNode, LifecycleState, TransitionCallbackReturn
 from rclpy.parameter import Parameter
-from sensor_msgs.msg import CameraInfo, CompressedImage, Image
+from sensor_msgs.msg import CameraInfo
 
 DIAGNOSTICS_PERIOD_S: Final = 1.0
 
@@ -276,14 +277,20 @@ class DepthNode(LifecycleNode):
 
     # ------------------------------------------------------------------ callbacks
 
-    def _on_image(self, message: Image | CompressedImage, n_unseen: int | None) -> None:
+    def _on_image(self, cdr: bytes, n_unseen: int | None) -> None:
         if self._pipeline is None or self._predicting is None:
             return
         if n_unseen is None:
             self._statistics.count('unnumbered')
         else:
             self._statistics.count('unseen', n_unseen)
-        arrival = Arrival(message, time.monotonic())
+        is_raw = self._predicting.settings.image_transport == 'raw'
+        now_s = time.monotonic()
+        try:
+            arrival = Arrival((read_image if is_raw else read_compressed_image)(cdr), now_s)
+        except ImageError as error:
+            self._pipeline.refuse(error, now_s)
+            return
         predict = functools.partial(self._pipeline.process, arrival)
         if self._pipeline.is_wanted(arrival) and self._predicting.submit(predict):
             self._statistics.count('dropped')

@@ -79,10 +79,13 @@ class Outputs:
         return any(self.is_wanted(name) for name in _NEEDS_CAMERA)
 
     def publish_depth(self, result: Result, settings: NodeSettings) -> None:
-        """Publish what needs no camera_info, if subscribed to: depth and colour images."""
+        """Publish the depth image, if subscribed to."""
         if self.is_wanted('depth'):
             message = depth_message(result.header, result.depth_m, settings.depth_encoding)
             self._publishers['depth'].publish(message)
+
+    def publish_color(self, result: Result, settings: NodeSettings) -> None:
+        """Publish the colour image, if subscribed to."""
         if self.is_wanted('color'):
             colored = colorize(result.depth_m, **settings.colors())
             self._publishers['color'].publish(rgb_message(result.header, colored))
@@ -110,9 +113,7 @@ class Outputs:
         publisher = self._publishers[name]
         return is_kept(publisher) or int(publisher.get_subscription_count()) > 0
 
-    def _cloud_message(
-        self, result: Result, camera: Camera, settings: NodeSettings
-    ) -> PointCloud2:
+    def _cloud_message(self, result: Result, camera: Camera, settings: NodeSettings) -> bytes:
         height, width = result.depth_m.shape
         key = (camera, width, height, settings.cloud_stride, settings.cloud_rgb)
         if key != self._cloud_key or self._cloud is None:

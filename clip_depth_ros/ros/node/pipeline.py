@@ -18,9 +18,10 @@ from clip_depth_ros.errors import CalibrationError, ImageError
 from clip_depth_ros.ros.node.depth_camera import DepthCamera, fits, why_none
 from clip_depth_ros.ros.node.diagnostics import reason, Statistics
 from clip_depth_ros.ros.node.outputs import Outputs, Result
+from clip_depth_ros.ros.node.raw_images import RawCompressedImage, RawImage
 from clip_depth_ros.settings.node import NodeSettings
 from clip_depth_ros.types import DepthMap, DepthPredictor
-from sensor_msgs.msg import CameraInfo, CompressedImage, Image
+from sensor_msgs.msg import CameraInfo
 
 _WARN_PERIOD_S: Final = 5.0
 _MAX_WARNED: Final = 100
@@ -34,7 +35,7 @@ _MAX_LENGTH: Final = 1000
 class Arrival:
     """An image message and when it came, monotonic seconds."""
 
-    message: Image | CompressedImage
+    message: RawImage | RawCompressedImage
     received_s: float
 
     @property
@@ -47,8 +48,8 @@ class Pipeline:
     """
     What happens to an image, from activation to deactivation.
 
-    ``is_wanted``, ``add_info``, ``reset`` and ``stop`` run on the executor's thread, ``process``
-    on the worker's.
+    ``is_wanted``, ``refuse``, ``add_info``, ``reset`` and ``stop`` run on the executor's thread,
+    ``process`` on the worker's.
 
     Attributes
     ----------
@@ -102,14 +103,22 @@ class Pipeline:
 
     def is_wanted(self, arrival: Arrival) -> bool:
         """Note that an image came; return whether anybody is there to see its depth."""
-        self._statistics.count('received')
-        self._statistics.note('in', arrival.received_s)
-        self._last_image_s = arrival.received_s
+        self._note_image(arrival.received_s)
         self._watch_time(arrival.stamp_ns)
         if self._outputs and self._outputs.listened():
             return True
         self._statistics.count('idle')
         return False
+
+    def refuse(self, error: ImageError, received_s: float) -> None:
+        """Note that an image came which cannot be read."""
+        self._note_image(received_s)
+        self._note_failure(error)
+
+    def _note_image(self, received_s: float) -> None:
+        self._statistics.count('received')
+        self._statistics.note('in', received_s)
+        self._last_image_s = received_s
 
     def add_info(self, info: CameraInfo) -> None:
         """Keep a camera_info for matching, unless it is of a size that no camera's has."""
@@ -160,12 +169,15 @@ class Pipeline:
             if self._outputs is None:
                 self._statistics.count('discarded')
                 return
-            # One bad frame must not end the node; the text goes to the log and to diagnostics.
-            self._statistics.count('failed')
-            self.last_error, self.last_error_s = brief(reason(error)), time.monotonic()
-            self._logger.warning(
-                f'image skipped: {self.last_error}', throttle_duration_sec=_WARN_PERIOD_S
-            )
+            self._note_failure(error)
+
+    def _note_failure(self, error: Exception) -> None:
+        """Note a bad frame, which must not end the node: in the log and in diagnostics."""
+        self._statistics.count('failed')
+        self.last_error, self.last_error_s = brief(reason(error)), time.monotonic()
+        self._logger.warning(
+            f'image skipped: {self.last_error}', throttle_duration_sec=_WARN_PERIOD_S
+        )
 
     def _process(
         self, arrival: Arrival, settings: NodeSettings, predictor: DepthPredictor
@@ -199,9 +211,25 @@ class Pipeline:
         self._statistics.note('out', now_s)
         self._statistics.note('latency_s', now_s, now_s - arrival.received_s)
         try:
-            self._add_geometry(arrival, result, early, settings)
+            self._publish_rest(arrival, result, early, settings)
         finally:
             self._statistics.count('processed')
+
+    def _publish_rest(
+        self,
+        arrival: Arrival,
+        result: Result,
+        early: Match[Calibration] | None,
+        settings: NodeSettings,
+    ) -> None:
+        """Publish the cloud before the colours, unless its camera_info is still to come."""
+        known = (early, self._infos.find(arrival.stamp_ns, fits(result.rgb)))
+        is_there = any(match and match.kind == 'exact' for match in known)
+        if is_there:
+            self._add_geometry(arrival, result, early, settings)
+        self._publish(lambda outputs: outputs.publish_color(result, settings))
+        if not is_there:
+            self._add_geometry(arrival, result, early, settings)
 
     def _note_camera(self, camera: Camera | None, depth: DepthMap) -> None:
         """Note what the depth of an image was by; what had to be assumed is said once."""

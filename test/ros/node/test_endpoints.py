@@ -12,6 +12,7 @@ from hypothesis import given, strategies as st
 import pytest
 from rclpy.lifecycle import TransitionCallbackReturn
 from rclpy.qos import DurabilityPolicy, QoSProfile, ReliabilityPolicy
+from rclpy.serialization import serialize_message
 import ros_harness
 from ros_harness import camera_info, FakePredictor, Harness, rgb_image
 from sensor_msgs.msg import Image
@@ -188,7 +189,7 @@ def test_where_the_middleware_does_not_number_messages_diagnostics_say_so(make):
     harness = make()
     harness.wait_for_diagnostics('images_unseen', '0')
     assert harness.node.start()
-    harness.node._on_image(rgb_image(), None)
+    harness.node._on_image(serialize_message(rgb_image()), None)
     harness.wait_for_diagnostics('images_unseen', 'unknown')
 
 

@@ -19,8 +19,10 @@ from clip_depth_ros.world.drive import Drive
 from clip_depth_ros.world.rig import kitti_like, Rig
 import numpy as np
 import pytest
+from rclpy.serialization import deserialize_message
 import ros_harness
 from ros_harness import camera_info, Harness
+from sensor_msgs.msg import Image
 from small_clip2depth import deep_backbone, write_clip2depth
 from std_msgs.msg import Header
 
@@ -85,7 +87,8 @@ def test_what_is_published_of_both_is_what_the_predictor_answers_offline(
         harness.wait_until_connected()
     for name, harness in nodes.items():
         sample = samples[name]
-        harness.send(SECOND, rgb_message(Header(), sample.rgb), info_of(sample.intrinsics))
+        image = deserialize_message(rgb_message(Header(), sample.rgb), Image)
+        harness.send(SECOND, image, info_of(sample.intrinsics))
     for harness in nodes.values():
         harness.wait_for(lambda h=harness: h.received['depth'])
 
