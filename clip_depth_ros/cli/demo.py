@@ -38,6 +38,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         add_setting_flags,
         path_flag,
     )
+    from clip_depth_ros.settings.pictures import PictureSettings
+    from clip_depth_ros.settings.predictor import PredictorSettings
     from clip_depth_ros.settings.source import SourceSettings
 
     parser.formatter_class = argparse.RawDescriptionHelpFormatter
@@ -74,7 +76,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         parser, {'--image': '--image-topic', '--camera-info': '--camera-info-topic'}
     )
     add_preset_flag(parser)
-    add_setting_flags(parser)
+    add_setting_flags(parser, PredictorSettings.model_fields, settings=PictureSettings)
 
 
 def run(args: argparse.Namespace) -> int:

@@ -18,6 +18,7 @@ from clip_depth_ros.cli.flags import add_preset_flag, add_setting_flags, count_f
 from clip_depth_ros.cli.image_camera import add_camera_flags
 from clip_depth_ros.settings.base import ImageLimits
 from clip_depth_ros.settings.pictures import PictureSettings
+from clip_depth_ros.settings.predictor import PredictorSettings
 
 if TYPE_CHECKING:
     from clip_depth_ros.core.image_plan import Window
@@ -71,7 +72,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add_camera_flags(parser)
     add_setting_flags(parser, _COLORS, settings=PictureSettings, title='colours')
     add_setting_flags(parser, settings=ImageLimits, title='image')
-    add_setting_flags(parser)
+    add_setting_flags(parser, PredictorSettings.model_fields, settings=PictureSettings)
 
 
 def run(args: argparse.Namespace) -> int:

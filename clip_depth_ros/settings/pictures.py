@@ -1,6 +1,6 @@
 # Copyright 2026 The clip_depth_ros authors
 # SPDX-License-Identifier: Apache-2.0
-"""Which colours show which depth: the same for the node's colour image and for files."""
+"""Depth for use, not for evaluation, and its colours: the same in the node and for files."""
 
 from __future__ import annotations
 
@@ -14,6 +14,12 @@ from clip_depth_ros.settings.predictor import PredictorSettings
 class PictureSettings(PredictorSettings):
     """What turns an image into depth, and depth into a picture."""
 
+    flip: bool = setting(
+        False,
+        'Average with the prediction for the mirrored image, as the papers do: twice the work for '
+        '1 % less error (docs/performance.md). Evaluation does so by default.',
+        at_run_time=True,
+    )
     color_map: Literal['turbo', 'viridis', 'magma', 'inferno', 'jet', 'gray'] = setting(
         'turbo', 'Colour map for pictures of depth, as in depth/image_color.', at_run_time=True
     )

@@ -14,7 +14,7 @@ from clip_depth_ros.core.depth_images import side_by_side
 from clip_depth_ros.core.image_plan import Size
 from clip_depth_ros.predictor.build import build_predictor
 from clip_depth_ros.settings.node import read_parameters
-from clip_depth_ros.settings.predictor import PredictorSettings
+from clip_depth_ros.settings.pictures import PictureSettings
 from clip_depth_ros.sources.video import VideoReader, written_video
 from clip_depth_ros.types import Intrinsics
 import cv2
@@ -44,7 +44,7 @@ def predict(image, out, backbone, *flags):
 
 
 def answer_for(rgb, backbone, **values):
-    settings = PredictorSettings(backbone=backbone, pretrained='random', **values)
+    settings = PictureSettings(backbone=backbone, pretrained='random', **values)
     return build_predictor(settings).predict(rgb)
 
 
@@ -222,7 +222,7 @@ class TestWeights:
         assert 'those that come with this package are used (--preset synthetic)' in said.err
         assert 'Better: clip-depth train' in said.err
         assert said.out.startswith('weights: bundled: tiny_clip.safetensors')
-        preset = PredictorSettings.from_mapping(read_parameters('synthetic'))
+        preset = PictureSettings.from_mapping(read_parameters('synthetic'))
         expected = build_predictor(preset).predict(blobs(60, 100), Intrinsics.of_hfov(70, 100, 60))
         np.testing.assert_array_equal(np.load(tmp_path / 'street_depth.npy'), expected.depth_m)
 

@@ -162,7 +162,7 @@ def test_settings_that_matter_change_while_it_runs(node_with: StartNode, good: P
     assert harness.node.start()
     before = depth_of_one_image(harness, SECOND)
     middle = float(np.median(before))
-    assert harness.change(max_depth_m=middle, flip=True, temperature=1.0).successful
+    assert harness.change(max_depth_m=middle, flip=False, temperature=1.0).successful
     after = depth_of_one_image(harness, 2 * SECOND)
     np.testing.assert_array_equal(np.isposinf(after), before > np.float32(middle))
 
