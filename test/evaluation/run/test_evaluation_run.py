@@ -86,7 +86,7 @@ def test_a_batch_with_nothing_left_is_not_planned_and_the_next_one_sees_what_was
 def test_what_is_missing_is_added_and_nothing_else_changes(tmp_path, lost):
     whole = evaluate(tmp_path, Film(10))
     forget(tmp_path, *lost)
-    assert evaluate(tmp_path, Film(10)) == whole
+    assert evaluate(tmp_path, Film(10), n_workers=0) == whole
 
 
 def test_what_is_there_is_not_computed_again(tmp_path):
@@ -109,14 +109,16 @@ def test_the_batch_before_is_not_answered_again_where_nothing_follows_it(tmp_pat
 def test_several_processes_write_what_one_writes(tmp_path, world_size):
     whole = evaluate(tmp_path / 'one', Film(18))
     for rank in range(world_size):
-        shared = evaluate(tmp_path / 'many', Film(18), rank=rank, world_size=world_size)
+        shared = evaluate(
+            tmp_path / 'many', Film(18), rank=rank, world_size=world_size, n_workers=0
+        )
     assert shared == whole
 
 
 def test_it_goes_on_with_another_number_of_processes(tmp_path):
     whole = evaluate(tmp_path / 'one', Film(18))
-    evaluate(tmp_path / 'many', Film(18), rank=1, world_size=3)
-    evaluate(tmp_path / 'many', Film(18), rank=0, world_size=2)
+    evaluate(tmp_path / 'many', Film(18), rank=1, world_size=3, n_workers=0)
+    evaluate(tmp_path / 'many', Film(18), rank=0, world_size=2, n_workers=0)
     assert evaluate(tmp_path / 'many', Film(18)) == whole
 
 
