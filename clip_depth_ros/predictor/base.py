@@ -95,8 +95,9 @@ class ClipPredictor(abc.ABC, Generic[AnyNetwork]):
         """
         Return the depth of several images, in their order.
 
-        Those of one size and camera share a forward pass. A batch answers the same as its images
-        one by one. ``cameras`` are as many as the images; by default none is known.
+        On a GPU, those of one size and camera share a forward pass; on a cpu that would take
+        longer than one by one. A batch answers the same as its images one by one. ``cameras`` are
+        as many as the images; by default none is known.
         """
         for rgb in rgbs:
             check_rgb(rgb)
@@ -108,10 +109,13 @@ class ClipPredictor(abc.ABC, Generic[AnyNetwork]):
         scenes = self._recognise(rgbs)
         answers: dict[int, DepthMap] = {}
         for view, indices in groups.items():
-            group = self._predict_group(
-                view, [rgbs[i] for i in indices], [scenes[i] for i in indices]
-            )
-            answers.update(zip(indices, group, strict=True))
+            n_at_once = len(indices) if self.network.likes_batches else 1
+            for first in range(0, len(indices), n_at_once):
+                some = indices[first:first + n_at_once]
+                group = self._predict_group(
+                    view, [rgbs[i] for i in some], [scenes[i] for i in some]
+                )
+                answers.update(zip(some, group, strict=True))
         return [answers[index] for index in range(len(rgbs))]
 
     def _recognise(self, rgbs: Sequence[Rgb]) -> Sequence[str | None]:

@@ -71,6 +71,7 @@ class _ExportedNetwork:
         self._settings = settings
         self._network: Engine | None = _open_checked(card, settings)
         self.device, self.precision = self._network.device, self._network.precision
+        self.likes_batches = self.device != 'cpu'
         self.engine = f'{self._network.name} ({self._network.why})'
 
     def explained(self, work: str) -> AbstractContextManager[None]:

@@ -34,6 +34,8 @@ class Network(Protocol):
         What computes, where (``cpu`` or ``cuda:N``), and in which arithmetic.
     stride : Size
         Pixels of one patch.
+    likes_batches : bool
+        Whether several images at once take less time than one by one.
 
     """
 
@@ -44,6 +46,7 @@ class Network(Protocol):
     device: str
     precision: str
     stride: Size
+    likes_batches: bool
 
     def explained(self, work: str) -> AbstractContextManager[None]:
         """Return a context that turns running out of memory into a DeviceError."""

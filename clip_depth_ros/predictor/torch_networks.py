@@ -56,7 +56,7 @@ class TorchNetwork(Generic[Graph]):
         self.name = backbone.name
         self.weights, self.note = backbone.weights, backbone.note
         self.device: str = backbone.device
-        self.refused = ''
+        self.likes_batches, self.refused = self.device != 'cpu', ''
         self.stride, self.native_size = backbone.tower.stride, backbone.tower.native_size
         self.precision: str = backbone.precision
         self._backbone: Backbone | None = backbone

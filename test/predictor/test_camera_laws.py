@@ -181,6 +181,7 @@ def test_equal_cameras_share_a_forward_pass(clip2depth, monkeypatch):
         clip2depth.network.backbone, 'taps',
         lambda rgbs, *args: shapes.append(rgbs.shape[:3]) or taps(rgbs, *args),
     )
+    monkeypatch.setattr(clip2depth.network, 'likes_batches', True)
     camera, longer = OWN.scaled_to(96, 64), Intrinsics(120.0, 120.0, 48.0, 32.0, 96, 64)
     clip2depth.predict_batch([blobs(64, 96)] * 3, [camera, longer, camera])
 

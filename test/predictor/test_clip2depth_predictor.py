@@ -191,9 +191,13 @@ class TestBatch:
                 answer.depth_m, predictor.predict(image).depth_m, rtol=1e-4
             )
 
-    def test_equal_sizes_share_a_forward_pass(self, predictor, inputs):
+    @pytest.mark.parametrize(('likes_batches', 'passes'), [(True, [2, 6]), (False, [2] * 4)])
+    def test_equal_sizes_share_a_forward_pass_where_that_pays(
+        self, predictor, inputs, monkeypatch, likes_batches, passes
+    ):
+        monkeypatch.setattr(predictor.network, 'likes_batches', likes_batches)
         predictor.predict_batch([blobs(48, 64)] * 3 + [blobs(16, 16)])
-        assert sorted(batch for batch, *_ in inputs) == [2, 6]  # each with its flipped image
+        assert sorted(batch for batch, *_ in inputs) == passes  # each with its flipped image
 
     def test_no_images_give_no_answers(self, predictor):
         assert predictor.predict_batch([]) == []

@@ -158,6 +158,7 @@ class TestBatch:
             predictor.network.backbone.tower, 'dense', lambda x: passes.append(len(x)) or dense(x)
         )
         unflipped = changed(predictor, flip=False)
+        monkeypatch.setattr(unflipped.network, 'likes_batches', True)
         unflipped.predict_batch([blobs(48, 64)] * 3 + [blobs(16, 16)])
 
         assert sorted(passes) == [1, 3]
