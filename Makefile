@@ -9,6 +9,7 @@
 #                              hours on two cores, minutes with a GPU; ARGS=--short: the same way
 #                              in small, within a wide band)
 #   make bench                 what an image costs by method, CLIP and engine, about eight minutes
+#   make bench-gpu             what a GPU is worth: tests, answers, speed, training; six minutes
 #   make test                  run the tests, two at a time   ARGS="-k name" to choose; what
 #                              lints is left to make lint
 #   make lint                  ruff, mypy, ament_flake8, ament_pep257
@@ -26,7 +27,7 @@ ARGS ?=
 BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
 
-.PHONY: demo weights bench test lint colcon clean distclean
+.PHONY: demo weights bench bench-gpu test lint colcon clean distclean
 
 demo: $(INSTALLED)
 	$(BIN)/clip-depth demo $(if $(findstring --out,$(ARGS)),,--force) $(ARGS)
@@ -36,6 +37,9 @@ weights: $(INSTALLED)
 
 bench: $(INSTALLED)
 	$(BIN)/python benchmarks/bench_cost.py $(ARGS)
+
+bench-gpu: $(INSTALLED)
+	$(BIN)/python benchmarks/bench_gpu.py $(ARGS)
 
 test: $(INSTALLED)
 	$(BIN)/python -m pytest -n 2 --dist loadfile --ignore test/test_linters.py $(ARGS)

@@ -79,6 +79,7 @@ class Backbone:
         self.mean, self.std = architecture.mean, architecture.std
         self.is_trimmed = False
         self._hash = ''
+        self._conventions: dict[tuple[Rgb01, Rgb01], Tensor] = {}
         self._clip = clip.eval().requires_grad_(False).to(device)
         # Convolutions are faster in this layout; it changes nothing else.
         clip.visual.to(memory_format=torch.channels_last)
@@ -150,12 +151,14 @@ class Backbone:
         Of images, uint8 (B, H, W, 3), red first; ``mean`` is subtracted from RGB in [0, 1], which
         ``std`` then divides.
         """
+        if (mean, std) not in self._conventions:  # kept: making them would wait for a GPU
+            self._conventions[mean, std] = torch.tensor([mean, std], device=self.device)
+        means, stds = self._conventions[mean, std].view(2, 3, 1, 1)
         # (B, H, W, 3) seen as (B, 3, H, W) is PyTorch's channels_last layout: no copy.
         pixels = torch.as_tensor(rgbs).to(self.device).permute(0, 3, 1, 2).float()
-        shape = (1, 3, 1, 1)
         pixels /= 255
-        pixels -= torch.tensor(mean, device=self.device).view(shape)
-        pixels /= torch.tensor(std, device=self.device).view(shape)
+        pixels -= means
+        pixels /= stds
         return pixels.to(self._dtype)
 
     def grid(self, height_px: int, width_px: int) -> Size:
