@@ -213,6 +213,8 @@ class DepthMap:
         What became of the camera.
     seen_by : Intrinsics, optional
         The camera of the network's input, where one was used or assumed and the method says.
+    input_px : (width, height), optional
+        Size of the network's input, where there is one.
 
     """
 
@@ -222,6 +224,7 @@ class DepthMap:
     scene: str | None = None
     camera: CameraUse = 'ignored'
     seen_by: Intrinsics | None = None
+    input_px: tuple[int, int] | None = None
 
 
 NOTES: Final = 'notes'

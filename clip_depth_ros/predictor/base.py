@@ -212,6 +212,7 @@ class ClipPredictor(abc.ABC, Generic[AnyNetwork]):
             grid_depth_m=None if grid_depth_m is None else grid_depth_m * ratio,
             camera=view.use,
             seen_by=None if view.use == 'ignored' else view.camera,
+            input_px=(view.plan.size.width, view.plan.size.height),
         )
 
     def describe(self) -> Mapping[str, str]:

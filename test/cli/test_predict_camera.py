@@ -9,7 +9,7 @@ from typing import Any
 
 from clip_depth_ros.cli.main import main
 from clip_depth_ros.predictor.build import build_predictor
-from clip_depth_ros.settings.predictor import PredictorSettings
+from clip_depth_ros.settings.pictures import PictureSettings
 from clip_depth_ros.types import Intrinsics
 import numpy as np
 from PIL import Image
@@ -66,7 +66,7 @@ def predict(image: Path, backbone: str, *flags: str) -> int:
 
 def check_depth(image: Path, backbone: str, camera: Intrinsics, **changes: Any) -> None:
     """Check what was written against the predictor with a camera."""
-    settings = PredictorSettings(backbone=backbone, pretrained='random', **SETTINGS)
+    settings = PictureSettings(backbone=backbone, pretrained='random', **SETTINGS)
     rgb = changes.get('rgb', blobs(60, 100))
     expected_m = build_predictor(settings).predict(rgb, camera).depth_m
     depth_m = np.load(image.parent / 'out' / f'{image.stem}_depth.npy')

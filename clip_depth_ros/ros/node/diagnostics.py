@@ -7,6 +7,7 @@ from __future__ import annotations
 from collections import Counter, deque
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+import math
 import os
 from pathlib import Path
 import threading
@@ -19,6 +20,14 @@ import numpy as np
 
 STALE_AFTER_S = 2.0
 """Without an image for so long, an active node says that it is waiting."""
+
+
+_DROPPED_SHARE = 0.1
+_DROPPED_LEAST = 10
+"""From which share of the images on, and how many, a machine counts as too slow (our choice)."""
+
+_STEP_PX = 32
+"""Sizes of a network's input are advised in such steps: whole patches of all CLIPs but one."""
 
 
 class Window:
@@ -68,7 +77,9 @@ class Statistics:
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._counts: Counter[str] = Counter()
-        self._windows = {'in': Window(), 'out': Window(), 'latency_s': Window(30.0)}
+        self._windows = {
+            'in': Window(), 'out': Window(), 'dropped': Window(), 'latency_s': Window(30.0),
+        }
 
     def count(self, name: str, amount: int = 1) -> None:
         """Add to a counter."""
@@ -76,7 +87,7 @@ class Statistics:
             self._counts[name] += amount
 
     def note(self, name: str, now_s: float, value: float = 0.0) -> None:
-        """Add a sample to a window: in, out or latency_s."""
+        """Add a sample to a window: in, out, dropped or latency_s."""
         with self._lock:
             self._windows[name].add(now_s, value)
 
@@ -121,10 +132,41 @@ class Health:
     is_abandoned: bool = False  # work of before cleanup still runs
     camera_notes: str = ''  # what had to be assumed about it
     camera_doubt: str = ''  # why depth may be by a wrong one
+    slowness: str = ''  # what to set where the machine is slower than the camera
     depth_camera: str = ''  # used, assumed or ignored, and why
     fx_px: Mapping[str, float] = field(default_factory=dict)  # in the image and the network
     scene: str = ''
     predictor: Mapping[str, str] = field(default_factory=dict)  # what it says of itself
+
+
+def slowness(
+    statistics: Statistics, now_s: float, input_px: tuple[int, int] | None, *, flip: bool
+) -> str:
+    """
+    Return what to set, and to which value, where the machine is slower than the camera.
+
+    Empty where it is not. The work is taken to go with the pixels of the network's input
+    (``input_px``: width, height), which holds for ResNets; transformers gain more.
+    """
+    in_hz, out_hz, dropped_hz = (
+        statistics.rate_hz(name, now_s) for name in ('in', 'out', 'dropped')
+    )
+    n_dropped = statistics.counts().get('dropped', 0)
+    if not out_hz or dropped_hz < _DROPPED_SHARE * in_hz or n_dropped < _DROPPED_LEAST:
+        return ''
+    share = min(1.0, out_hz / in_hz) * (2 if flip else 1)
+    advice = ['set flip to false, which halves the work'] if flip else []
+    if share < 1 and input_px:
+        sides = [max(1, int(side * math.sqrt(share)) // _STEP_PX) * _STEP_PX for side in input_px]
+        if math.prod(sides) < math.prod(input_px):
+            advice.append(
+                f'set input_width_px to {sides[0]} and input_height_px to {sides[1]} (now '
+                f'{input_px[0]} and {input_px[1]})'
+            )
+    return (
+        f'slower than the camera: {out_hz:.1f} of {in_hz:.1f} images a second are answered; for '
+        f'all of them {" and ".join(advice) or "use a faster engine or device"}'
+    )
 
 
 def reason(error: Exception) -> str:
@@ -166,7 +208,8 @@ def _verdict(health: Health) -> tuple[bytes, str]:
         return DiagnosticStatus.WARN, f'depth without cloud: {health.camera_problem}'
     if health.camera_doubt:
         return DiagnosticStatus.WARN, health.camera_doubt
-    return DiagnosticStatus.OK, 'running'
+    # That it takes the newest image and leaves out the others is what a node is meant to do.
+    return DiagnosticStatus.OK, health.slowness or 'running'
 
 
 def _values(health: Health) -> dict[str, str]:
@@ -184,6 +227,7 @@ def _values(health: Health) -> dict[str, str]:
         'camera_problem': health.camera_problem,
         'camera_notes': health.camera_notes,
         'depth_camera': health.depth_camera,
+        'slowness': health.slowness,
         'memory_mb': f'{_resident_memory_mb():.0f}',
         'abandoned': '',
     }

@@ -294,6 +294,7 @@ class DepthNode(LifecycleNode):
         predict = functools.partial(self._pipeline.process, arrival)
         if self._pipeline.is_wanted(arrival) and self._predicting.submit(predict):
             self._statistics.count('dropped')
+            self._statistics.note('dropped', now_s)
 
     def _on_info(self, message: CameraInfo) -> None:
         if self._pipeline:
@@ -344,6 +345,7 @@ class DepthNode(LifecycleNode):
             camera_problem=pipeline.camera_problem if pipeline else '',
             camera_notes=pipeline.camera_notes if pipeline else '',
             camera_doubt=pipeline.camera_doubt if pipeline else '',
+            slowness=pipeline.slowness(now_s) if pipeline else '',
             depth_camera=pipeline.depth_camera if pipeline else '',
             fx_px=pipeline.fx_px if pipeline else {},
             transition_error=self._transition_error,

@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import math
 
-from clip_depth_ros.ros.node.diagnostics import Statistics, Window
+from clip_depth_ros.ros.node.diagnostics import slowness, Statistics, Window
 import pytest
 
 
@@ -52,3 +52,38 @@ def test_counters_add_up_and_are_handed_out_as_a_copy():
     statistics.count('received', 2)
     statistics.counts()['received'] = 99
     assert statistics.counts() == {'received': 3}
+
+
+def busy(in_hz: int, out_hz: int) -> Statistics:
+    """Return what a node has counted of five seconds in which it answered so many a second."""
+    statistics = Statistics()
+    for i in range(5 * in_hz):
+        statistics.note('in', i / in_hz)
+        if i % in_hz < out_hz:
+            statistics.note('out', i / in_hz)
+        else:
+            statistics.note('dropped', i / in_hz)
+            statistics.count('dropped')
+    return statistics
+
+
+@pytest.mark.parametrize(('in_hz', 'out_hz', 'input_px', 'flip', 'advice'), [
+    # A quarter is answered: half of each side, down to whole steps of 32.
+    (20, 5, (704, 224), False, 'set input_width_px to 352 and input_height_px to 96 (now 704 and'),
+    (20, 5, (704, 224), True, 'set flip to false, which halves the work and set input_width_px to '
+     '480 and input_height_px to 128'),
+    (20, 12, (704, 224), True, 'for all of them set flip to false, which halves the work'),
+    (20, 5, (32, 32), False, 'use a faster engine or device'),
+    (20, 5, None, False, 'use a faster engine or device'),
+])
+def test_a_machine_that_is_slower_than_the_camera_says_what_to_set(
+    in_hz, out_hz, input_px, flip, advice
+):
+    said = slowness(busy(in_hz, out_hz), 5.0, input_px, flip=flip)
+    assert said.startswith(f'slower than the camera: {out_hz}.0 of {in_hz}.0 images a second are')
+    assert advice in said
+
+
+@pytest.mark.parametrize(('in_hz', 'out_hz'), [(20, 20), (20, 19), (1, 0)])
+def test_a_machine_that_keeps_up_or_has_answered_nothing_says_nothing(in_hz, out_hz):
+    assert slowness(busy(in_hz, out_hz), 5.0, (704, 224), flip=False) == ''

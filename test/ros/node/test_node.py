@@ -221,6 +221,18 @@ def test_a_slow_predictor_gets_the_newest_image_and_the_rest_is_counted_as_dropp
     assert harness.counts()['dropped'] == 3
 
 
+def test_a_machine_that_is_slower_than_the_camera_says_so_once_in_the_log(make, capfd):
+    predictor = FakePredictor(delay_s=0.1)
+    harness = active(make, 'depth', build=lambda settings, previous: predictor)
+    for i in range(1, 31):
+        harness.send(i * SECOND, rgb_image())
+        harness.wait_for(lambda i=i: harness.counts().get('received') == i)
+        time.sleep(0.02)
+    said = harness.wait_for_diagnostics('slowness', 'slower than the camera: ')
+    assert said.endswith('for all of them use a faster engine or device')  # its input has no size
+    assert capfd.readouterr().err.count('slower than the camera') == 1
+
+
 def test_stamps_that_jump_back_are_answered_and_start_matching_anew(make):
     predictor = FakePredictor()
     harness = active(make, 'cloud', build=lambda settings, previous: predictor)
