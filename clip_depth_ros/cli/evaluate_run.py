@@ -37,6 +37,7 @@ from clip_depth_ros.evaluation.run.answers import (
 from clip_depth_ros.evaluation.run.baselines import (
     Constant,
     fit_constant,
+    fit_mean_prior,
     fit_prior,
     UniformRandom,
 )
@@ -337,7 +338,9 @@ def _constant(evaluated: _Evaluated, _: Mapping[str, Answers]) -> _Named:
     yield 'constant', Constant(depth_m)
 
 
-def _prior(evaluated: _Evaluated, _: Mapping[str, Answers]) -> _Named:
+def _prior(
+    evaluated: _Evaluated, _: Mapping[str, Answers], *, name: str = 'prior'
+) -> _Named:
     settings, protocol = evaluated.settings, evaluated.protocol
     others = open_for_evaluation(
         [settings.prior_from],
@@ -352,7 +355,8 @@ def _prior(evaluated: _Evaluated, _: Mapping[str, Answers]) -> _Named:
             f'prior_from should be other frames than those that are evaluated, and shares '
             f'{str(min(shared))!r} with them'
         )
-    yield 'prior', fit_prior(others, protocol, settings.n_workers)
+    fit = fit_prior if name == 'prior' else fit_mean_prior
+    yield name, fit(others, protocol, settings.n_workers)
 
 
 def _random(evaluated: _Evaluated, _: Mapping[str, Answers]) -> _Named:
@@ -370,5 +374,6 @@ _OPENERS: Final[Mapping[str, Callable[[_Evaluated, Mapping[str, Answers]], _Name
     'dir': _folders,
     'constant': _constant,
     'prior': _prior,
+    'prior-mean': partial(_prior, name='prior-mean'),
     'random': _random,
 }

@@ -13,7 +13,8 @@ from clip_depth_ros.settings.source import SourceSettings
 from pydantic import field_validator
 
 PREDICT: Final = (
-    'ours', 'clip2depth', 'depthclip', 'topic', 'dir', 'constant', 'prior', 'random',
+    'ours', 'clip2depth', 'depthclip', 'topic', 'dir', 'constant', 'prior', 'prior-mean',
+    'random',
 )
 """Whose depth can be evaluated."""
 
@@ -27,9 +28,9 @@ class EvaluateSettings(SourceSettings):
         'beside it. ours: this package with its settings; clip2depth, depthclip: with that '
         'method; topic: depth images in the recording (pred_topic); dir: files (pred_dir); and '
         'what needs no image: constant (the best one for these very frames), prior '
-        '(weighted-median depth of blocks of 4 x 4 pixels over prior_from), random (uniform over '
-        'the range). Empty: what pred_topic and pred_dir name, otherwise ours; then the '
-        'baselines.',
+        '(weighted-median depth of blocks of pixels over prior_from), prior-mean (mean depth of '
+        'each pixel over prior_from), random (uniform over the range). Empty: what pred_topic '
+        'and pred_dir name, otherwise ours; then the baselines.',
     )
     pred_topic: tuple[str, ...] = setting(
         (), 'Depth images in the recording that were published by other nodes, or by this package.'
@@ -78,14 +79,17 @@ class EvaluateSettings(SourceSettings):
     def clashes(self) -> Iterator[str]:
         """Yield what does not go together."""
         yield from super().clashes()
-        wanted = {'topic': 'pred_topic', 'dir': 'pred_dir', 'prior': 'prior_from'}
-        for name, needed in wanted.items():
-            if name in self.predict and not getattr(self, needed):
-                yield f'predict={name} needs {needed}: say where it is'
-            if getattr(self, needed) and name not in self.predicted():
+        wanted = {
+            'pred_topic': ['topic'], 'pred_dir': ['dir'], 'prior_from': ['prior', 'prior-mean'],
+        }
+        for needed, names in wanted.items():
+            for name in {*names}.intersection(self.predict):
+                if not getattr(self, needed):
+                    yield f'predict={name} needs {needed}: say where it is'
+            if getattr(self, needed) and not {*names} & {*self.predicted()}:
                 yield (
-                    f'{needed} would not be used, as `predict` leaves {name!r} out: add it, or '
-                    f'leave {needed} out'
+                    f'{needed} would not be used, as `predict` leaves {names[0]!r} out: add it, '
+                    f'or leave {needed} out'
                 )
 
     def predicted(self) -> tuple[str, ...]:

@@ -31,7 +31,7 @@ HEADLINE: Final = ('abs_rel', 'rmse', 'delta1')
 _NARROW: Final = ('abs_rel', 'rmse', 'delta1', 'delta2', 'delta3')
 """Metrics of the table for 80 columns."""
 
-BASELINES: Final = ('constant', 'prior', 'random')
+BASELINES: Final = ('constant', 'prior', 'prior-mean', 'random')
 """Predictors that look at no image: what a method must beat."""
 
 SHUFFLED: Final = 'shuffled '

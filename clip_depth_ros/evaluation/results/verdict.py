@@ -32,7 +32,7 @@ _FITTED: Final = {
 }
 _BLIND: Final = {
     'constant': 'the best constant depth', 'prior': 'the usual depth of each part of the image',
-    'random': 'random depth',
+    'prior-mean': 'the mean depth of each pixel', 'random': 'random depth',
 }
 
 

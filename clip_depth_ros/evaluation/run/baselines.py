@@ -11,6 +11,7 @@ import hashlib
 from itertools import islice
 import pickle
 import threading
+from typing import Final
 
 from clip_depth_ros.errors import DataError
 from clip_depth_ros.evaluation.run.answers import Answers
@@ -20,6 +21,9 @@ from clip_depth_ros.evaluation.score.protocols import EvaluationProtocol
 from clip_depth_ros.sources.samples import DepthSample, SampleSource
 from clip_depth_ros.types import Depth, DepthMap
 import numpy as np
+
+MEDIAN_PRIOR: Final = 'prior: weighted-median depth of blocks of pixels, chosen in size'
+MEAN_PRIOR: Final = 'prior-mean: mean depth of each pixel'
 
 
 class Constant:
@@ -65,11 +69,13 @@ class PixelPrior:
         Metres; see :func:`fit_median_prior`. Brought to the size of each image, bilinear.
     fitted_on : str
         The name of those frames.
+    method : str
+        What it is, for reports.
 
     """
 
-    def __init__(self, prior_m: Depth, fitted_on: str) -> None:
-        self.prior_m, self.fitted_on = prior_m, fitted_on
+    def __init__(self, prior_m: Depth, fitted_on: str, method: str = MEDIAN_PRIOR) -> None:
+        self.prior_m, self.fitted_on, self.method = prior_m, fitted_on, method
         self._at_size: dict[tuple[int, ...], Depth] = {}
 
     def answer(self, samples: Sequence[DepthSample]) -> list[DepthMap]:
@@ -80,7 +86,7 @@ class PixelPrior:
         """Return what it was fitted on, and what it is."""
         height, width = self.prior_m.shape
         return {
-            'method': 'prior: weighted-median depth of blocks of 4 x 4 pixels',
+            'method': self.method,
             'fitted_on': self.fitted_on,
             'size': f'{width}x{height}',
             'sha256': hashlib.sha256(self.prior_m.tobytes()).hexdigest(),
@@ -195,6 +201,14 @@ def fit_prior(source: SampleSource, protocol: EvaluationProtocol, n_workers: int
     """
     prior_m = baselines.fit_median_prior(_truths(source, n_workers), protocol, source.name)
     return PixelPrior(prior_m, f'{source.name}, {len(source)} frames')
+
+
+def fit_mean_prior(
+    source: SampleSource, protocol: EvaluationProtocol, n_workers: int
+) -> PixelPrior:
+    """Return the mean depth of each pixel over frames; otherwise as :func:`fit_prior`."""
+    prior_m = baselines.fit_prior(_truths(source, n_workers), protocol, source.name)
+    return PixelPrior(prior_m, f'{source.name}, {len(source)} frames', MEAN_PRIOR)
 
 
 def _truths(source: SampleSource, n_workers: int) -> Iterator[Depth | DataError]:

@@ -25,6 +25,12 @@ from numpy.typing import NDArray
 Item = TypeVar('Item')
 
 _BLOCK: Final = 4
+_LARGER: Final = (1, 2, 4, 8, 16)
+"""Times the smallest blocks, of which the prior takes what is best on frames it did not see."""
+
+_TOGETHER: Final = 10
+"""Neighbouring frames that are seen, or not seen, together when the blocks are chosen."""
+
 _MOST_BLOCKS: Final = 40_000
 _PRIOR_BIN: Final = 0.03
 """Width of the bins of ln depth of a block; what is said is the mean of what is in one."""
@@ -111,9 +117,9 @@ def fit_median_prior(
     """
     Return what is best to say of each part of the picture without looking, float32 (H, W), metres.
 
-    That is the depth with the least mean abs_rel over other frames, for blocks of 4 x 4 pixels:
-    their weighted median, weights 1 / depth, bilinear between their centres. Where a camera is
-    fixed and the world flat it is hard to beat.
+    That is the depth with the least mean abs_rel over other frames, for blocks of pixels: their
+    weighted median, weights 1 / depth, bilinear between their centres. Where a camera is fixed and
+    the world flat it is hard to beat.
 
     Parameters
     ----------
@@ -130,8 +136,11 @@ def fit_median_prior(
     Blocks, not pixels: which pixel a LiDAR's beam falls on depends on its depth, as the LiDAR sits
     beside the camera, so that a prior of single pixels knows where it is measured. Each frame
     weighs the same, as in :func:`best_constant`. Blocks without any depth take the
-    median of their row, rows without any that of the nearest row that has one. Blocks are larger
-    where there would be more than 40,000 (our choice).
+    median of their row, rows without any that of the nearest row that has one.
+
+    Blocks have 4 x 4 pixels, more where there would be more than 40,000, or 2, 4, 8 or 16 times
+    that side: whichever answers one half of the frames best when fitted on the other half, every
+    other ten, both ways. Up to ten frames have no other half, and keep the smallest (our choice).
 
     """
     blocks: _Blocks | None = None
@@ -151,10 +160,16 @@ class _Blocks:
         n_pixels = size.height * size.width
         self._side = max(_BLOCK, math.ceil(math.sqrt(n_pixels / _MOST_BLOCKS)))
         self._rows, self._columns = (math.ceil(side / self._side) for side in size)
-        self.sums = np.zeros((2, self._rows * self._columns * self._n_bins))
+        self._halves: list[NDArray[np.float64]] = []
+        self._n_images = 0
 
     def add(self, gt: Depth, counts: NDArray[np.bool_]) -> None:
         """Count an image; one of another size where its pixels fall."""
+        half = self._n_images // _TOGETHER % 2
+        self._n_images += 1
+        if half == len(self._halves):
+            self._halves.append(np.zeros((2, self._rows * self._columns * self._n_bins)))
+        weights, shares = self._halves[half]
         rows, columns = np.nonzero(counts)
         depths = gt[rows, columns].astype(np.float64)
         row = rows * self._size.height // gt.shape[0] // self._side
@@ -162,19 +177,52 @@ class _Blocks:
         bins = ((np.log(depths) - self._low) / _PRIOR_BIN).astype(np.intp)
         place = (row * self._columns + column) * self._n_bins + bins.clip(0, self._n_bins - 1)
         share = 1 / depths.size
-        np.add.at(self.sums[0], place, share / depths)
-        np.add.at(self.sums[1], place, share)
+        np.add.at(weights, place, share / depths)
+        np.add.at(shares, place, share)
 
     def medians(self) -> Depth:
         """Return the prior at the size of the images."""
-        sums = self.sums.reshape(2, self._rows, self._columns, self._n_bins)
-        each, rows = _weighted_medians(sums), _weighted_medians(sums.sum(axis=2))
-        nearest = rows[_nearest_known(np.isfinite(rows))]
-        whole = np.where(np.isnan(each), nearest[:, np.newaxis], each)
-        covered = Size(self._rows * self._side, self._columns * self._side)
+        shape = 2, self._rows, self._columns, self._n_bins
+        halves = [half.reshape(shape) for half in self._halves]
+        times = _best_times(*halves) if len(halves) == 2 else 1
+        whole = _medians_without_gaps(_merged(sum(halves[1:], start=halves[0]), times))
+        side = times * self._side
+        covered = Size(whole.shape[0] * side, whole.shape[1] * side)
         # Bilinear between blocks: where depth runs through a block, as on the road, steps cost.
         pixels = upsample(whole.astype(np.float32), covered)
         return np.ascontiguousarray(pixels[:self._size.height, :self._size.width])
+
+
+def _best_times(one: NDArray[np.float64], other: NDArray[np.float64]) -> int:
+    """Return how many blocks, on a side, are best taken as one, from two halves of the frames."""
+    errors = {}
+    for times in _LARGER:
+        halves = _merged(one, times), _merged(other, times)
+        errors[times] = sum(
+            _error(_medians_without_gaps(fitted), judged)
+            for fitted, judged in (halves, halves[::-1])
+        )
+    return min(errors, key=errors.__getitem__)
+
+
+def _error(said_m: NDArray[np.float64], sums: NDArray[np.float64]) -> float:
+    """Return the sum of share x |said - depth| / depth; exact but in the bin that is said."""
+    weights, shares = sums
+    return float(np.abs(said_m[..., np.newaxis] * weights - shares).sum())
+
+
+def _merged(sums: NDArray[np.float64], times: int) -> NDArray[np.float64]:
+    """Return the sums of blocks so many times larger, (2, rows, columns, bins)."""
+    rows, columns = (np.arange(0, n, times) for n in sums.shape[1:3])
+    by_row = np.add.reduceat(sums, rows, axis=1)
+    return np.asarray(np.add.reduceat(by_row, columns, axis=2))
+
+
+def _medians_without_gaps(sums: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return the median of each block, of its row, or of the nearest row that has one."""
+    each, rows = _weighted_medians(sums), _weighted_medians(sums.sum(axis=2))
+    nearest = rows[_nearest_known(np.isfinite(rows))]
+    return np.where(np.isnan(each), nearest[:, np.newaxis], each)
 
 
 def _weighted_medians(sums: NDArray[np.float64]) -> NDArray[np.float64]:

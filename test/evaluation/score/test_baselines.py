@@ -13,6 +13,7 @@ from clip_depth_ros.errors import DataError
 from clip_depth_ros.evaluation.run.baselines import (
     Constant,
     fit_constant,
+    fit_mean_prior,
     fit_prior,
     PixelPrior,
     UniformRandom,
@@ -153,6 +154,51 @@ def test_the_median_prior_takes_frames_of_other_sizes():
     alone = baselines.fit_median_prior([near, far, far, far, far], PLAIN, 'all')
     assert alone.shape == (4, 8)
     np.testing.assert_allclose(alone, 9.0)
+
+
+def ramp_with(noise: float, n: int = 40) -> list[NDArray[np.float32]]:
+    """Return depth that grows along the rows, every frame off by its own noise in each pixel."""
+    ramp = np.linspace(5, 40, 64, dtype=np.float32)[:, np.newaxis]
+    rng = np.random.default_rng(0)
+    return [ramp * np.exp(noise * rng.standard_normal((64, 64), np.float32)) for _ in range(n)]
+
+
+def curvature(prior_m: NDArray[np.float32]) -> float:
+    """Return the mean second difference down the columns: blocks of few frames are noisy."""
+    return float(np.abs(np.diff(prior_m, 2, axis=0)).mean())
+
+
+class TestSizeOfBlocks:
+    """Chosen on frames that the blocks were not fitted to."""
+
+    def test_where_truth_is_sparse_and_frames_are_few_they_are_large(self):
+        frames = ramp_with(0.5, n=20)
+        for gt in frames:
+            gt[np.random.default_rng(1).random(gt.shape) < 0.9] = 0
+        whole = baselines.fit_median_prior(frames, PLAIN, 'few')
+        seen_half = baselines.fit_median_prior(frames[:10], PLAIN, 'no other half')
+
+        assert curvature(whole) < curvature(seen_half) / 3
+
+    def test_where_depth_differs_from_block_to_block_they_are_small(self):
+        frames = ramp_with(0.01)
+        for gt in frames:
+            gt[:, ::8] *= 3
+            gt[:, 1::8] *= 3
+            gt[:, 2::8] *= 3
+            gt[:, 3::8] *= 3
+        prior_m = baselines.fit_median_prior(frames, PLAIN, 'stripes')
+
+        assert prior_m[32, 2] > 2 * prior_m[32, 6]
+
+
+def test_the_mean_prior_is_that_of_each_pixel():
+    prior = fit_mean_prior(Ramps(6), PLAIN, 1)
+    truths = np.stack([Ramps(6)[index].target_m for index in range(6)])
+    known = (truths > 0).any(axis=0)
+    means = truths.sum(axis=0)[known] / (truths > 0).sum(axis=0)[known]
+    np.testing.assert_allclose(prior.prior_m[known], means, rtol=1e-6)
+    assert prior.describe()['method'] == 'prior-mean: mean depth of each pixel'
 
 
 @pytest.mark.parametrize('n', [2, 7, 8])
