@@ -23,6 +23,7 @@ from urllib.parse import quote
 
 import apsw
 from clip_depth_ros.bags.bounds import check_concurrent, most_bytes, ROS1_DECOMPRESSORS
+from clip_depth_ros.bags.checksums import check_summary
 from clip_depth_ros.bags.foreign import check_mcap, check_metadata
 from clip_depth_ros.errors import RecordingError
 from rosbags.interfaces import Connection
@@ -112,7 +113,9 @@ class QuickMcapReader(McapReader):
     """rosbags' reader of MCAP files, which finds the chunks of a window by bisection."""
 
     def _open(self) -> None:
-        """Read the index; ValueError if all that it names takes memory out of all proportion."""
+        """Read the index; refuse a damaged one, or one that takes memory out of all proportion."""
+        if self.bio:
+            check_summary(self.bio)
         super()._open()
         check_concurrent(self.chunks)
 

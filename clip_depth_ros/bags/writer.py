@@ -15,6 +15,7 @@ from pathlib import Path
 import shutil
 import tempfile
 
+from clip_depth_ros.bags.checksums import RecordingWriter
 from clip_depth_ros.bags.message_types import ros2_types
 from clip_depth_ros.bags.storage import is_rosbag2_folder
 from clip_depth_ros.errors import ClipDepthError, OutputError, RecordingError
@@ -28,7 +29,7 @@ from rosbags.interfaces import (
     QosReliability,
     QosTime,
 )
-from rosbags.rosbag2 import CompressionFormat, CompressionMode, StoragePlugin, Writer, WriterError
+from rosbags.rosbag2 import CompressionFormat, CompressionMode, StoragePlugin, WriterError
 
 _UNLIMITED = QosTime(9223372036, 854775807)  # as rosbag2 writes rmw's infinite duration
 _LATCHED = Qos(
@@ -67,7 +68,8 @@ class BagWriter:
     Notes
     -----
     Format: rosbag2 metadata version 8, the newest that Humble's tools read too; MCAP profile
-    ``ros2``, zstd. Late subscribers get the last ``/tf_static`` (transient local).
+    ``ros2``, zstd, with checksums of chunks and index. Late subscribers get the last
+    ``/tf_static`` (transient local).
 
     """
 
@@ -76,7 +78,7 @@ class BagWriter:
         self._is_file = self.path.suffix == '.mcap'
         self._force = force
         self._connections: dict[tuple[str, str], Connection] = {}
-        self._writer: Writer | None = None
+        self._writer: RecordingWriter | None = None
         self._staging_dir: Path | None = None
 
     def __enter__(self) -> BagWriter:
@@ -148,15 +150,15 @@ class BagWriter:
             )
         return self._connections[topic, msgtype]
 
-    def _opened(self) -> Writer:
+    def _opened(self) -> RecordingWriter:
         if self._writer is None:
             raise OutputError(f'{str(self.path)!r} is not open: use it in a with statement')
         return self._writer
 
-    def _start(self, staging_dir: Path) -> Writer:
+    def _start(self, staging_dir: Path) -> RecordingWriter:
         # rosbags names the file inside after the folder, so the folder has its final name here.
         folder = staging_dir / (self.path.stem if self._is_file else self.path.name)
-        writer = Writer(folder, version=8, storage_plugin=StoragePlugin.MCAP)
+        writer = RecordingWriter(folder, version=8, storage_plugin=StoragePlugin.MCAP)
         writer.set_compression(CompressionMode.STORAGE, CompressionFormat.ZSTD)
         writer.open()
         return writer

@@ -14,6 +14,7 @@ from bag_drives import image, lidar_drive, static
 from bag_files import KINDS, START_NS, STEP_NS, write_split
 from clip_depth_ros.bags.damage import Damage, readable_messages
 from clip_depth_ros.bags.reader import BagReader
+from clip_depth_ros.bags.writer import write_recording
 from clip_depth_ros.errors import DataError, RecordingError
 from clip_depth_ros.types import RecordedMessage
 import cv2
@@ -296,6 +297,50 @@ def test_law_frames_or_errors_of_this_package(kind: str, data: st.DataObject, tm
         for index in range(len(source)):
             with suppress(DataError):
                 source[index]
+
+
+class TestRecordingsOfOurOwn:
+    """They have checksums: nothing that is flipped in them is taken for what was recorded."""
+
+    def test_flipped_pixels_are_named_and_not_used(self, tmp_path: Path):
+        path = tmp_path / 'drive.mcap'
+        write_recording(big_drive(), path)
+        chunks = zstd_frames(path.read_bytes())
+        flip(path, chunks[len(chunks) // 2] + 150_000, 1)  # noise, which zstd stores as it is
+        source = open_bag(path, **TOPICS, allow_missing=True)
+        ((what, why),) = source.problems
+        assert what == 'drive.mcap'
+        assert 'checksum' in why
+        assert N_FRAMES - 6 <= len(source) < N_FRAMES
+        frames = [source[index] for index in range(len(source))]
+        assert all(
+            (frame.target_m == 2 + ((frame.stamp_ns or 0) - START_NS) // STEP_NS).all()
+            for frame in frames
+        )
+        with pytest.raises(RecordingError, match='checksum'):
+            open_bag(path, **TOPICS)
+
+    def test_a_damaged_index_is_named(self, tmp_path: Path):
+        """With the time of a chunk in it, one would look for images elsewhere."""
+        path = tmp_path / 'drive.mcap'
+        write_recording(lidar_drive(), path)
+        flip(path, path.read_bytes().rfind(START_NS.to_bytes(8, 'little')), 1)
+        with pytest.raises(RecordingError, match=r'drive\.mcap.*index.*checksum.*mcap recover'):
+            open_bag(path, allow_missing=True)
+
+    @settings(
+        max_examples=40, deadline=None,
+        suppress_health_check=[HealthCheck.function_scoped_fixture],
+    )
+    @given(data=st.data())
+    def test_law_a_flipped_byte_changes_no_message(self, data: st.DataObject, tmp_path: Path):
+        whole, path = tmp_path / 'whole.mcap', tmp_path / 'drive.mcap'
+        if not whole.exists():
+            write_recording(lidar_drive(), whole)
+        path.write_bytes(whole.read_bytes())
+        flip(path, data.draw(st.integers(0, path.stat().st_size - 1)), 1)
+        with suppress(DataError), BagReader(path) as bag:
+            assert list(bag.messages()) == lidar_drive()
 
 
 def test_reading_on_gives_no_message_twice(tmp_path: Path):

@@ -10,9 +10,12 @@ from importlib.metadata import version
 import inspect
 from pathlib import Path
 from typing import Any
+import zlib
 
 from bag_files import drive, KINDS
+from clip_depth_ros.bags.bounds import unpacked_zstd
 from clip_depth_ros.bags.storage import BoundedSqliteReader, QuickMcapReader, QuickReader
+from clip_depth_ros.bags.writer import write_recording
 import pytest
 from rosbags.rosbag1 import Reader as Ros1Reader
 from source_tree import ROOT
@@ -30,6 +33,7 @@ def changed(what: str) -> str:
     ('convert.converter', ['is_same_wireformat', 'migrate_bytes', 'STATIC_MSGTYPE_RENAMES']),
     ('rosbag2.reader', ['DirectoryReader', 'parse_qos']),
     ('rosbag2.storage_mcap', ['ChunkInfo', 'DECOMPRESSORS', 'McapReader', 'parse_qos']),
+    ('rosbag2.storage_mcap', ['McapWriter']),
     ('rosbag1.reader', ['Chunk', 'decompressors', 'IndexData']),
     ('rosbag2.metadata', ['parse_qos']),
     ('rosbag2.storage_sqlite3', ['parse_qos', 'Sqlite3Reader']),
@@ -63,6 +67,20 @@ def test_an_mcap_file_lists_its_chunks_and_asks_each(tmp_path: Path):
         assert isinstance(storage, QuickMcapReader), changed('STORAGE_PLUGINS is not used')
         chunks = getattr(storage, 'chunks', [])
         assert [*map(type, chunks)] == [ChunkInfo], changed('McapReader.chunks are not its chunks')
+
+
+def test_an_mcap_file_is_written_in_chunks_whose_checksum_is_filled_in(tmp_path: Path):
+    writer = import_module('rosbags.rosbag2').Writer
+    assert getattr(writer, 'STORAGE_PLUGINS', {}), changed('Writer.STORAGE_PLUGINS is no table')
+    write_recording(drive(), tmp_path / 'drive.mcap')
+    data = (tmp_path / 'drive.mcap').read_bytes()
+    with QuickReader(tmp_path / 'drive.mcap') as reader:
+        (chunk,) = getattr(reader.storage, 'chunks', [])
+    start = chunk.chunk_start_offset + 9
+    stated = int.from_bytes(data[start + 24:start + 28], 'little')
+    compressed = data[start + 40 + len('zstd'):][:chunk.compressed_size]
+    records = unpacked_zstd(compressed)
+    assert stated == zlib.crc32(records) != 0, changed('chunks are no longer written as they were')
 
 
 def test_a_ros1_bag_holds_one_chunk(tmp_path: Path):
