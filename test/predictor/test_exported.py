@@ -15,6 +15,7 @@ from clip_depth_ros.cli.main import main
 from clip_depth_ros.errors import ConfigError, MissingDependencyError, WeightsError
 from clip_depth_ros.predictor.build import build_predictor
 from clip_depth_ros.predictor.exported import CARD, NETWORK, open_card, TEXT, TOKENIZER
+from clip_depth_ros.settings.node import NodeSettings
 from clip_depth_ros.settings.predictor import PredictorSettings
 from clip_depth_ros.types import DepthPredictor, Intrinsics
 import cv2
@@ -29,6 +30,19 @@ pytest.importorskip('tokenizers', reason='needs tokenizers: pip install .[export
 ENGINES = ('openvino', 'onnxruntime')
 BUNDLED = {'backbone': 'tiny', 'pretrained': 'bundled'}
 CAMERA = Intrinsics.of_hfov(70, 160, 96)
+
+
+WITHOUT_PYTORCH = """
+import importlib.abc
+import sys
+
+class Refused(importlib.abc.MetaPathFinder):
+    def find_spec(self, name, path=None, target=None):
+        if name.partition('.')[0] in {'torch', 'torchvision', 'open_clip', 'timm', 'transformers'}:
+            raise ModuleNotFoundError(f'No module named {name!r}', name=name)
+
+sys.meta_path.insert(0, Refused())
+"""
 
 
 @pytest.fixture(scope='module')
@@ -174,6 +188,22 @@ class TestWithoutPyTorch:
 
         assert depth_m.shape == (96, 160)
         assert 1 <= depth_m.min() < depth_m.max() <= 9
+
+
+    @pytest.mark.ros
+    def test_the_node_answers_as_the_model_does_offline_and_loads_no_library_of_it(
+        self, clip2depth, ros_domain
+    ):
+        needs('onnxruntime')
+        from ros_process import first_depth, IMAGE, INTRINSICS
+
+        settings = {'exported_model': clip2depth['out'], 'engine': 'onnxruntime'}
+        depth_m, libraries = first_depth(ros_domain, WITHOUT_PYTORCH, settings)
+        assert 'onnxruntime' in libraries
+        assert 'libtorch' not in libraries
+        offline = build_predictor(NodeSettings(**settings)).predict(IMAGE, INTRINSICS)
+        assert offline.camera == 'used'
+        np.testing.assert_array_equal(depth_m, offline.depth_m)
 
 
 class TestRefused:
