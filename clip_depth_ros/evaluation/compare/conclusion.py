@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+import math
 from typing import Final
 
 from clip_depth_ros.evaluation.compare.paired import Comparison, Difference, Pair, Verdict
@@ -17,6 +18,9 @@ _OF_MANY: Final[dict[Verdict, str]] = {
     'no difference shown': 'shows no difference from {}',
     'too few frames to tell': 'cannot be told apart from {} on so few frames',
 }
+
+_TOO_MANY: Final = 100
+"""Times as many frames: nobody records so many more."""
 
 
 def conclusion(comparison: Comparison) -> str:
@@ -59,7 +63,7 @@ def pair_conclusion(pair: Pair) -> str:
             said = f'No difference is shown between {a} and {b}: {both}'
         else:
             said = f'Too few frames to tell {a} and {b} apart: {both}{_worth(of)}'
-    return '; '.join([said, *_objections(pair, of)]) + '.'
+    return '; '.join([said, *_objections(pair, of), *_wanted(pair, of)]) + '.'
 
 
 def deciding(pair: Pair) -> Difference | None:
@@ -79,6 +83,26 @@ def _worth(of: Difference) -> str:
     if of.difference.n_effective < 0.95 * of.difference.n_frames:
         return f', worth about {of.difference.n_effective:.0f} independent ones'
     return ''
+
+
+def _wanted(pair: Pair, of: Difference) -> Iterator[str]:
+    """Say what would show a difference of this size, where none is shown."""
+    times = of.times_needed
+    if of.verdict in ('A better', 'B better') or not times > 1:
+        return
+    if times > _TOO_MANY:
+        yield f'not even {_TOO_MANY} times as many frames would show a difference so small'
+        return
+    more = times - 1
+    if 1 < pair.n_recordings < pair.n_frames:
+        n_more = math.ceil(more * pair.n_recordings)
+        wanted = f'{n_more} more recording{"s" if n_more > 1 else ""} like these'
+    elif pair.film_s > 0:
+        more_s = more * pair.film_s
+        wanted = f'{more_s / 60:.0f} more minutes' if more_s > 90 else f'{more_s:.0f} more seconds'
+    else:
+        wanted = f'{math.ceil(more * of.difference.n_frames)} more frames'
+    yield f'about {wanted} would show a difference of this size'
 
 
 def _objections(pair: Pair, of: Difference) -> Iterator[str]:

@@ -15,14 +15,14 @@ from dataclasses import dataclass
 from typing import Literal, NamedTuple
 
 from clip_depth_ros.errors import ConfigError, DataError
+from clip_depth_ros.evaluation.compare.cautions import alike, dependent, differing, unanswered
 from clip_depth_ros.evaluation.compare.matching import examples, shared_frames, SharedFrames
 from clip_depth_ros.evaluation.results.camera_use import use_words
 from clip_depth_ros.evaluation.results.result import Estimate, PredictorResult, Result
 from clip_depth_ros.evaluation.results.tables import own_alignment
-from clip_depth_ros.evaluation.score.independence import ENOUGH_INDEPENDENT
 from clip_depth_ros.evaluation.score.intervals import (
     Columns,
-    ENOUGH_FRAMES,
+    frames_needed,
     mean_intervals,
     Resampling,
 )
@@ -75,6 +75,8 @@ class Difference:
     verdict : str
         'no difference shown' where the interval holds 0, 'too few frames to tell' where there is
         none, or fewer than ``ENOUGH_INDEPENDENT`` independent frames.
+    times_needed : float
+        How many times as many such frames would show a difference of this size; NaN if unknown.
 
     """
 
@@ -85,6 +87,7 @@ class Difference:
     a_better: float
     b_better: float
     verdict: Verdict
+    times_needed: float
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -98,6 +101,10 @@ class Pair:
         Their labels.
     n_frames : int
         Frames that both have answered.
+    n_recordings : int
+        Of which they come.
+    film_s : float
+        How long these last together, seconds; NaN where frames have no stamps.
     differences : sequence of Difference
         Of every value that both have and that is judged, see :func:`is_judged`; in A's order.
     parts : sequence of Difference
@@ -114,6 +121,8 @@ class Pair:
     a: str
     b: str
     n_frames: int
+    n_recordings: int
+    film_s: float
     differences: Sequence[Difference]
     parts: Sequence[Difference]
     short_a: str
@@ -228,6 +237,8 @@ def _pair(a: Contender, b: Contender, resampling: Resampling, allow_different: b
         a=a.label,
         b=b.label,
         n_frames=int(np.count_nonzero(answered_a & answered_b)),
+        n_recordings=len({*order.recordings}),
+        film_s=order.film_s(),
         differences=differences,
         parts=[*parts],
         short_a=names_of[0],
@@ -235,8 +246,8 @@ def _pair(a: Contender, b: Contender, resampling: Resampling, allow_different: b
         judged_by=f'{own_alignment(a.result)}/abs_rel',
         warnings=[
             *_warnings(a, b, shared),
-            *_dependent([each.difference for each in differences]),
-            *_unanswered({'A': answered_a, 'B': answered_b}),
+            *dependent([each.difference for each in differences]),
+            *unanswered({'A': answered_a, 'B': answered_b}),
         ],
     )
 
@@ -255,15 +266,6 @@ def _is_answered(names: Sequence[str], columns: Columns) -> NDArray[np.bool_]:
     """Return for which frames there is more than the coverage, which is 0 without an answer."""
     kept = [column for column, name in enumerate(names) if name != 'coverage']
     return np.asarray(np.isfinite(columns[:, kept]).any(axis=1) | (not kept))
-
-
-def _unanswered(answered: Mapping[str, NDArray[np.bool_]]) -> Iterator[str]:
-    for name, is_there in answered.items():
-        if not is_there.all():
-            yield (
-                f'{name} has answered {np.count_nonzero(is_there)} of {len(is_there)} frames: all '
-                'but the coverage is over those that both have answered'
-            )
 
 
 def _values(of: Contender) -> Mapping[str, Sequence[float]]:
@@ -286,6 +288,15 @@ class _Order(NamedTuple):
         return cls(
             [frames.recordings[row] for row in rows], [frames.stamps_ns[row] for row in rows]
         )
+
+    def film_s(self) -> float:
+        """Return how long the recordings last together, seconds; NaN if a stamp is missing."""
+        stamps_ns: dict[str, list[int]] = {}
+        for recording, stamp_ns in zip(self.recordings, self.stamps_ns, strict=True):
+            if stamp_ns is None:
+                return float('nan')
+            stamps_ns.setdefault(recording, []).append(stamp_ns)
+        return sum(max(each) - min(each) for each in stamps_ns.values()) / 1e9
 
 
 def _differences(
@@ -314,6 +325,7 @@ def _differences(
             a_better=float(better.mean()),
             b_better=float(worse.mean()),
             verdict=_verdict(name, difference),
+            times_needed=frames_needed(mean, low, high, n_effective) / n_effective,
         )
 
 
@@ -334,20 +346,20 @@ def _warnings(a: Contender, b: Contender, shared: SharedFrames) -> Iterator[str]
         yield 'frames were matched by their time and by the end of their names'
     if a.result.title != b.result.title:
         yield f'protocols differ: A is {a.result.title}; B is {b.result.title}'
-    elif differing := _differing(a.result.protocol, b.result.protocol):
-        yield f'protocols differ in {", ".join(differing)}'
+    elif unequal := differing(a.result.protocol, b.result.protocol):
+        yield f'protocols differ in {", ".join(unequal)}'
     if a.result.protocol.get('aggregation') == 'pixel':
         yield (
             'the protocol is over all pixels together; here, each frame has one value and one say'
         )
-    differing = [n for n in _differing(a.result.source, b.result.source) if n != 'notes']
-    if differing == ['files']:
+    unequal = [n for n in differing(a.result.source, b.result.source) if n != 'notes']
+    if unequal == ['files']:
         yield (
             'the files of the sources differ in path, size or time: frames of one name may not '
             'be the same'
         )
-    elif differing:
-        yield f'sources differ in {", ".join(differing)}'
+    elif unequal:
+        yield f'sources differ in {", ".join(unequal)}'
     for name, each in (('A', a), ('B', b)):
         n_frames = len(each.result.frames.names)
         if n_shared < n_frames:
@@ -359,42 +371,4 @@ def _warnings(a: Contender, b: Contender, shared: SharedFrames) -> Iterator[str]
         {**_found(each).describe, **({'camera': use} if use else {})}
         for each, use in zip((a, b), uses, strict=True)
     )
-    yield from _alike(*described)
-
-
-def _dependent(differences: Sequence[Estimate]) -> Iterator[str]:
-    """Warn of what so many, or so few, independent frames can tell."""
-    if not differences:
-        return
-    n_frames = max(each.n_frames for each in differences)
-    least = min(differences, key=lambda each: each.n_effective)
-    if least.n_effective < 0.95 * least.n_frames:
-        yield (
-            f'neighbouring frames score alike: {n_frames} frames are worth as few as '
-            f'{least.n_effective:.0f} independent ones (column "indep."), and intervals are '
-            'as wide as those of so many'
-        )
-    if least.n_effective < ENOUGH_INDEPENDENT:
-        yield (
-            f'no verdict is given on fewer than {ENOUGH_INDEPENDENT} independent frames: more of '
-            'them, from other places, would tell'
-        )
-    elif least.n_effective < ENOUGH_FRAMES:
-        yield (
-            f'few independent frames: below about {ENOUGH_FRAMES}, intervals are too narrow and '
-            'show differences more often than they should'
-        )
-
-
-def _alike(a: Mapping[str, str], b: Mapping[str, str]) -> Iterator[str]:
-    """Warn of what was probably not meant to be compared with itself."""
-    differing = _differing(a, b)
-    weights = [name for name in {**a, **b} if 'weights' in name or 'sha256' in name]
-    if not differing:
-        yield 'A and B say the same of themselves: nothing was changed between them'
-    elif weights and not {*weights} & {*differing}:
-        yield f'A and B have the same weights; they differ in {", ".join(differing)}'
-
-
-def _differing(a: Mapping[str, str], b: Mapping[str, str]) -> list[str]:
-    return [name for name in {**a, **b} if a.get(name) != b.get(name)]
+    yield from alike(*described)

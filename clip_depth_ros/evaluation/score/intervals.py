@@ -25,7 +25,11 @@ from dataclasses import dataclass
 from typing import Final, NamedTuple
 
 from clip_depth_ros.errors import ConfigError
-from clip_depth_ros.evaluation.score.independence import films, independent_frames
+from clip_depth_ros.evaluation.score.independence import (
+    ENOUGH_INDEPENDENT,
+    films,
+    independent_frames,
+)
 from clip_depth_ros.evaluation.score.score import METRICS
 import numpy as np
 from numpy.typing import NDArray
@@ -42,6 +46,9 @@ Of fewer, it is too narrow.
 """
 
 _PERCENTILES: Final = (2.5, 97.5)
+
+_NEVER: Final = 1e6
+"""Frames: what so many do not show is as good as nothing."""
 
 _MOST: Final = 100_000
 """Draws."""
@@ -162,6 +169,20 @@ def mean_intervals(
     wider = np.where(is_told, _spread(n_effective) / _spread(n_blocks), np.nan)
     low, high = mean + wider * (low - mean), mean + wider * (high - mean)
     return Intervals(mean, low, high, n_frames, n_effective)
+
+
+def frames_needed(mean: float, low: float, high: float, n_effective: float) -> float:
+    """
+    Return how many independent frames would tell a mean of this size from 0.
+
+    At least :data:`ENOUGH_INDEPENDENT`, at most a million; NaN where there is no interval. To 2 %,
+    if further frames are like those that there are, ``n_effective`` of which are independent.
+    """
+    n_frames = np.geomspace(ENOUGH_INDEPENDENT, _NEVER, 600)
+    half = (high - low) / 2 * _spread(n_frames) / _spread(np.array([n_effective]))
+    if not np.isfinite(half).all():
+        return float('nan')
+    return float(n_frames[np.argmax(half < abs(mean))] if half[-1] < abs(mean) else _NEVER)
 
 
 def _changes(

@@ -4,12 +4,18 @@
 
 from __future__ import annotations
 
+import dataclasses
+import re
+from typing import Any
+
 from clip_depth_ros.evaluation.compare.conclusion import conclusion
 from clip_depth_ros.evaluation.compare.paired import compare, Comparison, Contender
 from clip_depth_ros.evaluation.results.result import FrameTable, PredictorResult, Result
-from clip_depth_ros.evaluation.score.intervals import Resampling
+from clip_depth_ros.evaluation.score.intervals import frames_needed, Resampling
 from made_up_results import drive_result
 import numpy as np
+import pytest
+from scipy.special import stdtrit
 
 
 def result(n_frames: int = 40, **values: float) -> Result:
@@ -46,15 +52,55 @@ def test_the_better_one_comes_first_whichever_it_is():
 def test_equals_show_no_difference():
     assert conclusion(compared(result(abs_rel=0.1), result(abs_rel=0.1))) == (
         'No difference is shown between old and new: off by 10 % of the true distance and 10 %, '
-        'on 40 frames.'
+        'on 40 frames; not even 100 times as many frames would show a difference so small.'
     )
 
 
 def test_few_frames_tell_nothing():
     assert conclusion(compared(result(3, abs_rel=0.1), result(3, abs_rel=0.2))) == (
         'Too few frames to tell old and new apart: off by 10 % of the true distance and 20 %, '
-        'on 3 frames.'
+        'on 3 frames; about 7 more frames would show a difference of this size.'
     )
+
+
+class TestWhatIsMissing:
+    """How much more there would have to be, in the unit that a person records in."""
+
+    def noisy(self, *, offset: float, recordings: int, stamps: bool = True) -> Result:
+        """Return 120 frames at 10 Hz that scatter by 0.05, some recordings of them."""
+        made, rng = result(120, abs_rel=0.2), np.random.default_rng(int(1e6 * offset))
+        made.frames.values['ours']['none/abs_rel'] = [*(
+            0.2 + offset + 0.05 * rng.standard_normal(120)
+        )]
+        per = 120 // recordings
+        frames = dataclasses.replace(
+            made.frames, recordings=[f'{i // per}' for i in range(120)],
+            stamps_ns=[10**8 * i if stamps else None for i in range(120)],
+        )
+        return dataclasses.replace(made, frames=frames)
+
+    def said(self, **kind: Any) -> str:
+        a, b = self.noisy(offset=0.0, **kind), self.noisy(offset=0.005, **kind)
+        text = conclusion(compared(a, b))
+        assert text.startswith('No difference is shown between old and new')
+        return text.rpartition('; ')[2]
+
+    @pytest.mark.parametrize(('kind', 'wanted'), [
+        ({'recordings': 1}, r'about \d\d more seconds would show a difference of this size\.'),
+        ({'recordings': 6}, r'about \d+ more recordings like these would show a .*'),
+        ({'recordings': 1, 'stamps': False}, r'about \d\d\d more frames would show a .*'),
+    ])
+    def test_it_is_said(self, kind: dict[str, Any], wanted: str):
+        assert re.fullmatch(wanted, self.said(**kind))
+
+    def test_so_many_do_show_it(self):
+        """By the law that it is made of: an interval is as wide as that of so many frames."""
+        mean, half = 0.01, 0.03
+        n_frames = frames_needed(mean, mean - half, mean + half, 20.0)
+        wider = half * np.sqrt(19 / (n_frames - 1)) * stdtrit(n_frames - 1, 0.975) / stdtrit(
+            19, 0.975
+        )
+        assert 0.97 * mean < wider < mean
 
 
 def test_a_metric_that_says_the_opposite_is_named():
