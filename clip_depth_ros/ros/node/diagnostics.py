@@ -151,11 +151,15 @@ def slowness(
     in_hz, out_hz, dropped_hz = (
         statistics.rate_hz(name, now_s) for name in ('in', 'out', 'dropped')
     )
+    # Of a model that takes seconds, a longer window sees more, and latency from the first answer.
+    out_hz = max(out_hz, statistics.rate_hz('latency_s', now_s))
+    if (latency_s := statistics.percentile('latency_s', now_s, 50)) > 0:
+        out_hz = min(out_hz, 1 / latency_s)
     n_dropped = statistics.counts().get('dropped', 0)
     if not out_hz or dropped_hz < _DROPPED_SHARE * in_hz or n_dropped < _DROPPED_LEAST:
         return ''
     share = min(1.0, out_hz / in_hz) * (2 if flip else 1)
-    advice = ['set flip to false, which halves the work'] if flip else []
+    advice = ['set flip to false (half the work)'] if flip else []
     if share < 1 and input_px:
         sides = [max(1, int(side * math.sqrt(share)) // _STEP_PX) * _STEP_PX for side in input_px]
         if math.prod(sides) < math.prod(input_px):

@@ -70,9 +70,9 @@ def busy(in_hz: int, out_hz: int) -> Statistics:
 @pytest.mark.parametrize(('in_hz', 'out_hz', 'input_px', 'flip', 'advice'), [
     # A quarter is answered: half of each side, down to whole steps of 32.
     (20, 5, (704, 224), False, 'set input_width_px to 352 and input_height_px to 96 (now 704 and'),
-    (20, 5, (704, 224), True, 'set flip to false, which halves the work and set input_width_px to '
+    (20, 5, (704, 224), True, 'set flip to false (half the work) and set input_width_px to '
      '480 and input_height_px to 128'),
-    (20, 12, (704, 224), True, 'for all of them set flip to false, which halves the work'),
+    (20, 12, (704, 224), True, 'for all of them set flip to false (half the work)'),
     (20, 5, (32, 32), False, 'use a faster engine or device'),
     (20, 5, None, False, 'use a faster engine or device'),
 ])
@@ -87,3 +87,19 @@ def test_a_machine_that_is_slower_than_the_camera_says_what_to_set(
 @pytest.mark.parametrize(('in_hz', 'out_hz'), [(20, 20), (20, 19), (1, 0)])
 def test_a_machine_that_keeps_up_or_has_answered_nothing_says_nothing(in_hz, out_hz):
     assert slowness(busy(in_hz, out_hz), 5.0, (704, 224), flip=False) == ''
+
+
+def test_one_answer_is_enough_to_tell():
+    statistics = busy(20, 0)
+    statistics.note('out', 5.0)
+    statistics.note('latency_s', 5.0, 4.0)
+    said = slowness(statistics, 5.0, (704, 224), flip=False)
+    assert said.startswith('slower than the camera: 0.2 of 20.0 images a second')
+
+
+def test_of_a_model_that_takes_longer_than_the_window_the_answers_of_half_a_minute_count():
+    statistics = busy(20, 0)
+    for second in (-20.0, -12.0, -4.0):
+        statistics.note('latency_s', second, 8.0)
+    said = slowness(statistics, 5.0, (704, 224), flip=False)
+    assert said.startswith('slower than the camera: 0.1 of 20.0 images a second')
