@@ -23,9 +23,9 @@ from typing import Any
 from clip_depth_ros.cli.train import ProgressBars
 from clip_depth_ros.core.files import atomic_write_bytes
 from clip_depth_ros.errors import ClipDepthError, OutputError
-from clip_depth_ros.settings.installation import assets_dir
+from clip_depth_ros.settings.installation import assets_dir, BUNDLED_RESULTS
 from weights.proof import Proof
-from weights.recipe import check_bands, FULL, RESULTS, SHORT
+from weights.recipe import check_bands, FULL, SHORT
 from weights.report import BEGIN, END, markdown, text
 from weights.workshop import Workshop
 
@@ -37,7 +37,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     args = _parser().parse_args(argv)
     try:
         if args.what == 'docs':
-            write_docs(DOCS, json.loads((assets_dir() / RESULTS).read_bytes()))
+            write_docs(DOCS, json.loads((assets_dir() / BUNDLED_RESULTS).read_bytes()))
         else:
             _run(args)
     except ClipDepthError as error:

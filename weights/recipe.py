@@ -19,8 +19,6 @@ from weights.captions import Vocabulary
 from weights.learner import ContrastSettings
 from weights.table import DEPTH_CAP_M, MIN_DEPTH_M
 
-RESULTS: Final = 'tiny_results.json'
-
 VOCABULARY: Final = Vocabulary(
     kinds=tuple(CLASS_NAMES[number] for number in range(len(CLASS_NAMES))),
     words=DEPTH_WORDS['original'],

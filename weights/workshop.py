@@ -26,8 +26,14 @@ from clip_depth_ros.model.clip2depth_weights import (
     save_clip2depth,
 )
 from clip_depth_ros.model.devices import this_machine
+from clip_depth_ros.model.hub import forget_checksum
 from clip_depth_ros.model.weights import ROWS, TOKEN_TABLE
-from clip_depth_ros.settings.installation import BUNDLED_CLIP, BUNDLED_CLIP2DEPTH, versions
+from clip_depth_ros.settings.installation import (
+    BUNDLED_CLIP,
+    BUNDLED_CLIP2DEPTH,
+    BUNDLED_RESULTS,
+    versions,
+)
 from clip_depth_ros.settings.predictor import PredictorSettings, TINY
 from clip_depth_ros.settings.training import TrainSettings
 from clip_depth_ros.sources.kinds.synthetic import WorldSource
@@ -39,7 +45,7 @@ from clip_depth_ros.world.rig import CANONICAL_FOCAL_PX
 import safetensors.torch
 import torch
 from weights.contrast import train_contrast, used_tokens
-from weights.recipe import Recipe, RESULTS, VOCABULARY
+from weights.recipe import Recipe, VOCABULARY
 from weights.table import DEPTH_CAP_M, MIN_DEPTH_M
 
 _PIECE: Final = 500
@@ -85,7 +91,7 @@ class Workshop:
         self.recipe, self.out_dir = recipe, out_dir
         self.clip_path = out_dir / BUNDLED_CLIP
         self.clip2depth_path = out_dir / BUNDLED_CLIP2DEPTH
-        self.results_path = out_dir / RESULTS
+        self.results_path = out_dir / BUNDLED_RESULTS
         self._device, _ = this_machine(device, 'fp32')
         self._start = start
         self.n_workers, self._on_progress = n_workers, on_progress
@@ -294,5 +300,6 @@ def save_clip(path: Path, clip: Any, recipe: Recipe, start: Path | None = None) 
         'versions': json.dumps(versions()),
         'begun_from': hashlib.sha256(start.read_bytes()).hexdigest() if start else '',
     }
+    forget_checksum(path)
     # Not save_file, which makes files that only their owner can read.
     atomic_write_bytes(path, safetensors.torch.save(state, metadata))

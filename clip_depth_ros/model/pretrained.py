@@ -12,7 +12,7 @@ import urllib.error
 from clip_depth_ros.errors import WeightsError
 from clip_depth_ros.model import open_clip_parts
 from clip_depth_ros.model.architecture import Architecture
-from clip_depth_ros.model.hub import cached_file, fetch_file, is_offline
+from clip_depth_ros.model.hub import cached_file, fetch_file, is_offline, start_of_sha256
 from clip_depth_ros.model.tensor_files import first_line
 from clip_depth_ros.model.weights import read_weights, Weights
 from clip_depth_ros.settings.installation import assets_dir, BUNDLED_CLIP
@@ -228,17 +228,8 @@ def _hub_files(source: Mapping[str, Any]) -> tuple[str, list[str]]:
 def download(url: str, target: Path) -> Path:
     """Fetch a file wholly or not at all; the hash in its address is checked if it has one."""
     target.parent.mkdir(parents=True, exist_ok=True)
-    torch.hub.download_url_to_file(url, str(target), _hash_in(url), progress=False)
+    torch.hub.download_url_to_file(url, str(target), start_of_sha256(url), progress=False)
     return target
-
-
-def _hash_in(url: str) -> str | None:
-    """Return the (start of the) SHA-256 that OpenAI and open_clip write into their addresses."""
-    if 'openaipublic' in url:
-        return url.rsplit('/', 2)[1]
-    if 'mlfoundations' in url:
-        return Path(url).stem.rpartition('-')[2]
-    return None
 
 
 def _cached_url(source: Mapping[str, Any], url_cache: Path) -> Path:

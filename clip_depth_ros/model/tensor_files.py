@@ -23,6 +23,7 @@ import zipfile
 from clip_depth_ros.core.files import check_regular, sha256_of
 from clip_depth_ros.core.plain_text import printable
 from clip_depth_ros.errors import WeightsError
+from clip_depth_ros.model.hub import check_unchanged
 import safetensors.torch
 import torch
 from torch import Tensor
@@ -50,6 +51,8 @@ MOST_BYTES: Final = 32 * 2**30
 _ZIP_MAGIC: Final = b'PK\x03\x04'
 _REPACKED: Final = 4
 """PyTorch stores tensors as they are; packed again by another program they lose less than this."""
+
+_BLOCK: Final = 1 << 20
 
 _NUMBERS: Final = frozenset({
     torch.float16, torch.bfloat16, torch.float32, torch.float64, torch.bool, torch.uint8,
@@ -115,6 +118,7 @@ def read_tensor_file(path: Path, what: str, setting: str) -> TensorFile:
     names = {known: name for name, known in OPENAI_ARCHIVES.items()}
     openai_name = names.get(digest, '')
     try:
+        check_unchanged(path, digest)
         content = _openai(path) if openai_name else _plain(path)
     # The decoders raise nearly anything on damaged bytes.
     except Exception as error:
@@ -147,11 +151,9 @@ def _plain(path: Path) -> Any:
         return safetensors.torch.load_file(path)
     with path.open('rb') as file:
         is_archive = file.read(len(_ZIP_MAGIC)) == _ZIP_MAGIC  # as torch.load decides it
-    if is_archive and (n_bytes := _unpacked_bytes(path)) > _REPACKED * path.stat().st_size:
-        raise WeightsError(
-            f'it would unpack to {n_bytes / 1e6:.0f} MB, {n_bytes / path.stat().st_size:.0f} '
-            'times its size, which no file that PyTorch wrote does: fetch it again'
-        )
+    if is_archive:
+        _check_proportion(path, _unpacked_bytes(path))
+        _check_parts(path)
     _forget_bombs()
     with warnings.catch_warnings():
         warnings.simplefilter('ignore')  # on pickle protocols of files it reads or refuses
@@ -186,6 +188,30 @@ def _unpacked_bytes(path: Path) -> int:
         return sum(reader.get_record_size(name) for name in reader.get_all_records())
     with zipfile.ZipFile(path) as archive:
         return sum(part.file_size for part in archive.infolist())
+
+
+def _check_proportion(path: Path, n_bytes: int) -> None:
+    """Refuse an archive whose parts claim to be much more than the file is."""
+    if n_bytes > _REPACKED * path.stat().st_size:
+        raise WeightsError(
+            f'it would unpack to {n_bytes / 1e6:.0f} MB, {n_bytes / path.stat().st_size:.0f} '
+            'times its size, which no file that PyTorch wrote does: fetch it again'
+        )
+
+
+def _check_parts(path: Path) -> None:
+    """Refuse an archive of which a part does not fit its checksum, which PyTorch ignores."""
+    with zipfile.ZipFile(path) as archive:
+        parts = [part for part in archive.infolist() if part.CRC]  # PyTorch can leave it out
+        _check_proportion(path, sum(part.file_size for part in parts))
+        for part in parts:
+            try:
+                with archive.open(part) as file:
+                    while file.read(_BLOCK):
+                        pass
+            except zipfile.BadZipFile as error:
+                reason = f'{first_line(error)}: it is damaged, fetch it again'
+                raise WeightsError(reason) from error
 
 
 def _explained(path: Path, error: Exception, digest: str, setting: str) -> str:

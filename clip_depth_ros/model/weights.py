@@ -13,6 +13,7 @@ from typing import Final
 from clip_depth_ros.errors import WeightsError
 from clip_depth_ros.model import open_clip_parts
 from clip_depth_ros.model.architecture import fitting_backbones
+from clip_depth_ros.model.hub import keep_checksum
 from clip_depth_ros.model.tensor_files import first_line, OPENAI_NUMBERS, read_tensor_file
 import torch
 from torch import nn, Tensor
@@ -105,7 +106,14 @@ def load_weights(model: nn.Module, weights: Weights, backbone: str) -> None:
             f'weights {str(weights.path)!r} hold numbers that are {UNUSABLE}: {some(broken)}; '
             'fetch them again'
         )
+    if lone := out_of_line(state):
+        raise WeightsError(
+            f'weights {str(weights.path)!r} hold a number out of all proportion to the others of '
+            f'its tensor, {some(lone)}: the file is damaged, fetch it again'
+        )
     model.load_state_dict(state)
+    if not weights.openai_name:
+        keep_checksum(weights.path, weights.sha256)
 
 
 def _adapted(state: Mapping[str, Tensor], expected: Mapping[str, Tensor]) -> dict[str, Tensor]:
@@ -164,6 +172,9 @@ def misfits(state: Mapping[str, Tensor], expected: Mapping[str, Tensor]) -> list
     ]
 
 
+_LARGE: Final = 100
+_MANY: Final = 64
+
 UNUSABLE: Final = 'not finite, or beyond 65504 where half precision ends'
 
 
@@ -175,6 +186,27 @@ def not_usable(state: Mapping[str, Tensor]) -> list[str]:
         for name, tensor in state.items()
         if tensor.is_floating_point() and tensor.nelement() and not tensor.abs().max() <= most
     ]
+
+
+def out_of_line(state: Mapping[str, Tensor]) -> list[str]:
+    """
+    Return which tensors have a few numbers that damage has made large, and what they are.
+
+    Flipped bits in an exponent make a number 2^8 or 2^16 times as large. Our choice: weights of no
+    CLIP are beyond 100 and 100 times as large as all but eight others of their tensor; variances
+    of batch norms may be.
+    """
+    found = []
+    for name, tensor in state.items():
+        is_weight = tensor.is_floating_point() and not name.endswith('running_var')
+        if not is_weight or tensor.numel() < _MANY:
+            continue
+        rows = tensor.flatten(1) if len(tensor) >= _MANY and tensor.ndim > 1 else tensor.flatten()
+        largest = rows.abs().amax(1) if rows.ndim > 1 else rows.abs()
+        first, ninth = largest.float().topk(9).values[[0, 8]].tolist()
+        if first > _LARGE and first > _LARGE * ninth:
+            found.append(f'{name} ({first:.3g}, the ninth of it is {ninth:.3g})')
+    return found
 
 
 def some(texts: Iterable[str]) -> str:

@@ -20,6 +20,9 @@ BUNDLED_CLIP: Final = 'tiny_clip.safetensors'
 BUNDLED_CLIP2DEPTH: Final = 'tiny_clip2depth.safetensors'
 """Weights among the assets: the frozen CLIP, and what was trained on it."""
 
+BUNDLED_RESULTS: Final = 'tiny_results.json'
+"""How good they are, and their SHA-256."""
+
 BUNDLED_PRESET: Final = 'synthetic'
 BUNDLED_WORTH: Final = (
     'trained on rendered streets, they are off by nearly a quarter on real ones, and wrong in '

@@ -14,6 +14,7 @@ from clip_depth_ros.settings.installation import (
     assets_dir,
     BUNDLED_CLIP,
     BUNDLED_CLIP2DEPTH,
+    BUNDLED_RESULTS,
     shared_file,
 )
 from clip_depth_ros.settings.predictor import (
@@ -25,7 +26,7 @@ from clip_depth_ros.sources.kinds.synthetic import WorldSource
 from clip_depth_ros.sources.samples import Subset
 import pytest
 from weights.__main__ import DOCS
-from weights.recipe import check_bands, FULL, RESULTS
+from weights.recipe import check_bands, FULL
 from weights.report import BEGIN, END, markdown
 from weights.table import PROTOCOL, rows_of
 import yaml
@@ -35,7 +36,7 @@ FILES = (BUNDLED_CLIP, BUNDLED_CLIP2DEPTH)
 
 @pytest.fixture(scope='module')
 def results() -> dict:
-    return json.loads((assets_dir() / RESULTS).read_text())
+    return json.loads((assets_dir() / BUNDLED_RESULTS).read_text())
 
 
 @pytest.fixture(scope='module')
@@ -126,5 +127,5 @@ def test_weights_tell_where_they_come_from_and_nothing_of_the_machine():
     file = read_clip2depth(assets_dir() / BUNDLED_CLIP2DEPTH)
     assert file.provenance['licence'] == 'Apache-2.0'
     assert file.provenance['data'].startswith('the synthetic drive')
-    text = (assets_dir() / RESULTS).read_text() + json.dumps(dict(file.provenance))
+    text = (assets_dir() / BUNDLED_RESULTS).read_text() + json.dumps(dict(file.provenance))
     assert '/' not in text.replace('1/m', '').replace('km/h', '')
