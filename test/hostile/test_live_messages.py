@@ -57,7 +57,8 @@ class Camera:
         return counts.get('processed', 0) + counts.get('failed', 0)
 
     def answer(self) -> None:
-        """Send a good pair and wait for its depth and cloud."""
+        """Send a good pair and wait for its depth and cloud, and until it is done with."""
+        n_done = self._n_done()
         self._n_sent += 1
         image, info = good_image(self._transport), good_info()
         image.header.stamp.sec = info.header.stamp.sec = 10_000 + self._n_sent
@@ -68,6 +69,7 @@ class Camera:
             self.harness.wait_for(
                 lambda name=name: stamp_ns in (stamp_ns_of(m.header) for m in received[name])
             )
+        self.harness.wait_for(lambda: self._n_done() > n_done)  # colours come after the cloud
 
 
 @pytest.fixture
