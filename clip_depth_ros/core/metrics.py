@@ -27,6 +27,12 @@ Floats = NDArray[np.float64]
 Groups = NDArray[np.integer[Any]]
 """int (N,): which group each pixel is of, 0 and up."""
 
+DELTAS: Final = (1.25**0.5, 1.25, 1.25**2, 1.25**3)
+"""Ratios below which every evaluation counts pixels."""
+
+_PER_KM: Final = 1000
+"""1 / m in 1 / km."""
+
 _BLOCK: Final = 1 << 15
 
 
@@ -48,25 +54,41 @@ class PixelErrors:
         p - g.
     log : float64 (N,)
         ln p - ln g.
+    inverse : float64 (N,)
+        1 / g - 1 / p, 1 / m.
     level : uint8 (N,)
-        How many of 1.25, 1.25^2 and 1.25^3 max(p / g, g / p) reaches: 0 to 3.
+        How many of the thresholds max(p / g, g / p) reaches.
+    thresholds : tuple of float
+        ``DELTAS`` and whatever else was asked for, ascending.
 
     """
 
     relative: Floats
     metres: Floats
     log: Floats
+    inverse: Floats
     level: NDArray[np.uint8]
+    thresholds: tuple[float, ...]
 
     @classmethod
-    def of(cls, p: Floats, g: Floats) -> PixelErrors:
-        """Compare depths, float64 (N,), metres, above 0 and finite."""
+    def of(cls, p: Floats, g: Floats, deltas: Sequence[float] = ()) -> PixelErrors:
+        """
+        Compare depths, float64 (N,), metres, above 0 and finite.
+
+        ``deltas`` are ratios, above 1, below which pixels are counted beside ``DELTAS``.
+        """
         metres = p - g
         ratio = np.maximum(p, g) / np.minimum(p, g)
-        level = (ratio >= 1.25).view(np.uint8)
-        for threshold in (1.25**2, 1.25**3):
+        first, *others = thresholds = _ascending(deltas)
+        level = (ratio >= first).view(np.uint8)
+        for threshold in others:
             level += ratio >= threshold
-        return cls(metres / g, metres, np.log(p / g), level)
+        relative = metres / g
+        return cls(relative, metres, np.log(p / g), relative / p, level, thresholds)
+
+    def is_below(self, threshold: float) -> NDArray[np.bool_]:
+        """Return where max(p / g, g / p) is below one of the thresholds, bool (N,)."""
+        return np.asarray(self.level <= self.thresholds.index(threshold))
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -80,11 +102,13 @@ class MetricSums:
         Pixels.
     abs_rel, sq_rel, square, log10 : float64
         Sum of |p - g| / g, (p - g)^2 / g, (p - g)^2 and |log10 p - log10 g|.
+    metres, relative_square, inverse, inverse_square : float64
+        Sum of |p - g|, (p - g)^2 / g^2, |1 / p - 1 / g| and (1 / p - 1 / g)^2.
     log_mean, log_spread : float64
         Mean of ln p - ln g, and sum of the squares of what differs from that mean. Kept about the
         mean, since the difference of two sums would lose what a common factor leaves.
-    delta : int64 (3, n_groups)
-        Pixels below 1.25, 1.25^2, 1.25^3.
+    delta : int64 (n_thresholds, n_groups)
+        Pixels below each of the thresholds.
 
     """
 
@@ -93,6 +117,10 @@ class MetricSums:
     sq_rel: Floats
     square: Floats
     log10: Floats
+    metres: Floats
+    relative_square: Floats
+    inverse: Floats
+    inverse_square: Floats
     log_mean: Floats
     log_spread: Floats
     delta: NDArray[np.int64]
@@ -100,20 +128,24 @@ class MetricSums:
     @classmethod
     def of(cls, errors: PixelErrors, groups: Groups | None = None, n: int = 1) -> MetricSums:
         """Add up the errors of each of ``n`` groups; without groups, all are of one."""
-        counts = _counts(errors.level, groups, n)
+        counts = _counts(errors.level, len(errors.thresholds) + 1, groups, n)
         total = counts.sum(axis=0)
-        magnitude = np.abs(errors.metres)
+        magnitude, relative = np.abs(errors.metres), np.abs(errors.relative)
         log_mean = _sums(errors.log, groups, n) / np.maximum(total, 1)
         from_mean = errors.log - (log_mean[0] if groups is None else log_mean[groups])
         return cls(
             n=total,
-            abs_rel=_sums(np.abs(errors.relative), groups, n),
-            sq_rel=_sums(np.abs(errors.relative) * magnitude, groups, n),
+            abs_rel=_sums(relative, groups, n),
+            sq_rel=_sums(relative * magnitude, groups, n),
             square=_sums(magnitude * magnitude, groups, n),
             log10=_sums(np.abs(errors.log), groups, n) / np.log(10),
+            metres=_sums(magnitude, groups, n),
+            relative_square=_sums(relative * relative, groups, n),
+            inverse=_sums(np.abs(errors.inverse), groups, n),
+            inverse_square=_sums(errors.inverse * errors.inverse, groups, n),
             log_mean=log_mean,
             log_spread=_sums(from_mean * from_mean, groups, n),
-            delta=np.cumsum(counts, axis=0)[:3],
+            delta=np.cumsum(counts, axis=0)[:-1],
         )
 
     @classmethod
@@ -131,16 +163,21 @@ class MetricSums:
         n = _sums(self.n, into, n_groups)
         log_mean = _sums(self.n * self.log_mean, into, n_groups) / np.maximum(n, 1)
         between = self.n * (self.log_mean - log_mean[into]) ** 2
+        plain = {name: _sums(getattr(self, name), into, n_groups) for name in _ADDED_UP}
         return MetricSums(
             n=n.astype(np.int64),
-            abs_rel=_sums(self.abs_rel, into, n_groups),
-            sq_rel=_sums(self.sq_rel, into, n_groups),
-            square=_sums(self.square, into, n_groups),
-            log10=_sums(self.log10, into, n_groups),
             log_mean=log_mean,
             log_spread=_sums(self.log_spread + between, into, n_groups),
             delta=np.stack([_sums(row, into, n_groups) for row in self.delta]).astype(np.int64),
+            **plain,
         )
+
+
+_ADDED_UP: Final = (
+    'abs_rel', 'sq_rel', 'square', 'log10', 'metres', 'relative_square', 'inverse',
+    'inverse_square',
+)
+"""Sums of groups that add up to that of their union as they are."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -187,14 +224,34 @@ class GroupMetrics(DepthMetrics):
     """
     How a prediction differs from the ground truth over a group of pixels.
 
+    ``mae``, ``irmse``, ``imae`` and ``sq_rel_kitti`` are those of the development kit of KITTI's
+    depth benchmark (Uhrig et al., 3DV 2017, ``evaluate_depth.cpp``).
+
     Attributes
     ----------
+    mae : float
+        Mean of |p - g|, metres.
+    irmse, imae : float
+        Root of the mean of (1 / p - 1 / g)^2, and mean of |1 / p - 1 / g|, 1 / km.
+    sq_rel_kitti : float
+        Mean of (p - g)^2 / g^2, without a unit: Eigen's code, and all after it, divide by g. The
+        benchmark's table has 100 times it.
+    delta05 : float
+        Share of pixels with max(p / g, g / p) below 1.25^0.5.
     log_bias : float
         Mean of ln p - ln g: above 0 where the prediction is too far.
+    more_deltas : tuple of float
+        Share of pixels below each threshold that was asked for, in that order.
 
     """
 
+    mae: float
+    irmse: float
+    imae: float
+    sq_rel_kitti: float
+    delta05: float
     log_bias: float
+    more_deltas: tuple[float, ...] = ()
 
 
 def valid_pixels(gt: Depth, *, min_depth_m: float, depth_cap_m: float) -> NDArray[np.bool_]:
@@ -264,27 +321,40 @@ def depth_metrics(pred: Depth, gt: Depth, valid: NDArray[np.bool_]) -> DepthMetr
     return DepthMetrics(**{name: getattr(metrics, name) for name in _NAMES})
 
 
-def metrics_of(sums: MetricSums) -> list[GroupMetrics | None]:
-    """Return the metrics that follow from the sums of each group; None for empty ones."""
+def metrics_of(sums: MetricSums, deltas: Sequence[float] = ()) -> list[GroupMetrics | None]:
+    """
+    Return the metrics that follow from the sums of each group; None for empty ones.
+
+    ``deltas`` are the thresholds that were asked for when errors became sums.
+    """
     n = np.maximum(sums.n, 1)
     variance = sums.log_spread / n
-    columns = np.stack([
-        sums.abs_rel / n,
-        sums.sq_rel / n,
-        np.sqrt(sums.square / n),
-        np.sqrt(variance + sums.log_mean**2),
-        sums.log10 / n,
+    below = dict(zip(_ascending(deltas), sums.delta / n, strict=True))
+    delta = [below[threshold] for threshold in DELTAS]
+    columns = {
+        'abs_rel': sums.abs_rel / n,
+        'sq_rel': sums.sq_rel / n,
+        'rmse': np.sqrt(sums.square / n),
+        'rmse_log': np.sqrt(variance + sums.log_mean**2),
+        'log10': sums.log10 / n,
         # The spread about the mean: the same as mean d^2 - (mean d)^2, and never below 0.
-        100 * np.sqrt(variance),
-        *(sums.delta / n),
-    ])
+        'silog': 100 * np.sqrt(variance),
+        **dict(zip(('delta1', 'delta2', 'delta3'), delta[1:], strict=True)),
+        'n': sums.n,
+        'mae': sums.metres / n,
+        'irmse': _PER_KM * np.sqrt(sums.inverse_square / n),
+        'imae': _PER_KM * sums.inverse / n,
+        'sq_rel_kitti': sums.relative_square / n,
+        'delta05': delta[0],
+        'log_bias': sums.log_mean,
+    }
+    more = np.array([below[threshold] for threshold in deltas]).reshape(len(deltas), len(n))
+    rows = zip(*(column.tolist() for column in columns.values()), strict=True)
     return [
-        GroupMetrics(**dict(zip(_NAMES, (*values, count), strict=True)), log_bias=bias)
+        GroupMetrics(**dict(zip(columns, row, strict=True)), more_deltas=tuple(shares))
         if count
         else None
-        for values, count, bias in zip(
-            columns.T.tolist(), sums.n.tolist(), sums.log_mean.tolist(), strict=True
-        )
+        for row, shares, count in zip(rows, more.T.tolist(), sums.n.tolist(), strict=True)
     ]
 
 
@@ -311,8 +381,16 @@ def _sums(values: NDArray[Any], groups: Groups | None, n_groups: int) -> Floats:
     return np.asarray(np.bincount(groups, values, n_groups), np.float64)
 
 
-def _counts(level: NDArray[np.uint8], groups: Groups | None, n: int) -> NDArray[np.int64]:
-    """Return how many pixels of each level each group has, (4, n)."""
-    cells = level if groups is None else groups * 4 + level
-    counts: NDArray[np.int64] = np.bincount(cells, minlength=4 * n).reshape(n, 4).T
-    return counts
+def _ascending(deltas: Sequence[float]) -> tuple[float, ...]:
+    """Return the thresholds that pixels are counted by: those of all evaluations, and more."""
+    return tuple(sorted({*DELTAS, *deltas}))
+
+
+def _counts(
+    level: NDArray[np.uint8], n_levels: int, groups: Groups | None, n: int
+) -> NDArray[np.int64]:
+    """Return how many pixels of each level each group has, (n_levels, n)."""
+    cells = level if groups is None else groups * n_levels + level
+    counts = np.bincount(cells, minlength=n_levels * n).astype(np.int64, copy=False)
+    by_level: NDArray[np.int64] = counts.reshape(n, n_levels).T
+    return by_level

@@ -4,17 +4,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 import textwrap
 from typing import Any, Final
 
 from clip_depth_ros.evaluation.compare.conclusion import conclusion
 from clip_depth_ros.evaluation.compare.paired import Comparison, Difference, Pair
+from clip_depth_ros.evaluation.results.all_else import value_title
 from clip_depth_ros.evaluation.results.result import plain
 from clip_depth_ros.evaluation.results.tables import (
     Cell,
     escaped,
-    METRIC_TITLES,
     Row,
     Table,
     table_lines,
@@ -22,6 +22,7 @@ from clip_depth_ros.evaluation.results.tables import (
     UNKNOWN,
 )
 from clip_depth_ros.evaluation.score.independence import ENOUGH_INDEPENDENT
+from clip_depth_ros.evaluation.score.score import MORE_METRICS
 
 FORMAT: Final = 'clip_depth_ros comparison 1'
 
@@ -49,7 +50,8 @@ def comparison_text(comparison: Comparison) -> str:
     blocks = [textwrap.fill(text, _WIDTH) for text in (conclusion(comparison), comparison.title)]
     for pair in comparison.pairs:
         blocks.append('\n'.join(pair_lines(pair)))
-        blocks += ['\n'.join(table_lines(table)) for table in comparison_tables(pair)]
+        tables = comparison_tables(pair, left_out=MORE_METRICS)
+        blocks += ['\n'.join(table_lines(table)) for table in tables]
     return '\n\n'.join([*blocks, textwrap.fill(comparison_note(comparison), _WIDTH)]) + '\n'
 
 
@@ -67,13 +69,15 @@ def comparison_json(comparison: Comparison) -> dict[str, Any]:
     return {'format': FORMAT, 'conclusion': conclusion(comparison), **plain(comparison)}
 
 
-def comparison_tables(pair: Pair) -> list[Table]:
-    """Return a table for each alignment, and one for what needs none."""
+def comparison_tables(pair: Pair, left_out: Collection[str] = ()) -> list[Table]:
+    """Return a table for each alignment, and one for what needs none; without some metrics."""
     rows: dict[str, list[Row]] = {group: [] for group in _TITLES}
     for difference in pair.differences:
         group, _, metric = difference.name.rpartition('/')
+        if metric in left_out:
+            continue
         if group not in rows:
-            group, metric = '', difference.name.replace('/', ' ')
+            group, metric = '', difference.name
         rows[group].append(_row(metric, difference))
     return [
         Table(title=_TITLES[group], columns=_TABLE_COLUMNS, rows=tuple(each))
@@ -127,5 +131,4 @@ def _row(metric: str, difference: Difference) -> Row:
         f'{difference.b_better:.0%}',
         difference.verdict,
     )
-    name = METRIC_TITLES.get(metric, metric.replace('_', ' '))
-    return Row(name, tuple(map(Cell, texts)))
+    return Row(value_title(metric), tuple(map(Cell, texts)))

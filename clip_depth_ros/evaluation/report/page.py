@@ -29,6 +29,7 @@ from clip_depth_ros.evaluation.report.panels import (
     small_panels,
 )
 from clip_depth_ros.evaluation.report.timelines import error_by_frame, scale_by_frame
+from clip_depth_ros.evaluation.results.all_else import more_table
 from clip_depth_ros.evaluation.results.result import Result
 from clip_depth_ros.evaluation.results.summary import heading_lines
 from clip_depth_ros.evaluation.results.tables import (
@@ -105,6 +106,7 @@ def report_values(
         'confidence': confidence_curves(result),
         'metric_tables': metric_tables(result),
         'behaviour': behaviour_table(result),
+        'more': more_table(result),
         # Regions are shown as tiles.
         'parts': [parts[kind] for kind in ('depth', 'class') if kind in parts],
         'tiles': region_tiles(result),

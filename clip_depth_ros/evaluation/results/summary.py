@@ -8,13 +8,17 @@ from collections.abc import Iterator, Sequence
 import textwrap
 from typing import Final
 
+from clip_depth_ros.evaluation.results.all_else import more_table
 from clip_depth_ros.evaluation.results.camera_use import heading
 from clip_depth_ros.evaluation.results.result import Estimate, Problem, Result
 from clip_depth_ros.evaluation.results.tables import (
+    behaviour_table,
     escaped,
+    metric_tables,
     one_line,
     own_alignment,
-    summary_tables,
+    part_tables,
+    Table,
     table_lines,
     table_markdown,
 )
@@ -32,7 +36,7 @@ def summary_text(result: Result) -> str:
     blocks = [
         textwrap.fill(verdict(result), _WIDTH),
         '\n'.join(textwrap.fill(line, _WIDTH) for line in heading_lines(result)),
-        *('\n'.join(table_lines(table)) for table in summary_tables(result)),
+        *('\n'.join(table_lines(table)) for table in _tables(result, is_asked=True)),
         *(['\n'.join(problem_lines(result.problems))] if result.problems else []),
     ]
     return '\n\n'.join(blocks) + '\n'
@@ -45,12 +49,23 @@ def summary_markdown(result: Result) -> str:
         escaped(verdict(result)),
         f'# {title}',
         *lines,
-        *(table_markdown(table) for table in summary_tables(result)),
+        *map(table_markdown, _tables(result)),
     ]
     if result.problems:
         first, *others = map(escaped, problem_lines(result.problems))
         blocks.append('\n'.join([f'## {first}', '', *(f'- {line.strip()}' for line in others)]))
     return '\n\n'.join(blocks) + '\n'
+
+
+def _tables(result: Result, *, is_asked: bool = False) -> list[Table]:
+    """Return all tables in their order; ``is_asked``: all else only as far as it was asked for."""
+    more = more_table(result, is_asked=is_asked)
+    return [
+        *metric_tables(result),
+        behaviour_table(result),
+        *([more] if more else []),
+        *part_tables(result).values(),
+    ]
 
 
 def heading_lines(result: Result) -> list[str]:

@@ -16,12 +16,14 @@ import textwrap
 from typing import Final
 
 from clip_depth_ros.evaluation.results.result import Estimate, PredictorResult, Result
-from clip_depth_ros.evaluation.score.parts import RANGES, REGIONS
+from clip_depth_ros.evaluation.score.parts import nearest_first, REGIONS
 from clip_depth_ros.evaluation.score.score import ALIGNMENTS, METRICS
 
 METRIC_TITLES: Final[Mapping[str, str]] = {
     **{name: name for name in METRICS},
     'rmse': 'rmse (m)', 'delta1': 'δ1', 'delta2': 'δ2', 'delta3': 'δ3',
+    'mae': 'mae (m)', 'irmse': 'irmse (1/km)', 'imae': 'imae (1/km)',
+    'sq_rel_kitti': "sq_rel (KITTI's)", 'delta05': 'δ0.5',
 }
 """How tables call the metrics."""
 
@@ -64,6 +66,9 @@ _BEHAVIOUR_NOTE: Final = (
 )
 _OF_PART: Final = ('abs_rel', 'delta1')
 
+BEHAVIOUR: Final = ('flicker', 'roughness', 'lost_edges')
+"""Values of the table of behaviour that are shown as they are."""
+
 
 @dataclass(frozen=True, slots=True)
 class Cell:
@@ -102,11 +107,6 @@ class Table:
         names = (group for group, _ in self.columns)
         spans = [(group, len([*members])) for group, members in groupby(names)]
         return spans if any(group for group, _ in spans) else []
-
-
-def summary_tables(result: Result) -> list[Table]:
-    """Return all tables of a result, in their order."""
-    return [*metric_tables(result), behaviour_table(result), *part_tables(result).values()]
 
 
 def metric_tables(result: Result) -> list[Table]:
@@ -165,7 +165,7 @@ def part_names(result: Result, kind: str) -> list[str]:
     """
     names = (name for found in result.predictors.values() for name in found.estimates)
     groups = dict.fromkeys(name.rpartition('/')[0] for name in names)
-    in_order = [name for name in (*RANGES, *REGIONS) if name in groups]
+    in_order = [*nearest_first(groups), *(name for name in REGIONS if name in groups)]
     return [name for name in dict.fromkeys((*in_order, *groups)) if name.startswith(f'{kind} ')]
 
 
@@ -218,7 +218,7 @@ def _behaviour_cells(found: PredictorResult, alignment: str) -> list[Cell]:
         _bias_cell(of(f'{alignment}/log_bias')),
         estimate_cell(of('scale')),
         Cell(number(found.scale_spread)),
-        *(estimate_cell(of(name)) for name in ('flicker', 'roughness', 'lost_edges')),
+        *(estimate_cell(of(name)) for name in BEHAVIOUR),
     ]
 
 

@@ -30,7 +30,7 @@ from clip_depth_ros.evaluation.score.independence import (
     films,
     independent_frames,
 )
-from clip_depth_ros.evaluation.score.score import METRICS
+from clip_depth_ros.evaluation.score.score import is_of_pixels
 import numpy as np
 from numpy.typing import NDArray
 from scipy.special import stdtrit
@@ -249,7 +249,7 @@ def _ratio(sums: Columns, totals: Columns) -> Columns:
     return ratio
 
 
-_SQUARED: Final = ('rmse', 'rmse_log')
+_SQUARED: Final = ('rmse', 'rmse_log', 'irmse')
 """Roots of mean squares."""
 
 
@@ -310,7 +310,7 @@ def _pooled(names: Sequence[str]) -> list[_Pooled]:
     return [
         _Pooled(metric, place[name], place[f'{group}/n'], place[f'{group}/log_bias'])
         for name, group, _, metric in parted
-        if metric in (*METRICS, 'log_bias')
+        if is_of_pixels(name)
     ]
 
 

@@ -9,10 +9,12 @@ and cells to parts.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 import functools
+from itertools import pairwise
 import math
+import re
 from typing import Any, Final
 
 from clip_depth_ros.core.image_plan import Size
@@ -30,13 +32,29 @@ REGION_ROWS: Final = tuple(
 
 REGIONS: Final = tuple(region for row in REGION_ROWS for region in row)
 
-DEPTH_RANGES_M: Final = ((0.0, 10.0), (10.0, 20.0), (20.0, 40.0), (40.0, 80.0))
-"""True depth, metres: above the first, up to and including the second."""
+DEPTH_RANGES_M: Final = (0.0, 10.0, 20.0, 40.0, 80.0)
+"""
+Ends of ranges of true depth, metres, where the protocol has no others.
 
-RANGES: Final = tuple(f'depth {near:g}-{far:g} m' for near, far in DEPTH_RANGES_M)
+Each is above one end, up to and including the next.
+"""
 
 KINDS: Final = ('depth', 'region', 'class')
 """Of parts: each name of a part begins with one of these words."""
+
+
+def range_names(ends_m: Sequence[float]) -> list[str]:
+    """Return what ranges of true depth with these ends are called: ``depth 0-10 m``."""
+    return [f'depth {near:g}-{far:g} m' for near, far in pairwise(ends_m)]
+
+
+def nearest_first(names: Iterable[str]) -> list[str]:
+    """Return the ranges of depth among names of parts, from near to far."""
+    ranges = {name: match for name in names if (match := _RANGE.fullmatch(name))}
+    return sorted(ranges, key=lambda name: [float(end) for end in ranges[name].groups()])
+
+
+_RANGE: Final = re.compile(r'depth ([^- ]+)-([^- ]+) m')
 
 
 def is_part(group: str) -> bool:
@@ -73,11 +91,15 @@ class Parts:
         """Return the number of combinations."""
         return math.prod(self._shape)
 
-    def metrics(self, sums: MetricSums) -> dict[str, GroupMetrics | None]:
+    def metrics(
+        self, sums: MetricSums, deltas: Sequence[float] = ()
+    ) -> dict[str, GroupMetrics | None]:
         """Return the metrics of each part by its name, from the sums of the cells."""
         found: dict[str, GroupMetrics | None] = {}
         for division, part in zip(self.divisions, np.indices(self._shape), strict=True):
-            each = metrics_of(sums.merged(part.ravel(), len(division.names) + 1))
+            each = metrics_of(
+                sums.merged(part.ravel(), len(division.names) + 1), deltas
+            )
             found.update(zip(division.names, each[:-1], strict=True))
         return found
 
@@ -87,16 +109,22 @@ class Parts:
 
 
 def parts_of(
-    gt: NDArray[Any], pixels: NDArray[np.intp], size: Size, classes: Classes | None
+    gt: NDArray[Any],
+    pixels: NDArray[np.intp],
+    size: Size,
+    classes: Classes | None,
+    ranges_m: Sequence[float] = DEPTH_RANGES_M,
 ) -> Parts:
     """
     Divide pixels by true depth, by place and, where known, by what they show.
 
     ``gt``, float (N,), is their true depth in metres, ``pixels``, int (N,), their places in an
-    image of this size, counted row by row. DataError if the classes are of another size.
+    image of this size, counted row by row, ``ranges_m`` the ends of the ranges of depth. DataError
+    if the classes are of another size.
     """
     divisions = [
-        _Division(RANGES, _range_of(gt)), _Division(REGIONS, _regions(size).ravel()[pixels])
+        _Division(range_names(ranges_m), _range_of(gt, ranges_m)),
+        _Division(REGIONS, _regions(size).ravel()[pixels]),
     ]
     if classes is not None:
         divisions.append(_by_class(classes, pixels, size))
@@ -107,10 +135,13 @@ def parts_of(
     return Parts(divisions, cells)
 
 
-def _range_of(gt: NDArray[Any]) -> NDArray[np.uint8]:
+def _range_of(gt: NDArray[Any], ends_m: Sequence[float]) -> NDArray[np.uint8]:
+    nearest_m, *others = ends_m
     part = np.zeros(gt.shape, np.uint8)
-    for _, far_m in DEPTH_RANGES_M:
+    for far_m in others:
         part += gt > far_m
+    if nearest_m > 0:
+        part[gt <= nearest_m] = len(others)
     return part
 
 

@@ -4,13 +4,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from itertools import pairwise
 from typing import Any, Final, Literal
 
 from clip_depth_ros.errors import ConfigError, did_you_mean, SettingsFileError
+from clip_depth_ros.evaluation.score.parts import DEPTH_RANGES_M
 from clip_depth_ros.settings.base import read_settings, setting, Settings
 from clip_depth_ros.settings.installation import shared_file
 from clip_depth_ros.settings.paths import user_path
+from pydantic import field_validator
+
+BESIDE: Final = ('deltas', 'depth_ranges_m')
+"""Fields that change no number, but ask for more of them: they are not part of the name."""
 
 
 class EvaluationProtocol(Settings):
@@ -61,6 +67,23 @@ class EvaluationProtocol(Settings):
     aggregation: Literal['image', 'pixel'] = setting(
         'image', 'Mean over images of per-image values, or over all pixels together.'
     )
+    deltas: tuple[float, ...] = setting(
+        (),
+        'More thresholds of max(pred / gt, gt / pred), above 1, below which pixels are counted; '
+        'always there are 1.25^0.5, 1.25, 1.25^2 and 1.25^3.',
+        max_length=20,
+    )
+    depth_ranges_m: tuple[float, ...] = setting(
+        DEPTH_RANGES_M,
+        'Ends of the ranges of true depth that get metrics of their own, ascending.',
+        unit='m', min_length=2, max_length=21,
+    )
+
+    @field_validator(*BESIDE, mode='before')
+    @classmethod
+    def _of_text(cls, value: Any) -> Any:
+        """Return the numbers of a text with commas, as the command line has it."""
+        return value.split(',') if isinstance(value, str) else value
 
     @classmethod
     def from_mapping(cls, values: Mapping[str, Any]) -> Any:
@@ -77,6 +100,18 @@ class EvaluationProtocol(Settings):
                 'the range of depth must satisfy min_depth_m < depth_cap_m, got '
                 f'min_depth_m={self.min_depth_m:g}, depth_cap_m={self.depth_cap_m:g}'
             )
+        if any(threshold <= 1 for threshold in self.deltas):
+            yield f'deltas are ratios above 1, such as 1.05, got {_listed(self.deltas)}'
+        ends_m = self.depth_ranges_m
+        if ends_m[0] < 0 or any(near >= far for near, far in pairwise(ends_m)):
+            yield (
+                'depth_ranges_m are the ends of ranges, ascending from 0 or above, such as '
+                f'0,5,20, got {_listed(ends_m)}'
+            )
+
+
+def _listed(numbers: Iterable[float]) -> str:
+    return ','.join(f'{number:g}' for number in numbers)
 
 
 PROTOCOL_NAMES: Final = (
@@ -234,7 +269,7 @@ def _changed(protocol: EvaluationProtocol, overrides: Mapping[str, Any]) -> Eval
     marks = [
         f'{field}={value:g}' if isinstance(value, float) else f'{field}={value}'
         for field in overrides
-        if (value := getattr(changed, field)) != getattr(protocol, field)
+        if field not in BESIDE and (value := getattr(changed, field)) != getattr(protocol, field)
     ]
     renamed: EvaluationProtocol = changed.changed(name=', '.join([protocol.name, *marks]))
     return renamed

@@ -7,8 +7,10 @@ A :class:`FrameScore` has numbers by name. ``values`` are averaged over frames. 
 ``<group>/<metric>``: the group is an alignment (``none``, ``median``, ``scale-shift``: all pixels
 that count) or a part of the pixels under the protocol's own alignment (``depth 0-10 m``,
 ``region top left``, ``class car``); the metrics are those of :class:`DepthMetrics` and
-``log_bias``, the mean of ln pred - ln gt. Without a group: ``scale`` (median gt / median pred),
-``coverage``, ``roughness``, ``lost_edges``, and, where the frame before is known, ``flicker``,
+``log_bias``, the mean of ln pred - ln gt; of all pixels, also the others of :class:`GroupMetrics`
+and ``delta_1.05`` for each threshold of the protocol. Without a group: ``scale`` (median gt /
+median pred), ``coverage``, ``roughness``, ``lost_edges``, and, where the frame before is known,
+``flicker``,
 ``flicker/n`` (how many points it is the mean of) and ``flicker/estimated`` (1 where the camera's
 motion was estimated, 0 where it was recorded).
 
@@ -45,7 +47,16 @@ ALIGNMENTS: Final = ('none', 'median', 'scale-shift')
 
 METRICS: Final = tuple(f.name for f in fields(DepthMetrics) if f.name != 'n')
 
-_MORE_IS_BETTER: Final = {'delta1', 'delta2', 'delta3', 'coverage'}
+MORE_METRICS: Final = tuple(
+    f.name for f in fields(GroupMetrics)
+    if f.name not in (*METRICS, 'n', 'log_bias', 'more_deltas')
+)
+"""Of all pixels, beside ``METRICS``."""
+
+DELTA: Final = 'delta_'
+"""Begins the name of a share of pixels below a threshold of the protocol: ``delta_1.05``."""
+
+_MORE_IS_BETTER: Final = {'delta05', 'delta1', 'delta2', 'delta3', 'coverage'}
 
 _DESCRIPTIVE: Final = {'n', 'estimated', 'log_bias', 'scale'}
 """Neither more nor less of these is better: how much was scored and how, and which way it errs."""
@@ -90,12 +101,19 @@ def value_range(name: str) -> tuple[float, float]:
     metric = name.rpartition('/')[2]
     if metric == 'log_bias':
         return -math.inf, math.inf
-    return 0.0, 1.0 if metric in _SHARES else math.inf
+    return 0.0, 1.0 if metric in _SHARES or metric.startswith(DELTA) else math.inf
 
 
 def is_more_better(name: str) -> bool:
     """Return whether more of a value is better."""
-    return name.rpartition('/')[2] in _MORE_IS_BETTER
+    metric = name.rpartition('/')[2]
+    return metric in _MORE_IS_BETTER or metric.startswith(DELTA)
+
+
+def is_of_pixels(name: str) -> bool:
+    """Return whether a value is a metric of pixels: that of a union follows from its parts'."""
+    metric = name.rpartition('/')[2]
+    return metric in (*METRICS, *MORE_METRICS, 'log_bias') or metric.startswith(DELTA)
 
 
 def is_judged(name: str) -> bool:
@@ -140,7 +158,7 @@ def _confidence_sums(errors: PixelErrors, confidence: NDArray[np.float32]) -> _S
     return {
         'confidence/n': _sums(bins, None, n),
         'confidence/abs_rel': _sums(bins, np.abs(errors.relative[known]), n),
-        'confidence/delta1': _sums(bins, (errors.level[known] == 0).astype(np.float64), n),
+        'confidence/delta1': _sums(bins, errors.is_below(1.25)[known].astype(np.float64), n),
     }
 
 
@@ -195,11 +213,12 @@ def score_frame(
     gt, pred = prepared.gt.ravel()[places], prepared.answer.ravel()[places]
     if not details:
         whole = _whole(pred, gt, protocol)
-        return FrameScore({**_named({protocol.alignment: whole}), 'coverage': prepared.coverage})
+        named = _named({protocol.alignment: whole}, protocol)
+        return FrameScore({**named, 'coverage': prepared.coverage})
     pixels = _Pixels(
         pred=pred,
         gt=gt,
-        parts=parts_of(gt, places, size, sample.classes),
+        parts=parts_of(gt, places, size, sample.classes, protocol.depth_ranges_m),
         confidence=_confidence(answer, size, places),
     )
     fits = {name: fit_alignment(name, pixels.pred, gt) for name in ALIGNMENTS}
@@ -209,7 +228,7 @@ def score_frame(
         for name in ('log_gt', 'log_error')
     )
     values = {
-        **_named(_by_group(pieces, pixels.parts, protocol)),
+        **_named(_by_group(pieces, pixels.parts, protocol), protocol),
         'scale': fits['median'].scale,
         'coverage': prepared.coverage,
         **continuity(log_error, log_gt, places, size),
@@ -277,7 +296,7 @@ def _whole(
         MetricSums.of(_errors(pred[block], gt[block].astype(np.float64), fit, protocol))
         for block in blocks(len(gt))
     ]
-    return metrics_of(MetricSums.total(each))[0]
+    return metrics_of(MetricSums.total(each), protocol.deltas)[0]
 
 
 def _errors(
@@ -288,7 +307,8 @@ def _errors(
 ) -> PixelErrors:
     """Return the errors of answers that are aligned first and clamped then."""
     aligned = fit.apply(pred)
-    return PixelErrors.of(np.clip(aligned, protocol.min_depth_m, protocol.depth_cap_m), gt)
+    limits = (protocol.min_depth_m, protocol.depth_cap_m)
+    return PixelErrors.of(np.clip(aligned, *limits), gt, protocol.deltas)
 
 
 def _by_group(
@@ -300,20 +320,27 @@ def _by_group(
         for name in ALIGNMENTS
     }
     whole = {
-        name: metrics_of(sums.merged(np.zeros(len(sums.n), np.intp), 1))[0]
+        name: metrics_of(sums.merged(np.zeros(len(sums.n), np.intp), 1), protocol.deltas)[0]
         for name, sums in totals.items()
     }
-    return {**whole, **parts.metrics(totals[protocol.alignment])}
+    return {**whole, **parts.metrics(totals[protocol.alignment], protocol.deltas)}
 
 
-def _named(groups: Mapping[str, GroupMetrics | None]) -> dict[str, float]:
-    """Return the metrics of groups as ``<group>/<metric>``."""
-    return {
-        f'{group}/{name}': float(getattr(metrics, name))
-        for group, metrics in groups.items()
-        if metrics
-        for name in (*METRICS, 'n', 'log_bias')
-    }
+def _named(
+    groups: Mapping[str, GroupMetrics | None], protocol: EvaluationProtocol
+) -> dict[str, float]:
+    """Return the metrics of groups as ``<group>/<metric>``; of parts, the usual ones alone."""
+    named = {}
+    for group, metrics in groups.items():
+        if metrics is None:
+            continue
+        more = () if is_part(group) else MORE_METRICS
+        for name in (*METRICS, *more, 'n', 'log_bias'):
+            named[f'{group}/{name}'] = float(getattr(metrics, name))
+        if not is_part(group):
+            shares = zip(protocol.deltas, metrics.more_deltas, strict=True)
+            named.update((f'{group}/{DELTA}{delta:g}', share) for delta, share in shares)
+    return named
 
 
 def _confidence(

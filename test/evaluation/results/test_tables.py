@@ -7,6 +7,7 @@ from __future__ import annotations
 from dataclasses import replace
 import math
 
+from clip_depth_ros.evaluation.results.all_else import more_table
 from clip_depth_ros.evaluation.results.result import Estimate, Problem, Result
 from clip_depth_ros.evaluation.results.summary import summary_markdown, summary_text
 from clip_depth_ros.evaluation.results.tables import (
@@ -224,3 +225,50 @@ def test_the_size_of_the_images_stands_beside_the_numbers(sizes: str, said: str)
     result = hand_made_result(source={'name': 'two frames', 'image_sizes': sizes})
     assert said in summary_text(result)
     assert said in summary_markdown(result)
+
+
+class TestAllElse:
+    """What has no column of its own is a row of one table; the terminal has what was asked for."""
+
+    @staticmethod
+    def result() -> Result:
+        result = hand_made_result()
+        more = {
+            name: Estimate(0.5, 0.4, 0.6, 2)
+            for name in ('none/mae', 'none/delta_1.05', 'median/mae', 'sky/worst_error', 'none/n')
+        }
+        return replace(result, predictors={
+            name: replace(found, estimates={**found.estimates, **more})
+            for name, found in result.predictors.items()
+        })
+
+    def test_its_rows(self):
+        table = more_table(self.result())
+        assert table is not None
+        assert [row.name for row in table.rows] == ['mae (m)', 'δ<1.05', 'sky worst error']
+        assert str(table.rows[0].cells[0]) == '0.500 [0.400, 0.600]'
+
+    def test_the_terminal_has_what_was_asked_for(self):
+        text = summary_text(self.result())
+        assert 'What was asked for besides' in text
+        assert 'δ<1.05' in text
+        assert 'mae (m)' not in text
+
+    def test_markdown_has_all(self):
+        assert '| mae (m) | 0.500 [0.400, 0.600] |' in summary_markdown(self.result())
+
+    def test_where_nothing_else_is_known_there_is_no_table(self):
+        assert more_table(hand_made_result()) is None
+
+
+def test_ranges_of_depth_of_the_users_stand_from_near_to_far():
+    result = hand_made_result()
+    name, found = next(iter(result.predictors.items()))
+    estimates = {
+        f'depth {part} m/abs_rel': Estimate(0.1, 0.1, 0.1, 2)
+        for part in ('20-40', '2.5-10', '0-2.5')
+    }
+    changed = replace(result, predictors={name: replace(found, estimates=estimates)})
+    assert part_names(changed, 'depth') == [
+        'depth 0-2.5 m', 'depth 2.5-10 m', 'depth 20-40 m'
+    ]

@@ -9,9 +9,13 @@ import math
 
 from clip_depth_ros.core.image_plan import Size
 from clip_depth_ros.core.metrics import depth_metrics
-from clip_depth_ros.errors import DataError
+from clip_depth_ros.errors import DataError, SettingsFileError
 from clip_depth_ros.evaluation.score.prepare import prepare, resized, valid_gt
-from clip_depth_ros.evaluation.score.protocols import EvaluationProtocol
+from clip_depth_ros.evaluation.score.protocols import (
+    EvaluationProtocol,
+    load_protocol,
+    protocol_title,
+)
 from clip_depth_ros.evaluation.score.score import (
     ALIGNMENTS,
     CONFIDENCE_EDGES,
@@ -19,6 +23,7 @@ from clip_depth_ros.evaluation.score.score import (
     ERROR_EDGES,
     FrameScore,
     METRICS,
+    MORE_METRICS,
     score_frame,
 )
 from clip_depth_ros.sources.samples import Classes, DepthSample
@@ -70,6 +75,11 @@ def by_hand(pairs: list[tuple[float, float]]) -> dict[str, float]:
             f'delta{k}': sum(max(p / g, g / p) < 1.25**k for p, g in pairs) / n
             for k in (1, 2, 3)
         },
+        'mae': math.fsum(abs(p - g) for p, g in pairs) / n,
+        'irmse': 1000 * math.sqrt(math.fsum((1 / p - 1 / g) ** 2 for p, g in pairs) / n),
+        'imae': 1000 * math.fsum(abs(1 / p - 1 / g) for p, g in pairs) / n,
+        'sq_rel_kitti': math.fsum(((p - g) / g) ** 2 for p, g in pairs) / n,
+        'delta05': sum(max(p / g, g / p) < 1.25**0.5 for p, g in pairs) / n,
         'n': n,
         'log_bias': mean,
     }
@@ -114,7 +124,8 @@ class TestAgainstLoops:
                 if near < g <= far
             ]
             found = group(score, f'depth {near}-{far} m')
-            wanted = by_hand(pairs) if pairs else {}
+            every = by_hand(pairs) if pairs else {}
+            wanted = {name: every[name] for name in every if name not in MORE_METRICS}
             assert found == pytest.approx(wanted, rel=1e-9, abs=1e-9)
 
     @given(preds, gts)
@@ -131,6 +142,60 @@ class TestAgainstLoops:
         np.testing.assert_allclose(sums['depth/abs_rel'], in_depth, atol=1e-9)
         assert sum(sums['depth/n']) == sum(sums['error_histogram']) == g.size
         assert sum(sums['depth/bias']) == pytest.approx(relative.sum(), abs=1e-6)
+
+
+class TestAskedFor:
+    """What the protocol of a user asks for beside what is always there."""
+
+    def test_shares_below_thresholds_of_the_users(self):
+        """Ratios of 1.02, 1.04, 1.15 and 1.3: two below 1.05, three below 1.2 and 1.25."""
+        gt = np.full((1, 4), 10.0)
+        pred = gt * [1.02, 1 / 1.04, 1.15, 1.3]
+        values = scored(pred, gt, PLAIN.changed(deltas='1.2,1.05')).values
+        assert (values['none/delta_1.2'], values['none/delta_1.05']) == (0.75, 0.5)
+        assert (values['none/delta1'], values['none/delta05']) == (0.75, 0.5)
+        assert 'median/delta_1.05' in values
+        assert not any(name.startswith('region') and 'delta_' in name for name in values)
+
+    @given(preds, gts, st.lists(st.floats(1.001, 3), max_size=4, unique=True))
+    def test_they_change_no_other_number(self, pred, gt, deltas):
+        """And are those of a loop, whichever of them lie between the usual ones."""
+        usual = scored(pred, gt)
+        more = scored(pred, gt, PLAIN.changed(deltas=deltas))
+        assert usual.values.items() <= more.values.items()
+        ratio = np.maximum(pred, gt).astype(float) / np.minimum(pred, gt)
+        for delta in deltas:
+            name = f'none/delta_{delta:g}'
+            assert more.values[name] == pytest.approx((ratio < delta).mean())
+
+    def test_ranges_of_depth_of_the_users(self):
+        """What lies before the first end is in no range, as what lies beyond the last."""
+        gt = np.array([[1.0, 2.0, 4.0, 5.0, 30.0]])
+        score = scored(2 * gt, gt, PLAIN.changed(depth_ranges_m='1,4,20'))
+        parts = {name.partition('/')[0] for name in score.values if name.startswith('depth')}
+        assert parts == {'depth 1-4 m', 'depth 4-20 m'}
+        assert score.values['depth 1-4 m/n'] == 2
+        assert score.values['depth 4-20 m/rmse'] == 5
+
+    @pytest.mark.parametrize(('field', 'text', 'why'), [
+        ('deltas', '0.9', 'ratios above 1, such as 1.05, got 0.9'),
+        ('depth_ranges_m', '0,20,10', 'ascending from 0 or above, such as 0,5,20, got 0,20,10'),
+        ('depth_ranges_m', '-1,10', 'ascending from 0 or above'),
+        ('depth_ranges_m', '5', 'at least 2 items'),
+        ('deltas', '1.05;1.1', 'deltas'),
+    ])
+    def test_what_cannot_be_meant_is_refused(self, field, text, why):
+        with pytest.raises(SettingsFileError, match=why):
+            PLAIN.changed(**{field: text})
+
+    def test_they_are_no_part_of_the_name(self):
+        """Other numbers are the same, and compare with those made without."""
+        asked = load_protocol('plain', {'deltas': '1.05', 'depth_ranges_m': '0,5'})
+        assert protocol_title(asked) == protocol_title(PLAIN)
+        assert asked.deltas == (1.05,)
+        assert load_protocol('plain', {'deltas': '1.05', 'depth_cap_m': '50'}).name == (
+            'plain, depth_cap_m=50'
+        )
 
 
 class TestParts:
@@ -174,7 +239,8 @@ class TestParts:
         assert ordered[:4] == [*ALIGNMENTS, 'depth 0-10 m']
         assert ordered[4:6] == ['region top left', 'region top centre']
         assert ordered[-1] == 'class road'
-        assert [*group(score, 'none')] == [*METRICS, 'n', 'log_bias']
+        assert [*group(score, 'none')] == [*METRICS, *MORE_METRICS, 'n', 'log_bias']
+        assert [*group(score, 'region top left')] == [*METRICS, 'n', 'log_bias']
 
     def test_many_pixels_are_one_image(self):
         """More pixels than are looked at in one piece."""
@@ -183,8 +249,7 @@ class TestParts:
         pred = (gt * dice.uniform(0.5, 1.5, gt.shape)).astype(np.float32)
         wanted = asdict(depth_metrics(np.clip(pred, 1e-3, 80), gt, np.ones(gt.shape, bool)))
         found = group(scored(pred, gt), 'none')
-        del found['log_bias']
-        assert found == pytest.approx(wanted, rel=1e-9)
+        assert {name: found[name] for name in wanted} == pytest.approx(wanted, rel=1e-9)
 
     @pytest.mark.parametrize('alignment', ALIGNMENTS)
     def test_without_details_the_same_metrics_of_the_whole_are_left(self, alignment: str):
@@ -197,7 +262,7 @@ class TestParts:
         answer, sample = DepthMap(pred), sample_of(gt)
         every = score_frame(answer, sample, protocol)
         few = score_frame(answer, sample, protocol, details=False)
-        names = [f'{alignment}/{name}' for name in (*METRICS, 'n', 'log_bias')]
+        names = [f'{alignment}/{name}' for name in (*METRICS, *MORE_METRICS, 'n', 'log_bias')]
         assert [*few.values] == [*names, 'coverage']
         assert few.values == pytest.approx({name: every.values[name] for name in few.values})
         assert asdict(few.metrics(alignment)) == pytest.approx(asdict(every.metrics(alignment)))
