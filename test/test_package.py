@@ -68,6 +68,9 @@ ROS = {
 EXTRAS = {'onnxruntime', 'onnxscript', 'openvino', 'tokenizers'}
 """For exported models: imported where they are needed, and an error says how to get them."""
 
+READERS = {'OpenEXR'}
+"""For depth maps of this kind alone; likewise."""
+
 DISTRO_ONLY = {'ament_index_python', 'launch', 'launch_ros', 'sensor_msgs_py'}
 """Not on PyPI, or used only if it is there."""
 
@@ -81,7 +84,7 @@ def foreign_modules() -> set[str]:
     imports = [imported for file in python_files(PACKAGE_DIR) for imported in imports_of(file)]
     named = {'.'.join(imported.module.split('.')[:2]) for imported in imports}
     foreign = {name if name in PIP else name.partition('.')[0] for name in named}
-    return foreign - NOT_FOREIGN - EXTRAS
+    return foreign - NOT_FOREIGN - EXTRAS - READERS
 
 
 def requirements(section: str, option: str) -> set[str]:
@@ -139,6 +142,11 @@ def test_what_exported_models_need_is_in_extras():
 
     assert extras['onnxruntime'] | extras['openvino'] | extras['export'] == EXTRAS | {'onnx'}
     assert extras['test'] > EXTRAS
+
+
+def test_what_rare_depth_maps_need_is_in_an_extra():
+    assert requirements('options.extras_require', 'exr') == READERS
+    assert requirements('options.extras_require', 'test') > READERS
 
 
 def test_pip_installs_what_is_imported_and_nothing_else():

@@ -133,8 +133,20 @@ class SourceSettings(ImageLimits):
     )
     gt_images: str = setting(
         '',
-        'For kind pattern: depth maps, 16-bit PNG or .npy in metres, with as many *. What these '
-        'match must equal what they match in images (or at least its last number).',
+        'For kind pattern: depth maps, 16-bit PNG, or metres as .npy, .npz, .pfm or .exr, with as '
+        'many *. What these match must equal what they match in images (or at least its last '
+        'number).',
+    )
+    masks: str = setting(
+        '',
+        'For kind pattern: masks of the depth maps, pictures or .npy above 0 where depth counts, '
+        'with as many *, or fewer for one that several share.',
+    )
+    intrinsics_files: str = setting(
+        '',
+        'For kind pattern: text files with the camera of each image, with as many *, or fewer for '
+        'one that several share: K row by row (9, 12 or 16 numbers), fx fy cx cy, or these and '
+        'width height.',
     )
     gt_per_metre: float = setting(
         1000.0,

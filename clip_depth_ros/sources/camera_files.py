@@ -1,10 +1,11 @@
 # Copyright 2026 The clip_depth_ros authors
 # SPDX-License-Identifier: Apache-2.0
-"""What files say of the camera of a picture: a camera_info YAML, the EXIF data in the picture."""
+"""What files say of the camera of a picture: camera_info YAML, numbers as text, EXIF in itself."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import partial
 import math
 from pathlib import Path
 from typing import Any, Final, NamedTuple
@@ -14,8 +15,11 @@ from clip_depth_ros.core.compressed import FILE_KINDS, metadata_in
 from clip_depth_ros.core.files import check_regular
 from clip_depth_ros.errors import CalibrationError
 from clip_depth_ros.settings.plain_yaml import read_yaml
+from clip_depth_ros.sources.cameras import fitted, FolderCamera
 from clip_depth_ros.sources.files import read_bytes
 from clip_depth_ros.types import Intrinsics
+import numpy as np
+from numpy.typing import NDArray
 import yaml
 
 _WANTED: Final = (
@@ -105,6 +109,55 @@ def _matrix(
             f'{str(path)!r}: {name} should have data: [...] of {wanted}finite numbers: {_WANTED}'
         )
     return numbers
+
+
+def read_matrix(path: Path, *shapes: tuple[int, int]) -> NDArray[np.float64]:
+    """
+    Read the numbers of a text file, between spaces, commas or lines, as the one shape that fits.
+
+    CalibrationError, naming the file, if none does, or something is no finite number.
+    """
+    counts = {rows * columns: (rows, columns) for rows, columns in shapes}
+    try:
+        words = read_bytes(path).decode('ascii').replace(',', ' ').split()
+        numbers = np.array([float(word) for word in words])
+    except ValueError as error:
+        raise CalibrationError(f'{str(path)!r} should hold numbers alone: {error}') from error
+    if len(numbers) not in counts or not np.isfinite(numbers).all():
+        raise CalibrationError(
+            f'{str(path)!r} should hold {" or ".join(map(str, counts))} finite numbers, holds '
+            f'{len(numbers)}: {" ".join(words)!r:.80}'
+        )
+    return numbers.reshape(counts[len(numbers)])
+
+
+def camera_in(
+    path: Path, *, is_scaled: bool = False, size: tuple[int, int] | None = None
+) -> FolderCamera:
+    """
+    Return the camera that a text file states, which is read when an image of it is.
+
+    K or P row by row, fx fy cx cy, or these and the width and height of its images; of others,
+    ``size`` is what they are for, where it is known. Images may have been resized if
+    ``is_scaled``.
+    """
+    return FolderCamera(partial(_camera_in, path, is_scaled=is_scaled, size=size))
+
+
+def _camera_in(
+    path: Path, width: int, height: int, *, is_scaled: bool, size: tuple[int, int] | None
+) -> Intrinsics:
+    found = read_matrix(path, (1, 4), (1, 6), (3, 3), (3, 4), (4, 4))
+    if len(found) == 1:
+        fx, fy, cx, cy, *stated = found[0]
+        size = (int(stated[0]), int(stated[1])) if stated else size
+    else:
+        fx, fy, cx, cy = found[0, 0], found[1, 1], found[0, 2], found[1, 2]
+        if found[2, 2] != 1 or found[2, :2].any():
+            raise CalibrationError(f'{str(path)!r} should have a third row 0 0 1, is {found}')
+    fx, fy, cx, cy = map(float, (fx, fy, cx, cy))
+    camera = Intrinsics(fx, fy, cx, cy, *(size or (width, height))).checked(repr(str(path)))
+    return fitted(camera, width, height, whose=repr(str(path)), is_scaled=is_scaled)
 
 
 class ExifCamera(NamedTuple):

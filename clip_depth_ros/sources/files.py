@@ -1,28 +1,23 @@
 # Copyright 2026 The clip_depth_ros authors
 # SPDX-License-Identifier: Apache-2.0
-"""Data sets kept as files: images, depth maps, lists of frames, and sources made of them."""
+"""What data sets are kept as: images, depth maps, masks of them, lists of frames."""
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 import hashlib
+from io import BytesIO
 import os.path
 from pathlib import Path, PurePosixPath
+import re
 from typing import Any, Final
+import zipfile
 
-from clip_depth_ros.bags.places import Matching
 from clip_depth_ros.core.compressed import check_size, decode, FILE_KINDS
-from clip_depth_ros.core.depth_images import MM_PER_METRE
 from clip_depth_ros.core.image_plan import Size
-from clip_depth_ros.core.transforms import Matrix4
-from clip_depth_ros.errors import ImageError, RecordingError
-from clip_depth_ros.settings.source import SourceSettings
-from clip_depth_ros.sources.cameras import FolderCamera
-from clip_depth_ros.sources.registry import Source
-from clip_depth_ros.sources.samples import DepthSample
-from clip_depth_ros.sources.truth import Truth, TruthRules
-from clip_depth_ros.types import Depth, Intrinsics, MAX_IMAGE_PIXELS, Rgb
+from clip_depth_ros.errors import ImageError, MissingDependencyError, RecordingError
+from clip_depth_ros.types import Depth, MAX_IMAGE_PIXELS, Rgb
 import numpy as np
 from numpy.typing import NDArray
 
@@ -33,6 +28,19 @@ _DEPTH_KINDS: Final = tuple(kind for kind in FILE_KINDS if kind != 'PPM')
 """PPM is left out: its numbers are scaled where their maximum is not that of 16 bits."""
 
 _ADVICE: Final = 'copy it again'
+
+IN_METRES: Final = ('.npy', '.npz', '.exr', '.pfm')
+"""Suffixes of depth maps that hold float metres."""
+
+_EXR_DEPTH: Final = ('z', 'depth', 'y', 'v')
+"""Channels that are depth; OpenEXR's own name for it is Z, and Y that of grey."""
+
+_PFM_HEADER: Final = re.compile(
+    rb'(?P<kind>P[fF])\s+(?P<width>\d{1,9})\s+(?P<height>\d{1,9})\s+(?P<scale>[-+.\deE]{1,30})\s'
+)
+
+_LARGEST_NUMBER: Final = 8
+_LARGEST_HEADER: Final = 1 << 16
 
 _NAMED: Final = 3  # of several missing files, so many are named
 
@@ -81,24 +89,39 @@ def read_rgb(path: Path, max_pixels: int = MAX_IMAGE_PIXELS, *, upright: bool = 
 
 def read_depth(path: Path, per_metre: float, max_pixels: int = MAX_IMAGE_PIXELS) -> Depth:
     """
-    Read a depth map, float32 (H, W), metres: ``.npy`` with float metres as they are, or a PNG.
+    Read a depth map, float32 (H, W), metres: floats as they are (``IN_METRES``), or a PNG.
 
     Raises
     ------
     ImageError, RecordingError
         If the file does not decode, is of another kind, too large, or cannot be read, naming it.
+    MissingDependencyError
+        If it is EXR, and what reads that is not installed.
 
     """
-    if path.suffix != '.npy':
+    name = f'depth map {str(path)!r}'
+    if path.suffix not in IN_METRES:
         return read_depth_png(path, per_metre, max_pixels)
-    stored = read_array(path, f'depth map {str(path)!r}', max_pixels)
+    stored = _stored_metres(path, name, max_pixels)
+    if stored.ndim == 3 and stored.shape[2] == 1:
+        stored = stored[..., 0]
     if stored.dtype.kind != 'f' or stored.ndim != 2:
         raise ImageError(
-            f'depth map {str(path)!r} should be float metres (H, W), is {stored.dtype} '
-            f'{stored.shape}: save it with np.save as float32'
+            f'{name} should be float metres (H, W), is {stored.dtype} {stored.shape}: save it as '
+            'float32'
         )
     with np.errstate(over='ignore'):  # beyond float32 is beyond range: +Inf
         return stored.astype(np.float32)
+
+
+def _stored_metres(path: Path, name: str, max_pixels: int) -> NDArray[Any]:
+    if path.suffix == '.npy':
+        return read_array(path, name, max_pixels)
+    if path.suffix == '.npz':
+        return _read_npz(path, name, max_pixels)
+    if path.suffix == '.pfm':
+        return _pfm(read_bytes(path), name, max_pixels)
+    return _read_exr(path, name, max_pixels)
 
 
 def read_depth_png(path: Path, per_metre: float, max_pixels: int = MAX_IMAGE_PIXELS) -> Depth:
@@ -142,159 +165,113 @@ def read_array(
     return stored
 
 
-def sample_of(
-    name: str, rgb: Rgb, target_m: Depth, intrinsics: Intrinsics | None
-) -> DepthSample:
-    """Put an image and its depth together; ImageError if they differ in size."""
-    if rgb.shape[:2] != target_m.shape:
-        image, depth = (f'{a.shape[1]}x{a.shape[0]}' for a in (rgb, target_m))
+def read_mask(path: Path, max_pixels: int = MAX_IMAGE_PIXELS) -> NDArray[np.bool_]:
+    """
+    Read which pixels count, bool (H, W): those above 0 of a ``.npy`` array or a picture.
+
+    ImageError, RecordingError if the file does not decode, is of another kind, too large or cannot
+    be read, naming it.
+    """
+    name = f'mask {str(path)!r}'
+    if path.suffix == '.npy':
+        stored = read_array(path, name, max_pixels, advice=_ADVICE)
+    else:
+        stored = decode(
+            read_bytes(path), name, max_pixels=max_pixels, kinds=FILE_KINDS, advice=_ADVICE
+        )
+    if stored.ndim == 3:
+        stored = stored.max(axis=2)
+    if stored.ndim != 2 or stored.dtype.kind not in 'biuf':
+        raise ImageError(f'{name} should be (H, W), is {stored.dtype} {stored.shape}')
+    return np.asarray(stored > 0)
+
+
+def _read_npz(path: Path, name: str, max_pixels: int) -> NDArray[Any]:
+    """Read the array ``depth`` of an archive, or its only one."""
+    _check_ends(path)
+    try:
+        with zipfile.ZipFile(path) as archive:
+            arrays = {each.filename.removesuffix('.npy'): each for each in archive.infolist()}
+            member = arrays.get('depth') or (*arrays.values(), None)[0]
+            if member is None or ('depth' not in arrays and len(arrays) > 1):
+                raise ImageError(
+                    f'{name} should have one array, or one named depth, has {[*arrays]}'
+                )
+            if member.file_size > _LARGEST_NUMBER * max_pixels + _LARGEST_HEADER:
+                raise ImageError(
+                    f'{name} has {member.file_size} bytes, more than max_image_pixels={max_pixels}'
+                )
+            with archive.open(member) as file:
+                stored: NDArray[Any] = np.lib.format.read_array(BytesIO(file.read()))
+    except ImageError:
+        raise
+    # Broad on purpose: of damaged archives zipfile and NumPy let through what they trip over.
+    except Exception as error:
+        raise ImageError(f'{name} cannot be read as NumPy arrays ({error}): {_ADVICE}') from error
+    if stored.ndim >= 2:
+        check_size(Size(*stored.shape[:2]), max_pixels, name)
+    return stored
+
+
+def _pfm(data: bytes, name: str, max_pixels: int) -> NDArray[np.float32]:
+    """
+    Return what a portable float map holds: a text header, then float32 rows from the bottom.
+
+    The sign of its scale says the order of bytes, below 0: little end first (Paul Debevec's
+    format, as in Middlebury's stereo data).
+    """
+    header = _PFM_HEADER.match(data)
+    if header is None or header['kind'] != b'Pf':
+        raise ImageError(f'{name} should be a grey PFM (Pf, width height, scale): save it as one')
+    width, height = int(header['width']), int(header['height'])
+    check_size(Size(height, width), max_pixels, name)
+    order = '<' if header['scale'].startswith(b'-') else '>'
+    rows = data[header.end():]
+    if len(rows) != 4 * width * height:
         raise ImageError(
-            f'{name}: image and depth should have one size, the image has {image}, depth {depth}: '
-            'they do not belong together, or one of them was resized'
+            f'{name} should have {4 * width * height} bytes behind its header, has {len(rows)}: '
+            f'{_ADVICE}'
         )
-    known = np.isfinite(target_m) & (target_m > 0)
-    return DepthSample(name, rgb, np.where(known, target_m, np.float32(0)), intrinsics)
+    return np.frombuffer(rows, f'{order}f4').reshape(height, width)[::-1]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class FolderFrame:
-    """
-    An image and its depth map.
-
-    Attributes
-    ----------
-    name : str
-        How messages and reports call the frame.
-    image, gt : Path
-        The files.
-    per_metre : float
-        What ``gt`` stores for each metre, if it is a PNG.
-    beside : tuple of Path
-        Other files that decide the frame; some may be missing.
-    camera : FolderCamera
-        Gives the camera of the image by its size, where it is known.
-    stamp_ns, recording, T_world_camera
-        As in :class:`DepthSample`.
-    rules : TruthRules
-        What of ``gt`` counts as measured.
-    max_pixels : int
-        Larger files are refused.
-
-    """
-
-    name: str
-    image: Path
-    gt: Path
-    per_metre: float = MM_PER_METRE
-    beside: tuple[Path, ...] = ()
-    camera: FolderCamera = field(default_factory=FolderCamera)
-    stamp_ns: int | None = None
-    recording: str = ''
-    T_world_camera: Matrix4 | None = None
-    rules: TruthRules = field(default_factory=TruthRules)
-    max_pixels: int = MAX_IMAGE_PIXELS
-
-    def read(self) -> DepthSample:
-        """Read the files; DataError, naming them, if that cannot be done."""
-        rgb = read_rgb(self.image, self.max_pixels)
-        height, width = rgb.shape[:2]
-        target_m, notes = self.truth(Size(height, width))
-        camera, said = self.camera(width, height)
-        return replace(
-            sample_of(self.name, rgb, target_m, camera),
-            stamp_ns=self.stamp_ns,
-            recording=self.recording,
-            T_world_camera=self.T_world_camera,
-            notes={**said, **notes},
-        )
-
-    def truth(self, size: Size) -> Truth:
-        """Return the depth of an image of a size that counts as measured, and what does not."""
-        return self.rules.of_image(self.depth_m(size), per_metre=self.per_metre)
-
-    def depth_m(self, size: Size) -> Depth:
-        """Return the depth of an image of a size, float32 (H, W), metres; 0 where unknown."""
-        return read_depth(self.gt, self.per_metre, self.max_pixels)
+def _read_exr(path: Path, name: str, max_pixels: int) -> NDArray[Any]:
+    """Read the channel of an OpenEXR file that is depth: Z, depth, Y, V, or the only one."""
+    try:
+        import OpenEXR
+    except ImportError as error:
+        raise MissingDependencyError(
+            f"{name} needs OpenEXR, which reads it: pip install 'OpenEXR>=3.3', or save depth as "
+            '.npy'
+        ) from error
+    _check_ends(path)
+    try:
+        with OpenEXR.File(str(path), header_only=True) as file:
+            (left, top), (right, bottom) = file.header()['dataWindow']
+        check_size(Size(int(bottom - top) + 1, int(right - left) + 1), max_pixels, name)
+        with OpenEXR.File(str(path), separate_channels=True) as file:
+            channels = {key: each.pixels for key, each in file.channels().items()}
+    except ImageError:
+        raise
+    # Broad on purpose: the bindings raise whatever the library trips over.
+    except Exception as error:
+        raise ImageError(f'{name} cannot be read as OpenEXR ({error}): {_ADVICE}') from error
+    by_name = {key.rpartition('.')[2].lower(): pixels for key, pixels in channels.items()}
+    found = [by_name[key] for key in _EXR_DEPTH if key in by_name]
+    if not found and (len(channels) == 1 or _is_grey(by_name)):
+        found = [*channels.values()]
+    if not found:
+        raise ImageError(f'{name} should have a channel Z, or a single one, has {[*channels]}')
+    stored: NDArray[Any] = found[0]
+    return stored
 
 
-class FolderSource(Source):
-    """
-    The frames of a folder.
-
-    Parameters
-    ----------
-    kind, name : str
-        What kind of folder it is, and how messages call it.
-    root : Path
-        The folder.
-    frames : sequence of FolderFrame
-        All of them.
-    facts : mapping of str to str
-        What decides the frames, besides folder, split file and their number.
-    split : Path, optional
-        File that says which frames there are.
-    lists : sequence of Path
-        Other files that all frames depend on.
-    gt_kind, problems
-        As in :class:`Source`.
-    matching : Matching, optional
-        What became of the images; by default there is depth for all of them.
-
-    """
-
-    def __init__(
-        self,
-        kind: str,
-        name: str,
-        root: Path,
-        frames: Sequence[FolderFrame],
-        facts: Mapping[str, str],
-        *,
-        split: Path | None = None,
-        lists: Sequence[Path] = (),
-        gt_kind: str = 'depth-images',
-        matching: Matching | None = None,
-        problems: Sequence[tuple[str, str]] = (),
-    ) -> None:
-        self.name, self.gt_kind, self.problems = name, gt_kind, list(problems)
-        self.matching = matching or Matching(len(frames))
-        self.names = [frame.name for frame in frames]
-        self._frames, self._lists = frames, [*([split] if split else []), *lists]
-        self._facts = {
-            'source': kind, 'data_dir': str(root), **facts, **describe_split(split),
-            'frames': str(len(frames)),
-        }
-
-    @property
-    def files(self) -> list[Path]:
-        """Return the files that the frames are read from, or would be if they were there."""
-        of_frames = (
-            path for frame in self._frames for path in (frame.image, frame.gt, *frame.beside)
-        )
-        return [*self._lists, *dict.fromkeys(of_frames)]
-
-    def __getitem__(self, index: int) -> DepthSample:
-        """Return a frame."""
-        return replace(self._frames[index], max_pixels=self.max_image_pixels).read()
-
-    def describe(self) -> Mapping[str, str]:
-        """Return what decides the frames."""
-        return self._facts
-
-
-def given_per_metre(
-    settings: SourceSettings, usual: float, gts: Collection[Path]
-) -> float:
-    """
-    Return what depth maps store for each metre: what is usual, unless it is named.
-
-    ConfigError if it is named and all of them are arrays, which hold metres.
-    """
-    if 'gt_per_metre' not in settings.given():
-        return usual
-    if gts and all(path.suffix == '.npy' for path in gts):
-        settings.refuse('gt_per_metre', because='as all depth maps are .npy in metres')
-    return settings.gt_per_metre
+def _is_grey(channels: Mapping[str, NDArray[Any]]) -> bool:
+    """Return whether colours are one number three times, as some programs write depth."""
+    if set(channels) - {'a'} != {'r', 'g', 'b'}:
+        return False
+    r, g, b = (channels[name] for name in 'rgb')
+    return np.array_equal(r, g, equal_nan=True) and np.array_equal(r, b, equal_nan=True)
 
 
 @dataclass(frozen=True, slots=True)

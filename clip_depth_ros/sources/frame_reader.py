@@ -23,7 +23,8 @@ from clip_depth_ros.core.image_plan import Size
 from clip_depth_ros.core.images import class_ids_of, rgb_of
 from clip_depth_ros.core.projection import projection_matrix
 from clip_depth_ros.errors import CalibrationError, DataError, RecordingError
-from clip_depth_ros.sources.files import read_depth_png, sample_of
+from clip_depth_ros.sources.files import read_depth_png
+from clip_depth_ros.sources.folders import sample_of
 from clip_depth_ros.sources.kitti_calibration import KittiCalibration
 from clip_depth_ros.sources.samples import Classes, DepthSample
 from clip_depth_ros.sources.truth import registered, Truth, TruthRules

@@ -36,15 +36,17 @@ from clip_depth_ros.core.files import fingerprint, PerProcess
 from clip_depth_ros.core.images import encoding_of, is_depth
 from clip_depth_ros.core.stamps import ByStamp, PairBy
 from clip_depth_ros.errors import ConfigError, DataError, RecordingError, TopicError
-from clip_depth_ros.sources.files import read_depth
+from clip_depth_ros.sources.files import IN_METRES, read_depth
 from clip_depth_ros.sources.frame_reader import named_in_errors
 from clip_depth_ros.sources.kinds.pattern import natural
 from clip_depth_ros.sources.samples import DepthSample
 from clip_depth_ros.types import DepthMap, MAX_IMAGE_PIXELS
 import numpy as np
 
-_SUFFIXES: Final = ('.png', '.npy')  # where a file has both, the latter: it is not rounded
-_IMAGE_SUFFIXES: Final = re.compile(r'\.(png|jpe?g|ppm|bmp|tiff?|npy)$', re.IGNORECASE)
+_SUFFIXES: Final = ('.png', *IN_METRES)  # where a file has both, the latter: it is not rounded
+_IMAGE_SUFFIXES: Final = re.compile(
+    r'\.(png|jpe?g|ppm|bmp|tiff?|npy|npz|exr|pfm)$', re.IGNORECASE
+)
 _REPEATED: Final = re.compile(r' \(\d+\)$')
 """What is added to the name of a frame that is there twice."""
 
@@ -66,7 +68,7 @@ class PredictedFiles:
     Parameters
     ----------
     folder : Path
-        ``.npy`` with float metres, or 16-bit PNGs, in it or in folders below.
+        ``.npy`` (``.npz``, ``.exr``, ``.pfm``) with float metres, or 16-bit PNGs, in it or below.
     per_metre : float
         What a PNG stores for each metre; 0 is unknown.
     names : sequence of str
@@ -121,7 +123,7 @@ class PredictedFiles:
             raise DataError(self._not_found(sample))
         path = self._files[key]
         depth_m = read_depth(path, self._per_metre, self._max_pixels)
-        if path.suffix != '.npy':
+        if path.suffix not in IN_METRES:
             depth_m[depth_m == 0] = np.nan
         return DepthMap(depth_m)
 

@@ -75,6 +75,13 @@ def with_list(write: Callable[..., Path], line: str) -> Callable[[Path, folders.
     return written
 
 
+def write_pngs(root: Path, frames: folders.Frames) -> Path:
+    """Write images and depth maps, with a mask and a camera for all of them."""
+    folders.write_png(root / 'hood.png', np.ones(frames[0].depth_m.shape, np.uint8))
+    folders.write_text(root / 'K.txt', '50 50 32 16')
+    return folders.write_pngs(root, frames)
+
+
 IMAGE_NAME: Final = f'{folders.DRIVE}_image_0000000000_image_02.png'
 GT: Final = f'{{}}/{folders.DRIVE}/proj_depth/groundtruth/image_02'
 LIDAR: Final = {'lidar_topic': '/velodyne_points'}
@@ -131,11 +138,13 @@ KINDS: Final[Mapping[str, tuple[Callable[..., Path], Values, Used]]] = {
         {'split': ('{}/first.txt', {}), **OWN_CAMERA},
     ),
     'pattern': (
-        folders.write_pngs,
+        write_pngs,
         {'kind': 'pattern', 'images': 'rgb/*.png', 'gt_images': 'depth/*.png'},
         {
             'images': ('rgb/*0.png', {}),
             'gt_images': ('depth/*0.png', {'images': 'rgb/*0.png'}),
+            'masks': ('hood.png', {}),
+            'intrinsics_files': ('K.txt', {}),
             'gt_per_metre': (256.0, {}),
             **OWN_CAMERA,
             'gt_kind': ('annotated', {}),

@@ -16,21 +16,17 @@ A Dense Indoor and Outdoor DEpth Dataset", arXiv 1908.00463).
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from itertools import chain
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 from clip_depth_ros.bags.places import Matching
-from clip_depth_ros.core.image_plan import Size
-from clip_depth_ros.errors import ImageError, RecordingError
+from clip_depth_ros.errors import RecordingError
 from clip_depth_ros.settings.source import SourceSettings
 from clip_depth_ros.sources.cameras import camera_facts, folder_camera
-from clip_depth_ros.sources.files import FolderFrame, FolderSource, read_array
+from clip_depth_ros.sources.folders import FolderFrame, FolderSource
 from clip_depth_ros.sources.registry import FrameRules, Kind
-from clip_depth_ros.types import Depth, Intrinsics
-import numpy as np
-from numpy.typing import NDArray
+from clip_depth_ros.types import Intrinsics
 
 _CAMERA: Final = Intrinsics(886.81, 927.06, 512.0, 384.0, 1024, 768)
 """Of all images, which are crops of scans, as the development kit has it (intrinsics.txt)."""
@@ -43,21 +39,6 @@ _LEVELS: Final = ('', '*/', '*/*/', '*/*/*/', '*/*/*/*/')
 """From a scan up to the root that holds the splits."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class DiodeFrame(FolderFrame):
-    """An image and its depth, ``gt``; the mask stands beside it."""
-
-    def depth_m(self, size: Size) -> Depth:
-        """Return the depth, float32 (H, W), metres; 0 where the mask is 0."""
-        depth_m, valid = (_read_array(path, self.max_pixels) for path in (self.gt, *self.beside))
-        if depth_m.shape != valid.shape or depth_m.dtype.kind != 'f':
-            raise ImageError(
-                f'{str(self.gt)!r} should be float metres of the size of its mask, is '
-                f'{depth_m.dtype} {depth_m.shape} beside {valid.shape}'
-            )
-        return np.where(valid > 0, depth_m, 0).astype(np.float32)
-
-
 def open_diode(root: Path, settings: SourceSettings, rules: FrameRules) -> FolderSource:
     """
     Open the images of a folder that have depth and a mask, in it or up to four levels below.
@@ -67,8 +48,8 @@ def open_diode(root: Path, settings: SourceSettings, rules: FrameRules) -> Folde
     masks = sorted(_masks(root))
     camera = folder_camera(settings, _CAMERA, _WHOSE)
     frames = [
-        DiodeFrame(
-            name=image.relative_to(root).as_posix(), image=image, gt=gt, beside=(mask,),
+        FolderFrame(
+            name=image.relative_to(root).as_posix(), image=image, gt=gt, masks=(mask,),
             camera=camera, recording=image.parent.relative_to(root).as_posix(),
         )
         for mask in masks
@@ -102,12 +83,3 @@ def _masks(root: Path) -> Iterator[Path]:
 
 def _beside(mask: Path, ending: str) -> Path:
     return mask.with_name(mask.name.removesuffix(_MASK) + ending)
-
-
-def _read_array(path: Path, max_pixels: int) -> NDArray[Any]:
-    """Read an array (H, W), or (H, W, 1) as such."""
-    array = read_array(path, repr(str(path)), max_pixels, advice='copy it again')
-    array = array[..., 0] if array.ndim == 3 and array.shape[2] == 1 else array
-    if array.ndim != 2:
-        raise ImageError(f'{str(path)!r} should be (H, W) or (H, W, 1), is {array.shape}')
-    return array

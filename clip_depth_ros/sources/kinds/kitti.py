@@ -28,18 +28,16 @@ from clip_depth_ros.sources.cameras import camera_facts, FolderCamera
 from clip_depth_ros.sources.files import (
     check_none_missing,
     first_file,
-    FolderFrame,
-    FolderSource,
     KITTI_PER_METRE,
     path_below,
     read_split,
     SplitLine,
 )
+from clip_depth_ros.sources.folders import FolderFrame, FolderSource, PointsFrame
 from clip_depth_ros.sources.kinds.kitti_object import (
     lidar_facts,
     lidar_rules,
     open_kitti_lidar,
-    ScanFrame,
 )
 from clip_depth_ros.sources.kitti_calibration import (
     camera_of_date,
@@ -55,6 +53,7 @@ from clip_depth_ros.sources.kitti_files import (
     RAW_CAMERAS,
     raw_drives,
     raw_place,
+    read_kitti_scan,
     read_timestamps,
 )
 from clip_depth_ros.sources.registry import FrameRules, Kind, path_or_none
@@ -211,9 +210,10 @@ def _frames(
         }
         if lidar:
             assert calibration is not None  # such images stand as in the raw data
-            frames.append(
-                ScanFrame(**facts, calibration=calibration, is_scaled=is_scaled, rules=lidar)
-            )
+            frames.append(PointsFrame(
+                **facts, rules=lidar, T_camera_points=calibration.T_cam2_velo,
+                read_points=read_kitti_scan,
+            ))
         else:
             frames.append(FolderFrame(**facts, per_metre=KITTI_PER_METRE))
     return frames

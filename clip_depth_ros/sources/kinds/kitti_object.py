@@ -10,24 +10,16 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Mapping
-from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import Final
 
 from clip_depth_ros.bags.places import Matching
-from clip_depth_ros.core.image_plan import Size
-from clip_depth_ros.core.projection import projection_matrix
 from clip_depth_ros.errors import RecordingError
 from clip_depth_ros.settings.source import SourceSettings
 from clip_depth_ros.sources.cameras import camera_facts, FolderCamera
-from clip_depth_ros.sources.files import (
-    FolderFrame,
-    FolderSource,
-    read_split,
-    SplitLine,
-)
-from clip_depth_ros.sources.kitti_calibration import KittiCalibration
+from clip_depth_ros.sources.files import read_split, SplitLine
+from clip_depth_ros.sources.folders import FolderSource, PointsFrame
 from clip_depth_ros.sources.kitti_files import (
     files_beside,
     find_kitti_frames,
@@ -37,23 +29,7 @@ from clip_depth_ros.sources.kitti_files import (
     times_missing,
 )
 from clip_depth_ros.sources.registry import FrameRules, Kind, path_or_none
-from clip_depth_ros.sources.truth import Truth, TruthRules
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ScanFrame(FolderFrame):
-    """An image and a Velodyne scan, ``gt``; see :func:`sparse_depth` for its points."""
-
-    calibration: KittiCalibration
-    is_scaled: bool = False
-
-    def truth(self, size: Size) -> Truth:
-        """Return the sparse depth of the scan, 0 where no point falls, and what is no return."""
-        intrinsics = self.calibration.intrinsics(
-            size.width, size.height, is_scaled=self.is_scaled
-        )
-        P = projection_matrix(intrinsics, self.calibration.T_cam2_velo)
-        return self.rules.of_points(read_kitti_scan(self.gt), P, size)
+from clip_depth_ros.sources.truth import TruthRules
 
 
 def open_kitti_lidar(root: Path, settings: SourceSettings, rules: FrameRules) -> FolderSource:
@@ -83,7 +59,7 @@ def open_kitti_lidar(root: Path, settings: SourceSettings, rules: FrameRules) ->
     chosen = _listed(found, split) if split else found
     truth = lidar_rules(settings, rules)
     frames = [
-        ScanFrame(
+        PointsFrame(
             name=frame.name,
             image=frame.image_path,
             gt=frame.scan_path,
@@ -92,9 +68,9 @@ def open_kitti_lidar(root: Path, settings: SourceSettings, rules: FrameRules) ->
             stamp_ns=frame.stamp_ns if frame.drive else None,
             recording=frame.drive,
             T_world_camera=frame.T_world_camera,
-            calibration=frame.calibration,
+            T_camera_points=frame.calibration.T_cam2_velo,
+            read_points=read_kitti_scan,
             rules=truth,
-            is_scaled=is_scaled,
         )
         for frame in chosen
         if frame.scan_path is not None

@@ -20,15 +20,10 @@ from typing import Final
 
 from clip_depth_ros.errors import CalibrationError, RecordingError
 from clip_depth_ros.settings.source import SourceSettings
+from clip_depth_ros.sources.camera_files import read_matrix
 from clip_depth_ros.sources.cameras import camera_facts, FolderCamera
-from clip_depth_ros.sources.files import (
-    FolderFrame,
-    FolderSource,
-    KITTI_PER_METRE,
-    path_below,
-    read_split,
-    SplitLine,
-)
+from clip_depth_ros.sources.files import KITTI_PER_METRE, path_below, read_split, SplitLine
+from clip_depth_ros.sources.folders import FolderFrame, FolderSource
 from clip_depth_ros.sources.kitti_calibration import (
     fitted_matrix,
     selection_camera,
@@ -159,14 +154,7 @@ def _camera(image: Path, *, is_scaled: bool) -> FolderCamera:
 
 def _read_intrinsics(path: Path, width: int, height: int, *, is_scaled: bool) -> Intrinsics:
     """Read K, nine numbers row by row."""
-    try:
-        numbers = [float(word) for word in path.read_text(encoding='ascii').split()]
-        fx, zero_01, _, zero_10, _, _, *last_row = numbers
-    except (OSError, ValueError) as error:
-        raise CalibrationError(
-            f'{str(path)!r} should hold the nine numbers of K, row by row: {error}'
-        ) from error
-    if (zero_01, zero_10, *last_row) != (0, 0, 0, 0, 1):
-        raise CalibrationError(f'{str(path)!r} should be fx 0 cx 0 fy cy 0 0 1, got {numbers}')
-    K = np.array(numbers).reshape(3, 3)
-    return fitted_matrix(K, selection_size(fx), width, height, is_scaled=is_scaled)
+    K = read_matrix(path, (3, 3))
+    if K[0, 1] or K[1, 0] or not np.array_equal(K[2], [0, 0, 1]):
+        raise CalibrationError(f'{str(path)!r} should be fx 0 cx 0 fy cy 0 0 1, got {K.tolist()}')
+    return fitted_matrix(K, selection_size(K[0, 0]), width, height, is_scaled=is_scaled)

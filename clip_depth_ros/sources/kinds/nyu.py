@@ -30,13 +30,11 @@ from clip_depth_ros.sources.files import (
     check_none_missing,
     describe_split,
     first_file,
-    FolderFrame,
-    FolderSource,
     path_below,
     read_split,
-    sample_of,
     SplitLine,
 )
+from clip_depth_ros.sources.folders import FolderFrame, FolderSource, sample_of
 from clip_depth_ros.sources.registry import FrameRules, Kind, path_or_none, Source
 from clip_depth_ros.sources.samples import DepthSample
 from clip_depth_ros.types import Intrinsics

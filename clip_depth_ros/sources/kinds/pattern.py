@@ -17,13 +17,17 @@ from typing import Final
 from clip_depth_ros.bags.places import Matching
 from clip_depth_ros.errors import ConfigError, RecordingError
 from clip_depth_ros.settings.source import SourceSettings
+from clip_depth_ros.sources.camera_files import camera_in
 from clip_depth_ros.sources.cameras import camera_facts, folder_camera
-from clip_depth_ros.sources.files import FolderFrame, FolderSource, given_per_metre
+from clip_depth_ros.sources.folders import FolderFrame, FolderSource, given_per_metre
 from clip_depth_ros.sources.registry import FrameRules, Kind
 from clip_depth_ros.sources.truth import TruthRules
 
 Stars = tuple[str, ...]
 """What the stars of a pattern stand for."""
+
+_BESIDE: Final = ('masks', 'intrinsics_files')
+"""Settings that name what may stand beside images and depth maps."""
 
 _LAST_NUMBER: Final = re.compile(r'(\d+)\D*$')
 
@@ -55,8 +59,17 @@ def open_pattern(root: Path, settings: SourceSettings, rules: FrameRules) -> Fol
         raise ConfigError(
             f'`images` and gt_images should have as many *, got {images!r} and {gt_images!r}'
         )
-    camera = folder_camera(settings)
     pairs = pairs_of(found, gts)
+    used = {image: found[image] for image in pairs}
+    masks = _beside(root, used, settings, 'masks')
+    camera_files = _beside(root, used, settings, 'intrinsics_files')
+    if camera_files:
+        settings.refuse('intrinsics', because='as intrinsics_files say it')
+        is_scaled = settings.calibration_scaling
+        cameras = {image: camera_in(*files, is_scaled=is_scaled)
+                   for image, files in camera_files.items()}
+    else:
+        cameras = dict.fromkeys(used, folder_camera(settings))
     per_metre = given_per_metre(settings, settings.gt_per_metre, pairs.values())
     truth = TruthRules(
         max_range_m=settings.gt_max_range_m,
@@ -65,7 +78,8 @@ def open_pattern(root: Path, settings: SourceSettings, rules: FrameRules) -> Fol
     frames = [
         FolderFrame(
             name=image.relative_to(root).as_posix(), image=image, gt=gt, per_metre=per_metre,
-            rules=truth, camera=camera,
+            rules=truth, camera=cameras[image], masks=masks.get(image, ()),
+            beside=camera_files.get(image, ()),
         )
         for image, gt in pairs.items()
     ]
@@ -80,6 +94,7 @@ def open_pattern(root: Path, settings: SourceSettings, rules: FrameRules) -> Fol
         'images': images,
         'gt_images': gt_images,
         'gt_per_metre': f'{per_metre:g}',
+        **{name: value for name in _BESIDE if (value := getattr(settings, name))},
         **truth.describe(),
         **camera_facts(settings),
         'left_out_without_depth': str(n_without),
@@ -93,31 +108,67 @@ def open_pattern(root: Path, settings: SourceSettings, rules: FrameRules) -> Fol
 KIND: Final = Kind(
     recognises=lambda path: False,  # it may be anything: it has to be named
     uses={
-        'images', 'gt_images', 'gt_per_metre', 'gt_max_range_m', 'intrinsics',
-        'calibration_scaling', 'gt_kind', 'max_image_pixels',
+        'images', 'gt_images', 'masks', 'intrinsics_files', 'gt_per_metre', 'gt_max_range_m',
+        'intrinsics', 'calibration_scaling', 'gt_kind', 'max_image_pixels',
     },
     opened=open_pattern,
 )
 
 
-def _check_pattern(pattern: str) -> None:
-    """Refuse what has no * in it, or **, or leads out of the folder."""
+def _beside(
+    root: Path, images: Mapping[Path, Stars], settings: SourceSettings, name: str
+) -> dict[Path, tuple[Path]]:
+    """
+    Return the file that a pattern has beside each image: of the same stars, or the first of them.
+
+    Nothing if there is no pattern of this name. ConfigError if it has more stars than the images,
+    RecordingError if an image has no such file.
+    """
+    pattern: str = getattr(settings, name)
+    if not pattern:
+        return {}
+    files, n_stars = matching_files(root, pattern, least=0), pattern.count('*')
+    if n_stars > settings.images.count('*'):
+        raise ConfigError(
+            f'{name} should have as many * as `images`, or fewer, got {pattern!r} and '
+            f'{settings.images!r}'
+        )
+    if n_stars == settings.images.count('*'):
+        found = pairs_of(images, files)
+    else:  # one for all images of a folder, or for all
+        by_stars = {stars: path for path, stars in files.items()}
+        found = {
+            image: by_stars[stars[:n_stars]]
+            for image, stars in images.items() if stars[:n_stars] in by_stars
+        }
+    missing = [image for image in images if image not in found]
+    if missing:
+        raise RecordingError(
+            f'{len(missing)} of {len(images)} images have no file of {name}={pattern!r}, such as '
+            f'{str(missing[0])!r}: complete them, or write another pattern'
+        )
+    return {image: (path,) for image, path in found.items()}
+
+
+def _check_pattern(pattern: str, least: int) -> None:
+    """Refuse what has too few * in it, or **, or leads out of the folder."""
     parts = PurePosixPath(pattern).parts
     leads_out = '..' in parts or pattern.startswith('/') or '\\' in pattern or '\0' in pattern
-    if '*' not in pattern or '**' in pattern or leads_out:
+    if pattern.count('*') < least or '**' in pattern or leads_out:
         raise ConfigError(
             f'a pattern should be a path below the folder with one or more *, such as rgb/*.png, '
             f'without .. and **, got {pattern!r}'
         )
 
 
-def matching_files(root: Path, pattern: str) -> dict[Path, Stars]:
+def matching_files(root: Path, pattern: str, *, least: int = 1) -> dict[Path, Stars]:
     """
     Return the files that fit a pattern, and what its stars stand for; numbers in their order.
 
-    Hidden files do not count. ConfigError if it is no pattern of files below a folder.
+    Hidden files do not count. ConfigError if it is no pattern of files below a folder, with at
+    ``least`` so many stars.
     """
-    _check_pattern(pattern)
+    _check_pattern(pattern, least)
     found = dict(_matching(root, PurePosixPath(pattern).parts, ()))
     return dict(sorted(found.items(), key=lambda item: natural(str(item[0]))))
 

@@ -28,14 +28,8 @@ from clip_depth_ros.core.transforms import check_rigid, Matrix4, matrix_from
 from clip_depth_ros.errors import CalibrationError, RecordingError
 from clip_depth_ros.settings.source import SourceSettings
 from clip_depth_ros.sources.cameras import camera_facts, folder_camera, FolderCamera
-from clip_depth_ros.sources.files import (
-    FolderFrame,
-    FolderSource,
-    given_per_metre,
-    path_below,
-    read_split,
-    SplitLine,
-)
+from clip_depth_ros.sources.files import path_below, read_split, SplitLine
+from clip_depth_ros.sources.folders import FolderFrame, FolderSource, given_per_metre
 from clip_depth_ros.sources.registry import FrameRules, Kind
 from clip_depth_ros.sources.truth import TruthRules
 from clip_depth_ros.types import Intrinsics

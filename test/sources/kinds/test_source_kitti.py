@@ -10,7 +10,7 @@ import shutil
 from typing import Any
 
 from clip_depth_ros.errors import CalibrationError, DataError, ImageError, RecordingError
-from clip_depth_ros.sources.files import FolderSource
+from clip_depth_ros.sources.folders import FolderSource
 from clip_depth_ros.sources.samples import check_source
 from clip_depth_ros.types import Intrinsics
 import cv2

@@ -8,7 +8,7 @@ from pathlib import Path
 import pickle
 
 from clip_depth_ros.errors import RecordingError
-from clip_depth_ros.sources.files import FolderSource
+from clip_depth_ros.sources.folders import FolderSource
 from clip_depth_ros.sources.samples import check_source
 from clip_depth_ros.world.drive import Drive, SyntheticFrame
 from data_folders import DRIVE, write_object, write_raw

@@ -8,7 +8,7 @@ from pathlib import Path
 import pickle
 from typing import Any
 
-from clip_depth_ros.errors import ConfigError, ImageError, RecordingError
+from clip_depth_ros.errors import CalibrationError, ConfigError, ImageError, RecordingError
 from clip_depth_ros.sources.kinds.pattern import matching_files, natural, pairs_of
 from clip_depth_ros.sources.samples import check_source
 from clip_depth_ros.types import Intrinsics
@@ -78,6 +78,83 @@ class TestFrames:
     def test_it_can_be_sent_to_another_process(self, folder: Path) -> None:
         source = pickle.loads(pickle.dumps(open_pattern(folder, 'rgb/*.png', 'depth/*.png')))
         assert source[2].target_m[1, 1] == 100
+
+
+class TestWhatStandsBeside:
+    PATTERNS = ('rgb/*.png', 'depth/*.png')
+
+    def test_depth_counts_where_the_mask_says_so(self, folder: Path) -> None:
+        for number in (2, 10, 100):
+            mask = np.ones((HEIGHT, WIDTH), np.uint8)
+            mask[1, 1] = 0
+            write_png(folder / f'mask/{number}.png', mask)
+        source = open_pattern(folder, *self.PATTERNS, masks='mask/*.png')
+        assert (source[1].target_m > 0).sum() == HEIGHT * WIDTH - 2
+        assert folder / 'mask/10.png' in source.files
+        assert source.describe()['masks'] == 'mask/*.png'
+
+    def test_one_mask_may_be_that_of_all(self, folder: Path) -> None:
+        np.save(folder / 'hood.npy', np.eye(HEIGHT, WIDTH))
+        source = open_pattern(folder, *self.PATTERNS, masks='hood.npy')
+        assert (source[1].target_m > 0).sum() == HEIGHT - 1
+
+    def test_a_mask_of_another_size_is_refused(self, folder: Path) -> None:
+        np.save(folder / 'hood.npy', np.eye(HEIGHT))
+        with pytest.raises(ImageError, match=r'2\.png.*should be of the size of its mask.*hood'):
+            open_pattern(folder, *self.PATTERNS, masks='hood.npy')[0]
+
+    @pytest.mark.parametrize('text', [
+        '5 0 2.5 0 6 1.5 0 0 1', '5,0,2.5\n0,6,1.5\n0,0,1', '5 0 2.5 0 0 6 1.5 0 0 0 1 0',
+        '5 6 2.5 1.5', '5 6 2.5 1.5 6 4',
+    ], ids=['K', 'K with commas', 'P', 'four numbers', 'with the size'])
+    def test_each_image_may_have_a_camera_of_its_own(self, folder: Path, text: str) -> None:
+        for number in (2, 10, 100):
+            (folder / f'{number}.txt').write_text(text if number == 10 else '9 9 2.5 1.5')
+        source = open_pattern(folder, *self.PATTERNS, intrinsics_files='*.txt')
+        assert source[1].intrinsics == Intrinsics(5.0, 6.0, 2.5, 1.5, WIDTH, HEIGHT)
+        assert source[0].intrinsics == Intrinsics(9.0, 9.0, 2.5, 1.5, WIDTH, HEIGHT)
+        assert folder / '10.txt' in source.files
+
+    def test_the_images_of_a_folder_may_share_one(self, folder: Path) -> None:
+        (folder / 'K.txt').write_text('5 6 2.5 1.5')
+        source = open_pattern(
+            folder.parent, '*/rgb/*.png', '*/depth/*.png', intrinsics_files='*/K.txt'
+        )
+        assert {source[index].intrinsics.fx for index in range(3)} == {5.0}
+
+    def test_images_that_were_resized(self, folder: Path) -> None:
+        (folder / 'K.txt').write_text('10 12 5.5 3.5 12 8')
+        values = {'intrinsics_files': 'K.txt'}
+        with pytest.raises(CalibrationError, match=r"K\.txt' is for images of 12x8, got 6x4"):
+            open_pattern(folder, *self.PATTERNS, **values)[0]
+        source = open_pattern(folder, *self.PATTERNS, **values, calibration_scaling=True)
+        assert source[0].intrinsics == Intrinsics(5.0, 6.0, 2.5, 1.5, WIDTH, HEIGHT)
+
+    @pytest.mark.parametrize('text', [
+        '', 'fx fy cx cy', '1 2 3', 'nan 1 1 1', '1 0 0 0 1 0 0 1 0',
+    ])
+    def test_what_is_no_camera_is_named(self, folder: Path, text: str) -> None:
+        (folder / 'K.txt').write_text(text)
+        with pytest.raises(CalibrationError, match=r'K\.txt'):
+            open_pattern(folder, *self.PATTERNS, intrinsics_files='K.txt')[0]
+
+    @pytest.mark.parametrize(('name', 'pattern', 'message'), [
+        ('masks', 'mask/*.png', r"3 of 3 images have no file of masks='mask/\*\.png', such as"),
+        ('masks', '*/*.png', r'masks should have as many \* as `images`, or fewer'),
+        ('intrinsics_files', '../*.txt', 'a pattern should be a path below the folder'),
+    ])
+    def test_what_is_missing_is_named(
+        self, folder: Path, name: str, pattern: str, message: str
+    ) -> None:
+        with pytest.raises((ConfigError, RecordingError), match=message):
+            open_pattern(folder, *self.PATTERNS, **{name: pattern})
+
+    def test_one_camera_is_named_once(self, folder: Path) -> None:
+        (folder / 'K.txt').write_text('5 6 2.5 1.5')
+        with pytest.raises(ConfigError, match='intrinsics would not be used, as intrinsics_files'):
+            open_pattern(
+                folder, *self.PATTERNS, intrinsics_files='K.txt', intrinsics=(5.0, 6.0, 2.5, 1.5)
+            )
 
 
 class TestWhatBelongsTogether:
