@@ -137,14 +137,14 @@ class MetricSums:
             n=total,
             abs_rel=_sums(relative, groups, n),
             sq_rel=_sums(relative * magnitude, groups, n),
-            square=_sums(magnitude * magnitude, groups, n),
+            square=_squares(magnitude, groups, n),
             log10=_sums(np.abs(errors.log), groups, n) / np.log(10),
             metres=_sums(magnitude, groups, n),
-            relative_square=_sums(relative * relative, groups, n),
+            relative_square=_squares(relative, groups, n),
             inverse=_sums(np.abs(errors.inverse), groups, n),
-            inverse_square=_sums(errors.inverse * errors.inverse, groups, n),
+            inverse_square=_squares(errors.inverse, groups, n),
             log_mean=log_mean,
-            log_spread=_sums(from_mean * from_mean, groups, n),
+            log_spread=_squares(from_mean, groups, n),
             delta=np.cumsum(counts, axis=0)[:-1],
         )
 
@@ -379,6 +379,10 @@ def _sums(values: NDArray[Any], groups: Groups | None, n_groups: int) -> Floats:
     if groups is None:
         return np.array([values.sum()], np.float64)
     return np.asarray(np.bincount(groups, values, n_groups), np.float64)
+
+
+def _squares(values: Floats, groups: Groups | None, n_groups: int) -> Floats:
+    return np.array([values @ values]) if groups is None else _sums(values**2, groups, n_groups)
 
 
 def _ascending(deltas: Sequence[float]) -> tuple[float, ...]:

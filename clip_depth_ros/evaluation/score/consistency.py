@@ -1,21 +1,6 @@
 # Copyright 2026 The clip_depth_ros authors
 # SPDX-License-Identifier: Apache-2.0
 """
-Consistency of an answer in space, and over time.
-
-Spatial continuity: smooth where the truth is smooth, and a step where it steps.
-
-Our definitions. Pairs are pixels beside or below each other that both count; d is the difference
-of ln depth within a pair, so that a common scale plays no part.
-
-``roughness``
-    Mean of |d pred - d gt| over pairs with |d gt| < 0.03: ripples and blocks that are not there.
-``lost_edges``
-    Of pairs with |d gt| > 0.25 (one is 28 % farther), the share whose prediction steps less than
-    half as far, or the other way: borders of things that are smeared or not seen.
-
-Each is left out where it has fewer than 50 pairs.
-
 Temporal consistency: how much the answer for a point that stands still changes between frames.
 
 Our definition. A pixel of the current frame with known true depth is a point in space; moved to
@@ -30,15 +15,21 @@ are, neither aligned nor clamped: a scale that wanders from frame to frame is fl
 about 1 %.
 
 The motion of the camera is the recorded one, or estimated from both images and the true depth.
+
+Temporal alignment error (``tae``): that of Video Depth Anything (Chen et al., CVPR 2025, released
+code), for one pair of frames. The answer for one frame is moved to the camera of the other by the
+recorded motion; wherever a point falls on a pixel with an answer, p, the error is |moved - p| / p;
+the mean over these pixels, and of both ways, counts. No truth is looked at. Theirs is in percent,
+over relative depth that was fitted to each whole video; here answers are as they are, as for
+flicker, and of large images every k-th pixel is moved, 20,000 or fewer.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from typing import Any, Final, NamedTuple
 
 from clip_depth_ros.core.image_plan import Size
-from clip_depth_ros.core.metrics import blocks
 from clip_depth_ros.core.projection import project, projection_matrix
 from clip_depth_ros.evaluation.score.prepare import at_size, valid_gt
 from clip_depth_ros.evaluation.score.protocols import EvaluationProtocol
@@ -47,10 +38,6 @@ from clip_depth_ros.types import Depth, DepthMap, Intrinsics, Rgb
 import cv2
 import numpy as np
 from numpy.typing import NDArray
-
-_SMOOTH: Final = 0.03
-_STEP: Final = 0.25
-_FEWEST_PAIRS: Final = 50
 
 _LONGEST_NS: Final = 500_000_000
 _MOST_POINTS: Final = 20_000
@@ -61,47 +48,6 @@ _REACHED: Final = 0.01
 Floats = NDArray[np.float64]
 Places = NDArray[np.intp]
 Numbers = NDArray[np.integer[Any]]
-
-
-def continuity(
-    log_error: Floats, log_gt: Floats, pixels: NDArray[np.intp], size: Size
-) -> dict[str, float]:
-    """
-    Return roughness and lost edges, as far as there are enough pairs.
-
-    Errors, ln pred - ln gt, and ln gt are float64 (N,); the pixels are their places in an image of
-    this size, ascending, counted row by row.
-    """
-    n_smooth, rough, n_steps, n_lost = 0, 0.0, 0, 0
-    for first, second in _pairs(pixels, size):
-        d_gt, change = log_gt[second] - log_gt[first], log_error[second] - log_error[first]
-        jump = np.abs(d_gt)
-        is_smooth, is_step = jump < _SMOOTH, jump > _STEP
-        n_smooth += int(np.count_nonzero(is_smooth))
-        rough += float(np.abs(change).sum(where=is_smooth))
-        n_steps += int(np.count_nonzero(is_step))
-        seen = jump + change * np.sign(d_gt)  # d pred, in the direction of d gt
-        n_lost += int(np.count_nonzero(is_step & (seen < 0.5 * jump)))
-    found = {}
-    if n_smooth >= _FEWEST_PAIRS:
-        found['roughness'] = rough / n_smooth
-    if n_steps >= _FEWEST_PAIRS:
-        found['lost_edges'] = n_lost / n_steps
-    return found
-
-
-def _pairs(pixels: NDArray[np.intp], size: Size) -> Iterator[tuple[Numbers, Numbers]]:
-    """Yield the pairs beside and below each other, as numbers of pixels, in pieces."""
-    number = np.full((size.height + 1) * size.width, -1, np.int32)
-    number[pixels] = np.arange(len(pixels), dtype=np.int32)
-    for block in blocks(len(pixels)):
-        own, here = np.arange(block.start, block.stop), pixels[block]
-        for step in (1, size.width):
-            other = number[here + step]
-            is_pair = other >= 0
-            if step == 1:
-                is_pair &= (here + 1) % size.width != 0  # the next pixel is in the next row
-            yield own[is_pair], other[is_pair]
 
 
 def follows(previous: DepthSample, current: DepthSample) -> bool:
@@ -118,7 +64,7 @@ def flicker(
     protocol: EvaluationProtocol,
 ) -> Mapping[str, float]:
     """
-    Return how much the answer changed where nothing did.
+    Return how much the answer changed where nothing did, and how well both go together.
 
     Parameters
     ----------
@@ -133,6 +79,7 @@ def flicker(
         ``flicker``; ``flicker/n``, the points; ``flicker/estimated``, 1 where the motion of the
         camera was estimated from the images, 0 where it was known. Empty if the frames do not
         follow each other, intrinsics or motion are not known, or there are fewer than 100 points.
+        ``tae`` where the motion was recorded.
 
     Raises
     ------
@@ -140,59 +87,81 @@ def flicker(
         If a crop of the protocol does not fit.
 
     """
-    (before, answer_before), (now, answer_now) = previous, current
-    if not follows(before, now):
+    frames = [_Answered.of(*each, protocol) for each in (previous, current)]
+    before, now = frames
+    if before is None or now is None or not follows(before.sample, now.sample):
         return {}
-    same = _same_points(before, now, protocol)
-    if same is None:
+    places = np.flatnonzero(valid_gt(now.sample.target_m, protocol))
+    known = _known_motion(before.sample, now.sample)
+    T = estimate_motion(now.sample, before.sample, places) if known is None else known
+    if T is None:
         return {}
-    error_now = _log_error(answer_now, now, same.now, protocol)
-    error_before = _log_error(answer_before, before, same.before, protocol)
-    is_number = np.isfinite(error_now) & np.isfinite(error_before)
-    change = np.abs(error_now[is_number] - error_before[is_number])
-    if len(change) < _FEWEST_POINTS:
-        return {}
-    return {
-        'flicker': float(change.mean()),
-        'flicker/n': float(len(change)),
-        'flicker/estimated': float(same.is_estimated),
-    }
+    found = {}
+    change = _changes(before, now, T, places, protocol)
+    if len(change) >= _FEWEST_POINTS:
+        found = {
+            'flicker': float(change.mean()),
+            'flicker/n': float(len(change)),
+            'flicker/estimated': float(known is None),
+        }
+    if known is not None:
+        back = np.asarray(np.linalg.inv(T), np.float64)
+        ways = (_moved_errors(now, before, T), _moved_errors(before, now, back))
+        if all(len(errors) for errors in ways):
+            found['tae'] = float(np.mean([errors.mean() for errors in ways]))
+    return found
 
 
-class _SamePoints(NamedTuple):
-    """Pixels of two frames that show the same points, (N,), counted row by row."""
+class _Answered(NamedTuple):
+    """A frame with its pinhole, and the answer at the size of its truth."""
 
-    now: Places
-    before: Places
-    is_estimated: bool
+    sample: DepthSample
+    camera: Intrinsics
+    pred: Depth
+
+    @classmethod
+    def of(
+        cls, sample: DepthSample, answer: DepthMap, protocol: EvaluationProtocol
+    ) -> _Answered | None:
+        """Return the frame; None if there is no pinhole, or it is for another size."""
+        camera, size = sample.pinhole, Size(*sample.target_m.shape)
+        if camera is None or (camera.height, camera.width) != size:
+            return None
+        return cls(sample, camera, at_size(answer, size, protocol))
 
 
-def _same_points(
-    before: DepthSample, now: DepthSample, protocol: EvaluationProtocol
-) -> _SamePoints | None:
-    """Return the points that stand still and are seen in both frames; None if nobody can tell."""
-    camera_before, camera_now = _camera(before), _camera(now)
-    if camera_before is None or camera_now is None:
-        return None
-    places = np.flatnonzero(valid_gt(now.target_m, protocol))
-    known = _known_motion(before, now)
-    T_before_now = estimate_motion(now, before, places) if known is None else known
-    if T_before_now is None:
-        return None
-    places = places[::max(1, -(-len(places) // _MOST_POINTS))]
-    points = _points(now.target_m, camera_now, places)
-    pixels, depth_m = project(points, projection_matrix(camera_before, T_before_now))
-    counts = valid_gt(before.target_m, protocol)
-    gt_before = np.where(counts, before.target_m, np.float32(np.nan))
+def _changes(
+    before: _Answered, now: _Answered, T: Floats, places: Places, protocol: EvaluationProtocol
+) -> Floats:
+    """Return how much ln(pred / gt) changed at points that stand still and are seen in both."""
+    places = places[::_stride(len(places))]
+    points = _points(now.sample.target_m, now.camera, places)
+    pixels, depth_m = project(points, projection_matrix(before.camera, T))
+    counts = valid_gt(before.sample.target_m, protocol)
+    gt_before = np.where(counts, before.sample.target_m, np.float32(np.nan))
     is_same, places_before = _matching(pixels, depth_m, gt_before)
-    return _SamePoints(places[is_same], places_before, known is None)
+    change = np.abs(_log_error(now, places[is_same]) - _log_error(before, places_before))
+    return change[np.isfinite(change)]
 
 
-def _camera(sample: DepthSample) -> Intrinsics | None:
-    """Return the pinhole of the truth; None where there is none, or it is for another size."""
-    camera = sample.pinhole
-    is_own = camera is not None and (camera.height, camera.width) == sample.target_m.shape
-    return camera if is_own else None
+def _moved_errors(seen: _Answered, other: _Answered, T_other_seen: Floats) -> Floats:
+    """Return how far answers that are moved to another frame are off from the answers there."""
+    places = np.arange(0, seen.pred.size, _stride(seen.pred.size))
+    places = places[np.isfinite(seen.pred.ravel()[places])]
+    points = _points(seen.pred, seen.camera, places)
+    pixels, depth_m = project(points, projection_matrix(other.camera, T_other_seen))
+    is_inside, there = _places(pixels, other.pred.shape)
+    # Where several fall on one, the last one stays, as in theirs.
+    on, last = np.unique(there[::-1], return_index=True)
+    moved = depth_m[is_inside][::-1][last]
+    p = other.pred.ravel()[on].astype(np.float64)
+    errors = np.abs(moved - p) / p
+    return np.asarray(errors[np.isfinite(errors)], np.float64)
+
+
+def _stride(n: int) -> int:
+    """Return k, so that every k-th of n is few enough."""
+    return max(1, -(-n // _MOST_POINTS))
 
 
 def _known_motion(before: DepthSample, now: DepthSample) -> Floats | None:
@@ -215,11 +184,7 @@ def _matching(
     pixels: Floats, depth_m: Floats, gt: Depth
 ) -> tuple[NDArray[np.bool_], Places]:
     """Return which points are seen in a frame with this truth, and the places of those there."""
-    height, width = gt.shape
-    # NaN, behind the camera, is no place: all comparisons are false.
-    columns, rows = np.floor(pixels + 0.5).T
-    is_same = (columns >= 0) & (columns < width) & (rows >= 0) & (rows < height)
-    places = rows[is_same].astype(np.intp) * width + columns[is_same].astype(np.intp)
+    is_same, places = _places(pixels, gt.shape)
     moved_m = depth_m[is_same]
     agrees = np.abs(gt.ravel()[places] - moved_m) <= _SAME_DEPTH * moved_m
     # On a road seen at a flat angle, depth differs by several percent from one row to the next.
@@ -231,14 +196,21 @@ def _matching(
     return is_same, places[agrees]
 
 
-def _log_error(
-    answer: DepthMap, sample: DepthSample, places: Places, protocol: EvaluationProtocol
-) -> Floats:
+def _places(pixels: Floats, shape: tuple[int, ...]) -> tuple[NDArray[np.bool_], Places]:
+    """Return which points are inside an image, and the places of those, counted row by row."""
+    height, width = shape
+    # NaN, behind the camera, is no place: all comparisons are false.
+    columns, rows = np.floor(pixels + 0.5).T
+    is_inside = (columns >= 0) & (columns < width) & (rows >= 0) & (rows < height)
+    columns, rows = columns[is_inside].astype(np.intp), rows[is_inside].astype(np.intp)
+    return is_inside, rows * width + columns
+
+
+def _log_error(frame: _Answered, places: Places) -> Floats:
     """Return ln(pred / gt) of pixels; not finite where there is no answer."""
-    pred = at_size(answer, Size(*sample.target_m.shape), protocol).ravel()[places]
-    ratio = pred.astype(np.float64) / sample.target_m.ravel()[places]
+    ratio = frame.pred.ravel()[places].astype(np.float64) / frame.sample.target_m.ravel()[places]
     with np.errstate(invalid='ignore'):  # -Inf, too near, has no logarithm
-        return np.log(ratio)
+        return np.asarray(np.log(ratio), np.float64)
 
 
 _CELL_PX: Final = 12

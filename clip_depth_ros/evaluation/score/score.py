@@ -9,10 +9,10 @@ that count) or a part of the pixels under the protocol's own alignment (``depth 
 ``region top left``, ``class car``); the metrics are those of :class:`DepthMetrics` and
 ``log_bias``, the mean of ln pred - ln gt; of all pixels, also the others of :class:`GroupMetrics`
 and ``delta_1.05`` for each threshold of the protocol. Without a group: ``scale`` (median gt /
-median pred), ``coverage``, ``roughness``, ``lost_edges``, and, where the frame before is known,
-``flicker``,
-``flicker/n`` (how many points it is the mean of) and ``flicker/estimated`` (1 where the camera's
-motion was estimated, 0 where it was recorded).
+median pred), ``coverage``, ``roughness``, ``lost_edges``, ``boundary_f1``, ``ordinal``,
+``ordinal_unequal``, and, where the frame before is known, ``flicker``, ``flicker/n`` (how many
+points it is the mean of), ``flicker/estimated`` (1 where the camera's motion was estimated, 0
+where it was recorded), and, where it was recorded, ``tae``.
 
 ``sums`` are added up over frames: histograms and curves, whose edges are the constants here.
 """
@@ -34,7 +34,8 @@ from clip_depth_ros.core.metrics import (
     MetricSums,
     PixelErrors,
 )
-from clip_depth_ros.evaluation.score.consistency import continuity
+from clip_depth_ros.evaluation.score.edges import continuity
+from clip_depth_ros.evaluation.score.order import ordinal
 from clip_depth_ros.evaluation.score.parts import is_part, Parts, parts_of
 from clip_depth_ros.evaluation.score.prepare import prepare, resized
 from clip_depth_ros.evaluation.score.protocols import EvaluationProtocol
@@ -56,12 +57,14 @@ MORE_METRICS: Final = tuple(
 DELTA: Final = 'delta_'
 """Begins the name of a share of pixels below a threshold of the protocol: ``delta_1.05``."""
 
-_MORE_IS_BETTER: Final = {'delta05', 'delta1', 'delta2', 'delta3', 'coverage'}
+_MORE_IS_BETTER: Final = {'delta05', 'delta1', 'delta2', 'delta3', 'coverage', 'boundary_f1'}
 
 _DESCRIPTIVE: Final = {'n', 'estimated', 'log_bias', 'scale'}
 """Neither more nor less of these is better: how much was scored and how, and which way it errs."""
 
-_SHARES: Final = _MORE_IS_BETTER | {'lost_edges', 'estimated'}
+_SHARES: Final = _MORE_IS_BETTER | {
+    'lost_edges', 'estimated', 'ordinal', 'ordinal_unequal',
+}
 
 ERROR_EDGES: Final = tuple(np.linspace(-1, 1, 41).round(3).tolist())
 """Of ``error_histogram``: (pred - gt) / gt; what lies beyond counts in the outermost bins."""
@@ -232,6 +235,7 @@ def score_frame(
         'scale': fits['median'].scale,
         'coverage': prepared.coverage,
         **continuity(log_error, log_gt, places, size),
+        **ordinal(log_error, log_gt),
     }
     sums = {
         name: tuple(np.sum([piece.curves[name] for piece in pieces], axis=0).tolist())

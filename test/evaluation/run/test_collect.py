@@ -138,8 +138,11 @@ def frames_of_pixels() -> list[tuple[np.ndarray, np.ndarray]]:
 
 
 def metrics(pred: np.ndarray, gt: np.ndarray) -> dict[str, float]:
-    [of_all] = metrics_of(MetricSums.of(PixelErrors.of(pred, gt)))
-    return {f'none/{name}': value for name, value in asdict(of_all).items()}
+    """Return all metrics of pixels, with a threshold of the user's."""
+    [of_all] = metrics_of(MetricSums.of(PixelErrors.of(pred, gt, [1.05])), [1.05])
+    named = asdict(of_all)
+    [named['delta_1.05']] = named.pop('more_deltas')
+    return {f'none/{name}': value for name, value in named.items()}
 
 
 def test_pooled_metrics_are_those_of_all_pixels_in_one_image():

@@ -1,6 +1,10 @@
 # Copyright 2026 The clip_depth_ros authors
 # SPDX-License-Identifier: Apache-2.0
-"""Flicker: 0 for who is always wrong by the same factor, |ln k| for who alternates by k."""
+"""
+Flicker: 0 for who is always wrong by the same factor, |ln k| for who alternates by k.
+
+And the temporal alignment error: whether both answers and the recorded motion go together.
+"""
 
 from __future__ import annotations
 
@@ -10,7 +14,7 @@ import math
 from clip_depth_ros.evaluation.score.consistency import estimate_motion, flicker, follows
 from clip_depth_ros.evaluation.score.protocols import EvaluationProtocol
 from clip_depth_ros.sources.samples import DepthSample
-from clip_depth_ros.types import DepthMap
+from clip_depth_ros.types import DepthMap, Intrinsics
 from clip_depth_ros.world.drive import Drive
 import numpy as np
 import pytest
@@ -145,7 +149,7 @@ def test_nothing_is_said_where_nobody_can_tell(frames, changes):
     before, now = frames
     now = replace(now, **changes)
     answer = DepthMap(before.target_m)
-    assert flicker((before, answer), (now, answer), PLAIN) == {}
+    assert not {*flicker((before, answer), (now, answer), PLAIN)} - {'tae'}  # needs no truth
 
 
 def test_motion_cannot_be_estimated_without_texture(frames):
@@ -162,3 +166,88 @@ def test_which_frames_follow_each_other(after_ns, recording, is_next):
                         stamp_ns=10**18, recording='a')
     second = replace(first, stamp_ns=10**18 + after_ns, recording=recording)
     assert follows(first, second) == is_next
+
+
+def wall(z_m: float, at_m: float, stamp_ns: int = 0) -> DepthSample:
+    """Return what a camera sees that has driven some way towards a wall."""
+    T = np.eye(4)
+    T[2, 3] = at_m
+    shape = (24, 32)
+    return DepthSample(
+        'wall', np.zeros((*shape, 3), np.uint8), np.full(shape, z_m - at_m, np.float32),
+        Intrinsics(30, 30, 15.5, 11.5, 32, 24), stamp_ns=stamp_ns, T_world_camera=T,
+    )
+
+
+def tae(before: DepthSample, now: DepthSample, *preds: np.ndarray) -> float:
+    """Return the temporal alignment error of two answers."""
+    return flicker((before, DepthMap(preds[0])), (now, DepthMap(preds[1])), PLAIN)['tae']
+
+
+def theirs(before, now, first, second) -> float:
+    """Return it pixel by pixel, in the manner of Video Depth Anything's code."""
+    T = np.linalg.inv(now.T_world_camera) @ before.T_world_camera
+    ways = ((first, second, T), (second, first, np.linalg.inv(T)))
+    return float(np.mean([one_way(*way, before.intrinsics.matrix()) for way in ways]))
+
+
+def one_way(one, other, T, K) -> float:
+    height, width = one.shape
+    moved = np.zeros(one.shape)
+    for y in range(height):
+        for x in range(width):
+            point = np.linalg.inv(K) @ [x, y, 1] * float(one[y, x])
+            point = T[:3, :3] @ point + T[:3, 3]
+            u, v, w = K @ point
+            column, row = round(u / w), round(v / w)
+            if 0 <= column < width and 0 <= row < height:
+                moved[row, column] = point[2]
+    both = (moved > 0) & (other > 0)
+    return float(np.mean(np.abs(other[both] - moved[both]) / other[both]))
+
+
+class TestAlignmentError:
+    @pytest.mark.parametrize('factor', [1, 1.5, 0.8])
+    def test_by_hand(self, factor):
+        """
+        A wall at 10 m, seen from 2 m nearer next, answered k times as far.
+
+        Moved there, 10 k - 2 against 8 k; moved back, 8 k + 2 against 10 k: 0 for k = 1 alone.
+        """
+        before, now = wall(10, 0), wall(10, 2, 100 * MS)
+        preds = [(factor * each.target_m).astype(np.float32) for each in (before, now)]
+        there = abs(10 * factor - 2 - 8 * factor) / (8 * factor)
+        back = abs(8 * factor + 2 - 10 * factor) / (10 * factor)
+        assert tae(before, now, *preds) == pytest.approx((there + back) / 2, abs=1e-6)
+
+    def test_a_camera_at_rest_sees_no_scale(self):
+        """Unlike a film with motion in it: there, and here, flicker is 0."""
+        before, now = wall(10, 0), wall(10, 0, 100 * MS)
+        preds = [3 * each.target_m for each in (before, now)]
+        assert tae(before, now, *preds) == 0
+
+    def test_it_is_that_of_the_code_of_video_papers(self, frames):
+        """A smooth answer, so that no two points that fall on one pixel differ by much."""
+        before, now = frames
+        rows = np.arange(48, dtype=np.float32)[:, np.newaxis]
+        first = np.broadcast_to(40 / (1 + 0.1 * rows), (48, 160)).astype(np.float32)
+        second = (first * 1.07 + 0.5).astype(np.float32)
+        assert tae(before, now, first, second) == pytest.approx(
+            theirs(before, now, first, second), rel=1e-4
+        )
+
+    def test_even_the_truth_has_some(self, frames):
+        """Behind what is near, things come into view and go; vehicles drive."""
+        before, now = frames
+        of_truth = tae(before, now, before.target_m, now.target_m)
+        assert 0 < of_truth < 0.05
+        noise = np.random.default_rng(0).lognormal(0, 0.1, now.target_m.shape).astype(np.float32)
+        assert tae(before, now, before.target_m, now.target_m * noise) > of_truth + 0.05
+
+    def test_it_needs_recorded_motion(self, frames):
+        assert 'tae' not in of(frames, 1, 1, **UNKNOWN_MOTION)
+
+    def test_where_nothing_is_answered_there_is_none(self, frames):
+        before, now = frames
+        nothing = DepthMap(np.full(now.target_m.shape, np.nan, np.float32))
+        assert flicker((before, DepthMap(before.target_m)), (now, nothing), PLAIN) == {}
