@@ -162,6 +162,73 @@ def write_diode(root: Path, frames: Frames) -> Path:
     return root
 
 
+def write_ibims(root: Path, frames: Frames) -> Path:
+    """Write images, depth, masks and calibration as in ibims1_core_raw."""
+    for number, frame in enumerate(frames):
+        write_png(root / f'rgb/room_{number}.png', frame.rgb[..., ::-1])
+        write_depth(root / f'depth/room_{number}.png', frame, 65535 / 50)
+        for mask in ('mask_invalid', 'mask_transp'):
+            write_png(root / mask / f'room_{number}.png', np.ones(frame.depth_m.shape, np.uint8))
+        camera = frame.intrinsics
+        write_text(
+            root / f'calib/room_{number}.txt',
+            f'{camera.fx!r},{camera.fy!r},{camera.cx!r},{camera.cy!r}',
+        )
+    return root
+
+
+def write_sun_rgbd(root: Path, frames: Frames) -> Path:
+    """Write scenes of SUN RGB-D; what is filled is 1 m away."""
+    for number, frame in enumerate(frames):
+        scene = root / f'kv2/kinect2data/00000{number}_scene'
+        write_png(scene / 'image/a.png', frame.rgb[..., ::-1])
+        stored = np.minimum(np.round(known(frame) * 1000), 65535).astype(np.uint16)
+        filled = np.where(stored > 0, stored, np.uint16(1000))
+        for folder, millimetres in (('depth', stored), ('depth_bfx', filled)):
+            turned = (millimetres << 3) | (millimetres >> 13)
+            write_png(scene / folder / 'a.png', turned.astype(np.uint16))
+        write_text(scene / 'intrinsics.txt', _row(frame.intrinsics.matrix()))
+    return root
+
+
+def write_scannet(root: Path, frames: Frames) -> Path:
+    """Write a scene of ScanNet, made small, whose two cameras are one; images are PNGs."""
+    scene = root / 'scene0000_00'
+    for number, frame in enumerate(frames):
+        write_png(scene / f'color/{number}.png', frame.rgb[..., ::-1])
+        (scene / f'color/{number}.png').rename(scene / f'color/{number}.jpg')
+        write_depth(scene / f'depth/{number}.png', frame, 1000)
+        write_text(scene / f'pose/{number}.txt', _row(frame.T_world_cam))
+    for camera, size in (('color', (1296, 968)), ('depth', (640, 480))):
+        matrix = np.eye(4)
+        matrix[:3, :3] = frames[0].intrinsics.scaled_to(*size).matrix()
+        write_text(scene / f'intrinsic/intrinsic_{camera}.txt', _row(matrix))
+        write_text(scene / f'intrinsic/extrinsic_{camera}.txt', _row(np.eye(4)))
+    return root
+
+
+def write_eth3d(root: Path, frames: Frames) -> Path:
+    """Write a scene of ETH3D, of a camera without distortion; images are PNGs."""
+    scene, lines = root / 'courtyard', ['# Image list']
+    for number, frame in enumerate(frames):
+        name = f'dslr_images/DSC_000{number}.JPG'
+        write_png(scene / 'image.png', frame.rgb[..., ::-1])
+        for folder in ('images', 'ground_truth_depth'):
+            (scene / folder / 'dslr_images').mkdir(parents=True, exist_ok=True)
+        (scene / 'image.png').rename(scene / 'images' / name)
+        depth_m = np.where(np.isfinite(frame.depth_m), frame.depth_m, np.inf)
+        (scene / 'ground_truth_depth' / name).write_bytes(depth_m.astype('<f4').tobytes())
+        lines += [f'{number} 1 0 0 0 0 0 0 7 {name}', '1.5 2.5 -1']
+    camera = frames[0].intrinsics
+    write_text(
+        scene / 'dslr_calibration_jpg/cameras.txt',
+        f'# Camera list\n7 PINHOLE {camera.width} {camera.height} {camera.fx!r} {camera.fy!r} '
+        f'{camera.cx + 0.5!r} {camera.cy + 0.5!r}',
+    )
+    write_text(scene / 'dslr_calibration_jpg/images.txt', '\n'.join(lines))
+    return root
+
+
 def known(frame: SyntheticFrame) -> NDArray[np.float32]:
     """Give depth, 0 where nothing is known."""
     return np.where(np.isfinite(frame.depth_m), frame.depth_m, np.float32(0))

@@ -94,7 +94,8 @@ class SourceSettings(ImageLimits):
     frame_rate_hz: float = setting(
         0.0,
         "Images per second of KITTI's drives and sequences that lack timestamps.txt or times.txt "
-        '(10 in KITTI); 0: these files are required.',
+        '(10 in KITTI); 0: these files are required. Of ScanNet, which never says it (30); 0: the '
+        'times of its frames are not known.',
         unit='Hz', ge=0, le=1000,
     )
     frame_stride: int = setting(1, 'Use every n-th frame.', ge=1, le=10**6)

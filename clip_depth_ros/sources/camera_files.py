@@ -15,7 +15,8 @@ from clip_depth_ros.core.compressed import FILE_KINDS, metadata_in
 from clip_depth_ros.core.files import check_regular
 from clip_depth_ros.errors import CalibrationError
 from clip_depth_ros.settings.plain_yaml import read_yaml
-from clip_depth_ros.sources.cameras import fitted, FolderCamera
+from clip_depth_ros.settings.source import SourceSettings
+from clip_depth_ros.sources.cameras import fitted, folder_camera, FolderCamera
 from clip_depth_ros.sources.files import read_bytes
 from clip_depth_ros.types import Intrinsics
 import numpy as np
@@ -142,6 +143,15 @@ def camera_in(
     ``is_scaled``.
     """
     return FolderCamera(partial(_camera_in, path, is_scaled=is_scaled, size=size))
+
+
+def camera_beside(
+    path: Path, settings: SourceSettings, *, size: tuple[int, int] | None = None
+) -> FolderCamera:
+    """Return the camera that ``intrinsics`` names, else that of :func:`camera_in`."""
+    if settings.intrinsics:
+        return folder_camera(settings)
+    return camera_in(path, is_scaled=settings.calibration_scaling, size=size)
 
 
 def _camera_in(

@@ -59,7 +59,7 @@ class FolderFrame:
         Other files that decide the frame; some may be missing.
     camera : FolderCamera
         Gives the camera of the image by its size, where it is known.
-    stamp_ns, recording, T_world_camera
+    stamp_ns, recording, T_world_camera, is_bent
         As in :class:`DepthSample`.
     rules : TruthRules
         What of ``gt`` counts as measured.
@@ -78,6 +78,7 @@ class FolderFrame:
     stamp_ns: int | None = None
     recording: str = ''
     T_world_camera: Matrix4 | None = None
+    is_bent: bool = False
     rules: TruthRules = field(default_factory=TruthRules)
     max_pixels: int = MAX_IMAGE_PIXELS
 
@@ -92,6 +93,7 @@ class FolderFrame:
             stamp_ns=self.stamp_ns,
             recording=self.recording,
             T_world_camera=self.T_world_camera,
+            is_bent=self.is_bent,
             notes={**said, **notes},
         )
 

@@ -62,6 +62,14 @@ SOURCES: dict[str, tuple[Write, dict[str, Any], str, str, float]] = {
     'NYU labelled': (folders.write_nyu_mat, {}, 'nyu', 'depth-images', 0),
     'NYU folder': (folders.write_nyu_folder, {}, 'nyu', 'depth-images', 0.0005),
     'TUM': (folders.write_tum, {}, 'tum', 'depth-images', 0.0001),
+    'iBims-1': (folders.write_ibims, {}, 'ibims', 'depth-images', 25 / 65535),
+    'SUN RGB-D': (
+        folders.write_sun_rgbd, {'gt_max_range_m': 60}, 'sun-rgbd', 'depth-images', 0.0005
+    ),
+    'ScanNet': (
+        folders.write_scannet, {'calibration_scaling': True}, 'scannet', 'depth-images', 0.0005
+    ),
+    'ETH3D': (folders.write_eth3d, {}, 'eth3d', 'depth-images', 0),
     'PNGs': (
         folders.write_pngs, {**PATTERN, 'gt_images': 'depth/*.png', 'gt_per_metre': 256},
         'pattern', 'depth-images', 1 / 512,
@@ -144,9 +152,11 @@ def test_names_are_known_without_reading(opened: SourceFrames) -> None:
 def test_its_files_are_all_that_it_reads(
     opened: SourceFrames, tmp_path: Path
 ) -> None:
-    """All there is, but what is a matter of the whole: lists that nobody uses, scans' times."""
+    """All there is, but what is a matter of the whole (scans' times), or not of this use."""
     written = {path for path in (tmp_path / 'data').rglob('*') if path.is_file()}
-    unused = {path for path in written if path.parent.name == 'velodyne_points'}
+    unused = {
+        path for path in written if path.parent.name in ('velodyne_points', 'depth_bfx')
+    }
     if 'list' not in opened.describe():
         unused |= {path for path in written if path.name == 'bts.txt'}
     if opened.gt_kind == 'raw-lidar':

@@ -118,6 +118,8 @@ KINDS: Final[Mapping[str, tuple[Callable[..., Path], Values, Used]]] = {
         'lidar_min_range_m': (20.0, LIDAR),
     }),
     'diode': (folders.write_diode, {}, OWN_CAMERA),
+    'eth3d': (folders.write_eth3d, {}, OWN_CAMERA),
+    'ibims': (folders.write_ibims, {}, OWN_CAMERA),
     'kitti': (write_split, {}, {
         'split': ('{}/first.txt', {}), 'gt_dir': ('{}', {'split': '{}/bts.txt'}),
         'calibration_scaling': (True, {}), 'lidar_min_range_m': (20.0, {}),
@@ -151,6 +153,10 @@ KINDS: Final[Mapping[str, tuple[Callable[..., Path], Values, Used]]] = {
             'gt_max_range_m': (20.0, {}),
         },
     ),
+    'scannet': (folders.write_scannet, {}, {
+        **OWN_CAMERA, 'gt_max_range_m': (20.0, {}),
+    }),
+    'sun-rgbd': (folders.write_sun_rgbd, {}, {**OWN_CAMERA, 'gt_max_range_m': (20.0, {})}),
     'synthetic': (lambda root, frames: Path(str(SEED)), {}, {
         'frames_per_seed': (2, {}), 'frame_step': (1, {}), 'width_px': (96, {}),
         'cameras': ('varied', {}), 'lens_factor': (2.0, {}),
