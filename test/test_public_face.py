@@ -4,11 +4,13 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 import re
 import subprocess
 import sys
 
+from benchmarks.bench_cost import with_tables
 import clip_depth_ros
 import numpy as np
 import pytest
@@ -84,3 +86,10 @@ def test_the_examples_run_one_after_the_other_and_say_what_the_page_says(
     assert (tmp_path / 'result.json').is_file()
     title = clip_depth_ros.read_result('result.json').title
     assert title in ' '.join(said.split())  # lines are wrapped
+
+
+def test_the_tables_of_costs_are_those_that_were_measured():
+    """docs/performance.md is made from the JSON file beside it, by the benchmark."""
+    page = (ROOT / 'docs/performance.md').read_text(encoding='utf-8')
+    found = json.loads((ROOT / 'docs/cost.json').read_text(encoding='utf-8'))
+    assert with_tables(page, found) == page

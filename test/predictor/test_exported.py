@@ -27,6 +27,9 @@ from small_clips import blobs, SMALL_RESNET, write_json
 pytest.importorskip('onnxscript', reason='needs onnxscript: pip install .[export]')
 pytest.importorskip('tokenizers', reason='needs tokenizers: pip install .[export]')
 
+# Two exports take a minute each on a busy machine.
+pytestmark = pytest.mark.timeout(600)
+
 ENGINES = ('openvino', 'onnxruntime')
 BUNDLED = {'backbone': 'tiny', 'pretrained': 'bundled'}
 CAMERA = Intrinsics.of_hfov(70, 160, 96)
