@@ -5,10 +5,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+import json
 from pathlib import Path
 import time
-from typing import Any
+from typing import Any, Final
 
+from clip_depth_ros.core.transforms import quaternion_from
 from clip_depth_ros.world.drive import SyntheticFrame
 import cv2
 import h5py
@@ -229,6 +231,127 @@ def write_eth3d(root: Path, frames: Frames) -> Path:
     return root
 
 
+T_CAR_CAMERA: Final = np.array(
+    [[0, 0, 1, 1.5], [-1, 0, 0, 0.1], [0, -1, 0, 1.4], [0, 0, 0, 1]], np.float64
+)
+T_CAR_LIDAR: Final = np.array(
+    [[0, 1, 0, 0.9], [-1, 0, 0, 0], [0, 0, 1, 1.8], [0, 0, 0, 1]], np.float64
+)
+"""Where the sensors of a car are: y of the LiDAR looks ahead."""
+
+
+def rig(frame: SyntheticFrame) -> tuple[NDArray[Any], NDArray[Any]]:
+    """Give where a car was when its camera and its LiDAR saw a frame; it moved in between."""
+    T_world_car = frame.T_world_cam @ np.linalg.inv(T_CAR_CAMERA)
+    moved = np.eye(4)
+    moved[:3, 3] = 0.7, -0.1, 0.02
+    moved[:2, :2] = [[np.cos(0.01), -np.sin(0.01)], [np.sin(0.01), np.cos(0.01)]]
+    return T_world_car, T_world_car @ moved
+
+
+def write_nuscenes(root: Path, frames: Frames) -> Path:
+    """Write a version of nuScenes: a camera ahead, one that looks back, the LiDAR, and a radar."""
+    tables: dict[str, list[Any]] = {
+        'scene': [{'token': 's', 'name': 'scene-0061'}],
+        'sensor': [
+            {'token': channel, 'channel': channel, 'modality': modality}
+            for channel, modality in (
+                ('CAM_FRONT', 'camera'), ('CAM_BACK', 'camera'), ('LIDAR_TOP', 'lidar'),
+                ('RADAR_FRONT', 'radar'),
+            )
+        ],
+        'calibrated_sensor': [
+            {
+                'token': f'mount of {channel}', 'sensor_token': channel, **_as_lists(T),
+                'camera_intrinsic': (
+                    frames[0].intrinsics.matrix().tolist() if channel.startswith('CAM') else []
+                ),
+            }
+            for channel, T in (
+                ('CAM_FRONT', T_CAR_CAMERA), ('CAM_BACK', T_CAR_CAMERA),
+                ('LIDAR_TOP', T_CAR_LIDAR), ('RADAR_FRONT', T_CAR_LIDAR),
+            )
+        ],
+        'sample': [], 'sample_data': [], 'ego_pose': [],
+    }
+    for number, frame in enumerate(frames):
+        T_world_car, T_world_then = rig(frame)
+        scan = f'samples/LIDAR_TOP/{number}.pcd.bin'
+        points = points_of(frame, T_world_then @ T_CAR_LIDAR)
+        (root / scan).parent.mkdir(parents=True, exist_ok=True)
+        with_ring = np.hstack([points, np.ones((len(points), 2))])
+        (root / scan).write_bytes(with_ring.astype('<f4').tobytes())
+        files = {'LIDAR_TOP': scan, 'RADAR_FRONT': f'samples/RADAR_FRONT/{number}.pcd'}
+        for channel in ('CAM_FRONT', 'CAM_BACK'):
+            files[channel] = f'samples/{channel}/{number}.png'
+            write_png(root / files[channel], frame.rgb[..., ::-1])
+        tables['sample'].append({'token': f'at {number}', 'scene_token': 's'})
+        for channel, file in files.items():
+            is_camera = channel.startswith('CAM')
+            token, T = f'{channel} {number}', T_world_car if is_camera else T_world_then
+            tables['ego_pose'].append({'token': token, **_as_lists(T)})
+            tables['sample_data'].append({
+                'token': token, 'sample_token': f'at {number}', 'ego_pose_token': token,
+                'calibrated_sensor_token': f'mount of {channel}', 'filename': file,
+                'timestamp': frame.stamp_ns // 1000, 'is_key_frame': True,
+                'width': frame.intrinsics.width if is_camera else 0,
+                'height': frame.intrinsics.height if is_camera else 0,
+            })
+    sweep = {**tables['sample_data'][-1], 'token': 'sweep', 'is_key_frame': False}
+    tables['sample_data'].append(sweep)
+    for name, rows in tables.items():
+        write_text(root / f'v1.0-mini/{name}.json', json.dumps(rows))
+    return root
+
+
+def write_ddad(root: Path, frames: Frames) -> Path:
+    """Write a scene of DDAD with two cameras, as dgp writes it: zeros are left out."""
+    scene, calibration, data = root / '000150', frames[0].intrinsics, []
+    samples: list[Any] = []
+    for number, frame in enumerate(frames):
+        T_world_car, T_world_then = rig(frame)
+        seconds = time.strftime('%Y-%m-%dT%H:%M:%S', time.gmtime(frame.stamp_ns // 10**9))
+        stamp = f'{seconds}.{frame.stamp_ns % 10**9:09}'.rstrip('0').rstrip('.') + 'Z'
+        for name in ('CAMERA_01', 'CAMERA_05', 'LIDAR'):
+            facts: dict[str, Any] = {}
+            if name == 'LIDAR':
+                points = points_of(frame, T_world_then @ T_CAR_LIDAR)
+                facts = {'filename': f'point_cloud/LIDAR/{number}.npz', 'point_format': ['X']}
+                (scene / 'point_cloud/LIDAR').mkdir(parents=True, exist_ok=True)
+                with_intensity = np.hstack([points, np.ones((len(points), 1))])
+                np.savez_compressed(scene / facts['filename'], data=with_intensity)
+            else:
+                facts = {
+                    'filename': f'rgb/{name}/{number}.png', 'width': calibration.width,
+                    'height': calibration.height, 'channels': 3,
+                }
+                write_png(scene / facts['filename'], frame.rgb[..., ::-1])
+            T = T_world_then @ T_CAR_LIDAR if name == 'LIDAR' else T_world_car @ T_CAR_CAMERA
+            facts['pose'] = _as_proto(T)
+            data.append({
+                'key': f'{name} {number}', 'id': {'name': name, 'timestamp': stamp},
+                'datum': {'point_cloud' if name == 'LIDAR' else 'image': facts},
+            })
+        samples.append({
+            'calibration_key': 'abc', 'datum_keys': [each['key'] for each in data[-3:]],
+        })
+    numbers = {name: getattr(calibration, name) for name in ('fx', 'fy', 'cx', 'cy')}
+    write_text(scene / 'scene_abc.json', json.dumps({'samples': samples, 'data': data}))
+    write_text(scene / 'calibration/abc.json', json.dumps({
+        'names': ['LIDAR', 'CAMERA_01', 'CAMERA_05'], 'intrinsics': [{}, numbers, numbers],
+    }))
+    return root
+
+
+def points_of(frame: SyntheticFrame, T_world_lidar: NDArray[Any]) -> NDArray[np.float64]:
+    """Give what a LiDAR that stood somewhere sees through each pixel, float64 (N, 3)."""
+    v, u = np.nonzero(np.isfinite(frame.depth_m))
+    rays = np.stack([u, v, np.ones(len(u))]).T @ np.linalg.inv(frame.intrinsics.matrix()).T
+    in_camera = rays * frame.depth_m[v, u, np.newaxis]
+    T_lidar_cam = np.linalg.inv(T_world_lidar) @ frame.T_world_cam
+    return np.asarray(in_camera @ T_lidar_cam[:3, :3].T + T_lidar_cam[:3, 3])
+
+
 def known(frame: SyntheticFrame) -> NDArray[np.float32]:
     """Give depth, 0 where nothing is known."""
     return np.where(np.isfinite(frame.depth_m), frame.depth_m, np.float32(0))
@@ -254,11 +377,7 @@ def write_depth(path: Path, frame: SyntheticFrame, per_metre: float) -> None:
 def write_scan(path: Path, frame: SyntheticFrame) -> None:
     """Write the scan of a LiDAR that measures exactly, and once through each pixel."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    v, u = np.nonzero(np.isfinite(frame.depth_m))
-    rays = np.stack([u, v, np.ones(len(u))]).T @ np.linalg.inv(frame.intrinsics.matrix()).T
-    in_camera = rays * frame.depth_m[v, u, np.newaxis]
-    T_lidar_cam = np.linalg.inv(frame.T_cam_lidar)
-    points = in_camera @ T_lidar_cam[:3, :3].T + T_lidar_cam[:3, 3]
+    points = points_of(frame, frame.T_world_cam @ frame.T_cam_lidar)
     with_intensity = np.hstack([points, np.ones((len(points), 1))])
     path.write_bytes(with_intensity.astype('<f4').tobytes())
 
@@ -271,6 +390,22 @@ def write_text(path: Path, text: str) -> None:
 
 def _row(numbers: NDArray[Any]) -> str:
     return ' '.join(repr(float(number)) for number in np.asarray(numbers).reshape(-1))
+
+
+def _as_lists(T: NDArray[Any]) -> dict[str, list[float]]:
+    """Give a pose as nuScenes has it: w comes first."""
+    x, y, z, w = quaternion_from(T)
+    return {'translation': T[:3, 3].tolist(), 'rotation': [w, x, y, z]}
+
+
+def _as_proto(T: NDArray[Any]) -> dict[str, dict[str, float]]:
+    """Give a pose as protobuf's JSON has it."""
+    turn = dict(zip(('qx', 'qy', 'qz', 'qw'), quaternion_from(T), strict=True))
+    offset = dict(zip('xyz', T[:3, 3].tolist(), strict=True))
+    return {
+        name: {key: value for key, value in each.items() if value}
+        for name, each in (('rotation', turn), ('translation', offset))
+    }
 
 
 def _time(stamp_ns: int) -> str:

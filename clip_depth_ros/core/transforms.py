@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from clip_depth_ros.errors import CalibrationError
@@ -57,8 +58,19 @@ def matrix_from(transform: Any) -> Matrix4:
         If the quaternion has no direction (zero or not finite).
 
     """
-    numbers = transform.rotation
-    quaternion = np.array([numbers.x, numbers.y, numbers.z, numbers.w])
+    rotation, offset = transform.rotation, transform.translation
+    return rigid(
+        (offset.x, offset.y, offset.z), (rotation.x, rotation.y, rotation.z, rotation.w)
+    )
+
+
+def rigid(translation: Sequence[float], xyzw: Sequence[float]) -> Matrix4:
+    """
+    Return the 4 x 4 of a translation, metres, and a quaternion, whose length does not matter.
+
+    CalibrationError if the quaternion has no direction (zero or not finite).
+    """
+    quaternion = np.array(xyzw, np.float64)
     norm = np.linalg.norm(quaternion)
     if not (np.isfinite(norm) and norm > 0):
         raise CalibrationError(f'a quaternion must have a direction, got {quaternion.tolist()}')
@@ -69,8 +81,7 @@ def matrix_from(transform: Any) -> Matrix4:
         [2 * (x * y + z * w), 1 - 2 * (x * x + z * z), 2 * (y * z - x * w)],
         [2 * (x * z - y * w), 2 * (y * z + x * w), 1 - 2 * (x * x + y * y)],
     ]
-    offset = transform.translation
-    matrix[:3, 3] = offset.x, offset.y, offset.z
+    matrix[:3, 3] = translation
     return matrix
 
 

@@ -123,11 +123,16 @@ class SourceSettings(ImageLimits):
         'What kind of ground truth it is, if the source does not tell: protocols state the kind '
         'that their published numbers use.',
     )
+    camera_name: str = setting(
+        '',
+        'For DDAD and nuScenes: which camera of the car, such as CAMERA_05 or CAM_BACK; empty: '
+        'the one that looks ahead; all: each of them.',
+    )
     split: str = setting(
         '',
         'Which frames, in which order: a split file in the format of BTS ("image depth [focal]") '
         'or monodepth2 ("date/drive frame side"); for NYU, numbers of frames or the official '
-        'splits.mat (its test frames).',
+        'splits.mat (its test frames); for DDAD and nuScenes, names of scenes.',
     )
     images: str = setting(
         '', 'For kind pattern: images below the folder, with one or more *, such as rgb/*.png.'

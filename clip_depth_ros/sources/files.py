@@ -8,6 +8,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 import hashlib
 from io import BytesIO
+import json
 import os.path
 from pathlib import Path, PurePosixPath
 import re
@@ -52,6 +53,14 @@ def read_bytes(path: Path) -> bytes:
         return path.read_bytes()
     except OSError as error:
         raise RecordingError(f'{str(path)!r} cannot be read: {error.strerror}') from error
+
+
+def read_json(path: Path) -> Any:
+    """Read a JSON file; RecordingError, naming it, if that cannot be done."""
+    try:
+        return json.loads(read_bytes(path))
+    except (ValueError, RecursionError) as error:
+        raise RecordingError(f'{str(path)!r} is no JSON ({error}): {_ADVICE}') from error
 
 
 def read_start(path: Path, n_bytes: int = 64) -> bytes:
@@ -118,7 +127,10 @@ def _stored_metres(path: Path, name: str, max_pixels: int) -> NDArray[Any]:
     if path.suffix == '.npy':
         return read_array(path, name, max_pixels)
     if path.suffix == '.npz':
-        return _read_npz(path, name, max_pixels)
+        stored = read_npz(path, name, 'depth', _LARGEST_NUMBER * max_pixels)
+        if stored.ndim >= 2:
+            check_size(Size(*stored.shape[:2]), max_pixels, name)
+        return stored
     if path.suffix == '.pfm':
         return _pfm(read_bytes(path), name, max_pixels)
     return _read_exr(path, name, max_pixels)
@@ -186,21 +198,23 @@ def read_mask(path: Path, max_pixels: int = MAX_IMAGE_PIXELS) -> NDArray[np.bool
     return np.asarray(stored > 0)
 
 
-def _read_npz(path: Path, name: str, max_pixels: int) -> NDArray[Any]:
-    """Read the array ``depth`` of an archive, or its only one."""
+def read_npz(path: Path, name: str, wanted: str, most_bytes: int) -> NDArray[Any]:
+    """
+    Read one array of an archive, or its only one; nothing in it is run.
+
+    ImageError, if there is no such array, it is larger or damaged; ``name`` is what it calls it.
+    """
     _check_ends(path)
     try:
         with zipfile.ZipFile(path) as archive:
             arrays = {each.filename.removesuffix('.npy'): each for each in archive.infolist()}
-            member = arrays.get('depth') or (*arrays.values(), None)[0]
-            if member is None or ('depth' not in arrays and len(arrays) > 1):
+            member = arrays.get(wanted) or (*arrays.values(), None)[0]
+            if member is None or (wanted not in arrays and len(arrays) > 1):
                 raise ImageError(
-                    f'{name} should have one array, or one named depth, has {[*arrays]}'
+                    f'{name} should have one array, or one named {wanted}, has {[*arrays]}'
                 )
-            if member.file_size > _LARGEST_NUMBER * max_pixels + _LARGEST_HEADER:
-                raise ImageError(
-                    f'{name} has {member.file_size} bytes, more than max_image_pixels={max_pixels}'
-                )
+            if member.file_size > most_bytes + _LARGEST_HEADER:
+                raise ImageError(f'{name} has {member.file_size} bytes, at most {most_bytes} fit')
             with archive.open(member) as file:
                 stored: NDArray[Any] = np.lib.format.read_array(BytesIO(file.read()))
     except ImageError:
@@ -208,8 +222,6 @@ def _read_npz(path: Path, name: str, max_pixels: int) -> NDArray[Any]:
     # Broad on purpose: of damaged archives zipfile and NumPy let through what they trip over.
     except Exception as error:
         raise ImageError(f'{name} cannot be read as NumPy arrays ({error}): {_ADVICE}') from error
-    if stored.ndim >= 2:
-        check_size(Size(*stored.shape[:2]), max_pixels, name)
     return stored
 
 

@@ -69,6 +69,8 @@ SOURCES: dict[str, tuple[Write, dict[str, Any], str, str, float]] = {
     'ScanNet': (
         folders.write_scannet, {'calibration_scaling': True}, 'scannet', 'depth-images', 0.0005
     ),
+    'nuScenes': (folders.write_nuscenes, {}, 'nuscenes', 'raw-lidar', 1e-4),
+    'DDAD': (folders.write_ddad, {}, 'ddad', 'raw-lidar', 1e-4),
     'ETH3D': (folders.write_eth3d, {}, 'eth3d', 'depth-images', 0),
     'PNGs': (
         folders.write_pngs, {**PATTERN, 'gt_images': 'depth/*.png', 'gt_per_metre': 256},
@@ -139,8 +141,10 @@ def test_times_are_those_of_the_drive_where_they_are_known(
     if opened.kind == 'kitti-odometry':  # since the first frame
         stamps = [frame.stamp_ns - frames[0].stamp_ns + OBJECT_START_NS for frame in frames]
     else:
-        has_stamps = opened.kind in ('bag', 'kitti', 'tum')
+        has_stamps = opened.kind in ('bag', 'kitti', 'tum', 'ddad', 'nuscenes')
         stamps = [frame.stamp_ns if has_stamps else None for frame in frames]
+        if opened.kind == 'nuscenes':  # in microseconds
+            stamps = [frame.stamp_ns // 1000 * 1000 for frame in frames]
     assert [opened[index].stamp_ns for index in range(2)] == stamps
 
 
@@ -154,9 +158,8 @@ def test_its_files_are_all_that_it_reads(
 ) -> None:
     """All there is, but what is a matter of the whole (scans' times), or not of this use."""
     written = {path for path in (tmp_path / 'data').rglob('*') if path.is_file()}
-    unused = {
-        path for path in written if path.parent.name in ('velodyne_points', 'depth_bfx')
-    }
+    others = ('velodyne_points', 'depth_bfx', 'CAM_BACK', 'CAMERA_05')
+    unused = {path for path in written if path.parent.name in others}
     if 'list' not in opened.describe():
         unused |= {path for path in written if path.name == 'bts.txt'}
     if opened.gt_kind == 'raw-lidar':

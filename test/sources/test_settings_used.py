@@ -117,6 +117,10 @@ KINDS: Final[Mapping[str, tuple[Callable[..., Path], Values, Used]]] = {
         'gt_max_range_m': (20.0, {}),
         'lidar_min_range_m': (20.0, LIDAR),
     }),
+    'ddad': (with_list(folders.write_ddad, '000150'), {}, {
+        'camera_name': ('CAMERA_05', {}), 'split': ('{}/first.txt', {}),
+        'calibration_scaling': (True, {}), 'lidar_min_range_m': (20.0, {}),
+    }),
     'diode': (folders.write_diode, {}, OWN_CAMERA),
     'eth3d': (folders.write_eth3d, {}, OWN_CAMERA),
     'ibims': (folders.write_ibims, {}, OWN_CAMERA),
@@ -134,6 +138,10 @@ KINDS: Final[Mapping[str, tuple[Callable[..., Path], Values, Used]]] = {
     }),
     'kitti-selection': (with_list(folders.write_selection, IMAGE_NAME), {}, {
         'split': ('{}/first.txt', {}), 'calibration_scaling': (True, {}),
+    }),
+    'nuscenes': (with_list(folders.write_nuscenes, 'scene-0061'), {}, {
+        'camera_name': ('all', {}), 'split': ('{}/first.txt', {}),
+        'calibration_scaling': (True, {}), 'lidar_min_range_m': (20.0, {}),
     }),
     'nyu': (
         with_list(folders.write_nyu_folder, 'rgb/rgb_00000.png depth/sync_depth_00000.png'), {},

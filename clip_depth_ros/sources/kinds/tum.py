@@ -19,12 +19,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from decimal import Decimal, InvalidOperation
 from pathlib import Path
-from types import SimpleNamespace
 from typing import Final
 
 from clip_depth_ros.bags.places import Matching
 from clip_depth_ros.core.stamps import ByStamp, gap_max_s, n_repeated, once_each
-from clip_depth_ros.core.transforms import check_rigid, Matrix4, matrix_from
+from clip_depth_ros.core.transforms import check_rigid, Matrix4, rigid
 from clip_depth_ros.errors import CalibrationError, RecordingError
 from clip_depth_ros.settings.source import SourceSettings
 from clip_depth_ros.sources.cameras import camera_facts, folder_camera, FolderCamera
@@ -207,9 +206,7 @@ def _stamp_ns(text: str) -> int | None:
 def _matrix(pose: _Stamped) -> Matrix4:
     try:
         tx, ty, tz, qx, qy, qz, qw = (float(word) for word in pose.words)
-        translation = SimpleNamespace(x=tx, y=ty, z=tz)
-        rotation = SimpleNamespace(x=qx, y=qy, z=qz, w=qw)
-        matrix = matrix_from(SimpleNamespace(translation=translation, rotation=rotation))
+        matrix = rigid((tx, ty, tz), (qx, qy, qz, qw))
         check_rigid(matrix)
     except ValueError as error:  # of the numbers, or CalibrationError
         raise CalibrationError(
