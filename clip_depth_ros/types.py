@@ -194,6 +194,10 @@ Or whether the camera was ignored, as by methods that do not know the camera of 
 """
 
 
+PredKind = Literal['depth', 'disparity', 'inverse-depth', 'relative']
+"""What predictions of others hold: metres, pixels, 1 / m, or any affine function of 1 / m."""
+
+
 @dataclass(frozen=True, slots=True)
 class DepthMap:
     """
@@ -213,6 +217,9 @@ class DepthMap:
         What became of the camera.
     seen_by : Intrinsics, optional
         The camera of the network's input, where one was used or assumed and the method says.
+    is_relative : bool
+        Evaluations alone meet this: ``depth_m`` is inverse depth up to an unknown scale and shift,
+        any numbers, that has no metres until both are fitted to the truth.
     input_px : (width, height), optional
         Size of the network's input, where there is one.
 
@@ -224,11 +231,18 @@ class DepthMap:
     scene: str | None = None
     camera: CameraUse = 'ignored'
     seen_by: Intrinsics | None = None
+    is_relative: bool = False
     input_px: tuple[int, int] | None = None
 
 
 NOTES: Final = 'notes'
 """What a predictor's ``describe()`` says to whoever uses its numbers, if it must: sentences."""
+
+PRED_KIND: Final = 'pred_kind'
+"""What ``describe()`` calls what predictions of others hold, where that is not depth in metres."""
+
+RELATIVE_KINDS: Final = ('relative', 'disparity')
+"""Those of it that have no metres; disparity of which these are known is called otherwise."""
 
 
 class DepthPredictor(Protocol):

@@ -38,6 +38,19 @@ def image(
     return recorded(topic, message, stamp_ns)
 
 
+def disparity(
+    index: int, pixels_px: Any, focal_px: float, baseline_m: float, least_px: float = 0.5
+) -> RecordedMessage:
+    """Give a stereo camera's disparity of a frame."""
+    types, stamp_ns = ros2_types().types, START_NS + index * STEP_NS
+    pixels = image_message(pixels_px, '32FC1', stamp_ns=stamp_ns, frame_id='camera')
+    message = types['stereo_msgs/msg/DisparityImage'](
+        header(stamp_ns, 'camera'), pixels, focal_px, baseline_m,
+        types['sensor_msgs/msg/RegionOfInterest'](0, 0, 0, 0, False), least_px, 64.0, 0.125,
+    )
+    return recorded('/stereo/disparity', message, stamp_ns)
+
+
 def without_stamp(message: RecordedMessage) -> RecordedMessage:
     """Give a message as drivers send it that leave stamps 0; received when it was."""
     cdr = message.cdr[:4] + bytes(8) + message.cdr[12:]

@@ -32,6 +32,7 @@ COMPRESSED_IMAGE_TYPE: Final = 'sensor_msgs/msg/CompressedImage'
 CAMERA_INFO_TYPE: Final = 'sensor_msgs/msg/CameraInfo'
 CLOUD_TYPE: Final = 'sensor_msgs/msg/PointCloud2'
 TRANSFORMS_TYPE: Final = 'tf2_msgs/msg/TFMessage'
+DISPARITY_TYPE: Final = 'stereo_msgs/msg/DisparityImage'
 
 _HEADER = 'std_msgs/msg/Header'
 _IDL_SEPARATOR = '=' * 80 + '\nIDL: '

@@ -32,6 +32,7 @@ from clip_depth_ros.evaluation.run.answers import (
     check_scale,
     folder_answers,
     ImageAnswers,
+    is_relative,
     topic_answers,
 )
 from clip_depth_ros.evaluation.run.baselines import (
@@ -45,7 +46,11 @@ from clip_depth_ros.evaluation.run.evaluate import Evaluation
 from clip_depth_ros.evaluation.run.folder import evaluate_in_folder, run_lock, shard_from
 from clip_depth_ros.evaluation.run.journal import forget_journal, has_journal
 from clip_depth_ros.evaluation.score.intervals import Resampling
-from clip_depth_ros.evaluation.score.protocols import EvaluationProtocol, load_protocol
+from clip_depth_ros.evaluation.score.protocols import (
+    EvaluationProtocol,
+    for_relative,
+    load_protocol,
+)
 from clip_depth_ros.predictor.build import build_predictor
 from clip_depth_ros.predictor.choice import choose_method
 from clip_depth_ros.settings.base import read_settings
@@ -91,7 +96,12 @@ def run_evaluation(args: argparse.Namespace, outputs: Outputs) -> int:
         evaluated = _open_evaluated(args)
         _check_not_evaluated(outputs, evaluated.frames.files)
         closing.callback(evaluated.frames.close)
-        evaluation = _evaluation(evaluated, _open_answers(evaluated, closing))
+        answers = _open_answers(evaluated, closing)
+        if relative := [name for name, each in answers.items() if is_relative(each)]:
+            is_named = 'alignment' in _overrides(args.override)
+            protocol = for_relative(evaluated.protocol, relative[0], is_named=is_named)
+            evaluated = replace(evaluated, protocol=protocol)
+        evaluation = _evaluation(evaluated, answers)
         identity = evaluation.identity()
         # Only the first differences are named: what predictors say follows from their settings.
         described = identity.pop('predictors')
@@ -322,6 +332,7 @@ def _topics(evaluated: _Evaluated, _: Mapping[str, Answers]) -> _Named:
         yield topic, topic_answers(
             evaluated.frames, topic, evaluated.protocol, settings.sync_tolerance_s,
             settings.pair_by, per_metre,
+            settings.pred_kind if 'pred_kind' in settings.given() else None,
         )
 
 
@@ -329,7 +340,8 @@ def _folders(evaluated: _Evaluated, _: Mapping[str, Answers]) -> _Named:
     settings = evaluated.settings
     for folder in settings.pred_dir:
         yield folder, folder_answers(
-            evaluated.frames, folder, evaluated.protocol, settings.pred_per_metre
+            evaluated.frames, folder, evaluated.protocol, settings.pred_per_metre,
+            settings.pred_kind,
         )
 
 

@@ -4,7 +4,8 @@
 Depth metrics of an image, of groups of its pixels, and over many images.
 
 The formulas are those of Eigen, Puhrsch and Fergus (NIPS 2014), as all known evaluation codes have
-them; the differences between codes (crop, cap, alignment) are not here. Computed in float64.
+them; the differences between codes (crop, cap, alignment) are not here. Computed in float64,
+but for the ratios that delta counts: in float32, which decides ties.
 
 All metrics follow from a few sums over pixels, and sums of groups add up to those of their union,
 exactly: parts of an image to the image, images to a data set. So every pixel is looked at once,
@@ -57,7 +58,7 @@ class PixelErrors:
     inverse : float64 (N,)
         1 / g - 1 / p, 1 / m.
     level : uint8 (N,)
-        How many of the thresholds max(p / g, g / p) reaches.
+        How many of the thresholds max(p / g, g / p), a float32, reaches.
     thresholds : tuple of float
         ``DELTAS`` and whatever else was asked for, ascending.
 
@@ -78,7 +79,9 @@ class PixelErrors:
         ``deltas`` are ratios, above 1, below which pixels are counted beside ``DELTAS``.
         """
         metres = p - g
-        ratio = np.maximum(p, g) / np.minimum(p, g)
+        # As all known codes: in float32, where 1.5 / 1.2 is 1.25 and not below it.
+        near, far = (end(p, g).astype(np.float32) for end in (np.minimum, np.maximum))
+        ratio = far / near
         first, *others = thresholds = _ascending(deltas)
         level = (ratio >= first).view(np.uint8)
         for threshold in others:
@@ -254,7 +257,9 @@ class GroupMetrics(DepthMetrics):
     more_deltas: tuple[float, ...] = ()
 
 
-def valid_pixels(gt: Depth, *, min_depth_m: float, depth_cap_m: float) -> NDArray[np.bool_]:
+def valid_pixels(
+    gt: Depth, *, min_depth_m: float, depth_cap_m: float, with_ends: bool = False
+) -> NDArray[np.bool_]:
     """
     Return the pixels that count, bool (H, W).
 
@@ -263,19 +268,14 @@ def valid_pixels(gt: Depth, *, min_depth_m: float, depth_cap_m: float) -> NDArra
     gt : float (H, W)
         Metres; 0, negative and non-finite mean no measurement.
     min_depth_m, depth_cap_m : float
-        What lies between counts; strictly, as the known codes have it.
+        What lies between counts; strictly, as most known codes have it.
+    with_ends : bool
+        What equals one of the two counts, too.
 
     """
+    if with_ends:
+        return np.isfinite(gt) & (gt >= min_depth_m) & (gt <= depth_cap_m)
     return np.isfinite(gt) & (gt > min_depth_m) & (gt < depth_cap_m)
-
-
-def clamp_depth(pred: Depth, min_depth_m: float, depth_cap_m: float) -> Depth:
-    """
-    Bring a prediction into the range that is evaluated.
-
-    -Inf (too near) becomes the nearest, +Inf (beyond range) the farthest (REP 117); NaN stays.
-    """
-    return np.clip(pred, min_depth_m, depth_cap_m)
 
 
 def relative_error(pred: Depth, gt: Depth) -> Depth:

@@ -27,12 +27,12 @@ from clip_depth_ros.evaluation.results.tables import (
 from clip_depth_ros.evaluation.run.answers import Answers, RecordedAnswers
 from clip_depth_ros.evaluation.run.baselines import Constant, fit_constant, Shuffled
 from clip_depth_ros.evaluation.run.evaluate import evaluate
+from clip_depth_ros.evaluation.run.recorded_depth import RecordedDepth
 from clip_depth_ros.evaluation.score.protocols import EvaluationProtocol, load_protocol
 from clip_depth_ros.evaluation.score.score import METRICS
 from clip_depth_ros.settings.node import OUTPUTS
 from clip_depth_ros.settings.source import SourceSettings
 from clip_depth_ros.sources.frames import open_for_evaluation, SourceFrames
-from clip_depth_ros.sources.predicted import RecordedDepth
 from clip_depth_ros.types import CameraUse, Depth
 import numpy as np
 

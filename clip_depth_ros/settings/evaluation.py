@@ -10,6 +10,7 @@ from typing import Final
 from clip_depth_ros.errors import did_you_mean
 from clip_depth_ros.settings.base import setting
 from clip_depth_ros.settings.source import SourceSettings
+from clip_depth_ros.types import PredKind
 from pydantic import field_validator
 
 PREDICT: Final = (
@@ -33,15 +34,26 @@ class EvaluateSettings(SourceSettings):
         'and pred_dir name, otherwise ours; then the baselines.',
     )
     pred_topic: tuple[str, ...] = setting(
-        (), 'Depth images in the recording that were published by other nodes, or by this package.'
+        (),
+        'Depth images, or stereo_msgs/DisparityImage, in the recording that were published by '
+        'other nodes, or by this package.',
     )
     pred_dir: tuple[str, ...] = setting(
-        (), 'Folders of predicted depth maps: .npy in metres, or 16-bit PNG.'
+        (),
+        'Folders of predicted depth maps: .npy in metres (or what pred_kind says), or 16-bit PNG.',
+    )
+    pred_kind: PredKind = setting(
+        'depth',
+        'What pred_topic and pred_dir hold. depth: metres; inverse-depth: 1/m; relative: inverse '
+        'depth up to scale and shift, as MiDaS and Depth Anything answer it, larger is nearer; '
+        'disparity: pixels of a stereo camera; stereo_msgs/DisparityImage, which is taken for '
+        'this if you do not set it, has what makes metres of them, anything else is relative. '
+        'Scale and shift of what is relative are fitted to the truth of each image, in 1/m.',
     )
     pred_per_metre: float = setting(
         256.0,
         'The 16-bit value of predicted depth, in a PNG or a 16UC1 topic, that stands for one '
-        'metre. If you do not set it, 1000 for topics.',
+        'metre (or 1/m, or pixel of disparity). If you do not set it, 1000 for topics.',
         gt=0,
     )
     prior_from: str = setting(
@@ -91,6 +103,8 @@ class EvaluateSettings(SourceSettings):
                     f'{needed} would not be used, as `predict` leaves {names[0]!r} out: add it, '
                     f'or leave {needed} out'
                 )
+        if 'pred_kind' in self.given() and not (self.pred_topic or self.pred_dir):
+            yield 'pred_kind would not be used, as there is no pred_topic and no pred_dir'
 
     def predicted(self) -> tuple[str, ...]:
         """Return whose depth is evaluated, completed where nothing is named."""

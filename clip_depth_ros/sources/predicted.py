@@ -1,7 +1,7 @@
 # Copyright 2026 The clip_depth_ros authors
 # SPDX-License-Identifier: Apache-2.0
 """
-Depth that something else has predicted: maps in a folder, or a topic beside the images.
+Depth that something else has predicted: maps in a folder, and what such maps may hold.
 
 Which file of a folder is of which frame is decided by one rule for all frames, the one that finds
 most of them (of equals, the first)::
@@ -20,27 +20,17 @@ no rule fits (none), a frame still has the file that its stamp names.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
-from contextlib import suppress
+from collections.abc import Callable, Hashable, Mapping, Sequence
 from pathlib import Path, PurePosixPath
 import re
 from typing import Final
 
-from clip_depth_ros.bags.clocks import remedy
-from clip_depth_ros.bags.damage import Damage, readable_messages
-from clip_depth_ros.bags.places import message_at, open_per_process, Place, place_of
-from clip_depth_ros.bags.reader import BagReader
-from clip_depth_ros.bags.topics import check_depth_topic, first_message
-from clip_depth_ros.core.depth_images import decode_depth, MM_PER_METRE
-from clip_depth_ros.core.files import fingerprint, PerProcess
-from clip_depth_ros.core.images import encoding_of, is_depth
-from clip_depth_ros.core.stamps import ByStamp, PairBy
-from clip_depth_ros.errors import ConfigError, DataError, RecordingError, TopicError
+from clip_depth_ros.core.files import fingerprint
+from clip_depth_ros.errors import ConfigError, DataError, RecordingError
 from clip_depth_ros.sources.files import IN_METRES, read_depth
-from clip_depth_ros.sources.frame_reader import named_in_errors
 from clip_depth_ros.sources.kinds.pattern import natural
 from clip_depth_ros.sources.samples import DepthSample
-from clip_depth_ros.types import DepthMap, MAX_IMAGE_PIXELS
+from clip_depth_ros.types import Depth, DepthMap, MAX_IMAGE_PIXELS, PRED_KIND, PredKind
 import numpy as np
 
 _SUFFIXES: Final = ('.png', *IN_METRES)  # where a file has both, the latter: it is not rounded
@@ -61,6 +51,30 @@ _DIGITS_OF_A_STAMP: Final = 16
 """Nanoseconds since 1970 had so many from April of that year on."""
 
 
+def answer_of(values: Depth, kind: PredKind) -> DepthMap:
+    """
+    Return what an array of predictions says, by what it holds.
+
+    Parameters
+    ----------
+    values : float32 (H, W)
+        Predictions; NaN is unknown.
+    kind : {'depth', 'disparity', 'inverse-depth', 'relative'}
+        depth: metres. inverse-depth: 1 / m, 0 is beyond range. relative: inverse depth up to scale
+        and shift, as MiDaS and Depth Anything answer it: any numbers. disparity: the same, of a
+        stereo camera of which neither focal length nor baseline is known; 0 and below is unknown.
+
+    """
+    if kind == 'depth':
+        return DepthMap(values)
+    if kind == 'inverse-depth':
+        with np.errstate(divide='ignore', over='ignore'):
+            inverted = np.where(np.isposinf(values), np.float32(-np.inf), 1 / np.abs(values))
+        return DepthMap(np.where(values < 0, np.float32(np.nan), inverted))
+    known = np.isfinite(values) & (values > 0) if kind == 'disparity' else np.isfinite(values)
+    return DepthMap(np.where(known, values, np.float32(np.nan)), is_relative=True)
+
+
 class PredictedFiles:
     """
     The files of a folder as depth of frames.
@@ -75,6 +89,8 @@ class PredictedFiles:
         Names of all frames, in their order.
     max_pixels : int
         Larger files are refused.
+    kind : {'depth', 'disparity', 'inverse-depth', 'relative'}
+        What they hold, see :func:`answer_of`; a PNG so many of it for each 1 / m or pixel.
 
     Raises
     ------
@@ -91,11 +107,12 @@ class PredictedFiles:
         per_metre: float,
         names: Sequence[str],
         max_pixels: int = MAX_IMAGE_PIXELS,
+        kind: PredKind = 'depth',
     ) -> None:
         if not per_metre > 0:
             raise ConfigError(f'a PNG must store more than 0 for each metre, got {per_metre}')
         self._folder, self._per_metre, self._n_frames = folder, per_metre, len(names)
-        self._max_pixels = max_pixels
+        self._max_pixels, self._kind = max_pixels, kind
         self._files = _files_below(folder)
         if not self._files:
             raise RecordingError(
@@ -108,7 +125,9 @@ class PredictedFiles:
 
     def depth_of(self, sample: DepthSample) -> DepthMap:
         """
-        Return what was predicted for a frame; NaN where it is unknown.
+        Return what was predicted for a frame; NaN where it is unknown, as 0 in a PNG is.
+
+        In a PNG of relative inverse depth, 0 is what is farthest: MiDaS stretches them so.
 
         Raises
         ------
@@ -122,15 +141,16 @@ class PredictedFiles:
         if key is None:
             raise DataError(self._not_found(sample))
         path = self._files[key]
-        depth_m = read_depth(path, self._per_metre, self._max_pixels)
-        if path.suffix not in IN_METRES:
-            depth_m[depth_m == 0] = np.nan
-        return DepthMap(depth_m)
+        values = read_depth(path, self._per_metre, self._max_pixels)
+        if path.suffix not in IN_METRES and self._kind != 'relative':
+            values[values == 0] = np.nan
+        return answer_of(values, self._kind)
 
     def describe(self) -> Mapping[str, str]:
         """Return the folder, the rule, and what changes when a file is written again."""
         return {
             'predictions': str(self._folder),
+            **({} if self._kind == 'depth' else {PRED_KIND: self._kind}),
             **({'per_metre': f'{self._per_metre:g}'} if self._has_pngs else {}),
             'files': str(len(self._files)),
             'files_sha256': fingerprint(self._files.values()),
@@ -225,150 +245,3 @@ def _is_stamp(path: str) -> bool:
 _RULES: Final[Mapping[str, Callable[[str], Hashable]]] = {
     'path': _whole, 'kitti': _kitti_key, 'stem': _last_part,
 }
-
-
-class RecordedDepth:
-    """
-    The depth images of a topic as answers for images of the same recordings.
-
-    Parameters
-    ----------
-    paths : mapping of str to Path
-        The recording of each ``DepthSample.recording``.
-    topic : str
-        Depth images, 32FC1 metres or 16UC1 millimetres, of any size, maybe compressed.
-    tolerance_s : float
-        Largest difference in time of an image and its depth; of what is equally near the one
-        counts that was received nearest to the image.
-    max_pixels : int
-        Larger images are refused.
-    pair_by : {'header', 'receive'}
-        Whether their stamps are compared, or when they were received.
-    per_metre : float
-        What 16 bits store for each metre.
-
-    Raises
-    ------
-    TopicError
-        If the topic is in none of the recordings that can be opened, or holds no depth images.
-
-    Notes
-    -----
-    A recording is read through once, when the first of its frames is asked for; one at a time is
-    open. What is damaged is left out: its frames have no depth then. One thread at a time may ask.
-
-    """
-
-    def __init__(
-        self,
-        paths: Mapping[str, Path],
-        topic: str,
-        tolerance_s: float,
-        max_pixels: int = MAX_IMAGE_PIXELS,
-        pair_by: PairBy = 'header',
-        per_metre: float = MM_PER_METRE,
-    ) -> None:
-        self._paths, self._topic, self._tolerance_s = dict(paths), topic, tolerance_s
-        self._max_pixels, self._per_metre = max_pixels, per_metre
-        self._pair_by: PairBy = pair_by
-        self._by_stamp: dict[str, ByStamp[Place]] = {}
-        self._open: tuple[str, PerProcess[BagReader]] | None = None
-        self._is_16_bit = _encoding_somewhere(topic, self._paths) == '16UC1'
-
-    def depth_of(self, sample: DepthSample) -> DepthMap:
-        """
-        Return the depth of a frame: of the message that was taken nearest to it.
-
-        Raises
-        ------
-        DataError
-            If the frame is of none of the recordings, the topic has no depth near enough, or that
-            does not decode; it names the frame.
-
-        """
-        with named_in_errors(sample.name):
-            return self._depth_of(sample)
-
-    def describe(self) -> Mapping[str, str]:
-        """Return what decides the answers."""
-        by_receipt = {'pair_by': 'receive'} if self._pair_by == 'receive' else {}
-        per_metre = {'per_metre': f'{self._per_metre:g}'} if self._is_16_bit else {}
-        return {
-            'pred_topic': self._topic, 'tolerance_s': f'{self._tolerance_s:g}', **by_receipt,
-            **per_metre,
-        }
-
-    def close(self) -> None:
-        """Close the recording; it is opened again when a frame is asked for."""
-        if self._open is not None:
-            self._open[1].close()
-            self._open = None
-
-    def _depth_of(self, sample: DepthSample) -> DepthMap:
-        if sample.recording not in self._paths or sample.stamp_ns is None:
-            raise DataError(
-                f'a frame with a stamp, of one of the recordings {[*self._paths]}, can have depth '
-                f'on {self._topic!r}; this one is of {sample.recording!r}'
-            )
-        bag = self._bag(sample.recording)
-        if sample.recording not in self._by_stamp:
-            check_depth_topic(bag, self._topic)
-            places = _readable_places(bag, self._topic, self._pair_by)
-            self._by_stamp[sample.recording] = ByStamp(places)
-        received_ns = sample.received_ns or 0
-        time_ns = sample.stamp_ns if self._pair_by == 'header' else received_ns
-        nearest = self._by_stamp[sample.recording].nearest(time_ns, received_ns)
-        if nearest is None:
-            raise DataError(f'{self._topic!r} has no messages')
-        apart_s = abs(nearest.time_ns - time_ns) / 1e9
-        if apart_s > self._tolerance_s:
-            raise DataError(
-                f'{self._topic!r} has no depth within sync_tolerance_s={self._tolerance_s:g}, the '
-                f'nearest is {apart_s:.3f} s away{remedy(apart_s, self._pair_by)}'
-            )
-        message = message_at(bag, nearest)
-        if not is_depth(message):
-            raise DataError(_no_depth(self._topic, encoding_of(message)))
-        return DepthMap(decode_depth(message, self._max_pixels, self._per_metre))
-
-    def _bag(self, recording: str) -> BagReader:
-        """Return an open recording; the one before it is closed."""
-        if self._open is None or self._open[0] != recording:
-            self.close()
-            self._open = (recording, open_per_process(self._paths[recording]))
-        return self._open[1].get()
-
-
-def _readable_places(bag: BagReader, topic: str, pair_by: PairBy) -> Iterator[Place]:
-    for message in readable_messages(bag, [topic], Damage()):
-        with suppress(RecordingError):
-            yield place_of(message, pair_by)
-
-
-def _encoding_somewhere(topic: str, paths: Mapping[str, Path]) -> str:
-    """
-    Return the encoding of a topic in the first recording that has it; empty without messages.
-
-    TopicError, before anything is computed, if it is in none, or is no depth.
-    """
-    reasons = []
-    for path in paths.values():
-        try:
-            with BagReader(path) as bag:
-                check_depth_topic(bag, topic)
-                image = first_message(bag, topic)
-                if image is not None and not is_depth(image):
-                    raise TopicError(_no_depth(topic, encoding_of(image)))
-                return '' if image is None else encoding_of(image)
-        except RecordingError as error:
-            reasons.append(error)
-    if reasons:
-        raise TopicError(f'pred_topic: {reasons[0]}') from reasons[0]
-    return ''
-
-
-def _no_depth(topic: str, encoding: str) -> str:
-    return (
-        f"{topic!r} has images of encoding {encoding!r}, depth should be '32FC1' or '16UC1': name "
-        'the topic on which the depth itself was published'
-    )

@@ -18,7 +18,7 @@ from clip_depth_ros.bags.writer import recorded
 from clip_depth_ros.cli.main import main
 from clip_depth_ros.errors import DataError, RecordingError
 from clip_depth_ros.evaluation.results.result import read_result
-from clip_depth_ros.sources.predicted import RecordedDepth
+from clip_depth_ros.evaluation.run.recorded_depth import RecordedDepth
 from clip_depth_ros.types import RecordedMessage
 import cv2
 import numpy as np

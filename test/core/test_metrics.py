@@ -9,7 +9,6 @@ import math
 
 from clip_depth_ros.core import metrics as of_metrics
 from clip_depth_ros.core.metrics import (
-    clamp_depth,
     depth_metrics,
     DepthMetrics,
     GroupMetrics,
@@ -231,21 +230,6 @@ class TestRange:
         valid = valid_pixels(gt, min_depth_m=1e-3, depth_cap_m=80)
         assert valid.dtype == bool
         np.testing.assert_array_equal(valid, expected)
-
-    def test_marks_of_a_prediction_become_the_ends(self):
-        """REP 117: -Inf is too near, +Inf is beyond; NaN is nothing, and stays."""
-        pred = np.array([[-np.inf, 0.1, 5.0, 90.0, np.inf, np.nan]], np.float32)
-        clamped = clamp_depth(pred, 1.0, 80.0)
-        np.testing.assert_array_equal(clamped, np.array([[1, 1, 5, 80, 80, np.nan]], np.float32))
-        assert clamped.dtype == np.float32
-        assert pred[0, 0] == -np.inf
-
-    @given(images, st.floats(1, 10), st.floats(20, 60))
-    def test_what_was_clamped_is_in_range_and_stays_so(self, pred, least_m, most_m):
-        once = clamp_depth(pred, least_m, most_m)
-        assert once.min() >= np.float32(least_m)
-        assert once.max() <= np.float32(most_m)
-        np.testing.assert_array_equal(clamp_depth(once, least_m, most_m), once)
 
 
 class TestMean:

@@ -9,7 +9,7 @@ import os
 from pathlib import Path
 
 from clip_depth_ros.errors import ConfigError, DataError, ImageError, RecordingError
-from clip_depth_ros.sources.predicted import PredictedFiles
+from clip_depth_ros.sources.predicted import answer_of, PredictedFiles
 from clip_depth_ros.sources.samples import DepthSample
 import cv2
 from data_folders import write_png
@@ -122,6 +122,33 @@ class TestRules:
         write(tmp_path, 'secret.npy', 'predictions/1.npy')
         with pytest.raises(DataError, match='no prediction in'):
             depths(tmp_path / 'predictions', ['../secret', f'{tmp_path}/secret'])
+
+
+class TestKinds:
+    VALUES = np.array([[2, 0, -1, np.inf, np.nan]], np.float32)
+
+    @pytest.mark.parametrize(('kind', 'wanted'), [
+        ('depth', [2, 0, -1, np.inf, np.nan]),
+        ('inverse-depth', [0.5, np.inf, np.nan, -np.inf, np.nan]),
+        ('relative', [2, 0, -1, np.nan, np.nan]),
+        ('disparity', [2, np.nan, np.nan, np.nan, np.nan]),
+    ])
+    def test_by_hand(self, kind, wanted) -> None:
+        """Where inverse depth is 0, nothing is near; relative answers are any numbers."""
+        answer = answer_of(self.VALUES, kind)
+        np.testing.assert_array_equal(answer.depth_m, np.array([wanted], np.float32))
+        assert answer.is_relative == (kind in ('relative', 'disparity'))
+
+    @pytest.mark.parametrize(('kind', 'at_0'), [
+        ('depth', np.nan), ('disparity', np.nan), ('inverse-depth', np.nan), ('relative', 0),
+    ])
+    def test_0_in_a_png(self, tmp_path: Path, kind, at_0) -> None:
+        """Is no measurement, but in relative inverse depth it is what is farthest."""
+        write_png(tmp_path / '1.png', np.array([[0, 512]], np.uint16))
+        files = PredictedFiles(tmp_path, 256, ['1'], kind=kind)
+        found = files.depth_of(sample('1')).depth_m
+        np.testing.assert_array_equal(found, [[at_0, 0.5 if kind == 'inverse-depth' else 2]])
+        assert files.describe().get('pred_kind', 'depth') == kind
 
 
 class TestFiles:

@@ -10,10 +10,12 @@ from typing import Final
 
 from clip_depth_ros.evaluation.results.all_else import more_table
 from clip_depth_ros.evaluation.results.camera_use import heading
+from clip_depth_ros.evaluation.results.order import order_notes
 from clip_depth_ros.evaluation.results.result import Estimate, Problem, Result
 from clip_depth_ros.evaluation.results.tables import (
     behaviour_table,
     escaped,
+    is_baseline,
     metric_tables,
     one_line,
     own_alignment,
@@ -111,6 +113,8 @@ def _predictor_notes(result: Result, n_used: int) -> Iterator[str]:
     elif first and first.n_effective < ENOUGH_FRAMES:
         yield f'intervals over fewer than {ENOUGH_FRAMES} independent frames are too narrow'
     for name, found in result.predictors.items():
+        if not is_baseline(result, name):
+            yield from order_notes(result, name)
         for note in filter(None, found.describe.get(NOTES, '').split('; ')):
             yield f'{name}: {note}'
         if n_assumed := found.cameras.get('assumed'):

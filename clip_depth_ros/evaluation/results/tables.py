@@ -50,6 +50,22 @@ _ALIGNED: Final = {
     'none': 'As answered, nothing fitted (alignment none)',
     'median': 'Each image scaled to the median of its truth (alignment median)',
     'scale-shift': 'Each image fitted to its truth by scale and shift (alignment scale-shift)',
+    'disparity-scale-shift': (
+        'Each image fitted to its truth by scale and shift of inverse depth (alignment '
+        'disparity-scale-shift)'
+    ),
+    'log-scale': 'Each image scaled to the geometric mean of its truth (alignment log-scale)',
+    'scale-l1': (
+        'Each image scaled to its truth, least absolute relative errors (alignment scale-l1)'
+    ),
+    'scale-shift-l1': (
+        'Each image fitted to its truth by scale and shift, least absolute relative errors '
+        '(alignment scale-shift-l1)'
+    ),
+    'disparity-scale-shift-l1': (
+        'Each image fitted to its truth by scale and shift of inverse depth, least absolute '
+        'errors (alignment disparity-scale-shift-l1)'
+    ),
 }
 _METRIC_NOTE: Final = (
     '[low, high]: 95 % interval of the mean, bootstrap over frames, as wide as for so many '
@@ -112,7 +128,7 @@ class Table:
 def metric_tables(result: Result) -> list[Table]:
     """Return all metrics for each alignment that was computed, the protocol's own first."""
     own = own_alignment(result)
-    order = [own, *(name for name in ALIGNMENTS if name != own)]
+    order = dict.fromkeys((own, *ALIGNMENTS))
     known = {name for found in result.predictors.values() for name in found.estimates}
     return [_metric_table(result, name) for name in order if f'{name}/abs_rel' in known]
 

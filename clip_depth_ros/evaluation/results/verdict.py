@@ -12,6 +12,8 @@ from collections.abc import Iterator
 import math
 from typing import Final, Literal
 
+from clip_depth_ros.core.alignment import INVERSE_ALIGNMENTS
+from clip_depth_ros.evaluation.results.order import is_reversed
 from clip_depth_ros.evaluation.results.result import Estimate, PredictorResult, Result
 from clip_depth_ros.evaluation.results.tables import (
     is_baseline,
@@ -27,8 +29,16 @@ UNITS: Final = (0.02, 50.0)
 _ENOUGH_COVERAGE: Final = 0.98
 
 _FITTED: Final = {
-    'none': '', 'median': ', once each image is scaled to its truth',
-    'scale-shift': ', once each image is fitted to its truth',
+    'none': '',
+    **dict.fromkeys(
+        ('median', 'log-scale', 'scale-l1'), ', once each image is scaled to its truth'
+    ),
+    **dict.fromkeys(
+        ('scale-shift', 'scale-shift-l1'), ', once each image is fitted to its truth'
+    ),
+    **dict.fromkeys(
+        INVERSE_ALIGNMENTS, ', once the inverse depth of each image is fitted to its truth'
+    ),
 }
 _BLIND: Final = {
     'constant': 'the best constant depth', 'prior': 'the usual depth of each part of the image',
@@ -134,6 +144,8 @@ def _doubts(first: PredictorResult) -> Iterator[str]:
     scale, coverage = first.estimates.get('scale'), first.estimates.get('coverage')
     if scale and not UNITS[0] < scale.mean < UNITS[1]:
         yield 'it, or the truth, does not seem to be in metres'
+    if is_reversed(first):
+        yield 'its answers fall where depth grows, as inverse depth does'
     if first.cameras.get('assumed'):
         yield 'the camera was guessed, and metres go with it'
     if coverage and coverage.mean < _ENOUGH_COVERAGE:

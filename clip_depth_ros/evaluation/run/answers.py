@@ -13,15 +13,25 @@ from clip_depth_ros.core.depth_images import MM_PER_METRE
 from clip_depth_ros.core.image_plan import Size, Window
 from clip_depth_ros.core.stamps import PairBy
 from clip_depth_ros.errors import ConfigError, DataError, ImageError
+from clip_depth_ros.evaluation.run.recorded_depth import RecordedDepth
 from clip_depth_ros.evaluation.score.crops import KB_SIZE, WINDOWS
 from clip_depth_ros.evaluation.score.prepare import check_shape, resized
 from clip_depth_ros.evaluation.score.protocols import EvaluationProtocol
 from clip_depth_ros.settings.evaluation import EvaluateSettings
 from clip_depth_ros.settings.paths import user_path
 from clip_depth_ros.sources.frames import SourceFrames
-from clip_depth_ros.sources.predicted import PredictedFiles, RecordedDepth
+from clip_depth_ros.sources.predicted import PredictedFiles
 from clip_depth_ros.sources.samples import DepthSample
-from clip_depth_ros.types import Depth, DepthMap, DepthPredictor, Intrinsics, Rgb
+from clip_depth_ros.types import (
+    Depth,
+    DepthMap,
+    DepthPredictor,
+    Intrinsics,
+    PRED_KIND,
+    PredKind,
+    RELATIVE_KINDS,
+    Rgb,
+)
 import numpy as np
 from numpy.typing import NDArray
 
@@ -94,7 +104,7 @@ class ImageAnswers:
                 for answer, other in zip(answers, flipped, strict=True)
             ]
         return [
-            answer if window is None else _put_back(answer, window, size)
+            answer if window is None else _put_back(answer, window, size, self._protocol)
             for answer, window, size in zip(answers, windows, sizes, strict=True)
         ]
 
@@ -154,7 +164,7 @@ class RecordedAnswers:
         own, size = Size(*answer.depth_m.shape), Size(*sample.rgb.shape[:2])
         window = input_window(size, self._protocol)
         if window is not None and own == (window.height, window.width):
-            return _put_back(answer, window, size)
+            return _put_back(answer, window, size, self._protocol)
         if window is None and _is_kb(own) and not _is_kb(size):
             raise ImageError(
                 f'{sample.name}: depth should be for the whole image, {size.width}x{size.height}, '
@@ -171,6 +181,7 @@ def topic_answers(
     sync_tolerance_s: float = 0.05,
     pair_by: PairBy = 'header',
     per_metre: float = MM_PER_METRE,
+    kind: PredKind | None = None,
 ) -> RecordedAnswers:
     """
     Return the depth images of a topic, of the recordings that the frames are from.
@@ -181,7 +192,7 @@ def topic_answers(
         What is evaluated.
     topic : str
         Depth images that any node has published, 32FC1 metres or 16UC1 millimetres, maybe
-        compressed.
+        compressed; or ``stereo_msgs/DisparityImage``.
     protocol : EvaluationProtocol
         By which they are evaluated.
     sync_tolerance_s : float
@@ -190,12 +201,14 @@ def topic_answers(
         Whether their stamps are compared, or when they were received.
     per_metre : float
         What 16UC1 stores for each metre.
+    kind : {'depth', 'disparity', 'inverse-depth', 'relative'}, optional
+        What the images hold, if it is not depth (or the disparity of ``DisparityImage``).
 
     Raises
     ------
     ConfigError
-        If the frames are from no recordings, the topic is their truth, or the protocol averages
-        over flips.
+        If the frames are from no recordings, the topic is their truth, the protocol averages over
+        flips, or the kind is not that of the messages.
     TopicError
         If the topic is in none of the recordings.
 
@@ -213,7 +226,8 @@ def topic_answers(
             'with depth_topic, lidar_topic or gt_dir'
         )
     lookup = RecordedDepth(
-        frames.recordings, topic, sync_tolerance_s, frames.max_image_pixels, pair_by, per_metre
+        frames.recordings, topic, sync_tolerance_s, frames.max_image_pixels, pair_by, per_metre,
+        kind,
     )
     return RecordedAnswers(lookup, protocol)
 
@@ -223,6 +237,7 @@ def folder_answers(
     folder: str | Path,
     protocol: EvaluationProtocol,
     per_metre: float = 256.0,
+    kind: PredKind = 'depth',
 ) -> RecordedAnswers:
     """
     Return depth maps from a folder.
@@ -237,6 +252,8 @@ def folder_answers(
         By which they are evaluated.
     per_metre : float
         What a PNG stores for each metre.
+    kind : {'depth', 'disparity', 'inverse-depth', 'relative'}
+        What the files hold.
 
     Raises
     ------
@@ -248,8 +265,13 @@ def folder_answers(
     """
     _check_no_flip(protocol)
     path = user_path(folder)
-    lookup = PredictedFiles(path, per_metre, frames.names, frames.max_image_pixels)
+    lookup = PredictedFiles(path, per_metre, frames.names, frames.max_image_pixels, kind)
     return RecordedAnswers(lookup, protocol)
+
+
+def is_relative(answers: Answers) -> bool:
+    """Return whether answers are inverse depth up to scale and shift."""
+    return answers.describe().get(PRED_KIND) in RELATIVE_KINDS
 
 
 def check_scale(settings: EvaluateSettings, answers: Mapping[str, Answers]) -> None:
@@ -304,14 +326,18 @@ def _is_kb(size: Size) -> bool:
     return size.width * KB_SIZE.height == size.height * KB_SIZE.width
 
 
-def _put_back(answer: DepthMap, window: Window, size: Size) -> DepthMap:
+def _put_back(
+    answer: DepthMap, window: Window, size: Size, protocol: EvaluationProtocol
+) -> DepthMap:
     """Return an answer for a window as one for the whole image, unknown elsewhere."""
     check_shape(Size(*answer.depth_m.shape), Size(window.height, window.width))
 
     def whole(values: Depth) -> Depth:
         canvas = np.full(size, np.nan, np.float32)
         x, y, width, height = window
-        canvas[y:y + height, x:x + width] = resized(values, Size(height, width))
+        canvas[y:y + height, x:x + width] = resized(
+            values, Size(height, width), align_corners=protocol.align_corners
+        )
         return canvas
 
     return replace(

@@ -123,9 +123,13 @@ class _Answered(NamedTuple):
     def of(
         cls, sample: DepthSample, answer: DepthMap, protocol: EvaluationProtocol
     ) -> _Answered | None:
-        """Return the frame; None if there is no pinhole, or it is for another size."""
+        """
+        Return the frame; None if there is no pinhole, or it is for another size.
+
+        Nor is there one of relative answers, which have no metres that could be compared.
+        """
         camera, size = sample.pinhole, Size(*sample.target_m.shape)
-        if camera is None or (camera.height, camera.width) != size:
+        if answer.is_relative or camera is None or (camera.height, camera.width) != size:
             return None
         return cls(sample, camera, at_size(answer, size, protocol))
 

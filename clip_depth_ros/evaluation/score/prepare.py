@@ -9,12 +9,14 @@ truth that lies in the range counts; then the answer is aligned, and clamped las
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Final, Literal
+from functools import partial
+from typing import Final, Literal, NamedTuple
 
 from clip_depth_ros.core.alignment import fit_alignment
 from clip_depth_ros.core.image_plan import Size, Window
-from clip_depth_ros.core.metrics import clamp_depth, valid_pixels
+from clip_depth_ros.core.metrics import valid_pixels
 from clip_depth_ros.errors import DataError, ImageError
 from clip_depth_ros.evaluation.score.crops import WINDOWS
 from clip_depth_ros.evaluation.score.protocols import EvaluationProtocol
@@ -28,6 +30,31 @@ Mask = NDArray[np.bool_]
 
 _ASPECT_TOLERANCE: Final = 1.05
 """How much the ratio of an answer's sides may differ from that of its image."""
+
+
+class Clamp(NamedTuple):
+    """
+    What an answer is brought into once it is aligned, metres; NaN stays.
+
+    ``beyond_m`` is what +Inf (beyond range, REP 117) becomes where there is no farthest depth.
+    """
+
+    nearest_m: float
+    farthest_m: float
+    beyond_m: float
+
+    @classmethod
+    def of(cls, gt: NDArray[np.float32], protocol: EvaluationProtocol) -> Clamp:
+        """Return what a protocol clamps to; ``gt`` is the truth that counts, (N,)."""
+        cap_m = protocol.depth_cap_m
+        farthest_m = {'range': cap_m, 'none': np.inf}.get(protocol.clamp) or float(gt.max())
+        return cls(protocol.min_depth_m, farthest_m, cap_m)
+
+    def __call__(self, depth_m: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Return depth within the limits, (N,)."""
+        if np.isinf(self.farthest_m):
+            depth_m = np.where(np.isposinf(depth_m), self.beyond_m, depth_m)
+        return np.clip(depth_m, self.nearest_m, self.farthest_m)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -46,6 +73,8 @@ class Prepared:
     answer : float32
         The answer at the size of the truth, metres, neither aligned nor clamped. NaN is unknown;
         +Inf and -Inf are fitted by nobody, and become the ends of the range when clamped.
+    is_relative : bool
+        The answer is inverse depth up to scale and shift.
     protocol : EvaluationProtocol
 
     """
@@ -54,6 +83,7 @@ class Prepared:
     valid: Mask
     counted: Mask
     answer: Depth
+    is_relative: bool
     protocol: EvaluationProtocol
 
     @property
@@ -65,10 +95,11 @@ class Prepared:
     def pred(self) -> Depth:
         """Return the answer aligned and clamped, as it is compared; NaN where it is unknown."""
         fit = fit_alignment(
-            self.protocol.alignment, self.answer[self.counted], self.gt[self.counted]
+            self.protocol.alignment, self.answer[self.counted], self.gt[self.counted],
+            is_inverse=self.is_relative,
         )
-        limits = (self.protocol.min_depth_m, self.protocol.depth_cap_m)
-        return clamp_depth(fit.apply(self.answer).astype(np.float32), *limits)
+        clamp = Clamp.of(self.gt[self.counted], self.protocol)
+        return clamp(fit.apply(self.answer)).astype(np.float32)
 
     @property
     def shown_gt(self) -> Depth:
@@ -87,7 +118,8 @@ def valid_gt(gt: Depth, protocol: EvaluationProtocol) -> Mask:
     here = (slice(y, y + height), slice(x, x + width))
     valid = np.zeros(gt.shape, bool)
     valid[here] = valid_pixels(
-        gt[here], min_depth_m=protocol.min_depth_m, depth_cap_m=protocol.depth_cap_m
+        gt[here], min_depth_m=protocol.min_depth_m, depth_cap_m=protocol.depth_cap_m,
+        with_ends=protocol.range_ends == 'included',
     )
     return valid
 
@@ -116,14 +148,17 @@ def at_size(answer: DepthMap, size: Size, protocol: EvaluationProtocol) -> Depth
     """
     Return an answer at a size, float32, metres; NaN where there is none (0 and below, too).
 
+    Relative inverse depth is any number, and resampled as it is, as MiDaS and all after it do.
     ImageError if its shape is not that of an image of this size; see :func:`check_shape`.
     """
     depth_m = answer.depth_m
     check_shape(Size(*depth_m.shape), size)
+    if answer.is_relative:
+        return resized(depth_m, size, align_corners=protocol.align_corners)
     no_depth = (depth_m <= 0) & ~np.isneginf(depth_m)
     if no_depth.any():
         depth_m = np.where(no_depth, np.float32(np.nan), depth_m)
-    return resized(depth_m, size, protocol.resize)
+    return resized(depth_m, size, protocol.resize, align_corners=protocol.align_corners)
 
 
 def check_shape(own: Size, whole: Size) -> None:
@@ -199,13 +234,18 @@ def prepare(answer: DepthMap, sample: DepthSample, protocol: EvaluationProtocol)
             f'{sample.name}: nothing is answered where there is ground truth; of the whole answer '
             f'{np.mean(np.isfinite(answer.depth_m) & (answer.depth_m > 0)):.0%} is depth'
         )
-    return Prepared(gt=gt, valid=valid, counted=answered, answer=depth_m, protocol=protocol)
+    return Prepared(
+        gt=gt, valid=valid, counted=answered, answer=depth_m, is_relative=answer.is_relative,
+        protocol=protocol,
+    )
 
 
 Rule = Literal['depth', 'inverse-depth', 'nearest']
 
 
-def resized(values: Depth, size: Size, rule: Rule = 'depth') -> Depth:
+def resized(
+    values: Depth, size: Size, rule: Rule = 'depth', *, align_corners: bool = False
+) -> Depth:
     """
     Return an array at a size.
 
@@ -218,6 +258,8 @@ def resized(values: Depth, size: Size, rule: Rule = 'depth') -> Depth:
     rule : {'depth', 'inverse-depth', 'nearest'}
         Bilinear in the values; bilinear in 1 / value (monodepth2), where values of 0 and below
         are unknown; or the nearest value.
+    align_corners : bool
+        As torch calls it: the centres of the outermost pixels stay where they are.
 
     Returns
     -------
@@ -227,36 +269,73 @@ def resized(values: Depth, size: Size, rule: Rule = 'depth') -> Depth:
 
     Notes
     -----
-    Convention: pixel centres as OpenCV has them, (x + 0.5) * w / W - 0.5; no smoothing before a
-    picture is made smaller, as in the known evaluation codes.
+    Convention: pixel centres as OpenCV has them, (x + 0.5) * w / W - 0.5, or with aligned corners
+    x * (w - 1) / (W - 1); no smoothing before a picture is made smaller, as in the known
+    evaluation codes.
 
     """
     if values.shape == size:
         return values
+    nearest_by, bilinear_by = _RESAMPLING[align_corners]
     if rule == 'nearest':
-        return _resample(values, size, cv2.INTER_NEAREST_EXACT)
+        return nearest_by(values, size)
     if rule == 'inverse-depth':
         values = np.where(values > 0, values, np.where(np.isneginf(values), values, np.nan))
     finite = np.isfinite(values)
     known = values if finite.all() else np.where(finite, values, np.float32(1))
-    between = _bilinear(known, size, rule)
+    between = (
+        np.reciprocal(bilinear_by(np.reciprocal(known), size))
+        if rule == 'inverse-depth'
+        else bilinear_by(known, size)
+    )
     if known is values:
         return between
-    nearest = _resample(values, size, cv2.INTER_NEAREST_EXACT)
-    between = np.where(_touches(np.isinf(values), size), nearest, between)
-    return np.where(_touches(np.isnan(values), size), np.float32(np.nan), between)
+    # A bilinear value above 0 has a part of a marked pixel in it.
+    touches_inf, touches_nan = (
+        bilinear_by(mark(values).astype(np.float32), size) > 0 for mark in (np.isinf, np.isnan)
+    )
+    between = np.where(touches_inf, nearest_by(values, size), between)
+    return np.where(touches_nan, np.float32(np.nan), between)
 
 
-def _bilinear(values: Depth, size: Size, rule: Rule) -> Depth:
-    if rule == 'inverse-depth':
-        return np.reciprocal(_resample(np.reciprocal(values), size, cv2.INTER_LINEAR))
-    return _resample(values, size, cv2.INTER_LINEAR)
+def _nearest_between_corners(values: Depth, size: Size) -> Depth:
+    rows, columns = (
+        np.floor(_between_corners(*each) + 0.5).astype(np.intp)
+        for each in zip(values.shape, size, strict=True)
+    )
+    return values[rows[:, np.newaxis], columns]
 
 
-def _touches(marked: Mask, size: Size) -> Mask:
-    """Return where a bilinear value has a part of a marked pixel in it."""
-    return _resample(marked.astype(np.float32), size, cv2.INTER_LINEAR) > 0
+def _bilinear_between_corners(values: Depth, size: Size) -> Depth:
+    across = _between(values, _between_corners(values.shape[1], size.width))
+    down = _between(across.T, _between_corners(values.shape[0], size.height))
+    return np.ascontiguousarray(down.T)
+
+
+def _between_corners(n: int, n_wanted: int) -> NDArray[np.float64]:
+    """Return where among ``n`` pixels those lie that are wanted, corner on corner."""
+    return np.arange(n_wanted) * (n - 1) / max(n_wanted - 1, 1)
+
+
+def _between(values: Depth, places: NDArray[np.float64]) -> Depth:
+    """Return values, (h, w), at places between columns."""
+    before = np.minimum(places.astype(np.intp), values.shape[1] - 1)
+    after = np.minimum(before + 1, values.shape[1] - 1)
+    share = (places - before).astype(np.float32)
+    found: Depth = values[:, before] * (1 - share) + values[:, after] * share
+    return found
 
 
 def _resample(values: Depth, size: Size, how: int) -> Depth:
     return np.asarray(cv2.resize(values, (size.width, size.height), interpolation=how), np.float32)
+
+
+_Resample = Callable[[Depth, Size], Depth]
+
+_RESAMPLING: Final[Mapping[bool, tuple[_Resample, _Resample]]] = {
+    False: (
+        partial(_resample, how=cv2.INTER_NEAREST_EXACT), partial(_resample, how=cv2.INTER_LINEAR)
+    ),
+    True: (_nearest_between_corners, _bilinear_between_corners),
+}
+"""Nearest and bilinear, by whether corners are aligned."""

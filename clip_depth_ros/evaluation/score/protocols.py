@@ -8,6 +8,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from itertools import pairwise
 from typing import Any, Final, Literal
 
+from clip_depth_ros.core.alignment import ALIGNMENT_WORDS, INVERSE_ALIGNMENTS
 from clip_depth_ros.errors import ConfigError, did_you_mean, SettingsFileError
 from clip_depth_ros.evaluation.score.parts import DEPTH_RANGES_M
 from clip_depth_ros.settings.base import read_settings, setting, Settings
@@ -44,6 +45,14 @@ class EvaluationProtocol(Settings):
     depth_cap_m: float = setting(
         80.0, 'True depth that counts is below; answers are clamped to it.', unit='m', gt=0
     )
+    range_ends: Literal['excluded', 'included'] = setting(
+        'excluded', 'Whether true depth of exactly the ends of the range counts.'
+    )
+    clamp: Literal['range', 'none', 'farthest-gt'] = setting(
+        'range',
+        'What answers are clamped to: the range; its lower end alone (none), as logarithms need '
+        'that; or that and the farthest truth of the image (farthest-gt).',
+    )
     input_crop: Literal['none', 'kb'] = setting(
         'none', 'Part of the image that the predictor sees; kb: the bottom centre 1216x352.'
     )
@@ -56,13 +65,30 @@ class EvaluationProtocol(Settings):
     resize: Literal['depth', 'inverse-depth'] = setting(
         'depth', 'What is resampled when an answer has another size than the ground truth.'
     )
+    align_corners: bool = setting(
+        False,
+        'Resampling keeps the centres of the outermost pixels where they are, as torch does with '
+        'align_corners=True, instead of the borders of the image.',
+    )
     flip: Literal['none', 'average', 'ramps'] = setting(
         'none',
         'Left-right flip averaging: none, plain mean of depth, or of inverse depth with ramps at '
         'the borders (monodepth2).',
     )
-    alignment: Literal['none', 'median', 'scale-shift'] = setting(
-        'none', 'What is fitted to the truth of each image before it is compared.'
+    alignment: Literal[
+        'none', 'median', 'scale-shift', 'disparity-scale-shift', 'log-scale', 'scale-l1',
+        'scale-shift-l1', 'disparity-scale-shift-l1',
+    ] = setting(
+        'none',
+        'What is fitted to the truth of each image before it is compared: nothing; a scale by '
+        'medians, by least squares of log depth, or by least absolute relative errors (l1); scale '
+        'and shift by least squares or least absolute errors (l1), of depth or of inverse depth '
+        '(disparity).',
+    )
+    silog: Literal['variance', 'half'] = setting(
+        'variance',
+        "Of d, the difference of natural logs: 100 sqrt(mean d^2 - mean^2 d), KITTI's, or "
+        'sqrt(mean d^2 - mean^2 d / 2), without the 100 (Depth Anything V2).',
     )
     aggregation: Literal['image', 'pixel'] = setting(
         'image', 'Mean over images of per-image values, or over all pixels together.'
@@ -100,6 +126,8 @@ class EvaluationProtocol(Settings):
                 'the range of depth must satisfy min_depth_m < depth_cap_m, got '
                 f'min_depth_m={self.min_depth_m:g}, depth_cap_m={self.depth_cap_m:g}'
             )
+        if self.silog == 'half' and self.aggregation == 'pixel':
+            yield 'silog=half is a number of an image: it goes with aggregation=image alone'
         if any(threshold <= 1 for threshold in self.deltas):
             yield f'deltas are ratios above 1, such as 1.05, got {_listed(self.deltas)}'
         ends_m = self.depth_ranges_m
@@ -117,6 +145,8 @@ def _listed(numbers: Iterable[float]) -> str:
 PROTOCOL_NAMES: Final = (
     'plain', 'raw-lidar', 'kitti-eigen-garg', 'kitti-eigen-garg-kb', 'kitti-eigen-eigen',
     'monodepth2', 'monodepth2-pp', 'kitti-benchmark', 'nyu-eigen', 'nyu-depthclip',
+    'zoedepth-kitti', 'zoedepth-nyu', 'depth-anything-v2', 'midas', 'marigold-kitti',
+    'marigold-nyu', 'moge', 'moge-scale', 'moge-disparity',
 )
 
 GT_WORDS: Final = {
@@ -134,9 +164,11 @@ _CROP_WORDS: Final = {
     'nyu-eigen': 'NYU Eigen crop',
     'nyu-depthclip': 'DepthCLIP crop',
 }
-_ALIGNMENT_WORDS: Final = {
-    'none': 'no alignment', 'median': 'median scaling', 'scale-shift': 'scale and shift fitted',
+_CORNERS: Final = {False: '', True: ' with aligned corners'}
+_CLAMP_WORDS: Final = {
+    'range': '', 'none': 'answers not clamped', 'farthest-gt': 'answers up to the farthest truth',
 }
+_SILOG_WORDS: Final = {'variance': '', 'half': 'silog sqrt(mean d^2 - mean^2 d / 2)'}
 _FLIP_WORDS: Final = {
     'none': 'no flip', 'average': 'flip averaging', 'ramps': 'flip averaging with ramps',
 }
@@ -172,6 +204,26 @@ def load_protocol(
     return _changed(protocol, overrides or {})
 
 
+def for_relative(
+    protocol: EvaluationProtocol, who: str, *, is_named: bool = False
+) -> EvaluationProtocol:
+    """
+    Return a protocol for answers that are inverse depth up to scale and shift.
+
+    One that does not align inverse depth gets the alignment that the field uses for it, which
+    becomes part of its name. ConfigError if the user has named an alignment that cannot do it
+    (``is_named``), saying of ``who`` the answers are.
+    """
+    if protocol.alignment in INVERSE_ALIGNMENTS:
+        return protocol
+    if is_named:
+        raise ConfigError(
+            f'{who} is inverse depth up to scale and shift, which has no metres with '
+            f'alignment={protocol.alignment}: choose one of {", ".join(INVERSE_ALIGNMENTS)}'
+        )
+    return _changed(protocol, {'alignment': INVERSE_ALIGNMENTS[0]})
+
+
 def protocol_title(protocol: EvaluationProtocol, *, gt_kind: str = 'any') -> str:
     """
     Return every choice that matters in words, on one line.
@@ -189,9 +241,11 @@ def protocol_title(protocol: EvaluationProtocol, *, gt_kind: str = 'any') -> str
         _split_words(protocol),
         _window_words(protocol),
         '' if protocol.input_crop == 'none' else 'predictor sees the KB crop',
-        f'{protocol.min_depth_m:g} to {protocol.depth_cap_m:g} m',
-        f'{protocol.resize.replace("-", " ")} resampled',
-        _ALIGNMENT_WORDS[protocol.alignment],
+        _range_words(protocol),
+        f'{protocol.resize.replace("-", " ")} resampled{_CORNERS[protocol.align_corners]}',
+        ALIGNMENT_WORDS[protocol.alignment],
+        _CLAMP_WORDS[protocol.clamp],
+        _SILOG_WORDS[protocol.silog],
         _FLIP_WORDS[protocol.flip],
         _MEAN_WORDS[protocol.aggregation],
     ]
@@ -284,6 +338,11 @@ def _gt_words(protocol: EvaluationProtocol, gt_kind: str) -> str:
     if protocol.lidar_pixel == 'minus-one':
         details.append('pixel round(u) - 1')
     return f'{words} ({", ".join(details)})' if details else words
+
+
+def _range_words(protocol: EvaluationProtocol) -> str:
+    ends = ' inclusive' if protocol.range_ends == 'included' else ''
+    return f'{protocol.min_depth_m:g} to {protocol.depth_cap_m:g} m{ends}'
 
 
 def _split_words(protocol: EvaluationProtocol) -> str:

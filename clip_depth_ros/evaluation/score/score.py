@@ -4,12 +4,14 @@
 The one scorer: an answer compared with the truth, and every number that is known of it.
 
 A :class:`FrameScore` has numbers by name. ``values`` are averaged over frames. Metrics are called
-``<group>/<metric>``: the group is an alignment (``none``, ``median``, ``scale-shift``: all pixels
-that count) or a part of the pixels under the protocol's own alignment (``depth 0-10 m``,
-``region top left``, ``class car``); the metrics are those of :class:`DepthMetrics` and
+``<group>/<metric>``: the group is an alignment (those of ``ALIGNMENTS`` and the protocol's own:
+all pixels that count) or a part of the pixels under the protocol's own alignment (``depth 0-10
+m``, ``region top left``, ``class car``); the metrics are those of :class:`DepthMetrics` and
 ``log_bias``, the mean of ln pred - ln gt; of all pixels, also the others of :class:`GroupMetrics`
 and ``delta_1.05`` for each threshold of the protocol. Without a group: ``scale`` (median gt /
-median pred), ``coverage``, ``roughness``, ``lost_edges``, ``boundary_f1``, ``ordinal``,
+median pred), ``coverage``, ``rank_correlation`` (of answers and truth; 1: the order is right),
+``slope`` and ``disparity_slope`` (what ``scale-shift`` and ``disparity-scale-shift`` multiply
+answers, or their inverse, with), ``roughness``, ``lost_edges``, ``boundary_f1``, ``ordinal``,
 ``ordinal_unequal``, and, where the frame before is known, ``flicker``, ``flicker/n`` (how many
 points it is the mean of), ``flicker/estimated`` (1 where the camera's motion was estimated, 0
 where it was recorded), and, where it was recorded, ``tae``.
@@ -24,7 +26,12 @@ from dataclasses import dataclass, field, fields
 import math
 from typing import Any, Final
 
-from clip_depth_ros.core.alignment import Alignment, fit_alignment
+from clip_depth_ros.core.alignment import (
+    Alignment,
+    fit_alignment,
+    INVERSE_ALIGNMENTS,
+    rank_correlation,
+)
 from clip_depth_ros.core.image_plan import Size
 from clip_depth_ros.core.metrics import (
     blocks,
@@ -37,14 +44,20 @@ from clip_depth_ros.core.metrics import (
 from clip_depth_ros.evaluation.score.edges import continuity
 from clip_depth_ros.evaluation.score.order import ordinal
 from clip_depth_ros.evaluation.score.parts import is_part, Parts, parts_of
-from clip_depth_ros.evaluation.score.prepare import prepare, resized
+from clip_depth_ros.evaluation.score.prepare import Clamp, prepare, resized
 from clip_depth_ros.evaluation.score.protocols import EvaluationProtocol
 from clip_depth_ros.sources.samples import DepthSample
 from clip_depth_ros.types import DepthMap
 import numpy as np
 from numpy.typing import NDArray
 
-ALIGNMENTS: Final = ('none', 'median', 'scale-shift')
+ALIGNMENTS: Final = ('none', 'median', 'scale-shift', 'disparity-scale-shift')
+"""What is computed of every answer; others only where they are the protocol's own."""
+
+_SCALES: Final = {
+    'slope': 'scale-shift', 'disparity_slope': 'disparity-scale-shift', 'scale': 'median',
+}
+"""Values that are the scale of a fit."""
 
 METRICS: Final = tuple(f.name for f in fields(DepthMetrics) if f.name != 'n')
 
@@ -57,12 +70,14 @@ MORE_METRICS: Final = tuple(
 DELTA: Final = 'delta_'
 """Begins the name of a share of pixels below a threshold of the protocol: ``delta_1.05``."""
 
-_MORE_IS_BETTER: Final = {'delta05', 'delta1', 'delta2', 'delta3', 'coverage', 'boundary_f1'}
+_MORE_IS_BETTER: Final = {
+    'delta05', 'delta1', 'delta2', 'delta3', 'coverage', 'boundary_f1', 'rank_correlation',
+}
 
-_DESCRIPTIVE: Final = {'n', 'estimated', 'log_bias', 'scale'}
+_DESCRIPTIVE: Final = {'n', 'estimated', 'log_bias', 'scale', 'slope', 'disparity_slope'}
 """Neither more nor less of these is better: how much was scored and how, and which way it errs."""
 
-_SHARES: Final = _MORE_IS_BETTER | {
+_SHARES: Final = _MORE_IS_BETTER - {'rank_correlation'} | {
     'lost_edges', 'estimated', 'ordinal', 'ordinal_unequal',
 }
 
@@ -102,8 +117,10 @@ class FrameScore:
 def value_range(name: str) -> tuple[float, float]:
     """Return the least and the most that a value can be."""
     metric = name.rpartition('/')[2]
-    if metric == 'log_bias':
+    if metric in ('log_bias', 'slope', 'disparity_slope'):
         return -math.inf, math.inf
+    if metric == 'rank_correlation':
+        return -1.0, 1.0
     return 0.0, 1.0 if metric in _SHARES or metric.startswith(DELTA) else math.inf
 
 
@@ -215,7 +232,7 @@ def score_frame(
     size, places = Size(*prepared.gt.shape), np.flatnonzero(prepared.counted)
     gt, pred = prepared.gt.ravel()[places], prepared.answer.ravel()[places]
     if not details:
-        whole = _whole(pred, gt, protocol)
+        whole = _whole(pred, gt, prepared.is_relative, protocol)
         named = _named({protocol.alignment: whole}, protocol)
         return FrameScore({**named, 'coverage': prepared.coverage})
     pixels = _Pixels(
@@ -224,16 +241,23 @@ def score_frame(
         parts=parts_of(gt, places, size, sample.classes, protocol.depth_ranges_m),
         confidence=_confidence(answer, size, places),
     )
-    fits = {name: fit_alignment(name, pixels.pred, gt) for name in ALIGNMENTS}
-    pieces = [_compare(pixels, block, fits, protocol) for block in blocks(len(places))]
+    is_inverse = prepared.is_relative
+    some = [name for name in ALIGNMENTS if not is_inverse or name in INVERSE_ALIGNMENTS]
+    fits = {
+        name: fit_alignment(name, pred, gt, is_inverse=is_inverse)
+        for name in dict.fromkeys((*some, protocol.alignment))
+    }
+    clamp = Clamp.of(gt, protocol)
+    pieces = [_compare(pixels, block, fits, clamp, protocol) for block in blocks(len(places))]
     log_gt, log_error = (
         np.concatenate([getattr(piece, name) for piece in pieces])
         for name in ('log_gt', 'log_error')
     )
     values = {
         **_named(_by_group(pieces, pixels.parts, protocol), protocol),
-        'scale': fits['median'].scale,
+        **{value: fits[name].scale for value, name in _SCALES.items() if name in fits},
         'coverage': prepared.coverage,
+        **_order(pred, gt, is_inverse),
         **continuity(log_error, log_gt, places, size),
         **ordinal(log_error, log_gt),
     }
@@ -265,13 +289,18 @@ class _Piece:
 
 
 def _compare(
-    pixels: _Pixels, block: slice, fits: Mapping[str, Alignment], protocol: EvaluationProtocol
+    pixels: _Pixels,
+    block: slice,
+    fits: Mapping[str, Alignment],
+    clamp: Clamp,
+    protocol: EvaluationProtocol,
 ) -> _Piece:
     """Compare some pixels; the sums of the protocol's own alignment are those of its cells."""
     gt = pixels.gt[block].astype(np.float64)
     log_gt = np.log(gt)
     errors = {
-        name: _errors(pixels.pred[block], gt, fit, protocol) for name, fit in fits.items()
+        name: PixelErrors.of(clamp(fit.apply(pixels.pred[block])), gt, protocol.deltas)
+        for name, fit in fits.items()
     }
     own = errors[protocol.alignment]
     parts = pixels.parts
@@ -292,27 +321,19 @@ def _compare(
 
 
 def _whole(
-    pred: NDArray[np.float32], gt: NDArray[np.float32], protocol: EvaluationProtocol
+    pred: NDArray[np.float32],
+    gt: NDArray[np.float32],
+    is_inverse: bool,
+    protocol: EvaluationProtocol,
 ) -> GroupMetrics | None:
     """Return the metrics of all pixels under the protocol's own alignment."""
-    fit = fit_alignment(protocol.alignment, pred, gt)
+    fit = fit_alignment(protocol.alignment, pred, gt, is_inverse=is_inverse)
+    clamp = Clamp.of(gt, protocol)
+    pieces = ((pred[block], gt[block].astype(np.float64)) for block in blocks(len(gt)))
     each = [
-        MetricSums.of(_errors(pred[block], gt[block].astype(np.float64), fit, protocol))
-        for block in blocks(len(gt))
+        MetricSums.of(PixelErrors.of(clamp(fit.apply(p)), g, protocol.deltas)) for p, g in pieces
     ]
     return metrics_of(MetricSums.total(each), protocol.deltas)[0]
-
-
-def _errors(
-    pred: NDArray[np.float32],
-    gt: NDArray[np.float64],
-    fit: Alignment,
-    protocol: EvaluationProtocol,
-) -> PixelErrors:
-    """Return the errors of answers that are aligned first and clamped then."""
-    aligned = fit.apply(pred)
-    limits = (protocol.min_depth_m, protocol.depth_cap_m)
-    return PixelErrors.of(np.clip(aligned, *limits), gt, protocol.deltas)
 
 
 def _by_group(
@@ -321,7 +342,7 @@ def _by_group(
     """Return the metrics of all pixels under each alignment, then those of the parts."""
     totals = {
         name: MetricSums.total([piece.by_alignment[name] for piece in pieces])
-        for name in ALIGNMENTS
+        for name in pieces[0].by_alignment
     }
     whole = {
         name: metrics_of(sums.merged(np.zeros(len(sums.n), np.intp), 1), protocol.deltas)[0]
@@ -344,7 +365,18 @@ def _named(
         if not is_part(group):
             shares = zip(protocol.deltas, metrics.more_deltas, strict=True)
             named.update((f'{group}/{DELTA}{delta:g}', share) for delta, share in shares)
+        if protocol.silog == 'half':
+            half = metrics.rmse_log**2 - metrics.log_bias**2 / 2
+            named[f'{group}/silog'] = math.sqrt(half)
     return named
+
+
+def _order(
+    pred: NDArray[np.float32], gt: NDArray[np.float32], is_inverse: bool
+) -> dict[str, float]:
+    """Return the rank correlation; of constants there is none."""
+    found = rank_correlation(pred, gt, is_inverse=is_inverse)
+    return {} if math.isnan(found) else {'rank_correlation': found}
 
 
 def _confidence(

@@ -10,7 +10,7 @@ import math
 from clip_depth_ros.core.image_plan import Size
 from clip_depth_ros.core.metrics import depth_metrics
 from clip_depth_ros.errors import DataError, SettingsFileError
-from clip_depth_ros.evaluation.score.prepare import prepare, resized, valid_gt
+from clip_depth_ros.evaluation.score.prepare import Clamp, prepare, resized, valid_gt
 from clip_depth_ros.evaluation.score.protocols import (
     EvaluationProtocol,
     load_protocol,
@@ -72,7 +72,8 @@ def by_hand(pairs: list[tuple[float, float]]) -> dict[str, float]:
         'log10': math.fsum(abs(math.log10(p) - math.log10(g)) for p, g in pairs) / n,
         'silog': 100 * math.sqrt(math.fsum((x - mean) ** 2 for x in d) / n),
         **{
-            f'delta{k}': sum(max(p / g, g / p) < 1.25**k for p, g in pairs) / n
+            f'delta{k}': sum(np.float32(max(p, g)) / np.float32(min(p, g)) < 1.25**k
+                             for p, g in pairs) / n
             for k in (1, 2, 3)
         },
         'mae': math.fsum(abs(p - g) for p, g in pairs) / n,
@@ -236,8 +237,8 @@ class TestParts:
         score = scored(np.ones((6, 9)), np.ones((6, 9)), classes=Classes(ids, {0: 'road'}))
         groups = [name.partition('/')[0] for name in score.values if '/' in name]
         ordered = list(dict.fromkeys(groups))
-        assert ordered[:4] == [*ALIGNMENTS, 'depth 0-10 m']
-        assert ordered[4:6] == ['region top left', 'region top centre']
+        assert ordered[:5] == [*ALIGNMENTS, 'depth 0-10 m']
+        assert ordered[5:7] == ['region top left', 'region top centre']
         assert ordered[-1] == 'class road'
         assert [*group(score, 'none')] == [*METRICS, *MORE_METRICS, 'n', 'log_bias']
         assert [*group(score, 'region top left')] == [*METRICS, 'n', 'log_bias']
@@ -302,6 +303,11 @@ class TestWhatCounts:
         values = scored([[1, 1, 1, 1]], [[80, 79.9, 1e-3, 0.5]]).values
         assert values['none/n'] == 2
 
+    def test_unless_its_ends_count(self):
+        """As in the code of Depth Anything V2."""
+        inclusive = PLAIN.changed(range_ends='included', min_depth_m=0.5)
+        assert scored([[1, 1, 1, 1]], [[80, 79.9, 80.1, 0.5]], inclusive).values['none/n'] == 3
+
     def test_the_window_of_nested_crops(self):
         """Garg's shares of what the benchmark crop leaves."""
         gt = np.full((375, 1242), 10, np.float32)
@@ -324,6 +330,37 @@ class TestWhatCounts:
     def test_no_answer_where_there_is_truth(self):
         with pytest.raises(DataError, match=r'a frame: nothing is answered .* 50% is depth'):
             scored([[np.nan, 1]], [[5, 0]])
+
+
+class TestDelta:
+    @pytest.mark.parametrize(('pred', 'gt'), [(1.2, 1.5), (1.5, 1.2)])
+    def test_a_tie_in_float32_is_not_below(self, pred, gt):
+        """1.5 / 1.2 is 1.25 there, though the nearest float32 to 1.2 is a little above it."""
+        assert np.float32(1.5) / np.float64(np.float32(1.2)) < 1.25
+        assert scored([[pred]], [[gt]]).values['none/delta1'] == 0
+
+
+class TestClamp:
+    MARKS = np.array([-np.inf, 0.1, 5, 90, np.inf, np.nan])
+    GT = np.array([2, 30, 70], np.float32)
+
+    @pytest.mark.parametrize(('clamp', 'wanted'), [
+        ('range', [1, 1, 5, 80, 80, np.nan]),
+        ('farthest-gt', [1, 1, 5, 70, 70, np.nan]),
+        ('none', [1, 1, 5, 90, 80, np.nan]),
+    ])
+    def test_marks_of_an_answer_become_the_ends(self, clamp, wanted):
+        """REP 117: -Inf is too near, +Inf is beyond; NaN is nothing, and stays."""
+        protocol = EvaluationProtocol(min_depth_m=1.0, clamp=clamp)
+        np.testing.assert_array_equal(Clamp.of(self.GT, protocol)(self.MARKS), wanted)
+
+    @given(preds, st.floats(1, 10), st.floats(20, 60))
+    def test_what_was_clamped_is_in_range_and_stays_so(self, pred, least_m, most_m):
+        clamp = Clamp.of(self.GT, EvaluationProtocol(min_depth_m=least_m, depth_cap_m=most_m))
+        once = clamp(pred.astype(float))
+        assert once.min() >= least_m
+        assert once.max() <= most_m
+        np.testing.assert_array_equal(clamp(once), once)
 
 
 class TestContinuity:

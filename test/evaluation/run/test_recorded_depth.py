@@ -9,10 +9,10 @@ from pathlib import Path
 import pickle
 from typing import Any
 
-from bag_drives import compressed, image, RGB, without_stamp
-from bag_files import KINDS, START_NS, STEP_NS, UNUSUAL_KINDS, write_ros2
-from clip_depth_ros.errors import DataError, TopicError
-from clip_depth_ros.sources.predicted import RecordedDepth
+from bag_drives import compressed, disparity, image, RGB, without_stamp
+from bag_files import KINDS, START_NS, STEP_NS, UNUSUAL_KINDS, write_ros1, write_ros2
+from clip_depth_ros.errors import ConfigError, DataError, TopicError
+from clip_depth_ros.evaluation.run.recorded_depth import RecordedDepth
 from clip_depth_ros.sources.samples import DepthSample
 from clip_depth_ros.types import RecordedMessage
 import numpy as np
@@ -93,6 +93,49 @@ def test_metres_have_no_scale(tmp_path: Path):
     answers = RecordedDepth({'bag': path}, '/rival/depth', 0, per_metre=250)
     assert (answers.depth_of(sample(0)).depth_m[1:] == 1.5).all()
     assert 'per_metre' not in answers.describe()
+
+
+class TestDisparity:
+    PIXELS = np.array([[10, 5, 0.25, 0, -1, np.nan]], np.float32)
+
+    @pytest.mark.parametrize('write', [write_ros2, write_ros1])
+    def test_focal_length_and_baseline_make_metres_of_it(self, tmp_path: Path, write: Any):
+        """500 px and 0.1 m: 5 m at 10 px; what is below the least disparity is unknown."""
+        path = write(tmp_path / 'bag', [disparity(0, self.PIXELS, 500.0, -0.1)])
+        answers = RecordedDepth({'bag': path}, '/stereo/disparity', 0)
+        answer = answers.depth_of(sample(0))
+        np.testing.assert_allclose(answer.depth_m, [[5, 10, *[np.nan] * 4]])
+        assert not answer.is_relative
+        assert answers.describe()['pred_kind'] == 'disparity with focal length and baseline'
+
+    def test_its_shape_alone_may_be_asked_for(self, tmp_path: Path):
+        path = write_ros2(tmp_path / 'bag', [disparity(0, self.PIXELS, 0.0, 0.0)])
+        answer = RecordedDepth(
+            {'bag': path}, '/stereo/disparity', 0, kind='relative'
+        ).depth_of(sample(0))
+        np.testing.assert_array_equal(answer.depth_m, [[10, 5, *[np.nan] * 4]])
+        assert answer.is_relative
+
+    def test_without_a_baseline_there_are_no_metres(self, tmp_path: Path):
+        path = write_ros2(tmp_path / 'bag', [disparity(0, self.PIXELS, 500.0, 0.0)])
+        with pytest.raises(TopicError, match=r'f=500 px and T=0 m: .* set pred_kind=relative'):
+            RecordedDepth({'bag': path}, '/stereo/disparity', 0)
+
+    @pytest.mark.parametrize('kind', ['depth', 'inverse-depth'])
+    def test_it_is_nothing_else(self, tmp_path: Path, kind: Any):
+        path = write_ros2(tmp_path / 'bag', [disparity(0, self.PIXELS, 500.0, 0.1)])
+        with pytest.raises(ConfigError, match=f'is disparity, not pred_kind={kind}: leave pred'):
+            RecordedDepth({'bag': path}, '/stereo/disparity', 0, kind=kind)
+
+
+def test_in_16_bits_relative_answers_know_all_pixels(tmp_path: Path):
+    """0 is what is farthest, as MiDaS stretches what it answers from 0 to 65535."""
+    path = write_ros2(tmp_path / 'bag', [depth(0, 1.5, '16UC1')])
+    answers = RecordedDepth({'bag': path}, '/rival/depth', 0, kind='relative')
+    answer = answers.depth_of(sample(0))
+    assert (answer.depth_m[0, :2] == [0, 1.5]).all()
+    assert answer.is_relative
+    assert answers.describe()['pred_kind'] == 'relative'
 
 
 def test_the_nearest_within_the_tolerance(tmp_path: Path):
