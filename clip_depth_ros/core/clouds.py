@@ -4,7 +4,9 @@
 
 from __future__ import annotations
 
-from typing import Any
+from dataclasses import dataclass
+import math
+from typing import Any, Final
 
 from clip_depth_ros.core.camera import Rays
 from clip_depth_ros.errors import DataError, ImageError
@@ -15,6 +17,96 @@ from numpy.typing import NDArray
 
 _FLOATS = {7: 'f4', 8: 'f8'}
 """PointField's datatypes of coordinates."""
+
+_FAR: Final = np.finfo(np.float32).max
+
+_HALF_OF_THE_NEIGHBOURS: Final = [
+    (far * down, far * right)
+    for far in (2, 4) for down, right in ((0, 1), (1, -1), (1, 0), (1, 1))
+]
+"""Of a pixel, rows down and columns to the right: each has the pixel on its other side."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Crop:
+    """
+    Which points are kept, and what is put in where nothing was seen.
+
+    Attributes
+    ----------
+    min_range_m, max_range_m : float
+        Distances from the camera, in any direction.
+    min_height_m, max_height_m : float
+        Heights above ground.
+    camera_height_m, camera_pitch_deg : float
+        How the camera stands there: the pitch is that of its axis below the horizon.
+    min_support : float
+        Share of the neighbours of a point that is kept that must lie at its depth.
+    clear_range_m : float
+        Distance of the point that is put in where nothing is within range; infinite: none is.
+
+    """
+
+    min_range_m: float = 0.0
+    max_range_m: float = math.inf
+    min_height_m: float = -math.inf
+    max_height_m: float = math.inf
+    camera_height_m: float = 0.0
+    camera_pitch_deg: float = 0.0
+    min_support: float = 0.0
+    clear_range_m: float = math.inf
+
+    def depths(self, rays: Rays) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+        """
+        Return the nearest and farthest depth of what is kept along each ray, float32 (H, W).
+
+        Both range and height grow evenly with depth, so what is kept of a ray is one piece of it;
+        nothing is where the first is beyond the second, as for a ray of NaN.
+        """
+        length = np.sqrt(1 + np.square(rays).sum(axis=2))
+        low, high = self._depths_of_heights(rays)
+        near = np.maximum(self.min_range_m / length, low)
+        far = np.minimum(self.max_range_m / length, high)
+        is_known = np.isfinite(length)
+        near = np.where(is_known, np.clip(near, -_FAR, _FAR), _FAR)
+        far = np.where(is_known, np.clip(far, -_FAR, _FAR), -_FAR)
+        return near.astype(np.float32), far.astype(np.float32)
+
+    def clearing(self, rays: Rays) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+        """
+        Return the depth from which on a ray is clear, and that of the point put in, (H, W).
+
+        No point is put in at a height that is not kept: a costmap in two dimensions would take a
+        look over a thing for one through it.
+        """
+        length = np.sqrt(1 + np.square(rays).sum(axis=2))
+        low, high = self._depths_of_heights(rays)
+        put_in = np.where(np.isfinite(length), self.clear_range_m / length, np.nan)
+        beyond = np.clip(self.max_range_m / length, 0, _FAR)
+        is_kept = (low <= put_in) & (put_in <= high)
+        beyond = np.where(is_kept, beyond, np.inf)
+        return beyond.astype(np.float32), put_in.astype(np.float32)
+
+    def _depths_of_heights(
+        self, rays: Rays
+    ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        down = level(rays, self.camera_pitch_deg)[1]
+        with np.errstate(divide='ignore', invalid='ignore', over='ignore'):
+            ends = [
+                (self.camera_height_m - height_m) / down
+                for height_m in (self.max_height_m, self.min_height_m)
+            ]
+        is_in = self.min_height_m <= self.camera_height_m <= self.max_height_m
+        low = np.where(down == 0, -np.inf if is_in else np.inf, np.minimum(*ends))
+        high = np.where(down == 0, np.inf if is_in else -np.inf, np.maximum(*ends))
+        return low, high
+
+
+def level(rays: Rays, pitch_deg: float) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Return how far rays go forward and down for each metre of depth, float64 (H, W) both."""
+    cos, sin = math.cos(math.radians(pitch_deg)), math.sin(math.radians(pitch_deg))
+    y_over_z = rays[..., 1].astype(np.float64)
+    return cos - sin * y_over_z, sin + cos * y_over_z
 
 
 class CloudBuilder:
@@ -29,23 +121,29 @@ class CloudBuilder:
         Keep every ``stride``-th row and column, starting with the first.
     with_rgb : bool
         Append the colour, packed as RViz and PCL expect it.
+    crop : Crop, optional
+        Which points are kept, and what is put in where nothing was seen; all and nothing.
 
     Notes
     -----
     Convention: optical frame, x right, y down, z forward (REP 103), metres. Depth that is not a
-    finite number, and a pixel without a ray, give a point of three NaN.
+    finite number, a pixel without a ray, and what is cropped give a point of three NaN.
 
     """
 
-    def __init__(self, rays: Rays, *, stride: int = 1, with_rgb: bool = False) -> None:
+    def __init__(
+        self, rays: Rays, *, stride: int = 1, with_rgb: bool = False, crop: Crop | None = None
+    ) -> None:
         self._depth_shape = rays.shape[:2]
         self._stride = stride
         self._x_over_z = np.ascontiguousarray(rays[::stride, ::stride, 0])
         self._y_over_z = np.ascontiguousarray(rays[::stride, ::stride, 1])
         shape = self._x_over_z.shape
-        has_ray = np.isfinite(self._x_over_z) & np.isfinite(self._y_over_z)
-        self._has_ray = None if has_ray.all() else has_ray
-        self._is_known = np.empty(shape, np.bool_)
+        crop, kept = crop or Crop(), rays[::stride, ::stride]
+        self._near, self._far = crop.depths(kept)
+        self._clearing = None if math.isinf(crop.clear_range_m) else crop.clearing(kept)
+        self._lonely = LonelyPoints(shape, crop.min_support) if crop.min_support else None
+        self._is_kept = np.empty(shape, np.uint8)
         self._fields = [np.empty(shape, np.float32) for _ in range(4 if with_rgb else 3)]
         self._points = np.empty((*shape, len(self._fields)), np.float32)
 
@@ -72,11 +170,14 @@ class CloudBuilder:
         self._check_size('depth', depth_m.shape)
         x, y, z = self._fields[:3]
         kept = np.ascontiguousarray(depth_m[:: self._stride, :: self._stride])
-        np.isfinite(kept, out=self._is_known)
-        if self._has_ray is not None:
-            self._is_known &= self._has_ray
+        cv2.inRange(kept, self._near, self._far, self._is_kept)  # nor is a mark of depth
         z.fill(np.nan)
-        cv2.copyTo(kept, self._is_known.view(np.uint8), z)
+        cv2.copyTo(kept, self._is_kept, z)
+        if self._lonely:
+            np.copyto(z, np.nan, where=self._lonely.among(z))
+        if self._clearing:
+            beyond, put_in = self._clearing
+            np.copyto(z, put_in, where=kept > beyond)
         np.multiply(self._x_over_z, z, out=x)
         np.multiply(self._y_over_z, z, out=y)
         if len(self._fields) == 4:
@@ -101,6 +202,51 @@ class CloudBuilder:
                 f'{name} image must be {self._depth_shape} as the rays are (rows, columns), '
                 f'got {shape}'
             )
+
+
+class LonelyPoints:
+    """
+    Finds the points of an organised cloud that have few others about them.
+
+    16 neighbours, in a star of 9x9 pixels, are asked whether they lie in the same piece of depth
+    or one beside it. Pieces grow with depth, an eighth of a doubling each, as the distance
+    between points does: in cubes of metres, everything far would be lonely.
+
+    Parameters
+    ----------
+    shape : tuple of int
+        Rows and columns of the cloud.
+    min_support : float
+        Share of the neighbours, those inside the cloud, that must be there.
+
+    """
+
+    def __init__(self, shape: tuple[int, int], min_support: float) -> None:
+        self._n_near = np.empty(shape, np.uint8)
+        self._count(np.zeros(shape, np.uint8))
+        self._wanted = np.ceil(min_support * self._n_near).astype(np.uint8)
+
+    def among(self, z: NDArray[np.float32]) -> NDArray[np.bool_]:
+        """Return which of the depths, float32 (H, W), are lonely; NaN is company to none."""
+        # The exponent of a float32 and three bits of its mantissa are its logarithm, nearly; of
+        # NaN they are 252, as those of 9 cm, which no camera sees.
+        self._count((z.view(np.int32) >> 20).astype(np.uint8))
+        return np.asarray(self._n_near < self._wanted, np.bool_)
+
+    def _count(self, piece: NDArray[np.uint8]) -> None:
+        """Count the neighbours in the piece of each pixel or beside it, uint8 (H, W)."""
+        height, width = piece.shape
+        self._n_near.fill(0)
+        for down, right in _HALF_OF_THE_NEIGHBOURS:
+            if down >= height or abs(right) >= width:
+                continue
+            first, left = max(0, -right), max(0, right)
+            here = np.s_[:height - down, first:width - left]
+            there = np.s_[down:, left:width - first]
+            step = cv2.absdiff(piece[here], piece[there])
+            is_near = np.asarray(cv2.threshold(step, 1, 1, cv2.THRESH_BINARY_INV)[1], np.uint8)
+            self._n_near[here] += is_near
+            self._n_near[there] += is_near
 
 
 def points_of(cloud: Any) -> NDArray[np.float64]:

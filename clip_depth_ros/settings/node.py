@@ -11,9 +11,9 @@ from typing import Any, Final, Literal, NamedTuple
 
 from clip_depth_ros.errors import ConfigError, did_you_mean
 from clip_depth_ros.settings.base import ImageLimits, read_settings, setting
+from clip_depth_ros.settings.clouds import CloudSettings
 from clip_depth_ros.settings.installation import share_dir
 from clip_depth_ros.settings.paths import user_path
-from clip_depth_ros.settings.pictures import PictureSettings
 import yaml
 
 
@@ -55,7 +55,7 @@ DIAGNOSTICS: Final = '/diagnostics'
 """Where the node says how it is, DiagnosticArray at 1 Hz in every state."""
 
 
-class NodeSettings(ImageLimits, PictureSettings):
+class NodeSettings(ImageLimits, CloudSettings):
     """What the ROS node needs to know besides: topics' formats, matching, outputs."""
 
     image_transport: Literal['raw', 'compressed'] = setting(
@@ -93,11 +93,6 @@ class NodeSettings(ImageLimits, PictureSettings):
         'Encoding of the depth image. 32FC1: metres; 16UC1: millimetres, 0 = invalid.',
         at_run_time=True,
     )
-    cloud_stride: int = setting(
-        1, 'Keep every n-th row and column of the depth image in the cloud.',
-        at_run_time=True, ge=1, le=64,
-    )
-    cloud_rgb: bool = setting(True, 'Colour the points of the cloud.', at_run_time=True)
     autostart: bool = setting(True, 'Configure and activate automatically on start.')
 
 

@@ -9,7 +9,7 @@ from typing import Any
 
 from clip_depth_ros.bags.messages import cloud_message
 from clip_depth_ros.core.camera import pinhole_rays
-from clip_depth_ros.core.clouds import CloudBuilder, ply_bytes, points_of
+from clip_depth_ros.core.clouds import CloudBuilder, Crop, LonelyPoints, ply_bytes, points_of
 from clip_depth_ros.errors import DataError, ImageError
 from clip_depth_ros.types import Intrinsics
 from hypothesis import given, strategies as st
@@ -199,3 +199,119 @@ class TestCloudMessages:
         flat.fields = flat.fields[:2]
         with pytest.raises(DataError, match=r"needs fields x, y, z .*\['x', 'y'\]"):
             points_of(flat)
+
+
+LEVEL = Intrinsics(fx=10.0, fy=10.0, cx=2.0, cy=2.0, width=5, height=5)
+"""Sees 0.2 to either side, and up and down, for each metre ahead."""
+
+
+class TestCrop:
+    """What is cropped is NaN, and the cloud keeps its rows and columns."""
+
+    def test_ranges_are_distances_and_not_depths(self):
+        """At depth 4, the corner (-0.2, -0.2, 1) is 4 * sqrt(1.08) = 4.157 m away."""
+        depth = np.full((5, 5), 4.0, np.float32)
+        inner = CloudBuilder(pinhole_rays(LEVEL), crop=Crop(max_range_m=4.1)).build(depth)
+        assert np.isnan(inner[0, 0]).all()
+        assert np.isfinite(inner[2]).all()
+        outer = CloudBuilder(pinhole_rays(LEVEL), crop=Crop(min_range_m=4.1)).build(depth)
+        assert np.array_equal(np.isnan(outer), np.isfinite(inner))
+
+    def test_heights_are_above_level_ground(self):
+        """Camera 1 m up, 10 m ahead: rows are 2, 1, 0, -1, -2 m from it, 3 to -1 m up."""
+        crop = Crop(camera_height_m=1.0, min_height_m=0.5, max_height_m=2.5)
+        depth = np.full((5, 5), 10, np.float32)
+        known = np.isfinite(CloudBuilder(pinhole_rays(LEVEL), crop=crop).build(depth)[..., 2])
+        assert known.all(axis=1).tolist() == [False, True, True, False, False]
+
+    def test_a_camera_that_looks_down_sees_the_ground_on_its_axis(self):
+        """30 degrees down and 1 m up: the axis meets the ground at 2 m."""
+        crop = Crop(camera_height_m=1.0, camera_pitch_deg=30, min_height_m=0.01)
+        builder = CloudBuilder(pinhole_rays(LEVEL), crop=crop)
+        for depth_m, is_above in ((1.9, True), (2.1, False)):
+            points = builder.build(np.full((5, 5), depth_m, np.float32))
+            assert np.isfinite(points[2, 2, 2]) == is_above
+
+    @given(
+        depth_m=st.floats(0.1, 80), height_m=st.floats(0, 3), pitch_deg=st.floats(-60, 60),
+        low_m=st.floats(-2, 2), band_m=st.floats(0.1, 3), near_m=st.floats(0, 5),
+        reach_m=st.floats(0.1, 60),
+    )
+    def test_crops_as_the_points_themselves_say(
+        self, depth_m, height_m, pitch_deg, low_m, band_m, near_m, reach_m
+    ):
+        depth = np.full((5, 8), depth_m, np.float32)
+        x, y, z = np.moveaxis(CloudBuilder(pinhole_rays(CAMERA)).build(depth).astype(float), 2, 0)
+        turn = np.radians(pitch_deg)
+        height = height_m - (np.sin(turn) * z + np.cos(turn) * y)
+        distance = np.sqrt(x**2 + y**2 + z**2)
+        crop = Crop(
+            min_range_m=near_m, max_range_m=near_m + reach_m, camera_height_m=height_m,
+            camera_pitch_deg=pitch_deg, min_height_m=low_m, max_height_m=low_m + band_m,
+        )
+        kept = np.isfinite(CloudBuilder(pinhole_rays(CAMERA), crop=crop).build(depth)[..., 2])
+        edges = [
+            height - low_m, low_m + band_m - height, distance - near_m, near_m + reach_m - distance
+        ]
+        margin = np.min(edges, axis=0)
+        is_clear_case = np.abs(margin) > 1e-3
+        assert np.array_equal(kept[is_clear_case], margin[is_clear_case] > 0)
+
+    def test_what_is_seen_through_gets_a_point_to_clear_to(self):
+        """+Inf and what is beyond the crop: a point 6 m away; unknown and too near: none."""
+        depth = np.full((5, 5), 4.0, np.float32)
+        depth[2] = [np.inf, 20.0, 7.0, np.nan, -np.inf]
+        crop = Crop(max_range_m=8.0, clear_range_m=6.0)
+        points = CloudBuilder(pinhole_rays(LEVEL), crop=crop).build(depth)
+        distances = np.linalg.norm(points[2], axis=1)
+        assert distances[:3] == pytest.approx([6.0, 6.0, np.hypot(1.0, 0.0) * 7.0])
+        assert np.isnan(distances[3:]).all()
+        assert points[2, 0, :2] / points[2, 0, 2] == pytest.approx([-0.2, 0.0])
+
+    def test_no_point_to_clear_to_lies_outside_the_heights(self):
+        """Looking over a wall is no look through it; 6 m away, rows are 0.6 m apart."""
+        crop = Crop(
+            camera_height_m=1.0, min_height_m=0.0, max_height_m=2.0, clear_range_m=6.0
+        )
+        points = CloudBuilder(pinhole_rays(LEVEL), crop=crop).build(
+            np.full((5, 5), np.inf, np.float32)
+        )
+        assert np.isfinite(points[..., 2]).all(axis=1).tolist() == [False, True, True, True, False]
+
+    def test_a_pixel_without_a_ray_stays_unknown(self):
+        rays = pinhole_rays(LEVEL).copy()
+        rays[1, 1] = np.nan
+        for depth_m in (4.0, np.inf):
+            depth = np.full((5, 5), depth_m, np.float32)
+            points = CloudBuilder(rays, crop=Crop(clear_range_m=6.0)).build(depth)
+            assert np.isnan(points[1, 1]).all()
+            assert np.count_nonzero(np.isnan(points[..., 2])) == 1
+
+
+class TestLonelyPoints:
+    def test_a_veil_between_near_and_far_goes_and_both_stay(self):
+        """Columns 11 to 13 go from 4 m to 20 m, each at another depth, as blurred edges do."""
+        depth = np.full((40, 40), 4.0, np.float32)
+        depth[:, 11:14] = [7.0, 10.0, 14.0]
+        depth[:, 14:] = 20.0
+        lonely = LonelyPoints(depth.shape, 0.3).among(depth)
+        assert lonely[:, 11:14].all()
+        assert not lonely[:, [*range(11), *range(14, 40)]].any()
+
+    def test_a_speckle_in_the_unknown_goes(self):
+        depth = np.full((16, 16), np.nan, np.float32)
+        depth[5, 5] = 3.0
+        assert LonelyPoints(depth.shape, 0.1).among(depth)[5, 5]
+
+    @pytest.mark.parametrize('depth_m', [0.5, 2.0, 3.99, 80.0, 900.0])
+    def test_a_wall_stays_however_far_it_is(self, depth_m):
+        """At the border there are fewer neighbours, and all of them are there."""
+        depth = np.full((19, 21), depth_m, np.float32)
+        depth[::3] *= np.float32(1.01)  # on either side of where pieces of depth meet
+        assert not LonelyPoints(depth.shape, 1.0).among(depth).any()
+
+    def test_a_road_stays_up_to_where_a_row_is_a_tenth_of_the_depth(self):
+        """KITTI's camera, 1.65 m up: z = 721 * 1.65 / row below the horizon."""
+        rows = np.arange(16, 200, dtype=np.float32)
+        depth = np.repeat((721.5 * 1.65 / rows)[:, None], 64, axis=1)
+        assert not LonelyPoints(depth.shape, 0.3).among(depth).any()

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from clip_depth_ros.core.camera import Calibration, Camera
-from clip_depth_ros.core.clouds import CloudBuilder
+from clip_depth_ros.core.clouds import CloudBuilder, Crop
 from clip_depth_ros.core.depth_images import colorize
 from clip_depth_ros.ros.node.endpoints import advertise, is_kept
 from clip_depth_ros.ros.node.messages import (
@@ -115,11 +115,12 @@ class Outputs:
 
     def _cloud_message(self, result: Result, camera: Camera, settings: NodeSettings) -> bytes:
         height, width = result.depth_m.shape
-        key = (camera, width, height, settings.cloud_stride, settings.cloud_rgb)
+        crop = Crop(**settings.cloud_crop())
+        key = (camera, width, height, settings.cloud_stride, settings.cloud_rgb, crop)
         if key != self._cloud_key or self._cloud is None:
             rays = camera.rays(width, height)
             self._cloud = CloudBuilder(
-                rays, stride=settings.cloud_stride, with_rgb=settings.cloud_rgb
+                rays, stride=settings.cloud_stride, with_rgb=settings.cloud_rgb, crop=crop
             )
             self._cloud_key = key
         rgb = _resized(result.rgb, width, height) if settings.cloud_rgb else None

@@ -514,6 +514,24 @@ def test_a_change_takes_effect_from_the_next_frame(make):
     assert [len(m.fields) for m in harness.received['cloud']] == [4, 3]
 
 
+def test_a_cloud_is_cropped_from_the_next_frame_and_keeps_its_rows_and_columns(make):
+    """A camera 1 m up, fx 30, depth 2 m: the rows of the cloud are 1/15 m apart."""
+    harness = active(make, 'cloud')
+    harness.send(1 * SECOND, rgb_image(), camera_info(fx=30.0))
+    harness.wait_for(lambda: len(harness.received['cloud']) == 1)
+    assert harness.change(
+        camera_height_m=1.0, cloud_min_height_m=0.55, cloud_max_height_m=1.15
+    ).successful
+    harness.send(2 * SECOND, rgb_image(), camera_info(fx=30.0))
+    harness.wait_for(lambda: len(harness.received['cloud']) == 2)
+    whole, cropped = map(xyz, harness.received['cloud'])
+    height = 1.0 - whole[..., 1]
+    is_kept = (height > 0.55) & (height < 1.15)
+    assert 0 < np.count_nonzero(is_kept) < is_kept.size
+    assert np.array_equal(np.isfinite(cropped[..., 0]), is_kept)
+    assert np.array_equal(cropped[is_kept], whole[is_kept])
+
+
 def test_the_predictor_is_rebuilt_from_the_previous_one_with_the_new_settings(make):
     calls: list[tuple[float, Any]] = []
 
@@ -543,6 +561,8 @@ def test_whole_numbers_are_good_enough_for_depths(make):
     ({'min_depth_m': 90.0}, 'min_depth_m < max_depth_m'),
     ({'color_map': 'rainbow'}, 'color_map'),
     ({'cloud_stride': 0}, 'range'),
+    ({'cloud_max_height_m': 2.0}, 'need camera_height_m'),
+    ({'camera_height_m': -1.0}, 'range'),
     ({'backbone': 'ViT-B-16'}, 'clean it up'),
 ])
 def test_a_wrong_change_is_refused_with_the_reason_and_nothing_changes(make, values, reason):

@@ -1,0 +1,122 @@
+# Copyright 2026 The clip_depth_ros authors
+# SPDX-License-Identifier: Apache-2.0
+"""What a robot's map is given of depth: which points the cloud keeps."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+import math
+from typing import Any
+
+from clip_depth_ros.settings.base import setting
+from clip_depth_ros.settings.pictures import PictureSettings
+
+
+class CloudSettings(PictureSettings):
+    """
+    The cloud, and how the camera stands above the ground.
+
+    Ranges are distances from the camera in any direction, as costmaps measure them, not depth.
+    """
+
+    camera_height_m: float = setting(
+        0.0,
+        'Height of the camera above level ground, from which heights of points are told. 0: not '
+        'known.',
+        unit='m', at_run_time=True, ge=0.0, le=100.0,
+    )
+    camera_pitch_deg: float = setting(
+        0.0,
+        'How far the camera looks down: the angle of its optical axis below the horizon. Heights '
+        'need it within a degree or so; roll is taken to be none.',
+        unit='deg', at_run_time=True, ge=-80.0, le=80.0,
+    )
+    cloud_stride: int = setting(
+        1, 'Keep every n-th row and column of the depth image in the cloud.',
+        at_run_time=True, ge=1, le=64,
+    )
+    cloud_rgb: bool = setting(True, 'Colour the points of the cloud.', at_run_time=True)
+    cloud_min_range_m: float = setting(
+        0.0,
+        'Points of the cloud that are nearer to the camera become NaN, such as the hood of a car; '
+        'the cloud keeps its rows and columns.',
+        unit='m', at_run_time=True, ge=0.0, le=1000.0,
+    )
+    cloud_max_range_m: float = setting(
+        0.0,
+        'Points of the cloud that are farther from the camera become NaN. 0: no limit.',
+        unit='m', at_run_time=True, ge=0.0, le=1000.0,
+    )
+    cloud_min_height_m: float = setting(
+        0.0,
+        'Points of the cloud that are lower above ground become NaN, as do those above '
+        'cloud_max_height_m; both 0: all heights. Needs camera_height_m.',
+        unit='m', at_run_time=True, ge=-100.0, le=1000.0,
+    )
+    cloud_max_height_m: float = setting(
+        0.0,
+        'Points of the cloud that are higher above ground become NaN; see cloud_min_height_m.',
+        unit='m', at_run_time=True, ge=-100.0, le=1000.0,
+    )
+    cloud_min_support: float = setting(
+        0.0,
+        'Points of the cloud become NaN that are alone where they are: fewer than this share of '
+        'those about them (16 in a star of 9x9 pixels) lie at their depth, to some 15 %. It takes '
+        'away veils between near and far things, and what is thinner than that share. 0: off.',
+        at_run_time=True, ge=0.0, le=1.0,
+    )
+    cloud_clear_range_m: float = setting(
+        0.0,
+        'Where nothing is within range (depth +Inf, or beyond cloud_max_range_m), put a point at '
+        'this distance from the camera, so that a costmap clears what is seen through: its '
+        'obstacle_max_range must be less, or it marks these points. 0: such points are NaN.',
+        unit='m', at_run_time=True, ge=0.0, le=1000.0,
+    )
+
+    def clashes(self) -> Iterator[str]:
+        """Yield what does not go together."""
+        yield from super().clashes()
+        near_m, far_m = self.cloud_min_range_m, self.cloud_max_range_m
+        if far_m and near_m >= far_m:
+            yield (
+                'range of the cloud must satisfy cloud_min_range_m < cloud_max_range_m (0: no '
+                f'limit), got cloud_min_range_m={near_m}, cloud_max_range_m={far_m}'
+            )
+        yield from self._height_clashes()
+        clear_m, most_m = self.cloud_clear_range_m, far_m or self.max_depth_m
+        if clear_m and not near_m < clear_m <= min(most_m, self.max_depth_m):
+            yield (
+                'cloud_clear_range_m must be above cloud_min_range_m, and at most '
+                'cloud_max_range_m and max_depth_m, up to which it is known that nothing is '
+                f'there; got cloud_clear_range_m={clear_m}, cloud_min_range_m={near_m}, '
+                f'cloud_max_range_m={far_m}, max_depth_m={self.max_depth_m}'
+            )
+
+    def _height_clashes(self) -> Iterator[str]:
+        low_m, high_m = self.cloud_min_height_m, self.cloud_max_height_m
+        if not (low_m or high_m):
+            return
+        if low_m >= high_m:
+            yield (
+                'heights of the cloud must satisfy cloud_min_height_m < cloud_max_height_m (both '
+                f'0: all), got cloud_min_height_m={low_m}, cloud_max_height_m={high_m}'
+            )
+        if not self.camera_height_m:
+            yield (
+                f'cloud_min_height_m={low_m} and cloud_max_height_m={high_m} are above ground, '
+                'and need camera_height_m, the height of the camera, got 0 (not known)'
+            )
+
+    def cloud_crop(self) -> dict[str, Any]:
+        """Return what :class:`Crop` is told, by name."""
+        has_heights = self.cloud_min_height_m or self.cloud_max_height_m
+        return {
+            'camera_height_m': self.camera_height_m,
+            'camera_pitch_deg': self.camera_pitch_deg,
+            'min_range_m': self.cloud_min_range_m,
+            'max_range_m': self.cloud_max_range_m or math.inf,
+            'min_height_m': self.cloud_min_height_m if has_heights else -math.inf,
+            'max_height_m': self.cloud_max_height_m if has_heights else math.inf,
+            'min_support': self.cloud_min_support,
+            'clear_range_m': self.cloud_clear_range_m or math.inf,
+        }
