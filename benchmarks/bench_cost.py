@@ -193,7 +193,8 @@ def markdown(tables: Mapping[str, Sequence[Mapping[str, Any]]]) -> str:
             error = f'{row["abs_rel"]:.4f} | ' if has_error else ''
             differs = '' if 'CLIPSeg' in rows[0]['who'] else f'{row["differs_mm"]:.2g}'
             lines.append(
-                f'| {row["who"]} | {row["ms"]:.3g} | {1e3 / row["ms"]:.3g} | {row["times"]:.2f} | '
+                f'| {row["who"]} | {row["ms"]:{".0f" if row["ms"] > 100 else ".3g"}} | '
+                f'{1e3 / row["ms"]:.3g} | {row["times"]:.2f} | '
                 f'{row["memory"]} | {error}{differs} |'
             )
         lines.append('')
