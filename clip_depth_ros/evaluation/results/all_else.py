@@ -15,9 +15,10 @@ from clip_depth_ros.evaluation.results.tables import (
     Row,
     Table,
 )
+from clip_depth_ros.evaluation.score.points import POINTS
 from clip_depth_ros.evaluation.score.score import ALIGNMENTS, DELTA, is_judged, METRICS
 
-_ASKED_FOR: Final = (DELTA,)
+_ASKED_FOR: Final = (DELTA, POINTS)
 """What names of values begin with that are there because somebody asked for them."""
 
 

@@ -13,6 +13,7 @@ from clip_depth_ros.core.image_plan import Size
 from clip_depth_ros.errors import DataError
 from clip_depth_ros.evaluation.results.result import Problem
 from clip_depth_ros.evaluation.score.consistency import flicker, follows
+from clip_depth_ros.evaluation.score.points import pinhole_of_truth
 from clip_depth_ros.evaluation.score.prepare import squeezing, valid_gt
 from clip_depth_ros.evaluation.score.protocols import EvaluationProtocol
 from clip_depth_ros.evaluation.score.score import FrameScore, score_frame
@@ -36,6 +37,11 @@ class Scoring(NamedTuple):
 
 
 SCORING: Final = Scoring(score_frame, flicker, follows)
+
+_NO_CLOUD: Final = (
+    'clouds of points (points_m) are not compared where no pinhole camera is known: name the '
+    'camera, if there is one'
+)
 
 UNANSWERED: Final = FrameScore({'coverage': 0.0})
 """Of an answer that is missing, or has no depth wherever truth counts: that must show."""
@@ -94,6 +100,8 @@ def record_of(
     failures: dict[str, str] = {}
     cameras: dict[str, CameraUse] = {}
     notes = dict(sample.notes)
+    if protocol.points_m and pinhole_of_truth(sample) is None:
+        notes[_NO_CLOUD] = 0
     for predictor, answer in frame.answers.items():
         try:
             if isinstance(answer, DataError):

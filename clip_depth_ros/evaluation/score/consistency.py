@@ -31,6 +31,7 @@ from typing import Any, Final, NamedTuple
 
 from clip_depth_ros.core.image_plan import Size
 from clip_depth_ros.core.projection import project, projection_matrix
+from clip_depth_ros.evaluation.score.points import pinhole_of_truth, points_at
 from clip_depth_ros.evaluation.score.prepare import at_size, valid_gt
 from clip_depth_ros.evaluation.score.protocols import EvaluationProtocol
 from clip_depth_ros.sources.samples import DepthSample
@@ -128,10 +129,10 @@ class _Answered(NamedTuple):
 
         Nor is there one of relative answers, which have no metres that could be compared.
         """
-        camera, size = sample.pinhole, Size(*sample.target_m.shape)
-        if answer.is_relative or camera is None or (camera.height, camera.width) != size:
+        camera = pinhole_of_truth(sample)
+        if answer.is_relative or camera is None:
             return None
-        return cls(sample, camera, at_size(answer, size, protocol))
+        return cls(sample, camera, at_size(answer, Size(*sample.target_m.shape), protocol))
 
 
 def _changes(
@@ -139,7 +140,7 @@ def _changes(
 ) -> Floats:
     """Return how much ln(pred / gt) changed at points that stand still and are seen in both."""
     places = places[::_stride(len(places))]
-    points = _points(now.sample.target_m, now.camera, places)
+    points = points_at(now.sample.target_m.ravel()[places], places, now.camera)
     pixels, depth_m = project(points, projection_matrix(before.camera, T))
     counts = valid_gt(before.sample.target_m, protocol)
     gt_before = np.where(counts, before.sample.target_m, np.float32(np.nan))
@@ -152,7 +153,7 @@ def _moved_errors(seen: _Answered, other: _Answered, T_other_seen: Floats) -> Fl
     """Return how far answers that are moved to another frame are off from the answers there."""
     places = np.arange(0, seen.pred.size, _stride(seen.pred.size))
     places = places[np.isfinite(seen.pred.ravel()[places])]
-    points = _points(seen.pred, seen.camera, places)
+    points = points_at(seen.pred.ravel()[places], places, seen.camera)
     pixels, depth_m = project(points, projection_matrix(other.camera, T_other_seen))
     is_inside, there = _places(pixels, other.pred.shape)
     # Where several fall on one, the last one stays, as in theirs.
@@ -173,15 +174,6 @@ def _known_motion(before: DepthSample, now: DepthSample) -> Floats | None:
     if before.T_world_camera is None or now.T_world_camera is None:
         return None
     return np.asarray(np.linalg.solve(before.T_world_camera, now.T_world_camera), np.float64)
-
-
-def _points(depth_m: Depth, camera: Intrinsics, places: Places) -> Floats:
-    """Return the points of pixels, float64 (N, 3), in the camera's optical frame."""
-    rows, columns = np.divmod(places, depth_m.shape[1])
-    z = depth_m.ravel()[places].astype(np.float64)
-    return np.stack(
-        [(columns - camera.cx) / camera.fx * z, (rows - camera.cy) / camera.fy * z, z], axis=1
-    )
 
 
 def _matching(

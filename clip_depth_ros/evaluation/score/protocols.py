@@ -16,7 +16,7 @@ from clip_depth_ros.settings.installation import shared_file
 from clip_depth_ros.settings.paths import user_path
 from pydantic import field_validator
 
-BESIDE: Final = ('deltas', 'depth_ranges_m')
+BESIDE: Final = ('deltas', 'depth_ranges_m', 'points_m')
 """Fields that change no number, but ask for more of them: they are not part of the name."""
 
 
@@ -105,6 +105,13 @@ class EvaluationProtocol(Settings):
         unit='m', min_length=2, max_length=21,
     )
 
+    points_m: tuple[float, ...] = setting(
+        (),
+        'Distances within which a point of the answer and one of the truth go together; none: '
+        'clouds of points are not compared, which takes longer than all else.',
+        unit='m', max_length=20,
+    )
+
     @field_validator(*BESIDE, mode='before')
     @classmethod
     def _of_text(cls, value: Any) -> Any:
@@ -130,6 +137,8 @@ class EvaluationProtocol(Settings):
             yield 'silog=half is a number of an image: it goes with aggregation=image alone'
         if any(threshold <= 1 for threshold in self.deltas):
             yield f'deltas are ratios above 1, such as 1.05, got {_listed(self.deltas)}'
+        if any(distance_m <= 0 for distance_m in self.points_m):
+            yield f'points_m are distances above 0, such as 0.1, got {_listed(self.points_m)}'
         ends_m = self.depth_ranges_m
         if ends_m[0] < 0 or any(near >= far for near, far in pairwise(ends_m)):
             yield (

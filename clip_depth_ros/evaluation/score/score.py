@@ -14,7 +14,8 @@ median pred), ``coverage``, ``rank_correlation`` (of answers and truth; 1: the o
 answers, or their inverse, with), ``roughness``, ``lost_edges``, ``boundary_f1``, ``ordinal``,
 ``ordinal_unequal``, and, where the frame before is known, ``flicker``, ``flicker/n`` (how many
 points it is the mean of), ``flicker/estimated`` (1 where the camera's motion was estimated, 0
-where it was recorded), and, where it was recorded, ``tae``.
+where it was recorded), and, where it was recorded, ``tae``. Where the protocol names distances,
+``points 0.1 m/f_score``, ``/precision`` and ``/recall``, and ``points/chamfer``.
 
 ``sums`` are added up over frames: histograms and curves, whose edges are the constants here.
 """
@@ -44,6 +45,7 @@ from clip_depth_ros.core.metrics import (
 from clip_depth_ros.evaluation.score.edges import continuity
 from clip_depth_ros.evaluation.score.order import ordinal
 from clip_depth_ros.evaluation.score.parts import is_part, Parts, parts_of
+from clip_depth_ros.evaluation.score.points import cloud_distances, pinhole_of_truth
 from clip_depth_ros.evaluation.score.prepare import Clamp, prepare, resized
 from clip_depth_ros.evaluation.score.protocols import EvaluationProtocol
 from clip_depth_ros.sources.samples import DepthSample
@@ -72,6 +74,7 @@ DELTA: Final = 'delta_'
 
 _MORE_IS_BETTER: Final = {
     'delta05', 'delta1', 'delta2', 'delta3', 'coverage', 'boundary_f1', 'rank_correlation',
+    'f_score', 'precision', 'recall',
 }
 
 _DESCRIPTIVE: Final = {'n', 'estimated', 'log_bias', 'scale', 'slope', 'disparity_slope'}
@@ -260,6 +263,9 @@ def score_frame(
         **_order(pred, gt, is_inverse),
         **continuity(log_error, log_gt, places, size),
         **ordinal(log_error, log_gt),
+        **cloud_distances(
+            np.exp(log_gt + log_error), gt, places, pinhole_of_truth(sample), protocol.points_m
+        ),
     }
     sums = {
         name: tuple(np.sum([piece.curves[name] for piece in pieces], axis=0).tolist())
