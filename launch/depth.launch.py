@@ -40,7 +40,9 @@ YES_NO = {'true': True, '1': True, 'false': False, '0': False}
 TOPIC_NAME = re.compile(r'(~?/)?[A-Za-z_{][\w{}]*(/[A-Za-z_{][\w{}]*)*', re.ASCII)
 """What ROS takes for a topic's name; in braces it puts the node's own name or namespace."""
 
-OUTPUTS = ('depth/image_rect', 'depth/image_color', 'depth/points', 'depth/camera_info')
+OUTPUTS = (
+    'depth/image_rect', 'depth/image_color', 'depth/points', 'depth/scan', 'depth/camera_info',
+)
 
 
 def generate_launch_description():

@@ -107,7 +107,9 @@ def _messages(
                 'info': camera_info_message(intrinsics, **where),
                 'cloud': _cloud(depth, rgb, intrinsics, stamp_ns),
             }
-            messages += [(method.topic(name), answer[name], 50 * MS) for name in outputs]
+            messages += [
+                (method.topic(name), answer[name], 50 * MS) for name in outputs if name in answer
+            ]
     return messages
 
 

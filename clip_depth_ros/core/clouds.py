@@ -64,7 +64,7 @@ class Crop:
         nothing is where the first is beyond the second, as for a ray of NaN.
         """
         length = np.sqrt(1 + np.square(rays).sum(axis=2))
-        low, high = self._depths_of_heights(rays)
+        low, high = self.depths_of_heights(rays)
         near = np.maximum(self.min_range_m / length, low)
         far = np.minimum(self.max_range_m / length, high)
         is_known = np.isfinite(length)
@@ -80,16 +80,17 @@ class Crop:
         look over a thing for one through it.
         """
         length = np.sqrt(1 + np.square(rays).sum(axis=2))
-        low, high = self._depths_of_heights(rays)
+        low, high = self.depths_of_heights(rays)
         put_in = np.where(np.isfinite(length), self.clear_range_m / length, np.nan)
         beyond = np.clip(self.max_range_m / length, 0, _FAR)
         is_kept = (low <= put_in) & (put_in <= high)
         beyond = np.where(is_kept, beyond, np.inf)
         return beyond.astype(np.float32), put_in.astype(np.float32)
 
-    def _depths_of_heights(
+    def depths_of_heights(
         self, rays: Rays
     ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        """Return between which depths each ray is in the band of heights, float64 (H, W)."""
         down = level(rays, self.camera_pitch_deg)[1]
         with np.errstate(divide='ignore', invalid='ignore', over='ignore'):
             ends = [

@@ -201,7 +201,8 @@ def _wait_for_answers(
 
 def _has_answered(session: RecordingSession, method: DemoMethod, n_frames: int) -> bool:
     """Return whether a node has nothing left to answer: each image is answered or dropped."""
-    if all(session.counts.get(method.topic(output), 0) >= n_frames for output in OUTPUTS):
+    outputs = [name for name in OUTPUTS if name != 'scan' or method.settings.camera_height_m]
+    if all(session.counts.get(method.topic(output), 0) >= n_frames for output in outputs):
         return True
     said = session.said_by(method.node_name)
     names = ('received', 'processed', 'dropped', 'failed')

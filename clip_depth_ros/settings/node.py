@@ -39,6 +39,12 @@ OUTPUTS: Final[Mapping[str, Output]] = MappingProxyType({
         'depth/points', 'sensor_msgs/msg/PointCloud2',
         'organised, optical frame, x y z rgb; NaN where there is no finite depth',
     ),
+    'scan': Output(
+        'depth/scan', 'sensor_msgs/msg/LaserScan',
+        'what is nearest in a band of heights above ground, by bearing; needs `camera_height_m`, '
+        'and is in the level frame `scan_frame`; +Inf nothing in range, NaN unknown, -Inf too '
+        'near',
+    ),
     'color': Output(
         'depth/image_color', 'sensor_msgs/msg/Image',
         'colours over a fixed range, so that they do not flicker; on a log scale if the range is '

@@ -39,6 +39,11 @@ def test_by_default_nothing_is_cropped_and_nothing_put_in():
         'cloud_clear_range_m must be .* at most cloud_max_range_m .*cloud_clear_range_m=9.0',
     ),
     ({'cloud_clear_range_m': 20.0, 'max_depth_m': 10.0}, 'at most .*max_depth_m=10.0'),
+    (
+        {'scan_min_height_m': 2.0, 'scan_max_height_m': 1.0},
+        'scan_min_height_m < scan_max_height_m.*scan_min_height_m=2.0',
+    ),
+    ({'scan_max_range_m': 20.0, 'max_depth_m': 10.0}, 'scan_max_range_m must be .*max_depth_m=10'),
     ({'cloud_clear_range_m': 1.0, 'cloud_min_range_m': 2.0}, 'above cloud_min_range_m'),
 ])
 def test_what_cannot_be_is_refused_by_name(values, reason):

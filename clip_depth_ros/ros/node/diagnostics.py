@@ -130,6 +130,7 @@ class Health:
     image_error_age_s: float
     image_topic: str  # resolved name
     is_abandoned: bool = False  # work of before cleanup still runs
+    scan_problem: str = ''  # why there is a cloud and no scan
     camera_notes: str = ''  # what had to be assumed about it
     camera_doubt: str = ''  # why depth may be by a wrong one
     slowness: str = ''  # what to set where the machine is slower than the camera
@@ -210,6 +211,8 @@ def _verdict(health: Health) -> tuple[bytes, str]:
         return DiagnosticStatus.OK, 'idle: nobody subscribes'
     if health.camera_problem:
         return DiagnosticStatus.WARN, f'depth without cloud: {health.camera_problem}'
+    if health.scan_problem:
+        return DiagnosticStatus.WARN, f'depth without scan: {health.scan_problem}'
     if health.camera_doubt:
         return DiagnosticStatus.WARN, health.camera_doubt
     # That it takes the newest image and leaves out the others is what a node is meant to do.
@@ -229,6 +232,7 @@ def _values(health: Health) -> dict[str, str]:
         'last_error': health.transition_error or health.change_error or health.image_error,
         'parameters': 'in force',
         'camera_problem': health.camera_problem,
+        'scan_problem': health.scan_problem,
         'camera_notes': health.camera_notes,
         'depth_camera': health.depth_camera,
         'slowness': health.slowness,

@@ -9,16 +9,18 @@ data into one of C first, field by field, and that takes three times as long as 
 
 from __future__ import annotations
 
+from array import array
 import sys
 from typing import Any
 
 from clip_depth_ros.core.camera import Calibration
 from clip_depth_ros.core.depth_images import encode_depth
+from clip_depth_ros.ros.node.scan import Scan
 from clip_depth_ros.types import Depth, Rgb
 import numpy as np
 from numpy.typing import NDArray
 from rclpy.serialization import serialize_message
-from sensor_msgs.msg import CameraInfo, Image, PointCloud2, PointField
+from sensor_msgs.msg import CameraInfo, Image, LaserScan, PointCloud2, PointField
 from std_msgs.msg import Header
 
 
@@ -68,6 +70,20 @@ def cloud_message(header: Header, points: NDArray[np.float32]) -> bytes:
         is_dense=False,
     )
     return _serialized(message, points)
+
+
+def scan_message(header: Header, frame_id: str, scan: Scan) -> LaserScan:
+    """Return a LaserScan with the stamp of a header, in a frame of its own."""
+    last = len(scan.ranges_m) - 1
+    return LaserScan(
+        header=Header(stamp=header.stamp, frame_id=frame_id),
+        angle_min=scan.first_rad,
+        angle_max=scan.first_rad + last * scan.step_rad,
+        angle_increment=scan.step_rad,
+        range_min=scan.min_range_m,
+        range_max=scan.max_range_m,
+        ranges=array('f', scan.ranges_m.tobytes()),
+    )
 
 
 def _image(header: Header, samples: NDArray[Any], encoding: str) -> bytes:

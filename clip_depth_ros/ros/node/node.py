@@ -343,6 +343,7 @@ class DepthNode(LifecycleNode):
             listened=self._outputs.listened() if self._outputs else (),
             last_image_age_s=pipeline.last_image_age_s(now_s) if pipeline else None,
             camera_problem=pipeline.camera_problem if pipeline else '',
+            scan_problem=pipeline.scan_problem if pipeline else '',
             camera_notes=pipeline.camera_notes if pipeline else '',
             camera_doubt=pipeline.camera_doubt if pipeline else '',
             slowness=pipeline.slowness(now_s) if pipeline else '',

@@ -16,23 +16,26 @@ from clip_depth_ros.ros.node.messages import (
     depth_message,
     info_message,
     rgb_message,
+    scan_message,
 )
+from clip_depth_ros.ros.node.scan import ScanBuilder
 from clip_depth_ros.settings.node import NodeSettings, OUTPUTS
 from clip_depth_ros.types import Depth, Rgb
 import cv2
 import numpy as np
 from rclpy.lifecycle import LifecycleNode
-from sensor_msgs.msg import CameraInfo, Image, PointCloud2
+from sensor_msgs.msg import CameraInfo, Image, LaserScan, PointCloud2
 from std_msgs.msg import Header
 
 _MESSAGES: Final = {
     'sensor_msgs/msg/Image': Image,
     'sensor_msgs/msg/CameraInfo': CameraInfo,
+    'sensor_msgs/msg/LaserScan': LaserScan,
     'sensor_msgs/msg/PointCloud2': PointCloud2,
 }
 """Classes of the types that ``OUTPUTS`` names."""
 
-_NEEDS_CAMERA: Final = ('info', 'cloud')
+_NEEDS_CAMERA: Final = ('info', 'cloud', 'scan')
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,6 +66,8 @@ class Outputs:
             raise
         self._cloud_key: tuple[Any, ...] = ()
         self._cloud: CloudBuilder | None = None
+        self._scan_key: tuple[Any, ...] = ()
+        self._scan: ScanBuilder | None = None
 
     def destroy(self) -> None:
         """Destroy the publishers."""
@@ -108,6 +113,15 @@ class Outputs:
         if cloud is not None:
             self._publishers['cloud'].publish(cloud)
 
+    def publish_scan(self, result: Result, camera: Camera, settings: NodeSettings) -> None:
+        """
+        Publish the laser scan, if subscribed to.
+
+        ConfigError or CalibrationError if settings or camera allow none.
+        """
+        if self.is_wanted('scan'):
+            self._publishers['scan'].publish(self._scan_message(result, camera, settings))
+
     def is_wanted(self, name: str) -> bool:
         """Return whether an output, by its name in ``OUTPUTS``, is for anybody, now or later."""
         publisher = self._publishers[name]
@@ -125,6 +139,16 @@ class Outputs:
             self._cloud_key = key
         rgb = _resized(result.rgb, width, height) if settings.cloud_rgb else None
         return cloud_message(result.header, self._cloud.build(result.depth_m, rgb))
+
+    def _scan_message(self, result: Result, camera: Camera, settings: NodeSettings) -> LaserScan:
+        frame_id = settings.scan_frame_of(result.header.frame_id)
+        height, width = result.depth_m.shape
+        band = Crop(**settings.scan_band())
+        key = (camera, width, height, band)
+        if key != self._scan_key or self._scan is None:
+            self._scan = ScanBuilder(camera.rays(width, height), band)
+            self._scan_key = key
+        return scan_message(result.header, frame_id, self._scan.build(result.depth_m))
 
 
 def _resized(rgb: Rgb, width: int, height: int) -> Rgb:

@@ -14,12 +14,12 @@ from clip_depth_ros.core.camera import Calibration, Camera
 from clip_depth_ros.core.images import rgb_of
 from clip_depth_ros.core.plain_text import brief
 from clip_depth_ros.core.stamps import Match, stamp_ns_of, StampMatcher
-from clip_depth_ros.errors import CalibrationError, ImageError
+from clip_depth_ros.errors import CalibrationError, ConfigError, ImageError
 from clip_depth_ros.ros.node.depth_camera import DepthCamera, fits, why_none
 from clip_depth_ros.ros.node.diagnostics import reason, slowness, Statistics
 from clip_depth_ros.ros.node.outputs import Outputs, Result
 from clip_depth_ros.ros.node.raw_images import RawCompressedImage, RawImage
-from clip_depth_ros.settings.node import DIAGNOSTICS, NodeSettings
+from clip_depth_ros.settings.node import DIAGNOSTICS, NodeSettings, OUTPUTS
 from clip_depth_ros.types import DepthMap, DepthPredictor
 from sensor_msgs.msg import CameraInfo
 
@@ -54,6 +54,8 @@ class Pipeline:
     ----------
     camera_problem : str
         Why there is no cloud; empty if there is one or none was asked for.
+    scan_problem : str
+        Why there is a cloud and no scan; empty if there is one or none was asked for.
     image_topic : str
         Resolved name, as soon as it is known: what it says of the images counts.
     camera_notes : str
@@ -90,6 +92,7 @@ class Pipeline:
         self._newest_stamp_ns: int | None = None
         self._last_image_s: float | None = None
         self.camera_problem = ''
+        self.scan_problem = ''
         self.camera_notes = ''
         self.depth_camera = ''
         self.fx_px: Mapping[str, float] = {}
@@ -294,7 +297,7 @@ class Pipeline:
     ) -> None:
         """Find the camera_info and publish what needs it; a warning if there is no usable one."""
         if not self._needs_camera():
-            self.camera_problem = ''
+            self.camera_problem = self.scan_problem = ''
             return
         match = early
         if match is None or match.kind != 'exact':
@@ -317,6 +320,17 @@ class Pipeline:
             return
         self._note_notes(camera)
         self.camera_problem = ''
+        self._add_scan(result, camera, settings)
+
+    def _add_scan(self, result: Result, camera: Camera, settings: NodeSettings) -> None:
+        """Publish the scan; a warning if settings or camera allow none."""
+        try:
+            self._publish(lambda outputs: outputs.publish_scan(result, camera, settings))
+        except (CalibrationError, ConfigError) as error:
+            self.scan_problem = brief(str(error))
+            self._warn_once(f'no {OUTPUTS["scan"].topic}: {self.scan_problem}')
+        else:
+            self.scan_problem = ''
 
     def _why_no_match(self, width: int, height: int, settings: NodeSettings) -> str:
         if why := why_none(self._infos.newest(), width, height):

@@ -532,6 +532,53 @@ def test_a_cloud_is_cropped_from_the_next_frame_and_keeps_its_rows_and_columns(m
     assert np.array_equal(cropped[is_kept], whole[is_kept])
 
 
+def test_a_scan_is_of_the_heights_in_a_level_frame_beside_the_optical_one(make):
+    """A wall 2 m ahead and a camera 1 m up; the fake predictor answers 2 m everywhere."""
+    harness = active(make, 'scan', camera_height_m=1.0, scan_max_range_m=10.0)
+    harness.send(SECOND, rgb_image(), camera_info(fx=30.0))
+    harness.wait_for(lambda: harness.received['scan'])
+    (scan,) = harness.received['scan']
+    assert (scan.header.frame_id, stamps([scan])) == ('camera', [SECOND])
+    bearings = scan.angle_min + scan.angle_increment * np.arange(len(scan.ranges))
+    assert bearings[-1] == pytest.approx(scan.angle_max)
+    assert np.asarray(scan.ranges) == pytest.approx(2 / np.cos(bearings), rel=0.02)
+    assert (scan.range_min, scan.range_max) == (0.5, 10.0)
+    assert harness.change(scan_frame='laser').successful
+    harness.send(2 * SECOND, rgb_image(), camera_info(fx=30.0))
+    harness.wait_for(lambda: len(harness.received['scan']) == 2)
+    assert harness.received['scan'][1].header.frame_id == 'laser'
+
+
+@pytest.mark.parametrize(('values', 'frame_id', 'reason'), [
+    ({}, 'camera_optical', 'need camera_height_m, the height of the camera, got 0'),
+    ({'camera_height_m': 1.0}, 'lens', "'lens' has no '_optical' .* set scan_frame"),
+    (
+        {'camera_height_m': 1.0, 'camera_pitch_deg': 5.0}, 'camera_optical',
+        'camera_pitch_deg=5.0 needs scan_frame, a level frame',
+    ),
+    (
+        {'camera_height_m': 90.0, 'camera_pitch_deg': -60.0, 'scan_frame': 'laser'}, 'lens',
+        'no pixel sees heights of 0.3 to 2.0 m .* camera_height_m=90.0',
+    ),
+])
+def test_where_there_can_be_no_scan_diagnostics_name_the_setting(make, values, frame_id, reason):
+    """All else goes on, and there is a scan as soon as the settings allow one."""
+    harness = active(make, 'depth', 'cloud', 'scan', **values)
+    harness.send(SECOND, rgb_image(frame_id=frame_id), camera_info())
+    harness.wait_for(lambda: harness.node._health().scan_problem)
+    health = harness.node._health()
+    assert re.search(reason, health.scan_problem)
+    assert 'depth without scan' in status_of(health).message
+    harness.wait_for(lambda: harness.received['depth'] and harness.received['cloud'])
+    assert harness.received['scan'] == []
+    assert harness.change(
+        camera_height_m=1.0, camera_pitch_deg=0.0, scan_frame='laser'
+    ).successful
+    harness.send(2 * SECOND, rgb_image(frame_id=frame_id), camera_info())
+    harness.wait_for(lambda: harness.received['scan'])
+    harness.wait_for(lambda: not harness.node._health().scan_problem)
+
+
 def test_the_predictor_is_rebuilt_from_the_previous_one_with_the_new_settings(make):
     calls: list[tuple[float, Any]] = []
 
