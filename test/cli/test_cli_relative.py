@@ -92,8 +92,8 @@ def test_taken_for_depth_they_fit_nowhere_and_a_note_says_what_they_look_like(fo
     text = text_of(capsys)
     assert 'but its answers fall where depth grows, as inverse depth does' in text
     assert (
-        'relative: rank correlation of answers and depth -0.99: they fall where depth grows and '
-        'look like inverse depth or disparity: set pred_kind to relative, '
+        'relative: rank correlation of answers and depth -1.00: they fall where depth grows and '
+        'look like inverse depth or disparity: add --pred-kind relative, disparity or inverse-'
     ) in text
     assert 'the fitted slope is negative (scale-shift in 3 of 3 frames' in text
 
@@ -123,6 +123,13 @@ def test_an_alignment_of_depth_is_refused(folder, capsys):
     assert 'no metres with alignment=median: choose one of' in capsys.readouterr().err
 
 
+def test_a_kind_of_nothing_is_refused(folder, capsys):
+    command = ['evaluate', folder, '--predict', 'constant', '--pred-kind', 'relative']
+    assert main([*map(str, command)]) != 0
+    wanted = '--pred-kind would not be used, as there is no --pred-topic and no --pred-dir'
+    assert wanted in capsys.readouterr().err
+
+
 def test_inverse_depth_of_known_scale_is_metres(folder):
     found = means(of_folder(folder, 'inverse', '--pred-kind', 'inverse-depth'))
     assert found['none/abs_rel'] == pytest.approx(0.064, abs=0.004)
@@ -145,4 +152,4 @@ def test_disparity_with_its_camera_needs_no_flag_and_no_fit(drive, capsys):
 def test_depth_said_to_be_relative_is_noticed(folder, capsys):
     found = means(of_folder(folder, 'gt', '--pred-kind', 'relative'))
     assert found['rank_correlation'] < -0.99
-    assert 'they grow with depth and look like depth: leave pred_kind out' in text_of(capsys)
+    assert 'they grow with depth and look like depth: leave --pred-kind out' in text_of(capsys)

@@ -51,17 +51,17 @@ def _rank_correlation(found: PredictorResult) -> float:
 
 def _reversed_words(found: PredictorResult) -> str:
     if PRED_KIND in found.describe:
-        return 'they grow with depth and look like depth: leave pred_kind out'
+        return 'they grow with depth and look like depth: leave --pred-kind out'
     looks = 'they fall where depth grows and look like inverse depth or disparity'
     is_of_others = not found.describe.keys().isdisjoint(('pred_topic', 'predictions'))
-    advice = ': set pred_kind to relative, disparity or inverse-depth' if is_of_others else ''
+    advice = ': add --pred-kind relative, disparity or inverse-depth' if is_of_others else ''
     return looks + advice
 
 
 def _negative_slopes(result: Result, name: str) -> Iterator[str]:
     """Yield the alignments whose slope is negative, with the number of frames."""
     for value, alignment in _SLOPES.items():
-        column = result.frames.values[name].get(value, ())
+        column = result.frames.values.get(name, {}).get(value, ())
         slopes = [slope for slope in column if not math.isnan(slope)]
         if n_negative := sum(slope < 0 for slope in slopes):
             yield f'{alignment} in {n_negative} of {len(slopes)} frames'

@@ -13,6 +13,7 @@ from clip_depth_ros.evaluation.score.prepare import evaluated_window
 from clip_depth_ros.evaluation.score.protocols import (
     differences,
     EvaluationProtocol,
+    for_relative,
     load_protocol,
     PROTOCOL_NAMES,
     protocol_title,
@@ -50,6 +51,11 @@ def test_every_protocol_says_who_made_it_and_is_called_like_its_file(name):
     ('kitti-benchmark', Size(352, 1216), Window(0, 0, 1216, 352)),
     ('nyu-eigen', NYU, Window(41, 45, 560, 426)),
     ('nyu-depthclip', NYU, Window(46, 45, 555, 426)),
+    ('zoedepth-kitti', KITTI, Window(13 + 43, 23 + 143, 1129, 206)),
+    ('zoedepth-nyu', NYU, Window(41, 45, 560, 426)),
+    ('depth-anything-v2', KITTI, Window(0, 0, 1242, 375)),
+    ('marigold-kitti', KITTI, Window(13 + 43, 23 + 117, 1129, 204)),
+    ('moge', NYU, Window(0, 0, 640, 480)),
     ('plain', Size(96, 320), Window(0, 0, 320, 96)),
     ('raw-lidar', KITTI, Window(0, 0, 1242, 375)),
 ])
@@ -93,6 +99,17 @@ def test_only_the_kb_variant_crops_what_is_seen():
         'resampled, no alignment, no flip, mean over images',
     ),
     (
+        'depth-anything-v2',
+        'any gt, any frames, no crop, 0.001 to 80 m inclusive, depth resampled with aligned '
+        'corners, no alignment, answers not clamped, silog sqrt(mean d^2 - mean^2 d / 2), no '
+        'flip, mean over images',
+    ),
+    (
+        'moge-disparity',
+        'any gt, any frames, no crop, 0.001 to 1000 m, depth resampled, scale and shift of '
+        'inverse depth fitted, answers up to the farthest truth, no flip, mean over images',
+    ),
+    (
         'plain',
         'any gt, any frames, no crop, 0.001 to 80 m, depth resampled, no alignment, no flip, mean '
         'over images',
@@ -125,6 +142,19 @@ class TestOverrides:
         with pytest.raises(ConfigError, match='name of a protocol says what it is and cannot be'):
             load_protocol('plain', {'name': 'kitti-eigen-garg'})
 
+    def test_half_of_the_squared_mean_is_of_an_image(self):
+        with pytest.raises(ConfigError, match='it goes with aggregation=image alone'):
+            load_protocol('depth-anything-v2', {'aggregation': 'pixel'})
+
+    def test_relative_answers_get_the_alignment_that_they_need(self):
+        """Unless the protocol has one, or the user wants another."""
+        changed = for_relative(load_protocol('kitti-eigen-garg'), '/rival')
+        assert changed.name == 'kitti-eigen-garg, alignment=disparity-scale-shift'
+        midas = load_protocol('midas')
+        assert for_relative(midas, '/rival') is midas
+        with pytest.raises(ConfigError, match=r"/rival is inverse depth .* alignment=median: ch"):
+            for_relative(load_protocol('monodepth2'), '/rival', is_named=True)
+
     def test_a_range_without_depth(self):
         with pytest.raises(ConfigError, match=r'min_depth_m < depth_cap_m, got min_depth_m=0.001'):
             load_protocol('plain', {'depth_cap_m': 0.0005})
@@ -141,8 +171,8 @@ class TestOwnFile:
         assert mine == theirs.changed(name='mine', depth_cap_m=50.0)
 
     def test_unknown_fields_are_refused_by_name(self, tmp_path: Path):
-        with pytest.raises(ConfigError, match=r"unknown setting 'cap'; known are name, source"):
-            own(tmp_path, 'cap: 50')
+        with pytest.raises(ConfigError, match=r"unknown setting 'x'; known are name, source"):
+            own(tmp_path, 'x: 50')
 
     def test_a_wrong_value_is_named(self, tmp_path: Path):
         with pytest.raises(ConfigError, match=r"eval_crop: .*'garg', .* got 'grag'"):
