@@ -308,7 +308,7 @@ class TestRefusals:
             opened()
 
     @pytest.mark.parametrize(('settings', 'match'), [
-        ({'split': 'list.txt'}, 'split is not for kind tum, it is for kitti, kitti-object'),
+        ({'split': 'list.txt'}, 'split is not for kind tum, it is for ddad, kitti, kitti-object'),
         ({'images': 'rgb/*.png'}, 'images is not for kind tum, it is for pattern'),
         ({'image_topic': '/camera'}, 'image_topic is not for kind tum, it is for bag'),
         ({'gt_kind': 'exact'}, 'gt_kind is not for kind tum, it is for bag, pattern'),

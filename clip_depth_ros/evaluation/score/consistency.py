@@ -160,8 +160,8 @@ def _moved_errors(seen: _Answered, other: _Answered, T_other_seen: Floats) -> Fl
     on, last = np.unique(there[::-1], return_index=True)
     moved = depth_m[is_inside][::-1][last]
     p = other.pred.ravel()[on].astype(np.float64)
-    errors = np.abs(moved - p) / p
-    return np.asarray(errors[np.isfinite(errors)], np.float64)
+    is_known = np.isfinite(p)  # neither unknown nor beyond range
+    return np.asarray(np.abs(moved - p)[is_known] / p[is_known], np.float64)
 
 
 def _stride(n: int) -> int:
