@@ -15,11 +15,12 @@ import statistics
 import time
 
 from clip_depth_ros.core.camera import pinhole_rays
-from clip_depth_ros.core.clouds import CloudBuilder
+from clip_depth_ros.core.clouds import CloudBuilder, Crop, LonelyPoints
 from clip_depth_ros.core.depth_images import colorize, mark_range
 from clip_depth_ros.core.images import rgb_of
 from clip_depth_ros.ros.node.messages import cloud_message, depth_message, rgb_message
 from clip_depth_ros.ros.node.raw_images import read_image
+from clip_depth_ros.ros.node.scan import ScanBuilder
 from clip_depth_ros.types import Intrinsics
 import cv2
 import numpy as np
@@ -48,10 +49,20 @@ def main() -> None:
     cdr = rgb_message(header, rgb)
     plain = CloudBuilder(pinhole_rays(camera))
     coloured = CloudBuilder(pinhole_rays(camera), with_rgb=True)
+    band = Crop(
+        max_range_m=20.0, camera_height_m=1.65, min_height_m=0.3, max_height_m=2.0,
+        clear_range_m=20.0,
+    )
+    cropped = CloudBuilder(pinhole_rays(camera), with_rgb=True, crop=band)
+    lonely = LonelyPoints((HEIGHT, WIDTH), 0.3)
+    scan = ScanBuilder(pinhole_rays(camera), band)
     steps: dict[str, Callable[[], object]] = {
         'copy of the image (unit)': rgb.copy,
         'copy of an XYZRGB cloud': coloured.build(depth_m, rgb).copy,
         'build an XYZRGB cloud': lambda: coloured.build(depth_m, rgb),
+        'the same, cropped': lambda: cropped.build(depth_m, rgb),
+        'find lonely points': lambda: lonely.among(depth_m),
+        'build a scan': lambda: scan.build(depth_m),
         'decode rgb8': lambda: rgb_of(read_image(cdr)),
         'mark the range': lambda: mark_range(depth_m, min_depth_m=1.0, max_depth_m=80.0),
         'depth message 32FC1': lambda: depth_message(header, depth_m, '32FC1'),

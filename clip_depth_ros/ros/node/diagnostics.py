@@ -157,7 +157,7 @@ def slowness(
     if (latency_s := statistics.percentile('latency_s', now_s, 50)) > 0:
         out_hz = min(out_hz, 1 / latency_s)
     n_dropped = statistics.counts().get('dropped', 0)
-    if not out_hz or dropped_hz < _DROPPED_SHARE * in_hz or n_dropped < _DROPPED_LEAST:
+    if not (in_hz and out_hz) or dropped_hz < _DROPPED_SHARE * in_hz or n_dropped < _DROPPED_LEAST:
         return ''
     share = min(1.0, out_hz / in_hz) * (2 if flip else 1)
     advice = ['set flip to false (half the work)'] if flip else []

@@ -89,6 +89,13 @@ def test_a_machine_that_keeps_up_or_has_answered_nothing_says_nothing(in_hz, out
     assert slowness(busy(in_hz, out_hz), 5.0, (704, 224), flip=False) == ''
 
 
+def test_a_camera_that_has_stopped_is_not_too_fast():
+    """Answers count for half a minute, images for five seconds: there is no rate to compare."""
+    statistics = busy(20, 5)
+    statistics.note('latency_s', 5.0, 0.2)
+    assert slowness(statistics, 15.0, (704, 224), flip=False) == ''
+
+
 def test_one_answer_is_enough_to_tell():
     statistics = busy(20, 0)
     statistics.note('out', 5.0)
