@@ -311,7 +311,7 @@ class TestLonelyPoints:
         assert not LonelyPoints(depth.shape, 1.0).among(depth).any()
 
     def test_a_road_stays_up_to_where_a_row_is_a_tenth_of_the_depth(self):
-        """KITTI's camera, 1.65 m up: z = 721 * 1.65 / row below the horizon."""
+        """Behind KITTI's camera, 1.65 m up: z = 721 * 1.65 / row below the horizon."""
         rows = np.arange(16, 200, dtype=np.float32)
         depth = np.repeat((721.5 * 1.65 / rows)[:, None], 64, axis=1)
         assert not LonelyPoints(depth.shape, 0.3).among(depth).any()

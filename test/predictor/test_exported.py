@@ -192,7 +192,6 @@ class TestWithoutPyTorch:
         assert depth_m.shape == (96, 160)
         assert 1 <= depth_m.min() < depth_m.max() <= 9
 
-
     @pytest.mark.ros
     def test_the_node_answers_as_the_model_does_offline_and_loads_no_library_of_it(
         self, clip2depth, ros_domain

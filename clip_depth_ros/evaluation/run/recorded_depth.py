@@ -119,7 +119,6 @@ class RecordedDepth:
         is_metric = self._is_disparity and self._kind == 'disparity'
         return {PRED_KIND: 'disparity with focal length and baseline' if is_metric else self._kind}
 
-
     def close(self) -> None:
         """Close the recording; it is opened again when a frame is asked for."""
         if self._open is not None:

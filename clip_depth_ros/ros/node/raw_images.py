@@ -42,7 +42,7 @@ class RawCompressedImage:
     """A ``sensor_msgs/CompressedImage``, its data a view into the bytes that came."""
 
     header: Header
-    format: str
+    format: str  # noqa: A003, RUF100
     data: memoryview
 
 

@@ -152,7 +152,7 @@ class TestOverrides:
         assert changed.name == 'kitti-eigen-garg, alignment=disparity-scale-shift'
         midas = load_protocol('midas')
         assert for_relative(midas, '/rival') is midas
-        with pytest.raises(ConfigError, match=r"/rival is inverse depth .* alignment=median: ch"):
+        with pytest.raises(ConfigError, match=r'/rival is inverse depth .* alignment=median: ch'):
             for_relative(load_protocol('monodepth2'), '/rival', is_named=True)
 
     def test_a_range_without_depth(self):
