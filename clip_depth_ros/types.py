@@ -210,7 +210,8 @@ class DepthMap:
     grid_depth_m : float32 (grid_h, grid_w), optional
         Depth per patch before upsampling, where the method has one.
     confidence : float32 (h, w), optional
-        In [0, 1]; what it means is the method's to say.
+        In [0, 1]. Calibrated, the share of such pixels that are within a factor of 1.25 of the
+        truth; otherwise a raw measure of the method. ``describe()`` says which.
     scene : str, optional
         Name of the recognised scene, where the method recognises one.
     camera : {'used', 'assumed', 'ignored'}

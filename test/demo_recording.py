@@ -104,6 +104,7 @@ def _messages(
             answer = {
                 'depth': image_message(depth, '32FC1', **where),
                 'color': image_message(image, 'rgb8', **where),
+                'confidence': image_message(np.full_like(depth, 0.5), '32FC1', **where),
                 'info': camera_info_message(intrinsics, **where),
                 'cloud': _cloud(depth, rgb, intrinsics, stamp_ns),
             }

@@ -194,6 +194,7 @@ def _sums(typical: float, *, has_confidence: bool) -> dict[str, tuple[float, ...
         'depth/bias': n * typical * (0.4 - depth_m / 50),
         'error_histogram': 1e6 * np.exp(-(error / typical) ** 2 / 2),
         'confidence/n': 1e5 * confidence,
+        'confidence/said': 1e5 * confidence**2,
         'confidence/abs_rel': 1e5 * confidence * (0.3 - 0.25 * confidence),
         'confidence/delta1': 1e5 * confidence * (0.5 + 0.5 * confidence),
     }

@@ -3,17 +3,19 @@
 """
 Make the bundled weights again, and prove how good they are.
 
-    python -m weights [make | study | table | docs]
+    python -m weights [make | study | table | docs | confidence]
 
 make: the small CLIP, CLIP2Depth on it, and the tables of held-out streets and cameras. study: the
 ablations, added to the tables. table: the tables of weights made before. docs:
-the tables of the installed weights into docs/bundled_weights.md.
+the tables of the installed weights into docs/bundled_weights.md. confidence: how often depth is
+right, beside the weights that --preset names: by default both methods of the installed ones.
 """
 
 from __future__ import annotations
 
 import argparse
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+import itertools
 import json
 import os
 from pathlib import Path
@@ -23,7 +25,10 @@ from typing import Any
 from clip_depth_ros.cli.train import ProgressBars
 from clip_depth_ros.core.files import atomic_write_bytes
 from clip_depth_ros.errors import ClipDepthError, OutputError
-from clip_depth_ros.settings.installation import assets_dir, BUNDLED_RESULTS
+from clip_depth_ros.settings.installation import assets_dir, BUNDLED_PRESET, BUNDLED_RESULTS
+from clip_depth_ros.settings.node import read_preset
+from clip_depth_ros.settings.predictor import PredictorSettings
+from weights.confidence import write_table
 from weights.proof import Proof
 from weights.recipe import check_bands, FULL, SHORT
 from weights.report import BEGIN, END, markdown, text
@@ -38,6 +43,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     try:
         if args.what == 'docs':
             write_docs(DOCS, json.loads((assets_dir() / BUNDLED_RESULTS).read_bytes()))
+        elif args.what == 'confidence':
+            _measure_confidence(args.preset, args.data)
         else:
             _run(args)
     except ClipDepthError as error:
@@ -53,7 +60,8 @@ def _parser() -> argparse.ArgumentParser:
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument(
-        'what', nargs='?', choices=('make', 'study', 'table', 'docs'), default='make',
+        'what', nargs='?', choices=('make', 'study', 'table', 'docs', 'confidence'),
+        default='make',
         help='what to do (default: %(default)s)',
     )
     parser.add_argument(
@@ -78,6 +86,15 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument(
         '--real', type=Path, metavar='DIR',
         help='real frames to add to the tables: a folder with kitti_depth/, kitti_object/ or both',
+    )
+    parser.add_argument(
+        '--preset', metavar='FILE',
+        help='confidence: predictor settings, a parameter file by its path or name',
+    )
+    parser.add_argument(
+        '--data', nargs='+', default=(), metavar='SOURCE',
+        help='confidence: frames with depth to measure on that no training has seen, any source '
+        'of clip-depth evaluate (default: rendered streets)',
     )
     parser.add_argument(
         '--before', type=Path, metavar='DIR',
@@ -117,6 +134,25 @@ def _run(args: argparse.Namespace) -> None:
         print(f'  {path}')
         if args.install:
             atomic_write_bytes(assets_dir() / path.name, path.read_bytes())
+
+
+def _measure_confidence(preset: str | None, data: Sequence[str]) -> None:
+    """Write tables of confidence beside weights."""
+    values = read_preset(preset or BUNDLED_PRESET)
+    known = PredictorSettings.model_fields
+    settings = PredictorSettings.from_mapping(
+        {name: value for name, value in values.items() if name in known}
+    )
+    methods = [settings.method] if preset else ['clip2depth', 'depthclip']
+    for method in methods:
+        path = write_table(settings.changed(method=method), data, _counter(method))
+        print(f'\n  {path}')
+
+
+def _counter(what: str) -> Callable[[], None]:
+    """Return what counts frames on a line of the terminal."""
+    frames = itertools.count(1)
+    return lambda: print(f'\r{what}: frame {next(frames)}', end='', flush=True)
 
 
 def _kept(workshop: Workshop) -> dict[str, Any]:

@@ -14,12 +14,14 @@ from __future__ import annotations
 import abc
 from collections.abc import Mapping, Sequence
 import dataclasses
-from typing import Generic, TypeVar
+from pathlib import Path
+from typing import Any, Generic, TypeVar
 
 from clip_depth_ros.core.depth_images import mark_range
 from clip_depth_ros.core.image_plan import Size
 from clip_depth_ros.core.images import check_rgb, resize_rgb
 from clip_depth_ros.errors import WeightsError
+from clip_depth_ros.predictor.confidence import confidence_of
 from clip_depth_ros.predictor.networks import Network
 from clip_depth_ros.predictor.views import TrainedAt, View, Views
 from clip_depth_ros.settings.predictor import PredictorSettings
@@ -45,8 +47,10 @@ class ClipPredictor(abc.ABC, Generic[AnyNetwork]):
 
     ``network`` is the frozen CLIP and what is trained on it; its parts may be shared with another
     predictor. ``trained`` is what the method's numbers belong to. ``why`` says why this method,
-    for reports.
+    for reports. ``measure`` is what the method's raw confidence is, in words.
     """
+
+    measure: str
 
     def __init__(
         self, settings: PredictorSettings, network: AnyNetwork, trained: TrainedAt, why: str
@@ -55,6 +59,7 @@ class ClipPredictor(abc.ABC, Generic[AnyNetwork]):
         self.network = network
         self.views = Views(settings, trained, network.stride)
         self.why = why
+        self.confidence = confidence_of(settings, self._weights_path(), self._used(), self.measure)
 
     def predict(self, rgb: Rgb, camera: Intrinsics | None = None) -> DepthMap:
         """
@@ -72,8 +77,9 @@ class ClipPredictor(abc.ABC, Generic[AnyNetwork]):
         -------
         DepthMap
             ``depth_m`` at the size of the image times ``depth_scale``: finite and within what the
-            method can answer, but -Inf and +Inf outside of min_depth_m to max_depth_m. ``camera``
-            says what became of the camera. The class of the method says what else there is.
+            method can answer, but -Inf and +Inf outside of min_depth_m to max_depth_m, and NaN
+            where ``confidence`` is below confidence_min. ``camera`` says what became of the
+            camera. The class of the method says what else there is.
 
         Raises
         ------
@@ -173,6 +179,8 @@ class ClipPredictor(abc.ABC, Generic[AnyNetwork]):
         """
         Return what the method sees in images, in the metres of the camera it was trained at.
 
+        Each with its confidence, by ``self.confidence`` of the raw measure.
+
         Parameters
         ----------
         batch : uint8 (B, height, width, 3)
@@ -185,6 +193,14 @@ class ClipPredictor(abc.ABC, Generic[AnyNetwork]):
             Of the batch, for methods that are told rays.
 
         """
+
+    @abc.abstractmethod
+    def _weights_path(self) -> Path | None:
+        """Return the file, or folder of an exported model, with which a table may come."""
+
+    @abc.abstractmethod
+    def _used(self) -> Mapping[str, Any]:
+        """Return what decides how right answers are: ``weights`` and all that is set besides."""
 
     @abc.abstractmethod
     def _answer_range_m(self, scene: str | None) -> tuple[float, float]:
@@ -205,6 +221,8 @@ class ClipPredictor(abc.ABC, Generic[AnyNetwork]):
         low, high = self.settings.min_depth_m, self.settings.max_depth_m
         if near_far_m[0] < np.float32(low) or near_far_m[1] > np.float32(high):
             depth_m = mark_range(depth_m, min_depth_m=low, max_depth_m=high)
+        if self.settings.confidence_min and answer.confidence is not None:
+            depth_m[answer.confidence < np.float32(self.settings.confidence_min)] = np.nan
         grid_depth_m = answer.grid_depth_m
         return dataclasses.replace(
             answer,
@@ -229,8 +247,10 @@ class ClipPredictor(abc.ABC, Generic[AnyNetwork]):
             **description,
             **self.views.describe(),
             'flip': 'on' if self.settings.flip else 'off',
+            'confidence': self.confidence.said,
         }
         notes = [network.note, *self.views.notes(), *self._notes()]
+        notes += self.confidence.notes(self.settings)
         if said := [note for note in notes if note]:
             described[NOTES] = '; '.join(said)
         return described

@@ -5,10 +5,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 import textwrap
-from typing import Final
+from typing import Any, Final
 
 from clip_depth_ros.core.camera import patch_rays
+from clip_depth_ros.core.confidence import evenness
 from clip_depth_ros.core.image_plan import Size
 from clip_depth_ros.core.plain_text import printable
 from clip_depth_ros.errors import WeightsError
@@ -16,6 +18,7 @@ from clip_depth_ros.predictor.base import ClipPredictor
 from clip_depth_ros.predictor.networks import DepthNetwork, is_stuck
 from clip_depth_ros.predictor.views import TrainedAt
 from clip_depth_ros.settings.clip2depth import Clip2DepthSettings
+from clip_depth_ros.settings.paths import user_path
 from clip_depth_ros.settings.predictor import PredictorSettings
 from clip_depth_ros.types import Depth, DepthMap, Intrinsics
 import cv2
@@ -32,8 +35,11 @@ class Clip2DepthPredictor(ClipPredictor[DepthNetwork]):
     """
     Metric depth by a trained decoder; it answers within the range that it was trained for.
 
-    There is no grid and no confidence. An answer depends on its image alone.
+    There is no grid. An answer depends on its image alone. Its confidence is a share of right
+    pixels where a table comes with the weights, and else how even depth is.
     """
+
+    measure = 'evenness of depth, docs/confidence.md'
 
     def __init__(self, settings: PredictorSettings, network: DepthNetwork, why: str) -> None:
         file = network.file
@@ -42,8 +48,8 @@ class Clip2DepthPredictor(ClipPredictor[DepthNetwork]):
                 f"camera='use' needs weights that say at which focal length they were trained, "
                 f"and {file} do not: train again, or set camera='auto'"
             )
-        super().__init__(settings, network, _trained_at(file.settings), why)
         self.file = file
+        super().__init__(settings, network, _trained_at(file.settings), why)
 
     def _answer(
         self,
@@ -61,7 +67,15 @@ class Clip2DepthPredictor(ClipPredictor[DepthNetwork]):
             # Our choice: the mean of the depths, as DepthCLIP's released code has it.
             straight, flipped = both[: len(batch)], both[len(batch):, :, ::-1]
             depth_m = (straight + flipped) * np.float32(0.5)
-        return [DepthMap(_resize_depth(each, size)) for each in depth_m]
+        return [
+            DepthMap(_resize(each, size), confidence=_resize(self._confidence(each), size))
+            for each in depth_m
+        ]
+
+    def _confidence(self, depth_m: Depth) -> Depth:
+        """Return how sure an answer at the size of the network's input is."""
+        within = np.clip(depth_m, *self._answer_range_m(None))
+        return self.confidence.of(evenness(within, self.network.stride), within)
 
     def _forward(
         self, batch: NDArray[np.uint8], cameras: Sequence[Intrinsics | None]
@@ -80,6 +94,14 @@ class Clip2DepthPredictor(ClipPredictor[DepthNetwork]):
 
     def _answer_range_m(self, scene: str | None) -> tuple[float, float]:
         return self.file.settings.min_depth_m, self.file.settings.max_depth_m
+
+    def _weights_path(self) -> Path | None:
+        if self.settings.exported_model:
+            return user_path(self.settings.exported_model)
+        return getattr(self.file, 'path', None)
+
+    def _used(self) -> Mapping[str, Any]:
+        return {'method': 'clip2depth', 'weights': str(self.file)}
 
     def _is_stuck(self, depth_m: Depth) -> bool:
         return is_stuck(depth_m, *self._answer_range_m(None))
@@ -132,14 +154,14 @@ def _trained_at(settings: Clip2DepthSettings) -> TrainedAt:
     return TrainedAt(size, settings.focal_px, settings.hfov_deg)
 
 
-def _resize_depth(depth_m: Depth, size: Size) -> Depth:
+def _resize(values: Depth, size: Size) -> Depth:
     """
-    Resample depth, bilinear between pixel centres: float32 (H, W) to (height, width), a new array.
+    Resample depth, or how sure it is: float32 (H, W) to (height, width), a new array.
 
-    As the image was resized, so that depth falls on its own pixels; not averaged when it shrinks,
+    Bilinear between pixel centres. As the image was resized, so that depth falls on its own pixels; not averaged when it shrinks,
     which would make points in the air between near and far (our choice).
     """
-    resized = cv2.resize(depth_m, (size.width, size.height), interpolation=cv2.INTER_LINEAR)
+    resized = cv2.resize(values, (size.width, size.height), interpolation=cv2.INTER_LINEAR)
     return np.array(resized, np.float32)
 
 

@@ -4,7 +4,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
 
 from clip_depth_ros.core.image_plan import plan_centre_crop, Size
 from clip_depth_ros.core.images import resize_rgb
@@ -19,6 +21,8 @@ from clip_depth_ros.predictor.networks import WordNetwork
 from clip_depth_ros.predictor.scenes import scene_probabilities, SceneMemory
 from clip_depth_ros.predictor.views import TrainedAt
 from clip_depth_ros.predictor.words import word_vectors
+from clip_depth_ros.settings.installation import assets_dir, BUNDLED_CLIP
+from clip_depth_ros.settings.paths import user_path
 from clip_depth_ros.settings.predictor import BUNDLED_HFOV_DEG, PredictorSettings
 from clip_depth_ros.types import DepthMap, Intrinsics, Rgb
 import numpy as np
@@ -69,11 +73,14 @@ class DepthClipPredictor(ClipPredictor[WordNetwork]):
     """
     Zero-shot metric depth; it answers within the bins in force.
 
-    ``grid_depth_m`` holds one depth for each patch, always finite. ``confidence`` is 1 - entropy
-    of the bin probabilities / its maximum: how decided, not how right. Apart from ``scenes``, the
+    ``grid_depth_m`` holds one depth for each patch, always finite. ``confidence`` is a share
+    of right pixels where a table comes with the weights, and else 1 - entropy of the bin
+    probabilities / its maximum: how decided, not how right. Apart from ``scenes``, the
     memory of the scene it is in when scene_aware is set, which takes the images of a batch one
     after the other, an answer depends on its image alone.
     """
+
+    measure = '1 - entropy of the words / its maximum'
 
     def __init__(self, settings: PredictorSettings, network: WordNetwork, why: str) -> None:
         hfov_deg = BUNDLED_HFOV_DEG if settings.uses_bundled() else 0.0
@@ -121,7 +128,7 @@ class DepthClipPredictor(ClipPredictor[WordNetwork]):
             flip=self.settings.flip,
         )
         grids = np.stack([
-            np.stack([expected_depth(each, self._bins_m[scene]), bin_confidence(each)])
+            self._grid(each, self._bins_m[scene])
             for each, scene in zip(probs, scenes, strict=True)
         ])  # (B, 2, grid_h, grid_w)
         maps = upsample(grids, size, align_corners=self.network.features == 'official')
@@ -132,6 +139,31 @@ class DepthClipPredictor(ClipPredictor[WordNetwork]):
                 maps, grids, scenes, strict=True
             )
         ]
+
+    def _grid(self, probs: NDArray[np.float32], bins_m: Sequence[float]) -> NDArray[np.float32]:
+        """Return depth and its confidence for each patch, float32 (2, grid_h, grid_w)."""
+        depth_m = expected_depth(probs, bins_m)
+        return np.stack([depth_m, self.confidence.of(bin_confidence(probs), depth_m)])
+
+    def _weights_path(self) -> Path | None:
+        named = self.settings.exported_model or self.settings.clip_weights
+        if named:
+            return user_path(named)
+        return assets_dir() / BUNDLED_CLIP if self.settings.uses_bundled() else None
+
+    def _used(self) -> Mapping[str, Any]:
+        settings = self.settings
+        return {
+            'method': 'depthclip',
+            'weights': self.network.weights,
+            'features': self.network.features,
+            'words': settings.resolved_words(),
+            'templates': settings.prompt_templates,
+            'objects': settings.prompt_objects,
+            'bins_m': settings.resolved_bins_m(),
+            'temperature': settings.resolved_temperature(),
+            'scene_aware': settings.scene_aware,
+        }
 
     def _answer_range_m(self, scene: str | None) -> tuple[float, float]:
         bins_m = self._bins_m[scene]

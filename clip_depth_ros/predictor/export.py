@@ -14,6 +14,7 @@ from clip_depth_ros import __version__
 from clip_depth_ros.core.files import atomic_path, atomic_write_bytes, make_folder, sha256_of
 from clip_depth_ros.errors import ConfigError, MissingDependencyError
 from clip_depth_ros.model.backbone import Backbone
+from clip_depth_ros.predictor.confidence import table_path
 from clip_depth_ros.predictor.exported import (
     encoded,
     NETWORK,
@@ -85,6 +86,10 @@ def export_predictor(settings: PredictorSettings, folder: Path) -> Path:
         said |= {'features': network.features, 'logit_scale': network.logit_scale}
         said['n_tokens'] = _export_text(network, settings, folder)
         names += [TEXT, TOKENIZER, WORDS]
+    if table := predictor.confidence.path:
+        kept = table_path(folder)
+        atomic_write_bytes(kept, table.read_bytes())
+        names.append(kept.name)
     inputs = network.self_test_inputs()
     self_test = {'seed': 0, 'inputs': inputs, 'answer': encoded(network.self_test_answer())}
     tensors = {name: torch.as_tensor(array) for name, array in arrays(inputs).items()}

@@ -50,6 +50,11 @@ OUTPUTS: Final[Mapping[str, Output]] = MappingProxyType({
         'colours over a fixed range, so that they do not flicker; on a log scale if the range is '
         'wide; near (and -Inf) is red, far (and +Inf) blue, unknown grey',
     ),
+    'confidence': Output(
+        'depth/confidence', 'sensor_msgs/msg/Image',
+        '32FC1, 0 to 1, of each pixel of the depth: 0.8 means that 80 % of such pixels are within '
+        '25 % of the truth, where the weights are calibrated (diagnostics: `confidence`)',
+    ),
 })
 """
 What the node publishes for a frame, by the name used in code; listed here and nowhere else.

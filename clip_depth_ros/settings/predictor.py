@@ -160,6 +160,19 @@ class PredictorSettings(Settings):
         'outdoor bins.',
         unit='m', at_run_time=True, gt=0.0, le=1000.0,
     )
+    confidence_min: float = setting(
+        0.0,
+        'Depth whose confidence is below is unknown, NaN: in images, clouds and scores. With '
+        'weights whose confidence is calibrated, as that of the bundled ones, 0.8 means that 80 % '
+        'of such pixels are within 25 % of the truth; with others it is a raw measure. 0: off.',
+        at_run_time=True, ge=0.0, le=1.0,
+    )
+    confidence_table: str = setting(
+        '',
+        'Table (.json) that makes such shares of the raw measure of confidence. Empty: the one '
+        'beside the weights, NAME.confidence.json, if there is one.',
+        at_run_time=True,
+    )
     features: Literal['auto', 'official', 'dense'] = setting(
         'auto',
         "Patch features. official: as in DepthCLIP's released code, for ResNet backbones; dense: "

@@ -96,9 +96,11 @@ class TestAnswer:
         assert answer.depth_m.shape == size
         assert ((answer.depth_m >= 1) & (answer.depth_m <= 80)).all()
 
-    def test_there_is_no_grid_no_confidence_and_no_scene(self, predictor):
+    def test_there_is_no_grid_no_scene_and_confidence_is_raw_without_a_table(self, predictor):
         answer = predictor.predict(blobs(48, 64))
-        assert (answer.grid_depth_m, answer.confidence, answer.scene) == (None, None, None)
+        assert (answer.grid_depth_m, answer.scene) == (None, None)
+        assert ((answer.confidence > 0) & (answer.confidence <= 1)).all()
+        assert predictor.describe()['confidence'].startswith('uncalibrated (evenness of depth')
 
     def test_it_is_the_network_s_own_answer_where_nothing_is_resized(
         self, settings, predictor, weights

@@ -192,13 +192,15 @@ def confidence_curves(result: Result) -> Picture | None:
                 total = np.asarray(found.sums[f'confidence/{curve}'])
                 axes.plot(centres, _means_of(n, total), marker='o', markersize=4,
                           **styles[name].keywords())
+            all_axes[1].plot((0, 1), (0, 1), color='0.8', linewidth=1, zorder=0)
             all_axes[2].stairs(_shares(n), CONFIDENCE_EDGES, **styles[name].keywords())
         _label_confidence_axes(all_axes)
 
     return svg_picture(
         'Is it right when it is sure?',
         'Error of the pixels by the confidence that came with them. A confidence that means '
-        'something makes the left curve fall and the middle one rise.',
+        'something makes the left curve fall and the middle one rise; a calibrated one follows '
+        'the grey line.',
         draw, height_in=3.2, legend={name: styles[name] for name in known},
     )
 

@@ -30,6 +30,7 @@ from clip_depth_ros.evaluation.report.panels import (
 )
 from clip_depth_ros.evaluation.report.timelines import error_by_frame, scale_by_frame
 from clip_depth_ros.evaluation.results.all_else import more_table
+from clip_depth_ros.evaluation.results.reliability import reliability_table
 from clip_depth_ros.evaluation.results.result import Result
 from clip_depth_ros.evaluation.results.summary import heading_lines
 from clip_depth_ros.evaluation.results.tables import (
@@ -104,6 +105,7 @@ def report_values(
         'by_frame': error_by_frame(result),
         'scale_by_frame': scale_by_frame(result),
         'confidence': confidence_curves(result),
+        'reliability': reliability_table(result),
         'metric_tables': metric_tables(result),
         'behaviour': behaviour_table(result),
         'more': more_table(result),

@@ -11,6 +11,7 @@ from typing import Final
 from clip_depth_ros.evaluation.results.all_else import more_table
 from clip_depth_ros.evaluation.results.camera_use import heading
 from clip_depth_ros.evaluation.results.order import order_notes
+from clip_depth_ros.evaluation.results.reliability import reliability_table
 from clip_depth_ros.evaluation.results.result import Estimate, Problem, Result
 from clip_depth_ros.evaluation.results.tables import (
     behaviour_table,
@@ -62,10 +63,12 @@ def summary_markdown(result: Result) -> str:
 def _tables(result: Result, *, is_asked: bool = False) -> list[Table]:
     """Return all tables in their order; ``is_asked``: all else only as far as it was asked for."""
     more = more_table(result, is_asked=is_asked)
+    reliable = reliability_table(result)
     return [
         *metric_tables(result),
         behaviour_table(result),
         *([more] if more else []),
+        *([reliable] if reliable else []),
         *part_tables(result).values(),
     ]
 

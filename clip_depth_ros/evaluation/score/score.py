@@ -91,7 +91,7 @@ DEPTH_EDGES_M: Final = tuple(np.geomspace(0.5, 128, 25).tolist())
 """Of ``depth/n``, ``depth/abs_rel``, ``depth/bias``: true depth; beyond: the outermost bins."""
 
 CONFIDENCE_EDGES: Final = tuple(np.linspace(0, 1, 11).round(3).tolist())
-"""Of ``confidence/n``, ``confidence/abs_rel``, ``confidence/delta1``."""
+"""Of ``confidence/n``, ``confidence/said``, ``confidence/abs_rel``, ``confidence/delta1``."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -172,14 +172,17 @@ def _confidence_sums(errors: PixelErrors, confidence: NDArray[np.float32]) -> _S
     """
     Return how good depth is by how confident the predictor is, (N,), of N pixels; NaN is left out.
 
-    ``confidence/n``, ``confidence/abs_rel``, ``confidence/delta1``: between ``CONFIDENCE_EDGES``,
-    the number of pixels, the sum of |pred - gt| / gt, and the number of pixels within 1.25.
+    ``confidence/n``, ``confidence/said``, ``confidence/abs_rel``, ``confidence/delta1``: between
+    ``CONFIDENCE_EDGES``, the number of pixels, the sums of their confidence and of
+    |pred - gt| / gt, and the number of pixels within 1.25.
     """
     known = np.isfinite(confidence)
-    bins = _even_bins(confidence[known].astype(np.float64), CONFIDENCE_EDGES)
+    said = confidence[known].astype(np.float64)
+    bins = _even_bins(said, CONFIDENCE_EDGES)
     n = len(CONFIDENCE_EDGES) - 1
     return {
         'confidence/n': _sums(bins, None, n),
+        'confidence/said': _sums(bins, said, n),
         'confidence/abs_rel': _sums(bins, np.abs(errors.relative[known]), n),
         'confidence/delta1': _sums(bins, errors.is_below(1.25)[known].astype(np.float64), n),
     }

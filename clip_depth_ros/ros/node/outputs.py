@@ -45,6 +45,7 @@ class Result:
     header: Header
     rgb: Rgb  # the camera image, uint8 (H, W, 3)
     depth_m: Depth  # float32 (h, w), metres, with REP 117 marks
+    confidence: Depth | None = None  # float32 (h, w), 0 to 1; None: the predictor has none
 
 
 class Outputs:
@@ -88,6 +89,12 @@ class Outputs:
         if self.is_wanted('depth'):
             message = depth_message(result.header, result.depth_m, settings.depth_encoding)
             self._publishers['depth'].publish(message)
+
+    def publish_confidence(self, result: Result) -> None:
+        """Publish how sure depth is, if subscribed to and if the predictor says."""
+        if result.confidence is not None and self.is_wanted('confidence'):
+            message = depth_message(result.header, result.confidence, '32FC1')
+            self._publishers['confidence'].publish(message)
 
     def publish_color(self, result: Result, settings: NodeSettings) -> None:
         """Publish the colour image, if subscribed to."""

@@ -217,7 +217,7 @@ class Pipeline:
         depth = predictor.predict(rgb, camera.intrinsics if camera else None)
         self._note_camera(camera, depth)
         self.scene, self.input_px = depth.scene or '', depth.input_px
-        result = Result(arrival.message.header, rgb, depth.depth_m)
+        result = Result(arrival.message.header, rgb, depth.depth_m, depth.confidence)
         if not self._publish(lambda outputs: outputs.publish_depth(result, settings)):
             self._statistics.count('discarded')
             return
@@ -241,6 +241,7 @@ class Pipeline:
         is_there = any(match and match.kind == 'exact' for match in known)
         if is_there:
             self._add_geometry(arrival, result, early, settings)
+        self._publish(lambda outputs: outputs.publish_confidence(result))
         self._publish(lambda outputs: outputs.publish_color(result, settings))
         if not is_there:
             self._add_geometry(arrival, result, early, settings)

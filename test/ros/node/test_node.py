@@ -12,6 +12,7 @@ import time
 from typing import Any
 
 from clip_depth_ros.errors import WeightsError
+from clip_depth_ros.predictor.build import build_predictor
 from clip_depth_ros.ros.node.diagnostics import status_of
 import cv2
 from diagnostic_msgs.msg import DiagnosticStatus
@@ -94,6 +95,42 @@ def test_depth_is_32fc1_metres_of_the_image_size(make):
     (depth,) = harness.received['depth']
     assert (depth.encoding, depth.width, depth.height, depth.step) == ('32FC1', 40, 30, 160)
     assert np.all(np.frombuffer(depth.data, np.float32) == 2.0)
+
+
+def test_what_is_unsure_can_be_left_out_of_depth_and_cloud_while_confidence_says_how_sure(make):
+    """With the bundled weights: what the node publishes is what the predictor says."""
+    names = ('depth', 'cloud', 'confidence')
+    bundled = {'backbone': 'tiny', 'pretrained': 'bundled', 'flip': False}
+    harness = active(make, *names, build=build_predictor, **bundled)
+    image, info = rgb_image(64, 48), camera_info(64, 48)
+    for n, least in enumerate((0.0, 0.6), start=1):
+        assert harness.change(confidence_min=least).successful
+        harness.send(n * SECOND, image, info)
+        harness.wait_for(lambda n=n: all(len(harness.received[name]) == n for name in names))
+    (all_m, some_m), (sure, same) = (
+        [np.frombuffer(message.data, np.float32) for message in harness.received[name]]
+        for name in ('depth', 'confidence')
+    )
+    assert {(m.encoding, m.width, m.height) for m in harness.received['confidence']} == {
+        ('32FC1', 64, 48)
+    }
+    assert stamps(harness.received['confidence']) == stamps(harness.received['depth'])
+    np.testing.assert_array_equal(sure, same)
+    is_unsure = sure < np.float32(0.6)
+    assert 0 < is_unsure.sum() < len(sure)
+    assert np.isfinite(all_m).all()
+    np.testing.assert_array_equal(np.isnan(some_m), is_unsure)
+    cloud = xyz(harness.received['cloud'][1])
+    np.testing.assert_array_equal(np.isnan(cloud[..., 2]).ravel(), is_unsure)
+    harness.wait_for_diagnostics('confidence', 'calibrated on 240 rendered frames')
+
+
+def test_no_confidence_is_published_for_a_predictor_without(make):
+    harness = active(make, 'depth', 'confidence')
+    harness.send(SECOND, rgb_image())
+    harness.wait_for(lambda: harness.received['depth'])
+    harness.wait_for(lambda: harness.counts()['processed'] == 1)
+    assert not harness.received['confidence']
 
 
 def test_a_cloud_point_lands_on_its_own_pixel_again(make):
