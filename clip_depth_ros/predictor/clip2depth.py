@@ -158,8 +158,9 @@ def _resize(values: Depth, size: Size) -> Depth:
     """
     Resample depth, or how sure it is: float32 (H, W) to (height, width), a new array.
 
-    Bilinear between pixel centres. As the image was resized, so that depth falls on its own pixels; not averaged when it shrinks,
-    which would make points in the air between near and far (our choice).
+    Bilinear between pixel centres. As the image was resized, so that depth falls on its own
+    pixels; not averaged when it shrinks, which would make points in the air between near and far
+    (our choice).
     """
     resized = cv2.resize(values, (size.width, size.height), interpolation=cv2.INTER_LINEAR)
     return np.array(resized, np.float32)
