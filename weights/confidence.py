@@ -14,8 +14,8 @@ from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, Final, NamedTuple
 
-from clip_depth_ros.core.confidence import ConfidenceTable
 from clip_depth_ros.core.files import atomic_write_bytes
+from clip_depth_ros.core.patches import ConfidenceTable
 from clip_depth_ros.errors import ConfigError
 from clip_depth_ros.evaluation.score.prepare import valid_gt
 from clip_depth_ros.predictor.build import build_predictor

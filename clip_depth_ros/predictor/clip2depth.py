@@ -10,8 +10,8 @@ import textwrap
 from typing import Any, Final
 
 from clip_depth_ros.core.camera import patch_rays
-from clip_depth_ros.core.confidence import evenness
 from clip_depth_ros.core.image_plan import Size
+from clip_depth_ros.core.patches import evenness
 from clip_depth_ros.core.plain_text import printable
 from clip_depth_ros.errors import WeightsError
 from clip_depth_ros.predictor.base import ClipPredictor

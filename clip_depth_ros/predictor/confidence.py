@@ -17,7 +17,7 @@ from pathlib import Path
 import re
 from typing import Annotated, Any, Final, Literal
 
-from clip_depth_ros.core.confidence import ConfidenceTable
+from clip_depth_ros.core.patches import ConfidenceTable
 from clip_depth_ros.errors import WeightsError
 from clip_depth_ros.settings.paths import user_path
 from clip_depth_ros.settings.predictor import PredictorSettings

@@ -18,9 +18,8 @@ from clip_depth_ros.core.patches import (
 )
 from clip_depth_ros.predictor.base import ClipPredictor
 from clip_depth_ros.predictor.networks import WordNetwork
-from clip_depth_ros.predictor.scenes import scene_probabilities, SceneMemory
+from clip_depth_ros.predictor.scenes import scene_probabilities, SceneMemory, word_vectors
 from clip_depth_ros.predictor.views import TrainedAt
-from clip_depth_ros.predictor.words import word_vectors
 from clip_depth_ros.settings.installation import assets_dir, BUNDLED_CLIP
 from clip_depth_ros.settings.paths import user_path
 from clip_depth_ros.settings.predictor import BUNDLED_HFOV_DEG, PredictorSettings

@@ -23,9 +23,9 @@ from clip_depth_ros.predictor.exported import (
     WORDS,
 )
 from clip_depth_ros.predictor.from_weights import build_from_weights
+from clip_depth_ros.predictor.scenes import sentences_about
 from clip_depth_ros.predictor.self_test import arrays
 from clip_depth_ros.predictor.torch_networks import TorchDepth, TorchWords
-from clip_depth_ros.predictor.words import sentences_about
 from clip_depth_ros.settings.exported import CARD, FORMAT, VERSION
 from clip_depth_ros.settings.predictor import PredictorSettings
 import safetensors.numpy

@@ -2,8 +2,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """How sure an answer is: what is seen in it, and the share of right ones by a table."""
 
-from clip_depth_ros.core.confidence import ConfidenceTable, evenness
 from clip_depth_ros.core.image_plan import Size
+from clip_depth_ros.core.patches import ConfidenceTable, evenness
 from hypothesis import given, strategies as st
 from hypothesis.extra.numpy import arrays
 import numpy as np

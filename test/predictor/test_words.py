@@ -3,7 +3,7 @@
 """Sentences about distance and their vectors."""
 
 from clip_depth_ros.model.text import TextEncoder
-from clip_depth_ros.predictor.words import fill, sentences_about, word_vectors
+from clip_depth_ros.predictor.scenes import fill, sentences_about, word_vectors
 from hypothesis import given, strategies as st
 import numpy as np
 import pytest
