@@ -17,7 +17,7 @@ from typing import Any, Final, NamedTuple
 from clip_depth_ros.core.files import atomic_write_bytes
 from clip_depth_ros.core.patches import ConfidenceTable
 from clip_depth_ros.errors import ConfigError
-from clip_depth_ros.evaluation.score.prepare import valid_gt
+from clip_depth_ros.evaluation.score.prepare import is_right, valid_gt
 from clip_depth_ros.predictor.build import build_predictor
 from clip_depth_ros.predictor.confidence import Confidence, table_json, table_path
 from clip_depth_ros.settings.predictor import PredictorSettings
@@ -149,6 +149,6 @@ def _of_frames(
         yield (
             answer.confidence.ravel()[places],
             depth_m / np.float32(ratio),
-            np.maximum(depth_m / gt_m, gt_m / depth_m) < 1.25,
+            is_right(depth_m, gt_m),
         )
         on_frame()

@@ -16,7 +16,7 @@ from typing import Final, Literal, NamedTuple
 
 from clip_depth_ros.core.alignment import fit_alignment
 from clip_depth_ros.core.image_plan import Size, Window
-from clip_depth_ros.core.metrics import valid_pixels
+from clip_depth_ros.core.metrics import PixelErrors, valid_pixels
 from clip_depth_ros.errors import DataError, ImageError
 from clip_depth_ros.evaluation.score.crops import WINDOWS
 from clip_depth_ros.evaluation.score.protocols import EvaluationProtocol
@@ -122,6 +122,11 @@ def valid_gt(gt: Depth, protocol: EvaluationProtocol) -> Mask:
         with_ends=protocol.range_ends == 'included',
     )
     return valid
+
+
+def is_right(pred: Depth, gt: Depth) -> Mask:
+    """Return which answers are within a factor of 1.25 of the truth, as delta1 counts, bool."""
+    return PixelErrors.of(pred.astype(np.float64), gt.astype(np.float64)).is_below(1.25)
 
 
 def no_truth(size: Size, protocol: EvaluationProtocol) -> str:
