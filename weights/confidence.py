@@ -36,7 +36,7 @@ STREETS: Final = (
 """For these tables alone: neither trained on nor in any other table."""
 
 FITTED_ON: Final = (
-    '240 rendered frames, half of them behind KITTI\'s camera and half behind cameras drawn as '
+    "240 rendered frames, half of them behind KITTI's camera and half behind cameras drawn as "
     'those of training: seeds 920000 to 920059 and 920100 to 920219'
 )
 

@@ -41,7 +41,7 @@ class _File(BaseModel):
 
     model_config = ConfigDict(strict=True, allow_inf_nan=False, extra='forbid')
 
-    format: Literal['clip_depth_ros confidence 1']
+    format: Literal['clip_depth_ros confidence 1']  # noqa: A003, RUF100
     measured_with: dict[str, Any]
     fitted_on: Annotated[str, Field(max_length=300)]
     measure: _Knots

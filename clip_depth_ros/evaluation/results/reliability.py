@@ -40,7 +40,7 @@ class Reliability(NamedTuple):
 
     @property
     def ece(self) -> float:
-        """Expected calibration error: the mean over pixels of |said - true| of their step."""
+        """Return the expected calibration error: the mean over pixels of |said - true|."""
         off = np.where(self.n > 0, np.abs(self.said - self.true), 0)
         return float((off * self.n).sum() / self.n.sum())
 
