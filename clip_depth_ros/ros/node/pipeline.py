@@ -237,10 +237,12 @@ class Pipeline:
         settings: NodeSettings,
     ) -> None:
         """Publish the cloud before the colours, unless its camera_info is still to come."""
-        known = (early, self._infos.find(arrival.stamp_ns, fits(result.rgb)))
-        is_there = any(match and match.kind == 'exact' for match in known)
+        match = early
+        if match is None or match.kind != 'exact':
+            match = self._infos.find(arrival.stamp_ns, fits(result.rgb)) or early
+        is_there = match is not None and match.kind == 'exact'
         if is_there:
-            self._add_geometry(arrival, result, early, settings)
+            self._add_geometry(arrival, result, match, settings)
         self._publish(lambda outputs: outputs.publish_confidence(result))
         self._publish(lambda outputs: outputs.publish_color(result, settings))
         if not is_there:
