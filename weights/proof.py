@@ -20,7 +20,7 @@ from clip_depth_ros.evaluation.run.baselines import (
     UniformRandom,
 )
 from clip_depth_ros.evaluation.run.evaluate import evaluate
-from clip_depth_ros.evaluation.score.baselines import fit_prior
+from clip_depth_ros.evaluation.score.baselines import fit_mean_prior
 from clip_depth_ros.model.architecture import find_architecture
 from clip_depth_ros.predictor.build import build_predictor
 from clip_depth_ros.settings.installation import BUNDLED_CLIP, BUNDLED_CLIP2DEPTH, versions
@@ -181,7 +181,7 @@ class Proof:
         }
         for mean in ('mean', 'geometric mean'):
             truths = (gt.astype(np.float32) for gt in prior.depth_m)
-            prior_m = fit_prior(truths, PROTOCOL, 'other streets', geometric=mean != 'mean')
+            prior_m = fit_mean_prior(truths, PROTOCOL, 'other streets', geometric=mean != 'mean')
             answers[f'per-pixel prior, {mean}'] = PixelPrior(prior_m, 'other streets')
         answers[ORACLE] = Oracle(VOCABULARY.bins_m, CANONICAL_FOCAL_PX)
         for name in ('DepthCLIP', 'CLIP2Depth'):

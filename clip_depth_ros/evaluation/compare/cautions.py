@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 
 def unanswered(answered: Mapping[str, NDArray[np.bool_]]) -> Iterator[str]:
+    """Warn of frames that one has not answered, bool (N,) by name."""
     for name, is_there in answered.items():
         if not is_there.all():
             yield (
@@ -28,7 +29,7 @@ def dependent(differences: Sequence[Estimate]) -> Iterator[str]:
         return
     n_frames = max(each.n_frames for each in differences)
     least = min(differences, key=lambda each: each.n_effective)
-    if least.n_effective < 0.95 * least.n_frames:
+    if least.is_of_film:
         yield (
             f'neighbouring frames score alike: {n_frames} frames are worth as few as '
             f'{least.n_effective:.0f} independent ones (column "indep."), and intervals are '
@@ -57,4 +58,5 @@ def alike(a: Mapping[str, str], b: Mapping[str, str]) -> Iterator[str]:
 
 
 def differing(a: Mapping[str, str], b: Mapping[str, str]) -> list[str]:
+    """Return the names by which two say different things, or one alone says anything."""
     return [name for name in {**a, **b} if a.get(name) != b.get(name)]

@@ -80,7 +80,7 @@ def _errors(of: Difference, first: float, second: float) -> tuple[str, str]:
 
 
 def _worth(of: Difference) -> str:
-    if of.difference.n_effective < 0.95 * of.difference.n_frames:
+    if of.difference.is_of_film:
         return f', worth about {of.difference.n_effective:.0f} independent ones'
     return ''
 

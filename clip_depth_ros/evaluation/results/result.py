@@ -125,6 +125,11 @@ class Estimate:
         """Return whether the interval is known, and of enough independent frames to judge by."""
         return self.low <= self.high and not self.n_effective < ENOUGH_INDEPENDENT
 
+    @property
+    def is_of_film(self) -> bool:
+        """Return whether neighbours score alike, so that frames are worth clearly fewer."""
+        return self.n_effective < 0.95 * self.n_frames
+
 
 @dataclass(frozen=True, slots=True)
 class Problem:

@@ -94,7 +94,7 @@ def _image_sizes(result: Result) -> str:
 def _worth(result: Result) -> str:
     """Say how many independent frames those of a film are worth, by the first predictor."""
     first = _first_abs_rel(result)
-    if first is None or not first.n_effective < 0.95 * first.n_frames:
+    if first is None or not first.is_of_film:
         return ''
     return f', worth about {first.n_effective:.0f} independent ones (neighbours score alike)'
 

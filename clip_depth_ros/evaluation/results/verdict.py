@@ -127,8 +127,7 @@ def _trust(first: PredictorResult, ours: Estimate) -> str:
     """Say whether the number can be trusted, and what speaks against it."""
     but = ''.join(f', but {doubt}' for doubt in [' and '.join(_doubts(first))] if doubt)
     n_frames = ours.n_frames
-    is_film = ours.n_effective < 0.95 * n_frames
-    worth = f', worth about {ours.n_effective:.0f} independent ones,' if is_film else ''
+    worth = f', worth about {ours.n_effective:.0f} independent ones,' if ours.is_of_film else ''
     frames = f'{n_frames} frames{worth}' if n_frames > 1 else 'one frame'
     if not ours.is_enough:
         verb = 'is' if n_frames == 1 else 'are'

@@ -207,7 +207,7 @@ def fit_mean_prior(
     source: SampleSource, protocol: EvaluationProtocol, n_workers: int
 ) -> PixelPrior:
     """Return the mean depth of each pixel over frames; otherwise as :func:`fit_prior`."""
-    prior_m = baselines.fit_prior(_truths(source, n_workers), protocol, source.name)
+    prior_m = baselines.fit_mean_prior(_truths(source, n_workers), protocol, source.name)
     return PixelPrior(prior_m, f'{source.name}, {len(source)} frames', MEAN_PRIOR)
 
 

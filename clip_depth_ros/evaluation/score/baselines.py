@@ -70,7 +70,7 @@ def fit_constant(truths: Iterable[Depth | DataError], protocol: EvaluationProtoc
         ) from error
 
 
-def fit_prior(
+def fit_mean_prior(
     truths: Iterable[Depth | DataError],
     protocol: EvaluationProtocol,
     name: str,
@@ -124,7 +124,7 @@ def fit_median_prior(
     Parameters
     ----------
     truths, protocol, name
-        As for :func:`fit_prior`; the prior has the size of the first frame.
+        As for :func:`fit_mean_prior`; the prior has the size of the first frame.
 
     Raises
     ------

@@ -119,15 +119,15 @@ def test_a_prior_has_no_gaps():
     """Gaps take the mean of the row, empty rows the nearest row that has any."""
     depth = np.zeros((4, 6), np.float32)
     depth[1, 2], depth[1, 3] = 10.0, 20.0
-    prior_m = baselines.fit_prior([depth], PLAIN, 'one')
+    prior_m = baselines.fit_mean_prior([depth], PLAIN, 'one')
     assert prior_m[1].tolist() == [15.0, 15.0, 10.0, 20.0, 15.0, 15.0]
     assert (prior_m[[0, 2, 3]] == 15.0).all()
 
 
 def test_a_prior_may_be_the_geometric_mean():
     truths = [np.array([[2.0, 4.0]], np.float32), np.array([[8.0, np.inf]], np.float32)]
-    np.testing.assert_allclose(baselines.fit_prior(truths, PLAIN, 'two'), [[5, 4]])
-    found = baselines.fit_prior(truths, PLAIN, 'two', geometric=True)
+    np.testing.assert_allclose(baselines.fit_mean_prior(truths, PLAIN, 'two'), [[5, 4]])
+    found = baselines.fit_mean_prior(truths, PLAIN, 'two', geometric=True)
     np.testing.assert_allclose(found, [[4, 4]], rtol=1e-6)
 
 
