@@ -11,6 +11,7 @@ not fall where the measure rises.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
+import math
 from pathlib import Path
 from typing import Any, Final, NamedTuple
 
@@ -97,17 +98,12 @@ def fit(pixels: Answered) -> ConfidenceTable:
     rows, measure = _cells(pixels.measure, _MEASURES)
     columns, depth_m = _cells(pixels.depth_m, _DEPTHS)
     cells, shape = rows * _DEPTHS + columns, (_MEASURES, _DEPTHS)
-    n = np.bincount(cells, minlength=cells_of(shape)).reshape(shape).astype(np.float64)
-    right = np.bincount(cells, pixels.is_right, minlength=cells_of(shape)).reshape(shape)
+    n = np.bincount(cells, minlength=math.prod(shape)).reshape(shape).astype(np.float64)
+    right = np.bincount(cells, pixels.is_right, minlength=math.prod(shape)).reshape(shape)
     by_measure = right.sum(axis=1, keepdims=True) / n.sum(axis=1, keepdims=True)
     share = (right + _PRIOR * by_measure) / (n + _PRIOR)
     rising = [rising_to(share[:, i], n[:, i] + _PRIOR) for i in range(_DEPTHS)]
     return ConfidenceTable(measure, depth_m, np.stack(rising, axis=1))
-
-
-def cells_of(shape: tuple[int, int]) -> int:
-    """Return the number of cells of a table."""
-    return shape[0] * shape[1]
 
 
 def rising_to(values: NDArray[np.float64], weights: NDArray[np.float64]) -> NDArray[np.float64]:

@@ -63,7 +63,7 @@ class Crop:
         Both range and height grow evenly with depth, so what is kept of a ray is one piece of it;
         nothing is where the first is beyond the second, as for a ray of NaN.
         """
-        length = np.sqrt(1 + np.square(rays).sum(axis=2))
+        length = _lengths(rays)
         low, high = self.depths_of_heights(rays)
         near = np.maximum(self.min_range_m / length, low)
         far = np.minimum(self.max_range_m / length, high)
@@ -79,7 +79,7 @@ class Crop:
         No point is put in at a height that is not kept: a costmap in two dimensions would take a
         look over a thing for one through it.
         """
-        length = np.sqrt(1 + np.square(rays).sum(axis=2))
+        length = _lengths(rays)
         low, high = self.depths_of_heights(rays)
         put_in = np.where(np.isfinite(length), self.clear_range_m / length, np.nan)
         beyond = np.clip(self.max_range_m / length, 0, _FAR)
@@ -101,6 +101,12 @@ class Crop:
         low = np.where(down == 0, -np.inf if is_in else np.inf, np.minimum(*ends))
         high = np.where(down == 0, np.inf if is_in else -np.inf, np.maximum(*ends))
         return low, high
+
+
+def _lengths(rays: Rays) -> NDArray[np.float32]:
+    """Return how far rays go for each metre of depth, (H, W); NaN where there is none."""
+    lengths: NDArray[np.float32] = np.sqrt(1 + np.square(rays).sum(axis=2))
+    return lengths
 
 
 def level(rays: Rays, pitch_deg: float) -> tuple[NDArray[np.float64], NDArray[np.float64]]:

@@ -66,7 +66,7 @@ def open_eth3d(root: Path, settings: SourceSettings, rules: FrameRules) -> Folde
 
     RecordingError if there are none, CalibrationError if a scene's camera files are damaged.
     """
-    depths = [gt for scene in _scenes(root) for gt in sorted((scene / _GT).glob('*'))]
+    n_depths = 0
     own = folder_camera(settings) if settings.intrinsics else None
     frames: list[FolderFrame] = []
     for scene in _scenes(root):
@@ -74,6 +74,7 @@ def open_eth3d(root: Path, settings: SourceSettings, rules: FrameRules) -> Folde
         is_there = all(file.is_file() for file in files)
         cameras = _cameras(*files) if is_there else {}
         for gt in sorted((scene / _GT).glob('*')):
+            n_depths += 1
             image = scene / 'images/dslr_images' / gt.name
             camera, is_bent = cameras.get(f'dslr_images/{gt.name}', (None, True))
             if image.is_file():
@@ -92,7 +93,7 @@ def open_eth3d(root: Path, settings: SourceSettings, rules: FrameRules) -> Folde
     return FolderSource(
         'eth3d', f'ETH3D ({root.resolve().name})', root, frames,
         camera_facts(settings, "ETH3D's own"),
-        matching=Matching(len(depths), len(depths) - len(frames)),
+        matching=Matching(n_depths, n_depths - len(frames)),
     )
 
 
