@@ -151,37 +151,42 @@ def _stretch(
     return stretched
 
 
-def evenness(depth_m: Depth, patch: Size) -> NDArray[np.float32]:
+def evenness(depth_m: Depth, patch: Size) -> tuple[NDArray[np.float32], Depth]:
     """
-    Return how little depth changes across the image around each pixel, float32 (H, W) in (0, 1].
+    Return how little depth changes across the image in each patch, and how deep the patch is.
 
     Parameters
     ----------
     depth_m : float32 (H, W)
-        Finite and positive, at the size of the network's input.
+        Finite and positive, at the size of the network's input: whole patches.
     patch : Size
-        Of the network, pixels.
+        Of the network, pixels; at least 3 wide.
 
     Returns
     -------
-    float32 (H, W)
-        The typical ratio of the depths one width of a patch apart, in a window of about one
-        patch. 1: the depth is the same along each row.
+    evenness : float32 (grid_h, grid_w)
+        In (0, 1]: the typical ratio of the depths one width of a patch apart. 1: the depth is the
+        same along each row.
+    typical_m : float32 (grid_h, grid_w)
+        Geometric mean of the depths.
 
     Notes
     -----
     Our choice, of what costs nothing and needs no training, by how well it tells right from wrong
     on rendered streets (docs/confidence.md). Depth changes down the image wherever there is
-    ground, so that direction says less.
+    ground, so that direction says less. One number for each patch, and not for each pixel: the
+    network knows no more, and it takes a twentieth of the time.
 
     """
-    logs = np.log(depth_m)
-    slopes = np.zeros_like(logs)
-    slopes[:, 1:-1] = np.abs(logs[:, 2:] - logs[:, :-2]) * np.float32(0.5)
-    window = (patch.width | 1, patch.height | 1)  # odd, so that it has a middle
-    mean = cv2.blur(slopes, window, borderType=cv2.BORDER_REFLECT)
-    even: NDArray[np.float32] = np.exp(mean * np.float32(-patch.width))
-    return even
+    logs = np.asarray(cv2.log(depth_m), np.float32)
+    slopes = np.empty_like(logs)
+    np.subtract(logs[:, 2:], logs[:, :-2], out=slopes[:, 1:-1])
+    slopes[:, 0], slopes[:, -1] = slopes[:, 1], slopes[:, -2]
+    np.abs(slopes, out=slopes)
+    grid = (depth_m.shape[1] // patch.width, depth_m.shape[0] // patch.height)
+    mean, typical = (cv2.resize(each, grid, interpolation=cv2.INTER_AREA)
+                     for each in (slopes, logs))
+    return np.exp(mean * np.float32(-0.5 * patch.width)), np.exp(typical)
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,7 +11,7 @@ from typing import Any, Final
 
 from clip_depth_ros.core.camera import patch_rays
 from clip_depth_ros.core.image_plan import Size
-from clip_depth_ros.core.patches import evenness
+from clip_depth_ros.core.patches import evenness, upsample
 from clip_depth_ros.core.plain_text import printable
 from clip_depth_ros.errors import WeightsError
 from clip_depth_ros.predictor.base import ClipPredictor
@@ -68,14 +68,14 @@ class Clip2DepthPredictor(ClipPredictor[DepthNetwork]):
             straight, flipped = both[: len(batch)], both[len(batch):, :, ::-1]
             depth_m = (straight + flipped) * np.float32(0.5)
         return [
-            DepthMap(_resize(each, size), confidence=_resize(self._confidence(each), size))
+            DepthMap(_resize(each, size), confidence=upsample(self._confidence(each), size))
             for each in depth_m
         ]
 
     def _confidence(self, depth_m: Depth) -> Depth:
-        """Return how sure an answer at the size of the network's input is."""
+        """Return how sure each patch of an answer at the size of the network's input is."""
         within = np.clip(depth_m, *self._answer_range_m(None))
-        return self.confidence.of(evenness(within, self.network.stride), within)
+        return self.confidence.of(*evenness(within, self.network.stride))
 
     def _forward(
         self, batch: NDArray[np.uint8], cameras: Sequence[Intrinsics | None]

@@ -21,22 +21,29 @@ def looked_up(measure, depth_m):
 
 
 def test_a_wall_and_a_floor_are_even():
-    floor = np.repeat(np.linspace(2, 40, 12, dtype=np.float32)[:, None], 20, axis=1)
-    np.testing.assert_array_equal(evenness(floor, PATCH), 1)
+    floor = np.repeat(np.linspace(2, 40, 16, dtype=np.float32)[:, None], 20, axis=1)
+    even, typical_m = evenness(floor, PATCH)
+    assert even.shape == typical_m.shape == (4, 2)
+    np.testing.assert_array_equal(even, 1)
+    assert (np.diff(typical_m, axis=0) > 0).all()
 
 
-def test_depth_that_halves_over_each_patch_is_half_even():
+def test_depth_that_halves_over_each_patch_is_half_even_and_its_middle_is_typical():
     across = np.exp2(-np.arange(48, dtype=np.float32) / PATCH.width)
-    even = evenness(np.tile(across, (12, 1)), PATCH)
-    np.testing.assert_allclose(even[:, 8:-8], 0.5, rtol=1e-5)
+    even, typical_m = evenness(np.tile(across, (12, 1)), PATCH)
+    np.testing.assert_allclose(even, 0.5, rtol=1e-5)
+    middles = np.exp2(-(np.arange(6) + 0.5) + 0.5 / PATCH.width)
+    np.testing.assert_allclose(typical_m[0], middles, rtol=1e-5)
 
 
-@given(arrays(np.float32, (5, 7), elements=st.floats(0.5, 80, width=32)), st.floats(0.5, 2))
+@given(arrays(np.float32, (8, 16), elements=st.floats(0.5, 80, width=32)), st.floats(0.5, 2))
 def test_evenness_is_a_share_and_knows_no_unit(depth_m, factor):
-    even = evenness(depth_m, PATCH)
-    assert even.dtype == np.float32
+    even, typical_m = evenness(depth_m, PATCH)
+    assert even.dtype == typical_m.dtype == np.float32
     assert ((even > 0) & (even <= 1)).all()
-    np.testing.assert_allclose(evenness(depth_m * np.float32(factor), PATCH), even, atol=1e-4)
+    other, other_m = evenness(depth_m * np.float32(factor), PATCH)
+    np.testing.assert_allclose(other, even, atol=1e-4)
+    np.testing.assert_allclose(other_m, typical_m * factor, rtol=1e-4)
 
 
 @pytest.mark.parametrize(('measure', 'depth_m', 'share'), [
