@@ -11,6 +11,7 @@ import threading
 import time
 from typing import Any
 
+from clip_depth_ros.ros.node.camera_stream import CameraStream
 from clip_depth_ros.ros.node.node import DepthNode
 from clip_depth_ros.settings.node import OUTPUTS
 from clip_depth_ros.types import DepthMap
@@ -113,7 +114,7 @@ class Harness:
             output = OUTPUTS[name]
             msgtype = getattr(sensor_msgs.msg, output.msgtype.rpartition('/')[2])
             self.world.create_subscription(msgtype, output.topic, self.received[name].append, qos)
-        outputs = self.node._outputs
+        outputs = self.stream.outputs
         assert outputs is not None
         self.wait_for(lambda: all(map(outputs.is_wanted, names)))
 
@@ -157,9 +158,15 @@ class Harness:
         self.wait_for(lambda: self.diagnostics().get(name, '-').startswith(start))
         return self.diagnostics()[name]
 
+    @property
+    def stream(self) -> CameraStream:
+        """Return the node's one camera."""
+        (stream,) = self.node._streams.values()
+        return stream
+
     def counts(self) -> dict[str, int]:
         """Return the node's counters."""
-        return self.node._statistics.counts()
+        return self.stream.statistics.counts()
 
     def change(self, **values: Any) -> Any:
         """Set parameters together, as one atomic change."""

@@ -94,7 +94,7 @@ def test_good_images_between_hostile_ones_are_answered_and_the_rest_is_refused_i
 ):
     rng = np.random.default_rng(1)
     sender = camera(transport)
-    pipeline = sender.harness.node._pipeline
+    pipeline = sender.harness.stream.pipeline
     for name, make in KINDS[transport].items():
         for _ in range(N_EACH):
             sender.send(make(rng))
@@ -115,7 +115,7 @@ def test_good_images_between_hostile_ones_are_answered_and_the_rest_is_refused_i
 def test_names_and_lists_of_megabytes_are_passed_over(camera):
     """They would stand in four outputs, in the log, and be kept for matching."""
     sender = camera('raw')
-    pipeline = sender.harness.node._pipeline
+    pipeline = sender.harness.stream.pipeline
     image = good_image()
     image.header.frame_id = 'x' * 10**6
     sender.send(image)

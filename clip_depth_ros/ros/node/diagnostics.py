@@ -107,36 +107,47 @@ class Statistics:
             return self._windows[name].percentile(now_s, percent)
 
 
+@dataclass(frozen=True, slots=True)
+class CameraHealth:
+    """
+    What there is to say of a camera and its images; texts are empty where there is nothing.
+
+    ``listened`` are the outputs that somebody subscribes to.
+    """
+
+    statistics: Statistics
+    image_topic: str  # resolved name
+    listened: tuple[str, ...]
+    last_image_age_s: float | None = None  # None if no image came since activation
+    image_error: str = ''  # the newest
+    image_error_age_s: float = 0.0
+    camera_problem: str = ''  # why there is no cloud and no camera_info
+    scan_problem: str = ''  # why there is a cloud and no scan
+    camera_notes: str = ''  # what had to be assumed about it
+    camera_doubt: str = ''  # why depth may be by a wrong one
+    depth_camera: str = ''  # used, assumed or ignored, and why
+    fx_px: Mapping[str, float] = field(default_factory=dict)  # in the image and the network
+    scene: str = ''
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Health:
     """
     What diagnostics are made of; texts are empty where there is nothing to say.
 
     ``changes`` are the settings in force that differ from the parameters, ``change_error`` why
-    they do if they are not being built; ``listened`` are the outputs that somebody subscribes to.
+    they do if they are not being built.
     """
 
     name: str  # full name of the node
     state: str  # of the lifecycle
-    statistics: Statistics
     now_s: float  # monotonic
-    listened: tuple[str, ...]
-    last_image_age_s: float | None  # None if no image came since activation
-    camera_problem: str  # why there is no cloud and no camera_info
-    transition_error: str  # why the last one failed
-    change_error: str
-    changes: str
-    image_error: str  # the newest
-    image_error_age_s: float
-    image_topic: str  # resolved name
+    camera: CameraHealth
+    transition_error: str = ''  # why the last one failed
+    change_error: str = ''
+    changes: str = ''
     is_abandoned: bool = False  # work of before cleanup still runs
-    scan_problem: str = ''  # why there is a cloud and no scan
-    camera_notes: str = ''  # what had to be assumed about it
-    camera_doubt: str = ''  # why depth may be by a wrong one
     slowness: str = ''  # what to set where the machine is slower than the camera
-    depth_camera: str = ''  # used, assumed or ignored, and why
-    fx_px: Mapping[str, float] = field(default_factory=dict)  # in the image and the network
-    scene: str = ''
     predictor: Mapping[str, str] = field(default_factory=dict)  # what it says of itself
 
 
@@ -200,41 +211,41 @@ def _verdict(health: Health) -> tuple[bytes, str]:
         return DiagnosticStatus.WARN, message
     if health.state != 'active':
         return DiagnosticStatus.OK, f'{health.state}: not running'
-    if health.last_image_age_s is None:
-        return DiagnosticStatus.WARN, f'waiting for images on {health.image_topic}'
-    if health.last_image_age_s > STALE_AFTER_S:
-        age = f'{health.last_image_age_s:.1f} s'
-        return DiagnosticStatus.WARN, f'no image on {health.image_topic} for {age}'
-    if health.image_error and health.image_error_age_s < 2 * STALE_AFTER_S:
-        return DiagnosticStatus.WARN, health.image_error
-    if not health.listened:
-        return DiagnosticStatus.OK, 'idle: nobody subscribes'
-    if health.camera_problem:
-        return DiagnosticStatus.WARN, f'depth without cloud: {health.camera_problem}'
-    if health.scan_problem:
-        return DiagnosticStatus.WARN, f'depth without scan: {health.scan_problem}'
-    if health.camera_doubt:
-        return DiagnosticStatus.WARN, health.camera_doubt
     # That it takes the newest image and leaves out the others is what a node is meant to do.
-    return DiagnosticStatus.OK, health.slowness or 'running'
+    return _verdict_of_camera(health.camera) or (DiagnosticStatus.OK, health.slowness or 'running')
+
+
+def _verdict_of_camera(camera: CameraHealth) -> tuple[bytes, str] | None:
+    """Return what is most urgent to say of a camera; None if all is well."""
+    if camera.last_image_age_s is None:
+        return DiagnosticStatus.WARN, f'waiting for images on {camera.image_topic}'
+    if camera.last_image_age_s > STALE_AFTER_S:
+        age = f'{camera.last_image_age_s:.1f} s'
+        return DiagnosticStatus.WARN, f'no image on {camera.image_topic} for {age}'
+    if camera.image_error and camera.image_error_age_s < 2 * STALE_AFTER_S:
+        return DiagnosticStatus.WARN, camera.image_error
+    if not camera.listened:
+        return DiagnosticStatus.OK, 'idle: nobody subscribes'
+    if camera.camera_problem:
+        return DiagnosticStatus.WARN, f'depth without cloud: {camera.camera_problem}'
+    if camera.scan_problem:
+        return DiagnosticStatus.WARN, f'depth without scan: {camera.scan_problem}'
+    if camera.camera_doubt:
+        return DiagnosticStatus.WARN, camera.camera_doubt
+    return None
 
 
 def _values(health: Health) -> dict[str, str]:
-    statistics, now_s = health.statistics, health.now_s
-    counts = statistics.counts()
+    of_node, of_camera = _values_of_node(health), _values_of_camera(health.camera, health.now_s)
+    last_error = of_node['last_error'] or of_camera['last_error']
+    return {**of_node, **of_camera, 'last_error': last_error, **health.predictor}
+
+
+def _values_of_node(health: Health) -> dict[str, str]:
     values = {
         'state': health.state,
-        'rate_in_hz': f'{statistics.rate_hz("in", now_s):.2f}',
-        'rate_out_hz': f'{statistics.rate_hz("out", now_s):.2f}',
-        'latency_p50_ms': f'{1e3 * statistics.percentile("latency_s", now_s, 50):.1f}',
-        'latency_p95_ms': f'{1e3 * statistics.percentile("latency_s", now_s, 95):.1f}',
-        'outputs_subscribed': ' '.join(health.listened),
-        'last_error': health.transition_error or health.change_error or health.image_error,
+        'last_error': health.transition_error or health.change_error,
         'parameters': 'in force',
-        'camera_problem': health.camera_problem,
-        'scan_problem': health.scan_problem,
-        'camera_notes': health.camera_notes,
-        'depth_camera': health.depth_camera,
         'slowness': health.slowness,
         'memory_mb': f'{_resident_memory_mb():.0f}',
         'abandoned': '',
@@ -244,6 +255,24 @@ def _values(health: Health) -> dict[str, str]:
         values['parameters'] = f'{progress}: {health.changes}'
     if health.is_abandoned:
         values['abandoned'] = 'work of before cleanup still runs, and holds its memory'
+    return values
+
+
+def _values_of_camera(camera: CameraHealth, now_s: float) -> dict[str, str]:
+    statistics = camera.statistics
+    counts = statistics.counts()
+    values = {
+        'rate_in_hz': f'{statistics.rate_hz("in", now_s):.2f}',
+        'rate_out_hz': f'{statistics.rate_hz("out", now_s):.2f}',
+        'latency_p50_ms': f'{1e3 * statistics.percentile("latency_s", now_s, 50):.1f}',
+        'latency_p95_ms': f'{1e3 * statistics.percentile("latency_s", now_s, 95):.1f}',
+        'outputs_subscribed': ' '.join(camera.listened),
+        'last_error': camera.image_error,
+        'camera_problem': camera.camera_problem,
+        'scan_problem': camera.scan_problem,
+        'camera_notes': camera.camera_notes,
+        'depth_camera': camera.depth_camera,
+    }
     for name in ('received', 'processed', 'dropped', 'failed', 'idle', 'discarded'):
         values[f'images_{name}'] = str(counts.get(name, 0))
     numbered = not counts.get('unnumbered')
@@ -254,11 +283,11 @@ def _values(health: Health) -> dict[str, str]:
     for use in get_args(CameraUse):
         values[f'images_camera_{use}'] = str(counts.get(f'camera_{use}', 0))
     for place in ('image', 'network'):
-        values[f'{place}_fx_px'] = f'{health.fx_px[place]:.2f}' if place in health.fx_px else ''
+        values[f'{place}_fx_px'] = f'{camera.fx_px[place]:.2f}' if place in camera.fx_px else ''
     values['camera_changes'] = str(counts.get('camera_changes', 0))
-    if health.scene:
-        values['scene'] = health.scene
-    return {**values, **health.predictor}
+    if camera.scene:
+        values['scene'] = camera.scene
+    return values
 
 
 def _resident_memory_mb() -> float:

@@ -19,12 +19,12 @@ import textwrap
 import time
 from typing import Any, Final, TypeAlias
 
-from clip_depth_ros.errors import ClipDepthError, ConfigError, ImageError
+from clip_depth_ros.errors import ClipDepthError, ConfigError
 from clip_depth_ros.predictor.build import build_predictor
 from clip_depth_ros.predictor.choice import choose_method
-from clip_depth_ros.ros.node.diagnostics import Health, reason, Statistics, status_of
-from clip_depth_ros.ros.node.endpoints import Inputs, qos_overrides
-from clip_depth_ros.ros.node.outputs import Outputs
+from clip_depth_ros.ros.node.camera_stream import CameraStream
+from clip_depth_ros.ros.node.diagnostics import Health, reason, slowness, status_of
+from clip_depth_ros.ros.node.endpoints import qos_overrides
 from clip_depth_ros.ros.node.parameters import (
     changes,
     check_each,
@@ -33,8 +33,6 @@ from clip_depth_ros.ros.node.parameters import (
     warn_of_unknown_overrides,
     with_parameters,
 )
-from clip_depth_ros.ros.node.pipeline import Arrival, Pipeline
-from clip_depth_ros.ros.node.raw_images import read_compressed_image, read_image
 from clip_depth_ros.ros.node.worker import BuildPredictor, PredictorWorker
 from clip_depth_ros.settings.node import DIAGNOSTICS
 from diagnostic_msgs.msg import DiagnosticArray
@@ -49,7 +47,6 @@ from rclpy.clock import (  # type: ignore[attr-defined]  # rclpy.clock_type came
 from rclpy.duration import Duration
 from rclpy.lifecycle import LifecycleNode, LifecycleState, TransitionCallbackReturn
 from rclpy.parameter import Parameter
-from sensor_msgs.msg import CameraInfo
 
 DIAGNOSTICS_PERIOD_S: Final = 1.0
 
@@ -112,12 +109,10 @@ class DepthNode(LifecycleNode):
         super().__init__('depth_node', **kwargs)
         self._build_predictor = build_predictor
         self._startup_problems = declare_settings(self)
-        self._statistics = Statistics()
+        self._streams = {'': CameraStream(self)}
         self._predicting: PredictorWorker | None = None
         self._abandoned: PredictorWorker | None = None
-        self._outputs: Outputs | None = None
-        self._pipeline: Pipeline | None = None
-        self._inputs: Inputs | None = None
+        self._is_slowness_said = False
         self._state = 'unconfigured'
         self._transition_error = ''
         self.add_on_set_parameters_callback(self._on_set_parameters)
@@ -154,8 +149,10 @@ class DepthNode(LifecycleNode):
         predicting = PredictorWorker(self._build_predictor, settings, self.get_logger())
         try:
             self._wait(predicting.has_begun)
-            self._outputs = Outputs(self)
+            for stream in self._streams.values():
+                stream.advertise()
         except BaseException:
+            self._release_streams()
             self._end(predicting)
             raise
         self._predicting = predicting
@@ -165,18 +162,17 @@ class DepthNode(LifecycleNode):
     def on_activate(self, state: LifecycleState) -> None:
         """Subscribe to the camera."""
         assert self._predicting
-        assert self._outputs
-        settings = self._predicting.settings
-        self._pipeline = Pipeline(self.get_logger(), settings, self._outputs, self._statistics)
+        self._is_slowness_said = False
         try:
-            self._inputs = Inputs(self, settings.image_transport, self._on_image, self._on_info)
-            self._pipeline.image_topic = self._inputs.image_topic
+            for stream in self._streams.values():
+                stream.start(self._predicting)
             super().on_activate(state)
         except BaseException:
             self._stop()
             raise
         warn_of_unknown_overrides(self)
-        self.get_logger().info(f'active; waiting for images on {self._inputs.image_topic}')
+        topics = ', '.join(stream.image_topic for stream in self._streams.values())
+        self.get_logger().info(f'active; waiting for images on {topics}')
 
     @_transition
     def on_deactivate(self, state: LifecycleState) -> None:
@@ -220,24 +216,20 @@ class DepthNode(LifecycleNode):
             self.get_logger().error(error)
 
     def _stop(self) -> None:
-        if self._inputs:
-            self._inputs.destroy()
-            self._inputs = None
-        if self._pipeline:
-            self._pipeline.stop()
-            self._pipeline = None
-        if self._predicting and self._predicting.discard():
-            self._statistics.count('discarded')
+        for stream in self._streams.values():
+            stream.stop()
 
     def _release(self) -> None:
         self._stop()
-        # Let go first: whatever goes wrong in giving back, nobody uses them any more.
-        outputs, self._outputs = self._outputs, None
+        # Let go first: whatever goes wrong in giving back, nobody uses it any more.
         predicting, self._predicting = self._predicting, None
-        if outputs:
-            outputs.destroy()
+        self._release_streams()
         if predicting:
             self._end(predicting)
+
+    def _release_streams(self) -> None:
+        for stream in self._streams.values():
+            stream.release()
 
     def _end(self, predicting: PredictorWorker) -> None:
         """Give a predictor back, or abandon it where it is busy for longer than one may wait."""
@@ -277,29 +269,6 @@ class DepthNode(LifecycleNode):
 
     # ------------------------------------------------------------------ callbacks
 
-    def _on_image(self, cdr: bytes, n_unseen: int | None) -> None:
-        if self._pipeline is None or self._predicting is None:
-            return
-        if n_unseen is None:
-            self._statistics.count('unnumbered')
-        else:
-            self._statistics.count('unseen', n_unseen)
-        is_raw = self._predicting.settings.image_transport == 'raw'
-        now_s = time.monotonic()
-        try:
-            arrival = Arrival((read_image if is_raw else read_compressed_image)(cdr), now_s)
-        except ImageError as error:
-            self._pipeline.refuse(error, now_s)
-            return
-        predict = functools.partial(self._pipeline.process, arrival)
-        if self._pipeline.is_wanted(arrival) and self._predicting.submit(predict):
-            self._statistics.count('dropped')
-            self._statistics.note('dropped', now_s)
-
-    def _on_info(self, message: CameraInfo) -> None:
-        if self._pipeline:
-            self._pipeline.add_info(message)
-
     def _on_set_parameters(self, parameters: Sequence[Parameter[Any]]) -> SetParametersResult:
         """
         Refuse a change with the reason, or have it built and put in force before the next image.
@@ -322,43 +291,44 @@ class DepthNode(LifecycleNode):
         if jump.clock_change != ClockChange.ROS_TIME_NO_CHANGE:
             return
         self.get_logger().warning('time jumped back: forgetting what was matched so far')
-        if self._pipeline:
-            self._pipeline.reset()
+        for stream in self._streams.values():
+            stream.reset()
 
     def _publish_diagnostics(self) -> None:
         message = DiagnosticArray(status=[status_of(self._health())])
         message.header.stamp = self.get_clock().now().to_msg()
         self._diagnostics.publish(message)
-        if self._inputs:
-            self._inputs.warn_of_silence()
+        for stream in self._streams.values():
+            stream.warn_of_silence()
 
     def _health(self) -> Health:
-        now_s = time.monotonic()
-        pipeline, predicting = self._pipeline, self._predicting
+        now_s, predicting = time.monotonic(), self._predicting
         return Health(
             name=self.get_fully_qualified_name(),
             state=self._state,
-            statistics=self._statistics,
             now_s=now_s,
-            listened=self._outputs.listened() if self._outputs else (),
-            last_image_age_s=pipeline.last_image_age_s(now_s) if pipeline else None,
-            camera_problem=pipeline.camera_problem if pipeline else '',
-            scan_problem=pipeline.scan_problem if pipeline else '',
-            camera_notes=pipeline.camera_notes if pipeline else '',
-            camera_doubt=pipeline.camera_doubt if pipeline else '',
-            slowness=pipeline.slowness(now_s) if pipeline else '',
-            depth_camera=pipeline.depth_camera if pipeline else '',
-            fx_px=pipeline.fx_px if pipeline else {},
+            camera=self._streams[''].health(now_s),
             transition_error=self._transition_error,
             change_error=predicting.error if predicting else '',
             changes=changes(predicting.settings, predicting.wanted) if predicting else '',
-            image_error=pipeline.last_error if pipeline else '',
-            image_error_age_s=now_s - pipeline.last_error_s if pipeline else 0.0,
-            image_topic=self._inputs.image_topic if self._inputs else 'image',
             is_abandoned=self._abandoned is not None and not self._abandoned.has_ended(0.0),
-            scene=pipeline.scene if pipeline else '',
+            slowness=self._slowness(now_s),
             predictor=predicting.described if predicting else {},
         )
+
+    def _slowness(self, now_s: float) -> str:
+        """Return what to set where the machine is slower than the camera; log it once."""
+        stream = self._streams['']
+        if self._predicting is None or stream.pipeline is None:
+            return ''
+        text = slowness(
+            stream.statistics, now_s, stream.pipeline.input_px,
+            flip=self._predicting.settings.flip,
+        )
+        if text and not self._is_slowness_said:
+            self._is_slowness_said = True
+            self.get_logger().warning(f'{text} ({DIAGNOSTICS} goes on about it)')
+        return text
 
 
 def _configured(described: Mapping[str, str]) -> str:

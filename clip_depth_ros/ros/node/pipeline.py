@@ -16,10 +16,10 @@ from clip_depth_ros.core.plain_text import brief
 from clip_depth_ros.core.stamps import Match, stamp_ns_of, StampMatcher
 from clip_depth_ros.errors import CalibrationError, ConfigError, ImageError
 from clip_depth_ros.ros.node.depth_camera import DepthCamera, fits, why_none
-from clip_depth_ros.ros.node.diagnostics import reason, slowness, Statistics
+from clip_depth_ros.ros.node.diagnostics import reason, Statistics
 from clip_depth_ros.ros.node.outputs import Outputs, Result
 from clip_depth_ros.ros.node.raw_images import RawCompressedImage, RawImage
-from clip_depth_ros.settings.node import DIAGNOSTICS, NodeSettings, OUTPUTS
+from clip_depth_ros.settings.node import NodeSettings, OUTPUTS
 from clip_depth_ros.types import DepthMap, DepthPredictor
 from sensor_msgs.msg import CameraInfo
 
@@ -103,7 +103,6 @@ class Pipeline:
         self.last_error_s = 0.0
         self.scene = ''
         self.input_px: tuple[int, int] | None = None
-        self._is_slowness_said = False
 
     # ------------------------------------------------------------------ executor's side
 
@@ -151,14 +150,6 @@ class Pipeline:
     def last_image_age_s(self, now_s: float) -> float | None:
         """Return the seconds since the newest image; None if none came."""
         return None if self._last_image_s is None else now_s - self._last_image_s
-
-    def slowness(self, now_s: float) -> str:
-        """Return what to set where the machine is slower than the camera; log it once."""
-        text = slowness(self._statistics, now_s, self.input_px, flip=self._settings.flip)
-        if text and not self._is_slowness_said:
-            self._is_slowness_said = True
-            self._logger.warning(f'{text} ({DIAGNOSTICS} goes on about it)')
-        return text
 
     def _watch_time(self, stamp_ns: int) -> None:
         newest_ns, self._newest_stamp_ns = self._newest_stamp_ns, stamp_ns

@@ -94,7 +94,7 @@ def is_done(harness: Harness, n: int) -> None:
 def know(harness: Harness, stamp_ns: int, info: Any) -> None:
     """Send a camera_info alone, and wait until the node has it."""
     harness.send(stamp_ns, info=info)
-    infos = harness.node._pipeline._infos
+    infos = harness.stream.pipeline._infos
     harness.wait_for(lambda: infos.newest() and infos._items[-1][0] == stamp_ns)
 
 

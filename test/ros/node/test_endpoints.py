@@ -126,7 +126,7 @@ def test_a_cloud_that_is_kept_is_built_for_nobody_yet_and_the_rest_is_not(make):
     harness.wait_until_connected()
     harness.send(SECOND, rgb_image(), camera_info())
     harness.wait_for(lambda: harness.counts().get('processed') == 1)
-    assert harness.node._outputs.listened() == ('cloud',)
+    assert harness.stream.outputs.listened() == ('cloud',)
     harness.listen('cloud', qos=LATCHED)
     harness.wait_for(lambda: harness.received['cloud'])
 
@@ -189,7 +189,7 @@ def test_where_the_middleware_does_not_number_messages_diagnostics_say_so(make):
     harness = make()
     harness.wait_for_diagnostics('images_unseen', '0')
     assert harness.node.start()
-    harness.node._on_image(serialize_message(rgb_image()), None)
+    harness.stream.on_image(serialize_message(rgb_image()), None)
     harness.wait_for_diagnostics('images_unseen', 'unknown')
 
 

@@ -135,7 +135,7 @@ def test_the_node_says_nothing_of_what_has_come(node: Harness, capfd: Any):
     node.wait_until_connected()
     node.send(1, rgb_image(), camera_info())
     node.wait_for(lambda: node.counts().get('received'))
-    inputs, pipeline = node.node._inputs, node.node._pipeline
+    inputs, pipeline = node.stream.inputs, node.stream.pipeline
     assert inputs is not None
     assert pipeline is not None
     node.wait_for(pipeline._infos.newest)

@@ -1,0 +1,144 @@
+# Copyright 2026 The clip_depth_ros authors
+# SPDX-License-Identifier: Apache-2.0
+"""One camera of a node: its topics, what becomes of its images, and what is counted of them."""
+
+from __future__ import annotations
+
+import functools
+import time
+
+from clip_depth_ros.errors import ImageError
+from clip_depth_ros.ros.node.diagnostics import CameraHealth, Statistics
+from clip_depth_ros.ros.node.endpoints import Inputs
+from clip_depth_ros.ros.node.outputs import Outputs
+from clip_depth_ros.ros.node.pipeline import Arrival, Pipeline
+from clip_depth_ros.ros.node.raw_images import read_compressed_image, read_image
+from clip_depth_ros.ros.node.worker import PredictorWorker
+from rclpy.lifecycle import LifecycleNode
+
+
+class CameraStream:
+    """
+    All that belongs to one camera, from its images to its depth; the predictor is the node's.
+
+    It follows the node's transitions, on the executor's thread, and is as lasting as the node: it
+    counts on when the node is configured anew.
+
+    Attributes
+    ----------
+    statistics : Statistics
+        What is counted of its images, from the start.
+    outputs : Outputs or None
+        Its publishers, while the node is configured.
+    inputs : Inputs or None
+        Its subscriptions, while the node is active.
+    pipeline : Pipeline or None
+        What happens to an image, while the node is active.
+
+    """
+
+    def __init__(self, node: LifecycleNode) -> None:
+        self._node = node
+        self._predicting: PredictorWorker | None = None
+        self.statistics = Statistics()
+        self.outputs: Outputs | None = None
+        self.inputs: Inputs | None = None
+        self.pipeline: Pipeline | None = None
+
+    # ------------------------------------------------------------------ transitions
+
+    def advertise(self) -> None:
+        """Make the publishers."""
+        self.outputs = Outputs(self._node)
+
+    def start(self, predicting: PredictorWorker) -> None:
+        """Subscribe to the camera, and have its images answered by a predictor."""
+        assert self.outputs
+        settings = predicting.settings
+        self._predicting = predicting
+        self.pipeline = Pipeline(
+            self._node.get_logger(), settings, self.outputs, self.statistics
+        )
+        self.inputs = Inputs(
+            self._node, settings.image_transport, self.on_image, self.pipeline.add_info
+        )
+        self.pipeline.image_topic = self.inputs.image_topic
+
+    def stop(self) -> None:
+        """Unsubscribe; of a frame in hand nothing is published."""
+        inputs, self.inputs = self.inputs, None
+        pipeline, self.pipeline = self.pipeline, None
+        predicting, self._predicting = self._predicting, None
+        if inputs:
+            inputs.destroy()
+        if pipeline:
+            pipeline.stop()
+        if predicting and predicting.discard():
+            self.statistics.count('discarded')
+
+    def release(self) -> None:
+        """Destroy the publishers, too."""
+        self.stop()
+        # Let go first: whatever goes wrong in giving back, nobody uses them any more.
+        outputs, self.outputs = self.outputs, None
+        if outputs:
+            outputs.destroy()
+
+    # ------------------------------------------------------------------ while active
+
+    def on_image(self, cdr: bytes, n_unseen: int | None) -> None:
+        """Hand an image over; ``n_unseen`` were missed before it, None where nobody knows."""
+        if self.pipeline is None or self._predicting is None:
+            return
+        if n_unseen is None:
+            self.statistics.count('unnumbered')
+        else:
+            self.statistics.count('unseen', n_unseen)
+        is_raw = self._predicting.settings.image_transport == 'raw'
+        now_s = time.monotonic()
+        try:
+            arrival = Arrival((read_image if is_raw else read_compressed_image)(cdr), now_s)
+        except ImageError as error:
+            self.pipeline.refuse(error, now_s)
+            return
+        predict = functools.partial(self.pipeline.process, arrival)
+        if self.pipeline.is_wanted(arrival) and self._predicting.submit(predict):
+            self.statistics.count('dropped')
+            self.statistics.note('dropped', now_s)
+
+    def reset(self) -> None:
+        """Forget what was matched: time jumped back."""
+        if self.pipeline:
+            self.pipeline.reset()
+
+    # ------------------------------------------------------------------ diagnostics
+
+    @property
+    def image_topic(self) -> str:
+        """Return the name of the image topic, resolved while it is listened to."""
+        return self.inputs.image_topic if self.inputs else 'image'
+
+    def warn_of_silence(self) -> None:
+        """Say what there is instead, where nothing has come for a while; to be called often."""
+        if self.inputs:
+            self.inputs.warn_of_silence()
+
+    def health(self, now_s: float) -> CameraHealth:
+        """Return what there is to say of the camera now, monotonic seconds."""
+        listened = self.outputs.listened() if self.outputs else ()
+        pipeline = self.pipeline
+        if pipeline is None:
+            return CameraHealth(self.statistics, self.image_topic, listened)
+        return CameraHealth(
+            self.statistics, self.image_topic, listened,
+            last_image_age_s=pipeline.last_image_age_s(now_s),
+            image_error=pipeline.last_error,
+            image_error_age_s=now_s - pipeline.last_error_s,
+            camera_problem=pipeline.camera_problem,
+            scan_problem=pipeline.scan_problem,
+            camera_notes=pipeline.camera_notes,
+            camera_doubt=pipeline.camera_doubt,
+            depth_camera=pipeline.depth_camera,
+            fx_px=pipeline.fx_px,
+            scene=pipeline.scene,
+        )
