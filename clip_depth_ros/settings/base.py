@@ -11,7 +11,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
+import functools
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any, ClassVar, get_args, get_origin, get_type_hints, Literal
 
 from clip_depth_ros.errors import ConfigError, did_you_mean, SettingsFileError
@@ -153,10 +155,13 @@ class SettingSpec:
     at_run_time: bool
 
 
-def setting_specs(settings: type[Settings]) -> dict[str, SettingSpec]:
+@functools.cache  # the commands ask two or three times for each class
+def setting_specs(settings: type[Settings]) -> Mapping[str, SettingSpec]:
     """Return every setting of a class by name, in the order of declaration."""
-    hints = get_type_hints(settings)
-    return {name: _spec(name, field, hints[name]) for name, field in settings.model_fields.items()}
+    hints, fields = get_type_hints(settings), settings.model_fields
+    return MappingProxyType(
+        {name: _spec(name, field, hints[name]) for name, field in fields.items()}
+    )
 
 
 def depth_range_clash(min_depth_m: float, max_depth_m: float) -> Iterator[str]:

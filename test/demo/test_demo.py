@@ -326,7 +326,8 @@ def test_weights_of_the_user_s_own_are_not_mixed_with_the_demo_s(
     tmp_path, ros_domain, own_environment, capsys
 ):
     """``--allow-download`` and the like ask for real weights: nothing random then."""
-    assert main(['demo', '--frames', '1', '--no-allow-download', '--out', str(tmp_path)]) == 1
+    flags = ['--frames', '1', '--method', 'depthclip', '--no-allow-download']
+    assert main(['demo', *flags, '--out', str(tmp_path)]) == 1
     said = capsys.readouterr()
     assert 'NOTE' not in said.out
     assert 'RN50-quickgelu' in said.err

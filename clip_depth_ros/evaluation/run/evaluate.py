@@ -251,7 +251,9 @@ def scored_frames(
     compare = partial(record_of, protocol=evaluation.protocol, scoring=scoring)
     comparing: deque[Future[list[FrameRecord]]] = deque()
     previous: AnsweredFrame | None = None
-    with FrameTeam(source, compare, min(n_workers, len(steps))) as team:
+    # Of a single step there is nothing to share out.
+    n_shared = min(n_workers, len(steps)) if len(steps) > 1 else 0
+    with FrameTeam(source, compare, n_shared) as team:
         for number, (step, samples) in enumerate(zip(steps, team.read(steps), strict=True)):
             before, batch = _frames(step, samples)
             if before:
