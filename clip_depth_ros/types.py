@@ -255,6 +255,11 @@ class DepthPredictor(Protocol):
     after whatever was done to it; None is an unknown one. One thread at a time may call it.
     """
 
+    @property
+    def likes_batches(self) -> bool:
+        """Return whether a batch takes less time than its images one by one."""
+        ...
+
     def predict(self, rgb: Rgb, camera: Intrinsics | None = None) -> DepthMap:
         """Return the depth of one image, uint8 (H, W, 3) RGB."""
         ...

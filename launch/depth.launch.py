@@ -45,6 +45,10 @@ OUTPUTS = (
     'depth/confidence',
 )
 
+CAMERA_NAME = re.compile(r'[A-Za-z][A-Za-z0-9_]*')
+CAMERA_GAP = '{camera}'
+"""Stands for the name of each camera in a topic."""
+
 
 def generate_launch_description():
     """Return the arguments and the actions that follow from them."""
@@ -52,11 +56,19 @@ def generate_launch_description():
         DeclareLaunchArgument(
             'image', default_value='image',
             description='Camera image topic; with image_transport:=compressed, too, the name '
-            'without /compressed.',
+            'without /compressed. With cameras, the topic of each: below its name, or where '
+            '{camera} stands for it.',
         ),
         DeclareLaunchArgument(
             'camera_info', default_value='',
-            description='Camera info topic. Empty: camera_info in the namespace of the image.',
+            description='Camera info topic, with cameras as image. Empty: camera_info in the '
+            'namespace of the image.',
+        ),
+        DeclareLaunchArgument(
+            'cameras', default_value='',
+            description='Names of several cameras, such as front,left, for one node and one '
+            'model; image:=image_raw is then /front/image_raw and so on, image:=/cam_{camera}/rgb '
+            'is /cam_front/rgb. Empty: one camera, unless the parameter files name several.',
         ),
         DeclareLaunchArgument(
             'image_transport', default_value='', choices=['', 'raw', 'compressed'],
@@ -135,6 +147,7 @@ def start(context):
     """Return the actions for the arguments as they were given; refuse wrong ones before that."""
     given = {name: value for name, value in context.launch_configurations.items() if value != ''}
     check_topic_names(given)
+    check_cameras(given)
     share = Path(get_package_share_directory(PACKAGE))
     with_rviz = flag(given, 'rviz')
     node = LifecycleNode(
@@ -165,6 +178,34 @@ def check_topic_names(given):
                 f'{name}:={text} is no name: letters, digits and _, parts separated by /, and '
                 'none begins with a digit'
             )
+
+
+def check_cameras(given):
+    """Refuse cameras that the node would refuse, and a topic that would be that of all of them."""
+    names = camera_names(given)
+    for name in names:
+        if not CAMERA_NAME.fullmatch(name):
+            raise RuntimeError(
+                f'cameras:={given["cameras"]} should be names with commas between them, letters, '
+                f'digits and _, and none begins with a digit; {name!r} is none'
+            )
+        if names.count(name) > 1:
+            raise RuntimeError(f'cameras:={given["cameras"]} names {name} twice')
+    for name in ('image', 'camera_info'):
+        topic = given.get(name, '')
+        if len(names) > 1 and topic.startswith(('/', '~')) and CAMERA_GAP not in topic:
+            raise RuntimeError(
+                f'{name}:={topic} would be the topic of all cameras: put {CAMERA_GAP} into it, '
+                'which stands for the name of each, or leave out the / at the start'
+            )
+    if CAMERA_GAP in given['image'] + given.get('camera_info', '') and not names:
+        raise RuntimeError(f'{CAMERA_GAP} in a topic stands for one of cameras: name them, too')
+
+
+def camera_names(given):
+    """Return the names of the cameras; none of a node with one camera."""
+    names = given['cameras'].split(',') if 'cameras' in given else []
+    return [name.strip() for name in names]
 
 
 def flag(given, name):
@@ -218,18 +259,32 @@ def given_parameters(given):
     """Return the parameters that were given as launch arguments."""
     texts = {name: given[name] for name in TEXT_PARAMETERS if name in given}
     flags = {name: flag(given, name) for name in BOOL_PARAMETERS if name in given}
-    return {**texts, **flags}
+    cameras = {'cameras': camera_names(given)} if 'cameras' in given else {}
+    return {**texts, **flags, **cameras}
 
 
 def input_remappings(given):
-    """Return the remappings of the node's inputs to the camera's topics."""
+    """Return the remappings of the node's inputs to the topics of its cameras."""
     image = given['image']
     beside_image = os.path.join(os.path.dirname(image), 'camera_info')
-    return [
+    topics = [
         ('image', image),
         ('image/compressed', f'{image}/compressed'),
         ('camera_info', given.get('camera_info', beside_image)),
     ]
+    names = camera_names(given)
+    if not names:
+        return topics
+    return [
+        (f'{camera}/{name}', topic_of(camera, topic)) for camera in names for name, topic in topics
+    ]
+
+
+def topic_of(camera, topic):
+    """Return the topic of one of several cameras: where the gap is filled, or below its name."""
+    if CAMERA_GAP in topic:
+        return topic.replace(CAMERA_GAP, camera)
+    return topic if topic.startswith(('/', '~')) else f'{camera}/{topic}'
 
 
 def rviz(share, given):
@@ -237,7 +292,7 @@ def rviz(share, given):
     check_rviz()
     namespace = given.get('namespace', '').strip('/')
     prefix = f'/{namespace}' if namespace else ''
-    topics = [*input_remappings(given), *((name, name) for name in OUTPUTS)]
+    topics = shown_topics(given)
     fixed_frame = ['--fixed-frame', given['fixed_frame']] if 'fixed_frame' in given else []
     return Node(
         package='rviz2',
@@ -249,6 +304,15 @@ def rviz(share, given):
         parameters=[{'use_sim_time': 'use_sim_time' in given and flag(given, 'use_sim_time')}],
         output='log',
     )
+
+
+def shown_topics(given):
+    """Return what RViz shows, by its own names for topics: of several cameras, the first."""
+    first = ''.join(f'{name}/' for name in camera_names(given)[:1])
+    topics = [*input_remappings(given), *((first + name, first + name) for name in OUTPUTS)]
+    return [
+        (name.removeprefix(first), topic) for name, topic in topics if name.startswith(first)
+    ]
 
 
 def check_rviz():

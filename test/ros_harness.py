@@ -40,6 +40,8 @@ class FakePredictor:
         self.delay_s = delay_s
         self.shrink = 1
         self.scene: str | None = None
+        self.likes_batches = False
+        self.batches: list[int] = []
         self.n_images = 0
         self.n_resets = 0
         self.is_closed = False
@@ -56,7 +58,8 @@ class FakePredictor:
 
     def predict_batch(self, rgbs: Any, cameras: Any = None) -> list[DepthMap]:
         """Return constant depth for each."""
-        return [self.predict(rgb) for rgb in rgbs]
+        self.batches.append(len(rgbs))
+        return [self.predict(*each) for each in zip(rgbs, cameras, strict=True)]
 
     def describe(self) -> Mapping[str, str]:
         """Return what diagnostics show."""

@@ -101,6 +101,7 @@ def run(args: argparse.Namespace) -> int:
     if args.video is None and (args.hz or args.loop):
         raise ConfigError('--hz and --loop are for --video: a camera gives images as it does')
     settings = predictor_settings(args, args.preset, NodeSettings, is_asked=not args.no_depth)
+    settings.refuse('cameras', because='clip-depth live is one camera, without a name')
     use_shipped_dds_profile()
     with _opened(args) as video:
         calibration = _calibration(args, video.size)

@@ -173,6 +173,7 @@ def demo_methods(given: Mapping[str, Any], preset: str | None = None) -> tuple[D
     own = STREET if _ABOUT_CLIP & given.keys() else bundled_parameters()
     parameters = {**(read_preset(preset) if preset else own), **given}
     settings = NodeSettings.from_mapping(parameters)
+    settings.refuse('cameras', because='a demo has one camera, without a name')
     if settings.method != 'auto':
         names = [settings.method]
     else:

@@ -61,6 +61,11 @@ class ClipPredictor(abc.ABC, Generic[AnyNetwork]):
         self.why = why
         self.confidence = confidence_of(settings, self._weights_path(), self._used(), self.measure)
 
+    @property
+    def likes_batches(self) -> bool:
+        """Return whether a batch takes less time than its images one by one: not on a cpu."""
+        return self.network.likes_batches
+
     def predict(self, rgb: Rgb, camera: Intrinsics | None = None) -> DepthMap:
         """
         Return the depth of one image.
@@ -115,7 +120,7 @@ class ClipPredictor(abc.ABC, Generic[AnyNetwork]):
         scenes = self._recognise(rgbs)
         answers: dict[int, DepthMap] = {}
         for view, indices in groups.items():
-            n_at_once = len(indices) if self.network.likes_batches else 1
+            n_at_once = len(indices) if self.likes_batches else 1
             for first in range(0, len(indices), n_at_once):
                 some = indices[first:first + n_at_once]
                 group = self._predict_group(

@@ -25,6 +25,8 @@ class ConstantPredictor:
 
     """
 
+    likes_batches = False
+
     def __init__(self, depth_m: float, delay_s: float = 0.0) -> None:
         self.depth_m = depth_m
         self.delay_s = delay_s

@@ -15,7 +15,8 @@ from clip_depth_ros.settings.node import DIAGNOSTICS, NodeSettings, OUTPUTS, PRE
 _INPUTS: Final = {
     'image': 'sensor_msgs/msg/Image, the camera; with image_transport:=compressed '
     'image/compressed, sensor_msgs/msg/CompressedImage',
-    'camera_info': 'sensor_msgs/msg/CameraInfo, of the same camera',
+    'camera_info': 'sensor_msgs/msg/CameraInfo, of the same camera; topics of several cameras '
+    '(parameter cameras) are below the name of each: front/image, front/depth/image_rect',
 }
 _HEAD: Final = """\
 usage: depth_node [--ros-args [-r FROM:=TO] [-p NAME:=VALUE] [--params-file FILE]

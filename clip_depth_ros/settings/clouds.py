@@ -6,11 +6,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 import math
-from typing import Any
+from typing import Any, Final
 
 from clip_depth_ros.errors import ConfigError
 from clip_depth_ros.settings.base import setting
 from clip_depth_ros.settings.pictures import PictureSettings
+
+CAMERA_GAP: Final = '{camera}'
+"""Stands for the name of each camera."""
 
 
 class CloudSettings(PictureSettings):
@@ -79,7 +82,7 @@ class CloudSettings(PictureSettings):
         '',
         'Frame of depth/scan: level, at the camera, x forward and y to the left. Empty: that of '
         'the image without "_optical", which is such a frame (REP 103) unless the camera is '
-        'pitched.',
+        'pitched. Of several cameras, {camera} in it stands for the name of each.',
         at_run_time=True,
     )
     scan_min_height_m: float = setting(
@@ -177,15 +180,19 @@ class CloudSettings(PictureSettings):
             'max_height_m': self.scan_max_height_m,
         }
 
-    def scan_frame_of(self, image_frame: str) -> str:
-        """Return the frame of the scan of an image; ConfigError says why there can be no scan."""
+    def scan_frame_of(self, image_frame: str, camera: str = '') -> str:
+        """
+        Return the frame of the scan of an image of a camera, by its name.
+
+        ConfigError says why there can be no scan.
+        """
         if not self.camera_height_m:
             raise ConfigError(
                 'heights above ground need camera_height_m, the height of the camera, got 0 (not '
                 'known)'
             )
         if self.scan_frame:
-            return self.scan_frame
+            return self.scan_frame.replace(CAMERA_GAP, camera)
         if self.camera_pitch_deg:
             raise ConfigError(
                 f'a camera with camera_pitch_deg={self.camera_pitch_deg} needs scan_frame, a '

@@ -4,16 +4,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
+import re
 from types import MappingProxyType
 from typing import Any, Final, Literal, NamedTuple
 
 from clip_depth_ros.errors import ConfigError, did_you_mean
 from clip_depth_ros.settings.base import ImageLimits, read_settings, setting
-from clip_depth_ros.settings.clouds import CloudSettings
+from clip_depth_ros.settings.clouds import CAMERA_GAP, CloudSettings
 from clip_depth_ros.settings.installation import share_dir
 from clip_depth_ros.settings.paths import user_path
+from pydantic import field_validator
 import yaml
 
 
@@ -66,9 +68,19 @@ DIAGNOSTICS: Final = '/diagnostics'
 """Where the node says how it is, DiagnosticArray at 1 Hz in every state."""
 
 
+_CAMERA_NAME: Final = re.compile(r'[A-Za-z][A-Za-z0-9_]*')
+
+
 class NodeSettings(ImageLimits, CloudSettings):
     """What the ROS node needs to know besides: topics' formats, matching, outputs."""
 
+    cameras: tuple[str, ...] = setting(
+        (),
+        'Names of several cameras that share the node and its model, such as [front, left]. The '
+        'topics of each are below its name: front/image, front/camera_info, '
+        'front/depth/image_rect. Empty: one camera, without a name. Other settings are those of '
+        'all cameras.',
+    )
     image_transport: Literal['raw', 'compressed'] = setting(
         'raw', 'Camera topic to listen to: raw is image, compressed is image/compressed.'
     )
@@ -105,6 +117,28 @@ class NodeSettings(ImageLimits, CloudSettings):
         at_run_time=True,
     )
     autostart: bool = setting(True, 'Configure and activate automatically on start.')
+
+    @field_validator('cameras')
+    @classmethod
+    def _check_cameras(cls, names: tuple[str, ...]) -> tuple[str, ...]:
+        for name in names:
+            if not _CAMERA_NAME.fullmatch(name):
+                raise ValueError(
+                    f'must hold names that topics may have, letters, digits and _ that do not '
+                    f'begin with a digit, and {name!r} is none'
+                )
+        if twice := sorted({name for name in names if names.count(name) > 1}):
+            raise ValueError(f'must name each camera once, and has {", ".join(twice)} twice')
+        return names
+
+    def clashes(self) -> Iterator[str]:
+        """Yield what does not go together."""
+        yield from super().clashes()
+        if len(self.cameras) > 1 and self.scan_frame and CAMERA_GAP not in self.scan_frame:
+            yield (
+                f'scan_frame={self.scan_frame!r} would be the place of all {len(self.cameras)} '
+                f'cameras: put {CAMERA_GAP} into it, which stands for the name of each'
+            )
 
 
 PRESET: Final = (

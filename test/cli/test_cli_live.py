@@ -41,6 +41,13 @@ def test_what_cannot_be_is_said_in_one_line(capsys, flags: list[str], said: str)
     assert printed.count('\n') == 1
 
 
+def test_parameters_of_several_cameras_are_refused(tmp_path: Path, capsys):
+    preset = tmp_path / 'rig.yaml'
+    preset.write_text('/**:\n  ros__parameters:\n    cameras: [front, left]\n')
+    assert main(['live', '--video', 'nowhere.mp4', '--preset', str(preset)]) == 1
+    assert 'cameras would not be used, clip-depth live is one camera' in capsys.readouterr().err
+
+
 @pytest.mark.parametrize(('flags', 'said'), [
     ([], 'one of the arguments --device --video --rtsp is required'),
     (['--device', 'cuda'], 'should be the number of a webcam, from 0 to 63'),

@@ -19,6 +19,7 @@ from pathlib import Path
 import re
 from typing import Any, get_args
 
+from clip_depth_ros.settings.clouds import CAMERA_GAP
 from clip_depth_ros.settings.node import DIAGNOSTICS, NodeSettings, OUTPUTS
 import pytest
 from source_tree import PACKAGE, ROOT
@@ -59,7 +60,10 @@ def choices(argument: str) -> list[str] | None:
 
 def function(name: str) -> Callable[..., Any]:
     """Return a function of the launch file that needs nothing of ROS, and what it looks up."""
-    wanted = ('TOPIC_NAME', 'YES_NO', name)
+    wanted = (
+        'TOPIC_NAME', 'YES_NO', 'CAMERA_NAME', 'CAMERA_GAP', 'OUTPUTS', 'camera_names', 'topic_of',
+        'input_remappings', name,
+    )
     names = {'re': re, 'os': os, 'Path': Path, 'difflib': difflib}
     for node in TREE.body:
         named = [ast.unparse(each) for each in getattr(node, 'targets', [])]
@@ -150,6 +154,61 @@ def test_names_of_topics_are_let_through(given: dict[str, str]):
     function('check_topic_names')({'image': 'image', **given})
 
 
+@pytest.mark.parametrize(('given', 'front', 'left'), [
+    ({}, ('front/image', 'front/camera_info'), ('left/image', 'left/camera_info')),
+    (
+        {'image': 'image_raw', 'camera_info': 'info'}, ('front/image_raw', 'front/info'),
+        ('left/image_raw', 'left/info'),
+    ),
+    (
+        {'image': '/cam_{camera}/rgb'}, ('/cam_front/rgb', '/cam_front/camera_info'),
+        ('/cam_left/rgb', '/cam_left/camera_info'),
+    ),
+    (
+        {'image': 'rig/image_{camera}', 'camera_info': '{camera}/info'},
+        ('rig/image_front', 'front/info'), ('rig/image_left', 'left/info'),
+    ),
+])
+def test_each_of_several_cameras_has_its_topics(
+    given: dict[str, str], front: tuple[str, str], left: tuple[str, str]
+):
+    """And RViz shows the first."""
+    given = {'image': 'image', 'cameras': 'front, left', **given}
+    function('check_topic_names')(given)
+    function('check_cameras')(given)
+    found = dict(function('input_remappings')(given))
+    for name, (image, info) in {'front': front, 'left': left}.items():
+        assert found.pop(f'{name}/image') == image
+        assert found.pop(f'{name}/image/compressed') == f'{image}/compressed'
+        assert found.pop(f'{name}/camera_info') == info
+    assert not found
+    shown = dict(function('shown_topics')(given))
+    assert (shown['image'], shown['camera_info']) == front
+    assert shown['depth/points'] == 'front/depth/points'
+    assert len(shown) == 3 + len(OUTPUTS)
+
+
+@pytest.mark.parametrize(('given', 'reason'), [
+    ({'cameras': 'front,left,front'}, 'names front twice'),
+    ({'cameras': 'front,2nd'}, "'2nd' is none"),
+    ({'cameras': 'front,'}, "'' is none"),
+    ({'cameras': 'a,b', 'image': '/cam/image'}, 'image:=/cam/image would be the topic of all'),
+    ({'cameras': 'a,b', 'camera_info': '/i'}, 'camera_info:=/i would be the topic of all'),
+    ({'image': '/{camera}/image'}, 'name them, too'),
+])
+def test_cameras_that_the_node_would_refuse_or_that_share_a_topic_start_nothing(
+    given: dict[str, str], reason: str
+):
+    with pytest.raises(RuntimeError, match=re.escape(reason)):
+        function('check_cameras')({'image': 'image', **given})
+
+
+def test_cameras_are_a_list_of_names_for_the_node():
+    names = function('camera_names')({'cameras': 'front, left'})
+    assert NodeSettings.from_mapping({'cameras': names}).cameras == ('front', 'left')
+    assert function('camera_names')({}) == []
+
+
 def test_nothing_is_started_before_what_might_be_missing():
     """Launch would leave a node behind that had started when RViz was found to be missing."""
     (start,) = (n for n in TREE.body if isinstance(n, ast.FunctionDef) and n.name == 'start')
@@ -161,6 +220,7 @@ def test_what_is_written_twice_is_equal():
     from clip_depth_ros.ros import environment
 
     assert constant('PACKAGE') == PACKAGE
+    assert constant('CAMERA_GAP') == CAMERA_GAP
     assert constant('DDS_VARIABLES') == environment.PROFILE_VARIABLES
     assert constant('FAST_DDS_2_DISTROS') == environment.FAST_DDS_2_DISTROS
     assert set(constant('OUTPUTS')) == {output.topic for output in OUTPUTS.values()}
@@ -280,6 +340,14 @@ def test_camera_info_is_beside_the_image_unless_told_otherwise(
 
 
 @pytest.mark.distro
+def test_cameras_become_a_parameter_and_remappings(launch: Callable[..., dict[str, Any]]):
+    call = launch(cameras='front,left', image='image_raw')
+    assert call['parameters']['cameras'] == ['front', 'left']
+    assert call['remaps']['left/image'] == 'left/image_raw'
+    assert call['remaps']['left/camera_info'] == 'left/camera_info'
+
+
+@pytest.mark.distro
 def test_arguments_override_your_file_overrides_the_preset(
     launch: Callable[..., dict[str, Any]], tmp_path: Path
 ):
@@ -302,6 +370,7 @@ def test_texts_stay_texts(launch: Callable[..., dict[str, Any]]):
 @pytest.mark.parametrize('arguments', [
     {'params_file': '/nowhere.yaml'}, {'method': 'midas'}, {'preset': 'ktti'}, {'rviz': 'maybe'},
     {'image': '/1abc'}, {'use_sim_time': 'perhaps'}, {'namespace': '1robot'},
+    {'cameras': 'front,front'},
 ])
 def test_wrong_arguments_start_nothing(
     arguments: dict[str, str], launch: Callable[..., dict[str, Any]], tmp_path: Path

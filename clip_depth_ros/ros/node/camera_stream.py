@@ -4,16 +4,17 @@
 
 from __future__ import annotations
 
-import functools
 import time
 
 from clip_depth_ros.errors import ImageError
 from clip_depth_ros.ros.node.diagnostics import CameraHealth, Statistics
-from clip_depth_ros.ros.node.endpoints import Inputs
+from clip_depth_ros.ros.node.endpoints import below, Inputs
 from clip_depth_ros.ros.node.outputs import Outputs
-from clip_depth_ros.ros.node.pipeline import Arrival, Pipeline
+from clip_depth_ros.ros.node.pipeline import Arrival, Begun, Pipeline
 from clip_depth_ros.ros.node.raw_images import read_compressed_image, read_image
 from clip_depth_ros.ros.node.worker import PredictorWorker
+from clip_depth_ros.settings.node import NodeSettings
+from clip_depth_ros.types import DepthMap, DepthPredictor, Intrinsics, Rgb
 from rclpy.lifecycle import LifecycleNode
 
 
@@ -21,11 +22,13 @@ class CameraStream:
     """
     All that belongs to one camera, from its images to its depth; the predictor is the node's.
 
-    It follows the node's transitions, on the executor's thread, and is as lasting as the node: it
-    counts on when the node is configured anew.
+    It follows the node's transitions, on the executor's thread, and counts on when the node is
+    configured anew.
 
     Attributes
     ----------
+    name : str
+        Below which its topics are; empty for a node's only camera, whose topics are the node's.
     statistics : Statistics
         What is counted of its images, from the start.
     outputs : Outputs or None
@@ -37,8 +40,9 @@ class CameraStream:
 
     """
 
-    def __init__(self, node: LifecycleNode) -> None:
+    def __init__(self, node: LifecycleNode, name: str = '') -> None:
         self._node = node
+        self.name = name
         self._predicting: PredictorWorker | None = None
         self.statistics = Statistics()
         self.outputs: Outputs | None = None
@@ -49,18 +53,19 @@ class CameraStream:
 
     def advertise(self) -> None:
         """Make the publishers."""
-        self.outputs = Outputs(self._node)
+        self.outputs = Outputs(self._node, self.name)
 
     def start(self, predicting: PredictorWorker) -> None:
         """Subscribe to the camera, and have its images answered by a predictor."""
         assert self.outputs
         settings = predicting.settings
         self._predicting = predicting
-        self.pipeline = Pipeline(
-            self._node.get_logger(), settings, self.outputs, self.statistics
-        )
+        logger = self._node.get_logger()
+        if self.name:
+            logger = logger.get_child(self.name)
+        self.pipeline = Pipeline(logger, settings, self.outputs, self.statistics)
         self.inputs = Inputs(
-            self._node, settings.image_transport, self.on_image, self.pipeline.add_info
+            self._node, settings.image_transport, self.on_image, self.pipeline.add_info, self.name
         )
         self.pipeline.image_topic = self.inputs.image_topic
 
@@ -73,7 +78,7 @@ class CameraStream:
             inputs.destroy()
         if pipeline:
             pipeline.stop()
-        if predicting and predicting.discard():
+        if predicting and predicting.discard(self.name):
             self.statistics.count('discarded')
 
     def release(self) -> None:
@@ -101,8 +106,9 @@ class CameraStream:
         except ImageError as error:
             self.pipeline.refuse(error, now_s)
             return
-        predict = functools.partial(self.pipeline.process, arrival)
-        if self.pipeline.is_wanted(arrival) and self._predicting.submit(predict):
+        if not self.pipeline.is_wanted(arrival):
+            return
+        if self._predicting.submit(_Task(self.pipeline, arrival), self.name):
             self.statistics.count('dropped')
             self.statistics.note('dropped', now_s)
 
@@ -116,7 +122,7 @@ class CameraStream:
     @property
     def image_topic(self) -> str:
         """Return the name of the image topic, resolved while it is listened to."""
-        return self.inputs.image_topic if self.inputs else 'image'
+        return self.inputs.image_topic if self.inputs else below(self.name, 'image')
 
     def warn_of_silence(self) -> None:
         """Say what there is instead, where nothing has come for a while; to be called often."""
@@ -142,3 +148,39 @@ class CameraStream:
             fx_px=pipeline.fx_px,
             scene=pipeline.scene,
         )
+
+
+class _Task:
+    """
+    An image on its way through the pipeline of its camera, where the worker's thread takes it.
+
+    Whatever goes wrong with it is counted and logged.
+    """
+
+    def __init__(self, pipeline: Pipeline, arrival: Arrival) -> None:
+        self._pipeline = pipeline
+        self._arrival = arrival
+        self._begun: Begun | None = None
+
+    def begin(
+        self, settings: NodeSettings, predictor: DepthPredictor
+    ) -> tuple[Rgb, Intrinsics | None] | None:
+        """Return what the predictor is asked; None if the image is bad."""
+        try:
+            begun = self._begun = self._pipeline.begin(self._arrival, settings, predictor)
+        except Exception as error:
+            self.fail(error)
+            return None
+        return begun.rgb, begun.camera.intrinsics if begun.camera else None
+
+    def finish(self, depth: DepthMap) -> None:
+        """Publish the answer."""
+        assert self._begun
+        try:
+            self._pipeline.finish(self._begun, depth)
+        except Exception as error:
+            self.fail(error)
+
+    def fail(self, error: Exception) -> None:
+        """Note why there is none."""
+        self._pipeline.note_failure(error)

@@ -5,7 +5,7 @@
 from __future__ import annotations
 
 from collections import Counter, deque
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 import math
 import os
@@ -142,7 +142,7 @@ class Health:
     name: str  # full name of the node
     state: str  # of the lifecycle
     now_s: float  # monotonic
-    camera: CameraHealth
+    cameras: Mapping[str, CameraHealth]  # by name, which is empty for a node's only one
     transition_error: str = ''  # why the last one failed
     change_error: str = ''
     changes: str = ''
@@ -152,22 +152,20 @@ class Health:
 
 
 def slowness(
-    statistics: Statistics, now_s: float, input_px: tuple[int, int] | None, *, flip: bool
+    cameras: Sequence[Statistics], now_s: float, input_px: tuple[int, int] | None, *, flip: bool
 ) -> str:
     """
-    Return what to set, and to which value, where the machine is slower than the camera.
+    Return what to set, and to which value, where the machine is slower than all cameras together.
 
     Empty where it is not. The work is taken to go with the pixels of the network's input
     (``input_px``: width, height), which holds for ResNets; transformers gain more.
     """
-    in_hz, out_hz, dropped_hz = (
-        statistics.rate_hz(name, now_s) for name in ('in', 'out', 'dropped')
+    in_hz, dropped_hz = (
+        sum(statistics.rate_hz(name, now_s) for statistics in cameras)
+        for name in ('in', 'dropped')
     )
-    # Of a model that takes seconds, a longer window sees more, and latency from the first answer.
-    out_hz = max(out_hz, statistics.rate_hz('latency_s', now_s))
-    if (latency_s := statistics.percentile('latency_s', now_s, 50)) > 0:
-        out_hz = min(out_hz, 1 / latency_s)
-    n_dropped = statistics.counts().get('dropped', 0)
+    out_hz = sum(_answered_hz(statistics, now_s) for statistics in cameras)
+    n_dropped = sum(statistics.counts().get('dropped', 0) for statistics in cameras)
     if not (in_hz and out_hz) or dropped_hz < _DROPPED_SHARE * in_hz or n_dropped < _DROPPED_LEAST:
         return ''
     share = min(1.0, out_hz / in_hz) * (2 if flip else 1)
@@ -180,9 +178,18 @@ def slowness(
                 f'{input_px[0]} and {input_px[1]})'
             )
     return (
-        f'slower than the camera: {out_hz:.1f} of {in_hz:.1f} images a second are answered; for '
-        f'all of them {" and ".join(advice) or "use a faster engine or device"}'
+        f'slower than the camera{"s" * (len(cameras) > 1)}: {out_hz:.1f} of {in_hz:.1f} images a '
+        'second are answered; for all of them '
+        f'{" and ".join(advice) or "use a faster engine or device"}'
     )
+
+
+def _answered_hz(statistics: Statistics, now_s: float) -> float:
+    """Return how many images of a camera are answered in a second."""
+    # Of a model that takes seconds, a longer window sees more, and latency from the first answer.
+    out_hz = max(statistics.rate_hz(name, now_s) for name in ('out', 'latency_s'))
+    latency_s = statistics.percentile('latency_s', now_s, 50)
+    return min(out_hz, 1 / latency_s) if latency_s > 0 else out_hz
 
 
 def reason(error: Exception) -> str:
@@ -190,20 +197,57 @@ def reason(error: Exception) -> str:
     return str(error) if isinstance(error, ClipDepthError) else f'{type(error).__name__}: {error}'
 
 
-def status_of(health: Health) -> DiagnosticStatus:
-    """Return the diagnostic status: the level, one sentence, and the numbers behind it."""
+def statuses_of(health: Health) -> list[DiagnosticStatus]:
+    """
+    Return the diagnostic statuses: the level, one sentence, and the numbers behind it.
+
+    One is of the node; one more is of each camera that has a name. What is counted of images is
+    in that of the node as well, of all cameras together.
+    """
     level, message = _verdict(health)
+    of_node = _values_of_node(health)
+    if '' not in health.cameras:
+        counted = _counted([each.statistics for each in health.cameras.values()], health.now_s)
+        of_node = {**of_node, **counted, **health.predictor}
+        return [
+            _status(health, 'depth', level, message, of_node),
+            *(_status_of_camera(health, name) for name in health.cameras),
+        ]
+    camera = health.cameras['']
+    of_camera = _values_of_camera(camera, health.now_s)
+    of_camera['last_error'] = of_node['last_error'] or of_camera['last_error']
+    if level == DiagnosticStatus.OK and health.state == 'active':
+        level, message = _verdict_of_camera(camera) or (level, message)
+    return [
+        _status(health, 'depth', level, message, {**of_node, **of_camera, **health.predictor})
+    ]
+
+
+def _status_of_camera(health: Health, name: str) -> DiagnosticStatus:
+    """Return the status of a camera that has a name."""
+    camera = health.cameras[name]
+    level, message = DiagnosticStatus.OK, f'{health.state}: not running'
+    if health.state == 'active':
+        level, message = _verdict_of_camera(camera) or (DiagnosticStatus.OK, 'running')
+    return _status(
+        health, f'camera {name}', level, message, _values_of_camera(camera, health.now_s)
+    )
+
+
+def _status(
+    health: Health, part: str, level: bytes, message: str, values: Mapping[str, str]
+) -> DiagnosticStatus:
     return DiagnosticStatus(
         level=level,
-        name=f'{health.name}: depth',
+        name=f'{health.name}: {part}',
         message=message,
         hardware_id=health.predictor.get('device', ''),
-        values=[KeyValue(key=key, value=value) for key, value in _values(health).items()],
+        values=[KeyValue(key=key, value=value) for key, value in values.items()],
     )
 
 
 def _verdict(health: Health) -> tuple[bytes, str]:
-    """Return the level and the sentence for the most urgent thing there is to say."""
+    """Return the level and the sentence for the most urgent thing there is to say of the node."""
     if health.transition_error:
         return DiagnosticStatus.ERROR, f'{health.state}: {health.transition_error}'
     if health.change_error:
@@ -212,7 +256,7 @@ def _verdict(health: Health) -> tuple[bytes, str]:
     if health.state != 'active':
         return DiagnosticStatus.OK, f'{health.state}: not running'
     # That it takes the newest image and leaves out the others is what a node is meant to do.
-    return _verdict_of_camera(health.camera) or (DiagnosticStatus.OK, health.slowness or 'running')
+    return DiagnosticStatus.OK, health.slowness or 'running'
 
 
 def _verdict_of_camera(camera: CameraHealth) -> tuple[bytes, str] | None:
@@ -235,12 +279,6 @@ def _verdict_of_camera(camera: CameraHealth) -> tuple[bytes, str] | None:
     return None
 
 
-def _values(health: Health) -> dict[str, str]:
-    of_node, of_camera = _values_of_node(health), _values_of_camera(health.camera, health.now_s)
-    last_error = of_node['last_error'] or of_camera['last_error']
-    return {**of_node, **of_camera, 'last_error': last_error, **health.predictor}
-
-
 def _values_of_node(health: Health) -> dict[str, str]:
     values = {
         'state': health.state,
@@ -260,10 +298,8 @@ def _values_of_node(health: Health) -> dict[str, str]:
 
 def _values_of_camera(camera: CameraHealth, now_s: float) -> dict[str, str]:
     statistics = camera.statistics
-    counts = statistics.counts()
     values = {
-        'rate_in_hz': f'{statistics.rate_hz("in", now_s):.2f}',
-        'rate_out_hz': f'{statistics.rate_hz("out", now_s):.2f}',
+        **_counted([statistics], now_s),
         'latency_p50_ms': f'{1e3 * statistics.percentile("latency_s", now_s, 50):.1f}',
         'latency_p95_ms': f'{1e3 * statistics.percentile("latency_s", now_s, 95):.1f}',
         'outputs_subscribed': ' '.join(camera.listened),
@@ -272,6 +308,22 @@ def _values_of_camera(camera: CameraHealth, now_s: float) -> dict[str, str]:
         'scan_problem': camera.scan_problem,
         'camera_notes': camera.camera_notes,
         'depth_camera': camera.depth_camera,
+    }
+    for place in ('image', 'network'):
+        values[f'{place}_fx_px'] = f'{camera.fx_px[place]:.2f}' if place in camera.fx_px else ''
+    if camera.scene:
+        values['scene'] = camera.scene
+    return values
+
+
+def _counted(cameras: Sequence[Statistics], now_s: float) -> dict[str, str]:
+    """Return what was counted of all images of some cameras."""
+    counts: Counter[str] = Counter()
+    for statistics in cameras:
+        counts.update(statistics.counts())
+    values = {
+        f'rate_{name}_hz': f'{sum(each.rate_hz(name, now_s) for each in cameras):.2f}'
+        for name in ('in', 'out')
     }
     for name in ('received', 'processed', 'dropped', 'failed', 'idle', 'discarded'):
         values[f'images_{name}'] = str(counts.get(name, 0))
@@ -282,11 +334,7 @@ def _values_of_camera(camera: CameraHealth, now_s: float) -> dict[str, str]:
         values[f'camera_info_{kind}'] = str(counts.get(f'camera_info_{kind}', 0))
     for use in get_args(CameraUse):
         values[f'images_camera_{use}'] = str(counts.get(f'camera_{use}', 0))
-    for place in ('image', 'network'):
-        values[f'{place}_fx_px'] = f'{camera.fx_px[place]:.2f}' if place in camera.fx_px else ''
     values['camera_changes'] = str(counts.get('camera_changes', 0))
-    if camera.scene:
-        values['scene'] = camera.scene
     return values
 
 

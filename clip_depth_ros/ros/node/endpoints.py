@@ -46,10 +46,16 @@ _IMAGE_TOPICS: Final[dict[str, tuple[type, str]]] = {
 }
 
 
+def below(camera: str, topic: str) -> str:
+    """Return a relative topic of a camera by its name, empty for a node's only one."""
+    return f'{camera}/{topic}' if camera else topic
+
+
 class Inputs:
     """
-    Subscriptions to the camera, the image by its transport, ``raw`` or ``compressed``.
+    Subscriptions to a camera, the image by its transport, ``raw`` or ``compressed``.
 
+    ``camera`` is its name, below which its topics are; without one they are the node's own.
     ``on_image`` and ``on_info`` are called with each message, on the executor's thread; images
     come as bytes, and with how many were missed before each, as :class:`Gaps` has it.
     """
@@ -60,6 +66,7 @@ class Inputs:
         image_transport: str,
         on_image: Callable[[bytes, int | None], None],
         on_info: Callable[[CameraInfo], None],
+        camera: str = '',
     ) -> None:
         self._node = node
         msgtype, topic = _IMAGE_TOPICS[image_transport]
@@ -74,10 +81,12 @@ class Inputs:
             on_info(message)
 
         self._image = _subscribe(
-            node, msgtype, topic, _with_gaps(hear_image), _IMAGE_QUEUE, raw=True
+            node, msgtype, below(camera, topic), _with_gaps(hear_image), _IMAGE_QUEUE, raw=True
         )
         try:
-            self._info = _subscribe(node, CameraInfo, 'camera_info', hear_info, _INFO_QUEUE)
+            self._info = _subscribe(
+                node, CameraInfo, below(camera, 'camera_info'), hear_info, _INFO_QUEUE
+            )
         except BaseException:
             node.destroy_subscription(self._image)
             raise
@@ -85,7 +94,7 @@ class Inputs:
         for name, wanted, topic in (
             ('image', kind, self.image_topic), ('camera_info', CAMERA_INFO, self._info.topic_name)
         ):
-            self._silences[name] = Silence(node, topic, wanted, name)
+            self._silences[name] = Silence(node, topic, wanted, below(camera, name))
 
     @property
     def image_topic(self) -> str:

@@ -23,7 +23,7 @@ from clip_depth_ros.errors import ClipDepthError, ConfigError
 from clip_depth_ros.predictor.build import build_predictor
 from clip_depth_ros.predictor.choice import choose_method
 from clip_depth_ros.ros.node.camera_stream import CameraStream
-from clip_depth_ros.ros.node.diagnostics import Health, reason, slowness, status_of
+from clip_depth_ros.ros.node.diagnostics import Health, reason, slowness, statuses_of
 from clip_depth_ros.ros.node.endpoints import qos_overrides
 from clip_depth_ros.ros.node.parameters import (
     changes,
@@ -145,6 +145,10 @@ class DepthNode(LifecycleNode):
                 'configure again'
             )
         settings = read_settings(self)
+        self._streams = {
+            name: self._streams.get(name) or CameraStream(self, name)
+            for name in settings.cameras or ('',)
+        }
         self._await_abandoned()
         predicting = PredictorWorker(self._build_predictor, settings, self.get_logger())
         try:
@@ -295,7 +299,7 @@ class DepthNode(LifecycleNode):
             stream.reset()
 
     def _publish_diagnostics(self) -> None:
-        message = DiagnosticArray(status=[status_of(self._health())])
+        message = DiagnosticArray(status=statuses_of(self._health()))
         message.header.stamp = self.get_clock().now().to_msg()
         self._diagnostics.publish(message)
         for stream in self._streams.values():
@@ -307,7 +311,9 @@ class DepthNode(LifecycleNode):
             name=self.get_fully_qualified_name(),
             state=self._state,
             now_s=now_s,
-            camera=self._streams[''].health(now_s),
+            cameras={
+                name: stream.health(now_s) for name, stream in self._streams.items()
+            },
             transition_error=self._transition_error,
             change_error=predicting.error if predicting else '',
             changes=changes(predicting.settings, predicting.wanted) if predicting else '',
@@ -318,12 +324,13 @@ class DepthNode(LifecycleNode):
 
     def _slowness(self, now_s: float) -> str:
         """Return what to set where the machine is slower than the camera; log it once."""
-        stream = self._streams['']
-        if self._predicting is None or stream.pipeline is None:
+        pipelines = [stream.pipeline for stream in self._streams.values() if stream.pipeline]
+        if self._predicting is None or not pipelines:
             return ''
+        inputs_px = [pipeline.input_px for pipeline in pipelines if pipeline.input_px]
         text = slowness(
-            stream.statistics, now_s, stream.pipeline.input_px,
-            flip=self._predicting.settings.flip,
+            [stream.statistics for stream in self._streams.values()], now_s,
+            max(inputs_px, key=math.prod, default=None), flip=self._predicting.settings.flip,
         )
         if text and not self._is_slowness_said:
             self._is_slowness_said = True

@@ -10,7 +10,7 @@ from typing import Any, Final
 from clip_depth_ros.core.camera import Calibration, Camera
 from clip_depth_ros.core.clouds import CloudBuilder, Crop
 from clip_depth_ros.core.depth_images import colorize
-from clip_depth_ros.ros.node.endpoints import advertise, is_kept
+from clip_depth_ros.ros.node.endpoints import advertise, below, is_kept
 from clip_depth_ros.ros.node.messages import (
     cloud_message,
     depth_message,
@@ -50,18 +50,21 @@ class Result:
 
 class Outputs:
     """
-    The node's publishers, made on configure and destroyed on cleanup.
+    The publishers of a camera, made on configure and destroyed on cleanup.
+
+    ``camera`` is its name, below which its topics are; without one they are the node's own.
 
     Nothing is built for a topic that nobody subscribes to, unless its quality of service was
     overridden to keep the last message for subscribers that come later.
     """
 
-    def __init__(self, node: LifecycleNode) -> None:
+    def __init__(self, node: LifecycleNode, camera: str = '') -> None:
         self._node = node
+        self._name = camera
         self._publishers: dict[str, Any] = {}
         try:
             for name, (topic, msgtype, _) in OUTPUTS.items():
-                self._publishers[name] = advertise(node, _MESSAGES[msgtype], topic)
+                self._publishers[name] = advertise(node, _MESSAGES[msgtype], below(camera, topic))
         except BaseException:
             self.destroy()
             raise
@@ -148,7 +151,7 @@ class Outputs:
         return cloud_message(result.header, self._cloud.build(result.depth_m, rgb))
 
     def _scan_message(self, result: Result, camera: Camera, settings: NodeSettings) -> LaserScan:
-        frame_id = settings.scan_frame_of(result.header.frame_id)
+        frame_id = settings.scan_frame_of(result.header.frame_id, self._name)
         height, width = result.depth_m.shape
         band = Crop(**settings.scan_band())
         key = (camera, width, height, band)

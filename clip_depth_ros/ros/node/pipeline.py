@@ -20,7 +20,7 @@ from clip_depth_ros.ros.node.diagnostics import reason, Statistics
 from clip_depth_ros.ros.node.outputs import Outputs, Result
 from clip_depth_ros.ros.node.raw_images import RawCompressedImage, RawImage
 from clip_depth_ros.settings.node import NodeSettings, OUTPUTS
-from clip_depth_ros.types import DepthMap, DepthPredictor
+from clip_depth_ros.types import DepthMap, DepthPredictor, Rgb
 from sensor_msgs.msg import CameraInfo
 
 _WARN_PERIOD_S: Final = 5.0
@@ -44,11 +44,22 @@ class Arrival:
         return stamp_ns_of(self.message.header)
 
 
+@dataclass(frozen=True, slots=True)
+class Begun:
+    """An image whose depth is to be computed, with its camera and the settings in force."""
+
+    arrival: Arrival
+    settings: NodeSettings
+    rgb: Rgb
+    camera: Camera | None
+    early: Match[Calibration] | None
+
+
 class Pipeline:
     """
-    What happens to an image, from activation to deactivation.
+    What happens to an image of a camera, from activation to deactivation.
 
-    ``process`` runs on the worker's thread, all else on the executor's.
+    ``begin`` and what follows it run on the worker's thread, all else on the executor's.
 
     Attributes
     ----------
@@ -118,7 +129,7 @@ class Pipeline:
     def refuse(self, error: ImageError, received_s: float) -> None:
         """Note that an image came which cannot be read."""
         self._note_image(received_s)
-        self._note_failure(error)
+        self.note_failure(error)
 
     def _note_image(self, received_s: float) -> None:
         self._statistics.count('received')
@@ -166,27 +177,21 @@ class Pipeline:
 
     # ------------------------------------------------------------------ worker's side
 
-    def process(self, arrival: Arrival, settings: NodeSettings, predictor: DepthPredictor) -> None:
-        """Turn an image into published depth; whatever goes wrong is counted and logged."""
-        try:
-            self._process(arrival, settings, predictor)
-        except Exception as error:
-            if self._outputs is None:
-                self._statistics.count('discarded')
-                return
-            self._note_failure(error)
-
-    def _note_failure(self, error: Exception) -> None:
+    def note_failure(self, error: Exception) -> None:
         """Note a bad frame, which must not end the node: in the log and in diagnostics."""
+        if self._outputs is None:
+            self._statistics.count('discarded')
+            return
         self._statistics.count('failed')
         self.last_error, self.last_error_s = brief(reason(error)), time.monotonic()
         self._logger.warning(
             f'image skipped: {self.last_error}', throttle_duration_sec=_WARN_PERIOD_S
         )
 
-    def _process(
+    def begin(
         self, arrival: Arrival, settings: NodeSettings, predictor: DepthPredictor
-    ) -> None:
+    ) -> Begun:
+        """Return an image that can be answered, with its camera; ImageError if it is bad."""
         if settings != self._settings:
             self._settings = settings
             self._infos.configure(
@@ -205,10 +210,14 @@ class Pipeline:
         # Looked up before as well: where a recording loops, the first camera_info of the next
         # round makes the matcher forget this one while depth is computed.
         early = self._infos.find(arrival.stamp_ns, fits(rgb))
-        depth = predictor.predict(rgb, camera.intrinsics if camera else None)
-        self._note_camera(camera, depth)
+        return Begun(arrival, settings, rgb, camera, early)
+
+    def finish(self, begun: Begun, depth: DepthMap) -> None:
+        """Publish the depth of an image, and what follows from it."""
+        arrival, settings = begun.arrival, begun.settings
+        self._note_camera(begun.camera, depth)
         self.scene, self.input_px = depth.scene or '', depth.input_px
-        result = Result(arrival.message.header, rgb, depth.depth_m, depth.confidence)
+        result = Result(arrival.message.header, begun.rgb, depth.depth_m, depth.confidence)
         if not self._publish(lambda outputs: outputs.publish_depth(result, settings)):
             self._statistics.count('discarded')
             return
@@ -216,7 +225,7 @@ class Pipeline:
         self._statistics.note('out', now_s)
         self._statistics.note('latency_s', now_s, now_s - arrival.received_s)
         try:
-            self._publish_rest(arrival, result, early, settings)
+            self._publish_rest(arrival, result, begun.early, settings)
         finally:
             self._statistics.count('processed')
 

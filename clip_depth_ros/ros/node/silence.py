@@ -28,9 +28,10 @@ _ALTERNATIVES: Final[Mapping[str, tuple[str, ...]]] = {
 """Types that could serve, by the type that is listened to."""
 
 _TRANSPORT: Final = {
-    IMAGE: 'raw (-r image:=NAME)',
-    COMPRESSED: 'compressed (-r image/compressed:=NAME)',
+    IMAGE: 'raw (-r {image}:=NAME)',
+    COMPRESSED: 'compressed (-r {image}/compressed:=NAME)',
 }
+"""What to set image_transport to, and how to remap, by what is published."""
 
 
 class Silence:
@@ -68,22 +69,25 @@ def _why(node: Node, topic: str, msgtype: str, name: str) -> str:
     if offered:
         return (
             f'it is published as {", ".join(sorted(offered))}, this node listens to {msgtype}'
-            f'{_transport_of(offered)}; {choice}'
+            f'{_transport_of(offered, name)}; {choice}'
         )
     return f'nobody publishes it; {choice}; name one by a remapping ({_hint(name, there)})'
 
 
-def _transport_of(offered: Collection[str]) -> str:
-    kinds = [_TRANSPORT[kind] for kind in sorted(offered) if kind in _TRANSPORT]
+def _transport_of(offered: Collection[str], name: str) -> str:
+    known = [kind for kind in sorted(offered) if kind in _TRANSPORT]
+    kinds = [_TRANSPORT[kind].format(image=name) for kind in known]
     return f': set image_transport to {kinds[0]}' if kinds else ''
 
 
 def _hint(name: str, there: Mapping[str, str]) -> str:
     """Return the remapping, and the transport that goes with each type there is."""
-    if name == 'camera_info':
-        return '-r camera_info:=NAME'
+    if name.endswith('camera_info'):
+        return f'-r {name}:=NAME'
     kinds = sorted({*there.values()} or {IMAGE})
-    return '; '.join(f'image_transport {_TRANSPORT[kind]}' for kind in kinds)
+    return '; '.join(
+        f'image_transport {_TRANSPORT[kind].format(image=name)}' for kind in kinds
+    )
 
 
 def _published(node: Node, msgtypes: Collection[str]) -> dict[str, str]:

@@ -4,23 +4,41 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 import contextlib
+import itertools
 import threading
 import time
-from typing import Any, Final, TypeAlias
+from typing import Any, Final, Protocol, TypeAlias
 
 from clip_depth_ros.ros.node.diagnostics import reason
 from clip_depth_ros.settings.node import NodeSettings
 from clip_depth_ros.settings.predictor import PredictorSettings
-from clip_depth_ros.types import DepthPredictor, NOTES
+from clip_depth_ros.types import DepthMap, DepthPredictor, Intrinsics, NOTES, Rgb
 import numpy as np
 
 BuildPredictor: TypeAlias = Callable[[PredictorSettings, 'DepthPredictor | None'], DepthPredictor]
 """Builds a predictor from settings; may take over what it can from a previous one."""
 
-Predict: TypeAlias = Callable[[NodeSettings, DepthPredictor], None]
-"""Work on one image with the settings and the predictor in force; it must not raise."""
+
+class ImageTask(Protocol):
+    """
+    An image to be answered: begun, then finished or failed.
+
+    Nothing of it may raise: what goes wrong with an image is its camera's affair.
+    """
+
+    def begin(
+        self, settings: NodeSettings, predictor: DepthPredictor
+    ) -> tuple[Rgb, Intrinsics | None] | None:
+        """Return what the predictor is asked, by the settings in force; None if nothing is."""
+
+    def finish(self, depth: DepthMap) -> None:
+        """Publish the answer."""
+
+    def fail(self, error: Exception) -> None:
+        """Note why there is none."""
+
 
 _WARM_UP_IMAGE: Final = np.zeros((96, 128, 3), np.uint8)
 _DESCRIBE_PERIOD_S: Final = 1.0
@@ -33,13 +51,18 @@ class LatestWorker:
     ``work`` is what to do with a job, by kind, the most urgent kind first. One job is done at a
     time. It must not raise; what it raises ends the thread. ``at_end`` is the last thing that the
     thread does.
+
+    Jobs of a kind may be for several: each has its own newest one, and of those that wait, the
+    one who was served longest ago goes first. So nobody waits for more than one job of each other.
     """
 
     def __init__(self, *, at_end: Callable[[], None], **work: Callable[[Any], None]) -> None:
         self._work = work
         self._at_end = at_end
         self._changed = threading.Condition()
-        self._waiting: dict[str, Any] = {}
+        self._waiting: dict[tuple[str, str], Any] = {}  # by kind, and for whom
+        self._turns = itertools.count()
+        self._last_turn: dict[tuple[str, str], int] = {}
         self._is_stopping = False
         # A daemon: a process that is asked to end waits for no job.
         self._thread = threading.Thread(target=self._run, name='depth_worker', daemon=True)
@@ -48,18 +71,23 @@ class LatestWorker:
         """Start the thread."""
         self._thread.start()
 
-    def submit(self, kind: str, job: Any) -> bool:
-        """Hand over a job; return whether it replaced one of its kind that was not begun."""
+    def submit(self, kind: str, job: Any, whose: str = '') -> bool:
+        """Hand over a job; return whether it replaced one of the same that was not begun."""
         with self._changed:
-            replaced = kind in self._waiting
-            self._waiting[kind] = job
+            replaced = (kind, whose) in self._waiting
+            self._waiting[kind, whose] = job
             self._changed.notify()
         return replaced
 
-    def discard(self, kind: str) -> bool:
-        """Take back the waiting job of a kind; return whether there was one."""
+    def discard(self, kind: str, whose: str = '') -> bool:
+        """Take back a waiting job; return whether there was one."""
         with self._changed:
-            return self._waiting.pop(kind, None) is not None
+            return self._waiting.pop((kind, whose), None) is not None
+
+    def take_more(self, kind: str) -> list[Any]:
+        """Return the jobs of a kind that wait, for the thread to do with the one in hand."""
+        with self._changed:
+            return [self._pop(key) for key in self._in_turn(kind)]
 
     def stop(self) -> None:
         """Ask the thread to end after the job in hand; what waits is not done any more."""
@@ -88,8 +116,17 @@ class LatestWorker:
             self._changed.wait_for(lambda: self._waiting or self._is_stopping)
             if self._is_stopping:
                 return None
-            kind = next(kind for kind in self._work if kind in self._waiting)
-            return kind, self._waiting.pop(kind)
+            key = next(key for kind in self._work for key in self._in_turn(kind))
+            return key[0], self._pop(key)
+
+    def _in_turn(self, kind: str) -> list[tuple[str, str]]:
+        """Return what waits of a kind, the one that was served longest ago first."""
+        waiting = [key for key in self._waiting if key[0] == kind]
+        return sorted(waiting, key=lambda key: self._last_turn.get(key, -1))
+
+    def _pop(self, key: tuple[str, str]) -> Any:
+        self._last_turn[key] = next(self._turns)
+        return self._waiting.pop(key)
 
 
 class PredictorWorker:
@@ -158,13 +195,13 @@ class PredictorWorker:
         self.wanted, self.error = settings, ''
         self._worker.submit('change', settings)
 
-    def submit(self, predict: Predict) -> bool:
-        """Hand over the newest image; return whether it replaced one that was not begun."""
-        return self._worker.submit('predict', predict)
+    def submit(self, task: ImageTask, camera: str) -> bool:
+        """Hand over a camera's newest image; return whether it replaced one that was not begun."""
+        return self._worker.submit('predict', task, camera)
 
-    def discard(self) -> bool:
-        """Take back the image that waits; return whether there was one."""
-        return self._worker.discard('predict')
+    def discard(self, camera: str) -> bool:
+        """Take back the image of a camera that waits; return whether there was one."""
+        return self._worker.discard('predict', camera)
 
     def stop(self) -> None:
         """Ask the thread to close the predictor and to end after what it has in hand."""
@@ -203,9 +240,15 @@ class PredictorWorker:
             self._logger.info('changed parameters are in force')
         self.error = ''
 
-    def _predict(self, predict: Predict) -> None:
+    def _predict(self, task: ImageTask) -> None:
+        """Answer an image, together with those of other cameras where that takes less time."""
         assert self._predictor
-        predict(self.settings, self._predictor)
+        tasks = [task]
+        if self._predictor.likes_batches:
+            tasks += self._worker.take_more('predict')
+        begun = {each: each.begin(self.settings, self._predictor) for each in tasks}
+        if asked := {each: question for each, question in begun.items() if question}:
+            _answer(self._predictor, asked)
         if time.monotonic() - self._described_s > _DESCRIBE_PERIOD_S:
             # What the device holds changes; a lost device must not end the thread.
             with contextlib.suppress(Exception):
@@ -227,3 +270,29 @@ class PredictorWorker:
         except Exception as error:
             self.close_error = error
             self._logger.error(f'memory was not given back: {reason(error)}')
+
+
+def _answer(
+    predictor: DepthPredictor, asked: Mapping[ImageTask, tuple[Rgb, Intrinsics | None]]
+) -> None:
+    """Ask for the depth of images at once; if that fails, one by one: the others may be good."""
+    try:
+        depths = _depths(predictor, [*asked.values()])
+    except Exception as error:
+        for task, question in asked.items():
+            if len(asked) > 1:
+                _answer(predictor, {task: question})
+            else:
+                task.fail(error)
+        return
+    for task, depth in zip(asked, depths, strict=True):
+        task.finish(depth)
+
+
+def _depths(
+    predictor: DepthPredictor, questions: Sequence[tuple[Rgb, Intrinsics | None]]
+) -> Sequence[DepthMap]:
+    if len(questions) == 1:
+        return [predictor.predict(*questions[0])]
+    rgbs, cameras = zip(*questions, strict=True)
+    return predictor.predict_batch(rgbs, cameras)

@@ -180,7 +180,7 @@ def test_what_is_set_of_cameras_counts_from_the_next_image(
         settings = harness.node._predicting.settings
         offline = build_predictor(settings).predict(rgb_of(rgb_image(48, 32), 10**6))
         np.testing.assert_array_equal(answers[-1], offline.depth_m)
-        assert harness.node._health().camera.depth_camera.startswith(offline.camera)
+        assert harness.node._health().cameras[''].depth_camera.startswith(offline.camera)
     assert answers[0].shape == answers[1].shape == answers[2].shape
     assert np.abs(answers[0] - answers[1]).max() > 0.1
     assert np.abs(answers[1] - answers[2]).max() > 0.1
@@ -192,7 +192,7 @@ def test_a_camera_cannot_be_used_by_weights_that_do_not_say_theirs(
     harness = node_with(clip2depth_weights=str(good))
     assert harness.node.start()
     before = depth_of_one_image(harness, SECOND)
-    assert harness.node._health().camera.depth_camera == 'ignored'
+    assert harness.node._health().cameras[''].depth_camera == 'ignored'
     assert harness.change(camera='use').successful
     told = harness.wait_for_diagnostics('parameters', 'not in force')
     assert "camera is 'auto' and not 'use'" in told

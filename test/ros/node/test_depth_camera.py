@@ -12,7 +12,7 @@ from typing import Any
 from clip_depth_ros.core.camera import Calibration
 from clip_depth_ros.core.stamps import StampMatcher
 from clip_depth_ros.ros.node.depth_camera import DepthCamera
-from clip_depth_ros.ros.node.diagnostics import Statistics, status_of
+from clip_depth_ros.ros.node.diagnostics import Statistics, statuses_of
 from clip_depth_ros.settings.node import NodeSettings
 from clip_depth_ros.settings.predictor import ASSUMED_HFOV_DEG
 from clip_depth_ros.types import DepthMap, Intrinsics
@@ -112,7 +112,7 @@ def broken(**changes: Any) -> Any:
 
 def status(harness: Harness) -> Any:
     """Return what diagnostics would say now."""
-    return status_of(harness.node._health())
+    return statuses_of(harness.node._health())[0]
 
 
 def said(harness: Harness, key: str) -> str:

@@ -79,28 +79,28 @@ def busy(in_hz: int, out_hz: int) -> Statistics:
 def test_a_machine_that_is_slower_than_the_camera_says_what_to_set(
     in_hz, out_hz, input_px, flip, advice
 ):
-    said = slowness(busy(in_hz, out_hz), 5.0, input_px, flip=flip)
+    said = slowness([busy(in_hz, out_hz)], 5.0, input_px, flip=flip)
     assert said.startswith(f'slower than the camera: {out_hz}.0 of {in_hz}.0 images a second are')
     assert advice in said
 
 
 @pytest.mark.parametrize(('in_hz', 'out_hz'), [(20, 20), (20, 19), (1, 0)])
 def test_a_machine_that_keeps_up_or_has_answered_nothing_says_nothing(in_hz, out_hz):
-    assert slowness(busy(in_hz, out_hz), 5.0, (704, 224), flip=False) == ''
+    assert slowness([busy(in_hz, out_hz)], 5.0, (704, 224), flip=False) == ''
 
 
 def test_a_camera_that_has_stopped_is_not_too_fast():
     """Answers count for half a minute, images for five seconds: there is no rate to compare."""
     statistics = busy(20, 5)
     statistics.note('latency_s', 5.0, 0.2)
-    assert slowness(statistics, 15.0, (704, 224), flip=False) == ''
+    assert slowness([statistics], 15.0, (704, 224), flip=False) == ''
 
 
 def test_one_answer_is_enough_to_tell():
     statistics = busy(20, 0)
     statistics.note('out', 5.0)
     statistics.note('latency_s', 5.0, 4.0)
-    said = slowness(statistics, 5.0, (704, 224), flip=False)
+    said = slowness([statistics], 5.0, (704, 224), flip=False)
     assert said.startswith('slower than the camera: 0.2 of 20.0 images a second')
 
 
@@ -108,5 +108,12 @@ def test_of_a_model_that_takes_longer_than_the_window_the_answers_of_half_a_minu
     statistics = busy(20, 0)
     for second in (-20.0, -12.0, -4.0):
         statistics.note('latency_s', second, 8.0)
-    said = slowness(statistics, 5.0, (704, 224), flip=False)
+    said = slowness([statistics], 5.0, (704, 224), flip=False)
     assert said.startswith('slower than the camera: 0.1 of 20.0 images a second')
+
+
+def test_of_several_cameras_all_images_together_are_too_many_for_a_machine():
+    said = slowness([busy(10, 2), busy(10, 3)], 5.0, (704, 224), flip=False)
+    assert said.startswith('slower than the cameras: 5.0 of 20.0 images a second are answered')
+    assert 'set input_width_px to 352 and input_height_px to 96' in said
+    assert slowness([busy(10, 9), busy(10, 10)], 5.0, (704, 224), flip=False) == ''

@@ -13,7 +13,7 @@ from typing import Any
 
 from clip_depth_ros.errors import WeightsError
 from clip_depth_ros.predictor.build import build_predictor
-from clip_depth_ros.ros.node.diagnostics import status_of
+from clip_depth_ros.ros.node.diagnostics import statuses_of
 import cv2
 from diagnostic_msgs.msg import DiagnosticStatus
 from lifecycle_msgs.msg import State
@@ -160,11 +160,11 @@ def test_a_camera_that_publishes_raw_images_has_no_points_where_its_model_folds(
     assert rays[12, 31, 0] > (31 - 15.5) / 16.0 * 1.2  # bent outwards
     depth_m = np.frombuffer(harness.received['depth'][0].data, np.float32)
     assert np.isfinite(depth_m).all()
-    harness.wait_for(lambda: harness.node._health().camera.camera_notes)
+    harness.wait_for(lambda: harness.node._health().cameras[''].camera_notes)
     health = harness.node._health()
-    assert 'taken as not rectified, K with distortion D' in health.camera.camera_notes
-    values = {value.key: value.value for value in status_of(health).values}
-    assert values['camera_notes'] == health.camera.camera_notes
+    assert 'taken as not rectified, K with distortion D' in health.cameras[''].camera_notes
+    values = {value.key: value.value for value in statuses_of(health)[0].values}
+    assert values['camera_notes'] == health.cameras[''].camera_notes
 
 
 def test_without_camera_info_depth_flows_and_diagnostics_say_why_there_is_no_cloud(make):
@@ -172,7 +172,7 @@ def test_without_camera_info_depth_flows_and_diagnostics_say_why_there_is_no_clo
     harness.send(SECOND, rgb_image())
     harness.wait_for(lambda: harness.counts().get('processed') == 1)
     assert harness.received['cloud'] == []
-    assert 'no camera_info' in harness.node._health().camera.camera_problem
+    assert 'no camera_info' in harness.node._health().cameras[''].camera_problem
 
 
 def test_a_camera_info_that_comes_after_its_image_is_waited_for(make):
@@ -188,7 +188,7 @@ def test_a_camera_info_of_another_size_is_reported_and_not_used(make):
     harness = active(make, 'depth', 'cloud')
     harness.send(SECOND, rgb_image(32, 24), camera_info(64, 48))
     harness.wait_for(lambda: harness.counts().get('processed') == 1)
-    problem = harness.node._health().camera.camera_problem
+    problem = harness.node._health().cameras[''].camera_problem
     assert problem == 'camera_info is for 64x48 images, got 32x24'
     assert harness.received['cloud'] == []
 
@@ -200,7 +200,7 @@ def test_zero_or_nan_intrinsics_cost_the_cloud_and_not_the_depth(make, bad):
     harness = active(make, 'depth', 'cloud')
     harness.send(SECOND, rgb_image(), info)
     harness.wait_for(lambda: harness.counts().get('processed') == 1)
-    assert 'must be finite with fx, fy > 0' in harness.node._health().camera.camera_problem
+    assert 'must be finite with fx, fy > 0' in harness.node._health().cameras[''].camera_problem
 
 
 def test_resolution_and_encoding_may_change_in_mid_stream(make):
@@ -230,7 +230,7 @@ def test_a_damaged_image_is_counted_and_named_and_the_node_goes_on(make, field, 
     harness.wait_for(lambda: harness.counts().get('failed') == 1)
     harness.send(2 * SECOND, rgb_image())
     harness.wait_for(lambda: harness.received['depth'])
-    assert reason in harness.node._health().camera.image_error
+    assert reason in harness.node._health().cameras[''].image_error
     assert stamps(harness.received['depth']) == [2 * SECOND]
 
 
@@ -243,7 +243,7 @@ def test_a_predictor_that_raises_costs_one_frame(make):
     predictor.delay_s = 0.0
     harness.send(2 * SECOND, rgb_image())
     harness.wait_for(lambda: harness.received['depth'])
-    assert 'ValueError' in harness.node._health().camera.image_error
+    assert 'ValueError' in harness.node._health().cameras[''].image_error
 
 
 def test_a_slow_predictor_gets_the_newest_image_and_the_rest_is_counted_as_dropped(make):
@@ -369,7 +369,7 @@ def test_distortion_that_does_not_fit_its_model_costs_the_cloud_alone(make, mode
     harness = active(make, 'depth', 'info', 'cloud')
     harness.send(SECOND, rgb_image(), info)
     harness.wait_for(lambda: harness.counts().get('processed') == 1)
-    assert reason in harness.node._health().camera.camera_problem
+    assert reason in harness.node._health().cameras[''].camera_problem
     harness.wait_for(lambda: harness.received['depth'])
     assert len(harness.received['depth']) == 1
     assert harness.received['info'] == harness.received['cloud'] == []
@@ -603,10 +603,10 @@ def test_where_there_can_be_no_scan_diagnostics_name_the_setting(make, values, f
     """All else goes on, and there is a scan as soon as the settings allow one."""
     harness = active(make, 'depth', 'cloud', 'scan', **values)
     harness.send(SECOND, rgb_image(frame_id=frame_id), camera_info())
-    harness.wait_for(lambda: harness.node._health().camera.scan_problem)
+    harness.wait_for(lambda: harness.node._health().cameras[''].scan_problem)
     health = harness.node._health()
-    assert re.search(reason, health.camera.scan_problem)
-    assert 'depth without scan' in status_of(health).message
+    assert re.search(reason, health.cameras[''].scan_problem)
+    assert 'depth without scan' in statuses_of(health)[0].message
     harness.wait_for(lambda: harness.received['depth'] and harness.received['cloud'])
     assert harness.received['scan'] == []
     assert harness.change(
@@ -614,7 +614,7 @@ def test_where_there_can_be_no_scan_diagnostics_name_the_setting(make, values, f
     ).successful
     harness.send(2 * SECOND, rgb_image(frame_id=frame_id), camera_info())
     harness.wait_for(lambda: harness.received['scan'])
-    harness.wait_for(lambda: not harness.node._health().camera.scan_problem)
+    harness.wait_for(lambda: not harness.node._health().cameras[''].scan_problem)
 
 
 def test_the_predictor_is_rebuilt_from_the_previous_one_with_the_new_settings(make):
@@ -880,7 +880,7 @@ def test_the_recognised_scene_is_in_diagnostics(make):
     harness = active(make, 'depth', build=lambda settings, previous: predictor)
     harness.send(SECOND, rgb_image())
     harness.wait_for(lambda: harness.received['depth'])
-    assert harness.node._health().camera.scene == 'kitchen'
+    assert harness.node._health().cameras[''].scene == 'kitchen'
 
 
 def test_a_camera_problem_is_over_when_nobody_wants_a_cloud_any_more(make):
@@ -888,11 +888,11 @@ def test_a_camera_problem_is_over_when_nobody_wants_a_cloud_any_more(make):
     cloud = harness.world.create_subscription(PointCloud2, 'depth/points', print, 10)
     harness.wait_for(lambda: harness.stream.outputs.is_wanted('cloud'))
     harness.send(1 * SECOND, rgb_image())
-    harness.wait_for(lambda: harness.node._health().camera.camera_problem)
+    harness.wait_for(lambda: harness.node._health().cameras[''].camera_problem)
     harness.world.destroy_subscription(cloud)
     harness.wait_for(lambda: not harness.stream.outputs.is_wanted('cloud'))
     harness.send(2 * SECOND, rgb_image())
-    harness.wait_for(lambda: not harness.node._health().camera.camera_problem)
+    harness.wait_for(lambda: not harness.node._health().cameras[''].camera_problem)
 
 
 def test_the_log_names_in_one_line_what_was_configured_and_diagnostics_say_the_rest(make, capfd):
@@ -912,7 +912,7 @@ def test_a_bad_image_is_no_error_of_an_inactive_node(make):
     harness.send(SECOND, rgb_image(width=0))
     harness.wait_for(lambda: harness.counts().get('failed') == 1)
     assert harness.node.trigger_deactivate() == SUCCESS
-    status = status_of(harness.node._health())
+    status = statuses_of(harness.node._health())[0]
     assert (status.level, status.message) == (DiagnosticStatus.OK, 'inactive: not running')
 
 

@@ -28,7 +28,6 @@ from std_msgs.msg import Header
 
 pytestmark = pytest.mark.ros
 
-SECOND = 1_000_000_000
 RIGS = {
     'robot': Rig(Intrinsics(480.0, 480.0, 330.0, 226.0, 640, 480), height_m=0.8),
     'car': Rig(kitti_like(1242, 375)),
@@ -56,17 +55,31 @@ def settings(tmp_path: Path) -> dict[str, Any]:
     }
 
 
-@pytest.fixture
-def nodes(ros_domain: int, settings: dict[str, Any]) -> Iterator[dict[str, Harness]]:
-    """Give an active node for each camera, in a namespace of its own."""
-    made = {
-        name: ros_harness.make_harness(
-            ros_domain, build_predictor, namespace=name, sync_wait_s=5.0, **settings
+Camera = tuple[Harness, str]
+"""A node, and the name of its camera."""
+
+
+@pytest.fixture(params=['two nodes', 'one node'])
+def cameras(
+    request: pytest.FixtureRequest, ros_domain: int, settings: dict[str, Any]
+) -> Iterator[dict[str, Camera]]:
+    """Give each camera a node in a namespace of its own, or both one node."""
+    settings = {**settings, 'sync_wait_s': 5.0}
+    if request.param == 'one node':
+        node = ros_harness.make_harness(
+            ros_domain, build_predictor, cameras=list(RIGS), **settings
         )
-        for name in RIGS
-    }
+        made = {name: (node, f'{name}/') for name in RIGS}
+    else:
+        made = {
+            name: (
+                ros_harness.make_harness(ros_domain, build_predictor, namespace=name, **settings),
+                '',
+            )
+            for name in RIGS
+        }
     yield made
-    for harness in made.values():
+    for harness in {id(harness): harness for harness, _ in made.values()}.values():
         harness.close()
 
 
@@ -78,23 +91,32 @@ def info_of(intrinsics: Intrinsics) -> Any:
 
 
 def test_what_is_published_of_both_is_what_the_predictor_answers_offline(
-    nodes: dict[str, Harness], settings: dict[str, Any], samples: dict[str, DepthSample]
+    cameras: dict[str, Camera], settings: dict[str, Any], samples: dict[str, DepthSample]
 ):
     """In pixels and so in metrics."""
-    for harness in nodes.values():
+    for harness in {id(harness): harness for harness, _ in cameras.values()}.values():
         assert harness.node.start()
-        harness.listen('depth')
-        harness.wait_until_connected()
-    for name, harness in nodes.items():
+    answers: dict[str, list[Image]] = {name: [] for name in cameras}
+    for name, (harness, below) in cameras.items():
+        harness.world.create_subscription(
+            Image, f'{below}depth/image_rect', answers[name].append, 10
+        )
+        outputs = harness.node._streams[below.rstrip('/')].outputs
+        assert outputs
+        harness.wait_for(lambda outputs=outputs: outputs.is_wanted('depth'))
         sample = samples[name]
         image = deserialize_message(rgb_message(Header(), sample.rgb), Image)
-        harness.send(SECOND, image, info_of(sample.intrinsics))
-    for harness in nodes.values():
-        harness.wait_for(lambda h=harness: h.received['depth'])
+        for message, topic in ((info_of(sample.intrinsics), 'camera_info'), (image, 'image')):
+            publisher = harness.world.create_publisher(type(message), below + topic, 10)
+            harness.wait_for(lambda p=publisher: p.get_subscription_count() > 0)
+            message.header.stamp.sec = 1
+            publisher.publish(message)
+    for name, (harness, _) in cameras.items():
+        harness.wait_for(lambda name=name: answers[name])
 
     predictor = build_predictor(NodeSettings(**settings))
-    for name, harness in nodes.items():
-        (message,), sample = harness.received['depth'], samples[name]
+    for name, (message,) in answers.items():
+        sample = samples[name]
         offline = predictor.predict(sample.rgb, sample.intrinsics)
         live_m = np.frombuffer(message.data, np.float32).reshape(message.height, message.width)
         assert offline.camera == 'used'

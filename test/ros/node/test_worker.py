@@ -89,6 +89,31 @@ def test_the_more_urgent_kind_goes_first_and_each_kind_keeps_its_newest():
     assert worker.join(TIMEOUT_S)
 
 
+def test_each_has_its_own_newest_job_and_who_was_served_longest_ago_goes_first():
+    work = Gated()
+    worker = LatestWorker(at_end=nothing, job=work)
+    worker.start()
+    worker.submit('job', 10, 'a')
+    assert work.begun.acquire(timeout=TIMEOUT_S)
+    assert worker.submit('job', 11, 'a') is False
+    assert worker.submit('job', 20, 'b') is False
+    assert worker.submit('job', 12, 'a') is True
+    assert worker.submit('job', 30, 'c') is False
+    assert worker.discard('job', 'c') is True
+    for _ in range(2):
+        work.gate.release(1)
+        assert work.begun.acquire(timeout=TIMEOUT_S)
+    worker.submit('job', 21, 'b')
+    worker.submit('job', 13, 'a')
+    worker.submit('job', 31, 'c')
+    work.gate.release(4)
+    for _ in range(3):
+        assert work.begun.acquire(timeout=TIMEOUT_S)
+    worker.stop()
+    assert worker.join(TIMEOUT_S)
+    assert work.done == [10, 20, 12, 31, 21, 13]
+
+
 def test_what_waits_when_the_worker_is_stopped_is_not_done():
     work = Gated()
     worker = LatestWorker(at_end=nothing, job=work)
