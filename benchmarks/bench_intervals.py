@@ -49,11 +49,14 @@ def main() -> None:
         '--noise', type=float, default=0.0, help='share of the variance that single frames have'
     )
     parser.add_argument('--level', type=float, default=0.0, help='deviation of the drives, in sd')
+    parser.add_argument('--phi', type=float, nargs='+', default=PHIS, help='correlations')
+    parser.add_argument('--frames', type=int, nargs='+', default=N_FRAMES, help='lengths of films')
+    parser.add_argument('--drives', type=int, nargs='+', default=N_DRIVES, help='drives in each')
     args = parser.parse_args()
     print('phi  frames drives   held: before now   "better": before now   interval  verdict')
-    for phi in PHIS:
-        for n_frames in N_FRAMES:
-            for n_drives in N_DRIVES:
+    for phi in args.phi:
+        for n_frames in args.frames:
+            for n_drives in args.drives:
                 films = Films(phi, n_frames, n_drives, args.noise, args.level)
                 before, now = (held(films, args.films, is_film) for is_film in (False, True))
                 print(

@@ -11,7 +11,7 @@ from typing import Any, Final
 
 from clip_depth_ros.core.camera import patch_rays
 from clip_depth_ros.core.image_plan import Size
-from clip_depth_ros.core.patches import evenness, upsample
+from clip_depth_ros.core.patches import evenness
 from clip_depth_ros.core.plain_text import printable
 from clip_depth_ros.errors import WeightsError
 from clip_depth_ros.predictor.base import ClipPredictor
@@ -68,7 +68,7 @@ class Clip2DepthPredictor(ClipPredictor[DepthNetwork]):
             straight, flipped = both[: len(batch)], both[len(batch):, :, ::-1]
             depth_m = (straight + flipped) * np.float32(0.5)
         return [
-            DepthMap(_resize(each, size), confidence=upsample(self._confidence(each), size))
+            DepthMap(_resize(each, size), confidence=_resize(self._confidence(each), size))
             for each in depth_m
         ]
 
