@@ -42,7 +42,7 @@ TOPIC_NAME = re.compile(r'(~?/)?[A-Za-z_{][\w{}]*(/[A-Za-z_{][\w{}]*)*', re.ASCI
 
 OUTPUTS = (
     'depth/image_rect', 'depth/image_color', 'depth/points', 'depth/scan', 'depth/camera_info',
-    'depth/confidence',
+    'depth/confidence', 'depth/scale',
 )
 
 CAMERA_NAME = re.compile(r'[A-Za-z][A-Za-z0-9_]*')

@@ -11,6 +11,7 @@ import threading
 import time
 from typing import Any
 
+from clip_depth_ros.ros.message_classes import message_class
 from clip_depth_ros.ros.node.camera_stream import CameraStream
 from clip_depth_ros.ros.node.node import DepthNode
 from clip_depth_ros.settings.node import OUTPUTS
@@ -26,7 +27,6 @@ from rclpy.node import Node
 from rclpy.parameter import Parameter
 from rclpy.qos import QoSProfile
 from rclpy.time import Time
-import sensor_msgs.msg
 from sensor_msgs.msg import CameraInfo, Image
 
 TIMEOUT_S = 10.0
@@ -115,7 +115,7 @@ class Harness:
         """Subscribe to outputs and wait until the node knows."""
         for name in names:
             output = OUTPUTS[name]
-            msgtype = getattr(sensor_msgs.msg, output.msgtype.rpartition('/')[2])
+            msgtype = message_class(output.msgtype)
             self.world.create_subscription(msgtype, output.topic, self.received[name].append, qos)
         outputs = self.stream.outputs
         assert outputs is not None

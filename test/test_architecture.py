@@ -34,6 +34,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     # A model that knows KITTI can only be tested on KITTI.
     'model': BASE,
     'predictor': BASE | {'model'},
+    'scale': NOUNS | {'core'},
     'world': NOUNS | {'core'},
     'bags': BASE,
     'sources': BASE | {'bags', 'world'},
@@ -52,7 +53,7 @@ MAY_IMPORT: dict[str, set[str]] = {
         'model', 'predictor', 'sources', 'evaluation/score', 'training/frames',
     },
     # A robot must not need a dataset reader to start.
-    'ros/node': BASE | {'model', 'predictor'},
+    'ros/node': BASE | {'model', 'predictor', 'scale'},
     'ros': BASE | {'ros/node'},
     'demo': BASE | {
         'ros', 'bags', 'world', 'sources', 'predictor', 'evaluation/score', 'evaluation/results',
@@ -75,7 +76,7 @@ HEAVY = {'cv2', 'matplotlib', 'open_clip', 'rclpy', 'rosbags', 'safetensors', 't
 
 FORBIDDEN: dict[str, set[str]] = {
     # Their tests run anywhere in a second.
-    **dict.fromkeys(NOUNS | {'core'}, NOT_PURE),
+    **dict.fromkeys(NOUNS | {'core', 'scale'}, NOT_PURE),
     'settings': NOT_PURE - {'yaml'} | {'cv2'},
     # They run on robots and servers without a command line or a display.
     'predictor': FOR_PEOPLE,

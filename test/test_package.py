@@ -71,8 +71,11 @@ EXTRAS = {'onnxruntime', 'onnxscript', 'openvino', 'tokenizers'}
 READERS = {'OpenEXR'}
 """For depth maps of this kind alone; likewise."""
 
-DISTRO_ONLY = {'ament_index_python', 'launch', 'launch_ros', 'sensor_msgs_py'}
+DISTRO_ONLY = {'ament_index_python', 'launch', 'launch_ros', 'sensor_msgs_py', 'tf2_ros'}
 """Not on PyPI, or used only if it is there."""
+
+DISTRO_KEYS = DISTRO_ONLY - {'tf2_ros'} | {'tf2_ros_py'}
+"""What rosdep calls these."""
 
 
 NOT_FOREIGN = {*sys.stdlib_module_names, 'compression', PACKAGE}
@@ -166,7 +169,7 @@ def test_rosdep_installs_what_is_imported():
     declared = dependencies('exec_depend')
     imported = foreign_modules()
     requirement = {module: {**PIP, **ROS}[module] for module in imported - DISTRO_ONLY}
-    assert {r.rosdep for r in requirement.values() if r.rosdep} | DISTRO_ONLY <= declared
+    assert {r.rosdep for r in requirement.values() if r.rosdep} | DISTRO_KEYS <= declared
     pip_only = [r.pip for r in requirement.values() if not r.rosdep]
     assert pip_only
     assert [name for name in pip_only if not re.search(rf'\b{name}\b', MANIFEST_TEXT)] == []
@@ -176,7 +179,7 @@ def test_rosdep_keys_in_the_manifest_are_used():
     imported = foreign_modules()
     known = {r.rosdep for module, r in {**PIP, **ROS}.items() if module in imported}
     by_name = {'geometry_msgs', 'rosgraph_msgs', 'rviz2', 'tf2_msgs'}
-    assert dependencies('exec_depend') <= known | DISTRO_ONLY | by_name
+    assert dependencies('exec_depend') <= known | DISTRO_KEYS | by_name
 
 
 def test_the_container_installs_what_rosdep_has_not():

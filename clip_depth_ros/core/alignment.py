@@ -150,6 +150,13 @@ def median(values: NDArray[Any]) -> float:
     return upper if values.size % 2 else (float(halves[:middle].max()) + upper) / 2
 
 
+def weighted_median(values: Floats, weights: Floats) -> float:
+    """Return the value with half of the weights, all above 0, on either side; the lower of two."""
+    order = np.argsort(values)
+    running = np.cumsum(weights[order])
+    return float(values[order[np.searchsorted(running, running[-1] / 2)]])
+
+
 def _inverse(values: Floats) -> Floats:
     """Return 1 / value where that is above 0, +Inf for 0 and below; NaN stays."""
     found = np.full(values.shape, np.inf)
@@ -186,7 +193,7 @@ def _least_squares(pred: NDArray[Any], gt: NDArray[Any]) -> tuple[float, float]:
 def _least_relative(pred: NDArray[Any], gt: NDArray[Any]) -> tuple[float, float]:
     """Return the scale: the sum of (p / g) |scale - g / p| is least at a weighted median."""
     ratio = gt.astype(np.float64) / pred
-    return _weighted_median(ratio, 1 / ratio), 0.0
+    return weighted_median(ratio, 1 / ratio), 0.0
 
 
 def _least_absolute(
@@ -205,24 +212,18 @@ def _least_absolute(
     weights = 1 / g if is_relative else np.ones_like(g)
     middle, spread = p.mean(), p.std()
     if spread <= _SAME * abs(middle):
-        return 1.0, _weighted_median(g - p, weights)
+        return 1.0, weighted_median(g - p, weights)
     across = (p - middle) / spread
 
     def loss(slope: float) -> float:
         left = g - slope * across
-        return float(weights @ np.abs(left - _weighted_median(left, weights)))
+        return float(weights @ np.abs(left - weighted_median(left, weights)))
 
     slope, _ = _least_squares(across, g)
     found = minimize_scalar(loss, bracket=(slope, slope + max(abs(slope), g.std()) / 2))
     best = float(found.x)
-    shift = _weighted_median(g - best * across, weights)
+    shift = weighted_median(g - best * across, weights)
     return best / float(spread), float(shift - best * middle / spread)
-
-
-def _weighted_median(values: Floats, weights: Floats) -> float:
-    order = np.argsort(values)
-    running = np.cumsum(weights[order])
-    return float(values[order[np.searchsorted(running, running[-1] / 2)]])
 
 
 _FITS: Final[Mapping[str, Callable[[NDArray[Any], NDArray[Any]], tuple[float, float]]]] = {

@@ -290,6 +290,20 @@ def points_of(cloud: Any) -> NDArray[np.float64]:
     return np.stack([points[name].astype(np.float64) for name in 'xyz'], axis=1)
 
 
+def points_of_scan(scan: Any) -> NDArray[np.float64]:
+    """
+    Return the points of a ``sensor_msgs/LaserScan``, float64 (N, 3), in its frame, z = 0.
+
+    Ranges that are no numbers, or not from ``range_min`` to ``range_max``, are no points.
+    """
+    ranges = np.asarray(scan.ranges, np.float64)
+    with np.errstate(invalid='ignore'):
+        is_point = (ranges >= scan.range_min) & (ranges <= scan.range_max) & np.isfinite(ranges)
+    angles = scan.angle_min + scan.angle_increment * np.flatnonzero(is_point)
+    flat = ranges[is_point] * np.array([np.cos(angles), np.sin(angles)])
+    return np.asarray(np.vstack([flat, np.zeros_like(flat[:1])]).T, np.float64)
+
+
 def _rows_of(cloud: Any) -> NDArray[np.uint8]:
     """
     Return the rows of a cloud without what is behind them, uint8 (height, row).

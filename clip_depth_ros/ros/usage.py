@@ -10,13 +10,14 @@ import textwrap
 from typing import Final
 
 from clip_depth_ros.settings.base import setting_specs
-from clip_depth_ros.settings.node import DIAGNOSTICS, NodeSettings, OUTPUTS, PRESET
+from clip_depth_ros.settings.node import ALIGN_INPUTS, DIAGNOSTICS, NodeSettings, OUTPUTS, PRESET
 
 _INPUTS: Final = {
     'image': 'sensor_msgs/msg/Image, the camera; with image_transport:=compressed '
     'image/compressed, sensor_msgs/msg/CompressedImage',
     'camera_info': 'sensor_msgs/msg/CameraInfo, of the same camera; topics of several cameras '
     '(parameter cameras) are below the name of each: front/image, front/depth/image_rect',
+    **{each.topic: f'{each.msgtype}, {each.meaning}' for each in ALIGN_INPUTS},
 }
 _HEAD: Final = """\
 usage: depth_node [--ros-args [-r FROM:=TO] [-p NAME:=VALUE] [--params-file FILE]

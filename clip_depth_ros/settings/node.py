@@ -12,9 +12,10 @@ from typing import Any, Final, Literal, NamedTuple
 
 from clip_depth_ros.errors import ConfigError, did_you_mean
 from clip_depth_ros.settings.base import ImageLimits, read_settings, setting
-from clip_depth_ros.settings.clouds import CAMERA_GAP, CloudSettings
+from clip_depth_ros.settings.clouds import CAMERA_GAP
 from clip_depth_ros.settings.installation import share_dir
 from clip_depth_ros.settings.paths import user_path
+from clip_depth_ros.settings.scale import ScaleSettings
 from pydantic import field_validator
 import yaml
 
@@ -57,12 +58,43 @@ OUTPUTS: Final[Mapping[str, Output]] = MappingProxyType({
         '32FC1, 0 to 1, of each pixel of the depth: 0.8 means that 80 % of such pixels are within '
         '25 % of the truth, where the weights are calibrated (diagnostics: `confidence`)',
     ),
+    'scale': Output(
+        'depth/scale', 'diagnostic_msgs/msg/DiagnosticArray',
+        'what the depth of the image was multiplied by (`align`), with spread, points, age and '
+        'why not; one status named `scale`, numbers as its values, WARN where there is no scale '
+        'or an old one',
+    ),
 })
 """
 What the node publishes for a frame, by the name used in code; listed here and nowhere else.
 
 The launch file repeats the topics and docs/node.md all of it: tests compare them with this.
 """
+
+class AlignInput(NamedTuple):
+    """A topic that the node listens to for one choice of ``align``; as :class:`Output`."""
+
+    align: str
+    topic: str
+    msgtype: str
+    meaning: str
+
+
+ALIGN_INPUTS: Final = (
+    AlignInput(
+        'lidar', 'align/points', 'sensor_msgs/msg/PointCloud2', 'for `align: lidar`: points of a '
+        'LiDAR, many or few',
+    ),
+    AlignInput(
+        'lidar', 'align/scan', 'sensor_msgs/msg/LaserScan', 'for `align: lidar`: the same of a '
+        'planar one',
+    ),
+    AlignInput(
+        'depth', 'align/depth', 'sensor_msgs/msg/Image', 'for `align: depth`: 32FC1 or 16UC1 of a '
+        'depth camera, registered to the camera; of any size',
+    ),
+)
+"""What the scale of depth is measured by."""
 
 DIAGNOSTICS: Final = '/diagnostics'
 """Where the node says how it is, DiagnosticArray at 1 Hz in every state."""
@@ -71,7 +103,7 @@ DIAGNOSTICS: Final = '/diagnostics'
 _CAMERA_NAME: Final = re.compile(r'[A-Za-z][A-Za-z0-9_]*')
 
 
-class NodeSettings(ImageLimits, CloudSettings):
+class NodeSettings(ImageLimits, ScaleSettings):
     """What the ROS node needs to know besides: topics' formats, matching, outputs."""
 
     cameras: tuple[str, ...] = setting(
@@ -134,6 +166,11 @@ class NodeSettings(ImageLimits, CloudSettings):
     def clashes(self) -> Iterator[str]:
         """Yield what does not go together."""
         yield from super().clashes()
+        if len(self.cameras) > 1 and self.lidar_extrinsics:
+            yield (
+                f'lidar_extrinsics would be the pose of the LiDAR in all {len(self.cameras)} '
+                'cameras: leave it empty, and publish the transforms on TF'
+            )
         if len(self.cameras) > 1 and self.scan_frame and CAMERA_GAP not in self.scan_frame:
             yield (
                 f'scan_frame={self.scan_frame!r} would be the place of all {len(self.cameras)} '

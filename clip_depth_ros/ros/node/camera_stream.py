@@ -12,7 +12,11 @@ from clip_depth_ros.ros.node.endpoints import below, Inputs
 from clip_depth_ros.ros.node.outputs import Outputs
 from clip_depth_ros.ros.node.pipeline import Arrival, Begun, Pipeline
 from clip_depth_ros.ros.node.raw_images import read_compressed_image, read_image
+from clip_depth_ros.ros.node.scale.aligner import Aligner
+from clip_depth_ros.ros.node.scale.inputs import AlignInputs
+from clip_depth_ros.ros.node.scale.transforms import TfTransforms
 from clip_depth_ros.ros.node.worker import PredictorWorker
+from clip_depth_ros.scale.keeper import NO_SCALE
 from clip_depth_ros.settings.node import NodeSettings
 from clip_depth_ros.types import DepthMap, DepthPredictor, Intrinsics, Rgb
 from rclpy.lifecycle import LifecycleNode
@@ -40,7 +44,9 @@ class CameraStream:
 
     """
 
-    def __init__(self, node: LifecycleNode, name: str = '') -> None:
+    def __init__(
+        self, node: LifecycleNode, transforms: TfTransforms, name: str = ''
+    ) -> None:
         self._node = node
         self.name = name
         self._predicting: PredictorWorker | None = None
@@ -48,6 +54,9 @@ class CameraStream:
         self.outputs: Outputs | None = None
         self.inputs: Inputs | None = None
         self.pipeline: Pipeline | None = None
+        self._aligner: Aligner | None = None
+        self._transforms = transforms
+        self._align_inputs: AlignInputs | None = None
 
     # ------------------------------------------------------------------ transitions
 
@@ -63,19 +72,29 @@ class CameraStream:
         logger = self._node.get_logger()
         if self.name:
             logger = logger.get_child(self.name)
-        self.pipeline = Pipeline(logger, settings, self.outputs, self.statistics)
+        self._aligner = Aligner(logger, self.statistics, self._transforms)
+        self.pipeline = Pipeline(
+            logger, settings, self.outputs, self.statistics, self._aligner
+        )
         self.inputs = Inputs(
             self._node, settings.image_transport, self.on_image, self.pipeline.add_info, self.name
         )
         self.pipeline.image_topic = self.inputs.image_topic
+        self._align_inputs = AlignInputs(
+            self._node, self._aligner, self._transforms, self.name
+        )
+        self._align_inputs.follow(settings)
 
     def stop(self) -> None:
         """Unsubscribe; of a frame in hand nothing is published."""
         inputs, self.inputs = self.inputs, None
         pipeline, self.pipeline = self.pipeline, None
         predicting, self._predicting = self._predicting, None
+        align_inputs, self._align_inputs = self._align_inputs, None
         if inputs:
             inputs.destroy()
+        if align_inputs:
+            align_inputs.destroy()
         if pipeline:
             pipeline.stop()
         if predicting and predicting.discard(self.name):
@@ -124,10 +143,16 @@ class CameraStream:
         """Return the name of the image topic, resolved while it is listened to."""
         return self.inputs.image_topic if self.inputs else below(self.name, 'image')
 
-    def warn_of_silence(self) -> None:
-        """Say what there is instead, where nothing has come for a while; to be called often."""
+    def look_after_inputs(self) -> None:
+        """
+        Listen to what the settings ask for, and say what there is instead where nothing comes.
+
+        To be called often.
+        """
         if self.inputs:
             self.inputs.warn_of_silence()
+        if self._align_inputs and self._predicting:
+            self._align_inputs.follow(self._predicting.settings)
 
     def health(self, now_s: float) -> CameraHealth:
         """Return what there is to say of the camera now, monotonic seconds."""
@@ -147,6 +172,8 @@ class CameraStream:
             depth_camera=pipeline.depth_camera,
             fx_px=pipeline.fx_px,
             scene=pipeline.scene,
+            align=self._predicting.settings.align if self._predicting else 'none',
+            scale=self._aligner.state if self._aligner else NO_SCALE,
         )
 
 

@@ -14,6 +14,7 @@ import threading
 from typing import get_args
 
 from clip_depth_ros.errors import ClipDepthError
+from clip_depth_ros.scale.keeper import NO_SCALE, ScaleState
 from clip_depth_ros.types import CameraUse
 from diagnostic_msgs.msg import DiagnosticStatus, KeyValue
 import numpy as np
@@ -128,6 +129,8 @@ class CameraHealth:
     depth_camera: str = ''  # used, assumed or ignored, and why
     fx_px: Mapping[str, float] = field(default_factory=dict)  # in the image and the network
     scene: str = ''
+    align: str = 'none'  # what holds the scale
+    scale: ScaleState = NO_SCALE
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -276,6 +279,8 @@ def _verdict_of_camera(camera: CameraHealth) -> tuple[bytes, str] | None:
         return DiagnosticStatus.WARN, f'depth without scan: {camera.scan_problem}'
     if camera.camera_doubt:
         return DiagnosticStatus.WARN, camera.camera_doubt
+    if camera.align != 'none' and not (camera.scale.is_known and not camera.scale.is_old):
+        return DiagnosticStatus.WARN, f'scale of depth, by {camera.align}: {camera.scale.why}'
     return None
 
 
@@ -311,6 +316,12 @@ def _values_of_camera(camera: CameraHealth, now_s: float) -> dict[str, str]:
     }
     for place in ('image', 'network'):
         values[f'{place}_fx_px'] = f'{camera.fx_px[place]:.2f}' if place in camera.fx_px else ''
+    values['align'] = camera.align
+    if camera.align != 'none':
+        values |= scale_values(camera.scale) | {'scale_problem': camera.scale.why}
+        counts = statistics.counts()
+        for what in ('measured', 'refused', 'unpaired'):
+            values[f'scale_{what}'] = str(counts.get(f'scale_{what}', 0))
     if camera.scene:
         values['scene'] = camera.scene
     return values
@@ -336,6 +347,18 @@ def _counted(cameras: Sequence[Statistics], now_s: float) -> dict[str, str]:
         values[f'images_camera_{use}'] = str(counts.get(f'camera_{use}', 0))
     values['camera_changes'] = str(counts.get('camera_changes', 0))
     return values
+
+
+def scale_values(state: ScaleState) -> dict[str, str]:
+    """Return the numbers of a scale, by name, as diagnostics have them."""
+    correction = state.correction
+    return {
+        'scale': f'{correction.scale:.4f}',
+        'scale_slope': f'{correction.slope:.4f}',
+        'scale_spread': f'{state.spread:.4f}',
+        'scale_points': str(state.n_points),
+        'scale_age_s': f'{state.age_s:.3f}',
+    }
 
 
 def _resident_memory_mb() -> float:

@@ -80,11 +80,11 @@ class Inputs:
             self._silences['camera_info'].end()
             on_info(message)
 
-        self._image = _subscribe(
+        self._image = subscribe(
             node, msgtype, below(camera, topic), _with_gaps(hear_image), _IMAGE_QUEUE, raw=True
         )
         try:
-            self._info = _subscribe(
+            self._info = subscribe(
                 node, CameraInfo, below(camera, 'camera_info'), hear_info, _INFO_QUEUE
             )
         except BaseException:
@@ -201,7 +201,7 @@ def qos_overrides(
     )
 
 
-def _subscribe(
+def subscribe(
     node: LifecycleNode, msgtype: type, topic: str, callback: Callable[..., None], queue: int,
     *, raw: bool = False,
 ) -> Any:

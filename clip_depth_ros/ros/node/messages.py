@@ -15,8 +15,11 @@ from typing import Any
 
 from clip_depth_ros.core.camera import Calibration
 from clip_depth_ros.core.depth_images import encode_depth
+from clip_depth_ros.ros.node.diagnostics import scale_values
 from clip_depth_ros.ros.node.scan import Scan
+from clip_depth_ros.scale.keeper import ScaleState
 from clip_depth_ros.types import Depth, Rgb
+from diagnostic_msgs.msg import DiagnosticArray, DiagnosticStatus, KeyValue
 import numpy as np
 from numpy.typing import NDArray
 from rclpy.serialization import serialize_message
@@ -84,6 +87,19 @@ def scan_message(header: Header, frame_id: str, scan: Scan) -> LaserScan:
         range_max=scan.max_range_m,
         ranges=array('f', scan.ranges_m.tobytes()),
     )
+
+
+def scale_message(header: Header, align: str, state: ScaleState) -> DiagnosticArray:
+    """Return what the depth of an image was multiplied by, with its stamp and frame."""
+    is_good = align == 'none' or (state.is_known and not state.is_old)
+    status = DiagnosticStatus(
+        level=DiagnosticStatus.OK if is_good else DiagnosticStatus.WARN,
+        name='scale',
+        message=state.why or ('measured' if align != 'none' else 'align is none'),
+        hardware_id=header.frame_id,
+        values=[KeyValue(key=key, value=value) for key, value in scale_values(state).items()],
+    )
+    return DiagnosticArray(header=header, status=[status])
 
 
 def _image(header: Header, samples: NDArray[Any], encoding: str) -> bytes:

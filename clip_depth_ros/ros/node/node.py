@@ -33,6 +33,7 @@ from clip_depth_ros.ros.node.parameters import (
     warn_of_unknown_overrides,
     with_parameters,
 )
+from clip_depth_ros.ros.node.scale.transforms import TfTransforms
 from clip_depth_ros.ros.node.worker import BuildPredictor, PredictorWorker
 from clip_depth_ros.settings.node import DIAGNOSTICS
 from diagnostic_msgs.msg import DiagnosticArray
@@ -109,7 +110,8 @@ class DepthNode(LifecycleNode):
         super().__init__('depth_node', **kwargs)
         self._build_predictor = build_predictor
         self._startup_problems = declare_settings(self)
-        self._streams = {'': CameraStream(self)}
+        self._transforms = TfTransforms(self)
+        self._streams = {'': CameraStream(self, self._transforms)}
         self._predicting: PredictorWorker | None = None
         self._abandoned: PredictorWorker | None = None
         self._is_slowness_said = False
@@ -146,7 +148,7 @@ class DepthNode(LifecycleNode):
             )
         settings = read_settings(self)
         self._streams = {
-            name: self._streams.get(name) or CameraStream(self, name)
+            name: self._streams.get(name) or CameraStream(self, self._transforms, name)
             for name in settings.cameras or ('',)
         }
         self._await_abandoned()
@@ -222,6 +224,7 @@ class DepthNode(LifecycleNode):
     def _stop(self) -> None:
         for stream in self._streams.values():
             stream.stop()
+        self._transforms.close()
 
     def _release(self) -> None:
         self._stop()
@@ -303,7 +306,7 @@ class DepthNode(LifecycleNode):
         message.header.stamp = self.get_clock().now().to_msg()
         self._diagnostics.publish(message)
         for stream in self._streams.values():
-            stream.warn_of_silence()
+            stream.look_after_inputs()
 
     def _health(self) -> Health:
         now_s, predicting = time.monotonic(), self._predicting

@@ -16,18 +16,22 @@ from clip_depth_ros.ros.node.messages import (
     depth_message,
     info_message,
     rgb_message,
+    scale_message,
     scan_message,
 )
 from clip_depth_ros.ros.node.scan import ScanBuilder
+from clip_depth_ros.scale.keeper import NO_SCALE, ScaleState
 from clip_depth_ros.settings.node import NodeSettings, OUTPUTS
 from clip_depth_ros.types import Depth, Rgb
 import cv2
+from diagnostic_msgs.msg import DiagnosticArray
 import numpy as np
 from rclpy.lifecycle import LifecycleNode
 from sensor_msgs.msg import CameraInfo, Image, LaserScan, PointCloud2
 from std_msgs.msg import Header
 
 _MESSAGES: Final = {
+    'diagnostic_msgs/msg/DiagnosticArray': DiagnosticArray,
     'sensor_msgs/msg/Image': Image,
     'sensor_msgs/msg/CameraInfo': CameraInfo,
     'sensor_msgs/msg/LaserScan': LaserScan,
@@ -46,6 +50,7 @@ class Result:
     rgb: Rgb  # the camera image, uint8 (H, W, 3)
     depth_m: Depth  # float32 (h, w), metres, with REP 117 marks
     confidence: Depth | None = None  # float32 (h, w), 0 to 1; None: the predictor has none
+    scale: ScaleState = NO_SCALE  # what ``depth_m`` was multiplied by
 
 
 class Outputs:
@@ -88,10 +93,13 @@ class Outputs:
         return any(self.is_wanted(name) for name in _NEEDS_CAMERA)
 
     def publish_depth(self, result: Result, settings: NodeSettings) -> None:
-        """Publish the depth image, if subscribed to."""
+        """Publish the depth image and its scale, if subscribed to."""
         if self.is_wanted('depth'):
             message = depth_message(result.header, result.depth_m, settings.depth_encoding)
             self._publishers['depth'].publish(message)
+        if self.is_wanted('scale'):
+            message = scale_message(result.header, settings.align, result.scale)
+            self._publishers['scale'].publish(message)
 
     def publish_confidence(self, result: Result) -> None:
         """Publish how sure depth is, if subscribed to and if the predictor says."""

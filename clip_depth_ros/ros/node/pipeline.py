@@ -19,6 +19,7 @@ from clip_depth_ros.ros.node.depth_camera import DepthCamera, fits, why_none
 from clip_depth_ros.ros.node.diagnostics import reason, Statistics
 from clip_depth_ros.ros.node.outputs import Outputs, Result
 from clip_depth_ros.ros.node.raw_images import RawCompressedImage, RawImage
+from clip_depth_ros.ros.node.scale.aligner import Aligner
 from clip_depth_ros.settings.node import NodeSettings, OUTPUTS
 from clip_depth_ros.types import DepthMap, DepthPredictor, Rgb
 from sensor_msgs.msg import CameraInfo
@@ -88,9 +89,11 @@ class Pipeline:
     """
 
     def __init__(
-        self, logger: Any, settings: NodeSettings, outputs: Outputs, statistics: Statistics
+        self, logger: Any, settings: NodeSettings, outputs: Outputs, statistics: Statistics,
+        aligner: Aligner,
     ) -> None:
         self._logger = logger
+        self._aligner = aligner
         self._settings = settings
         self._outputs: Outputs | None = outputs  # None: stopped
         self._statistics = statistics
@@ -203,6 +206,7 @@ class Pipeline:
         if self._must_reset:
             self._must_reset = False
             predictor.reset()
+            self._aligner.reset()
         camera = self._depth_camera.of(
             rgb, arrival.stamp_ns, arrival.received_s,
             image_topic=self.image_topic, settings=settings,
@@ -217,7 +221,12 @@ class Pipeline:
         arrival, settings = begun.arrival, begun.settings
         self._note_camera(begun.camera, depth)
         self.scene, self.input_px = depth.scene or '', depth.input_px
-        result = Result(arrival.message.header, begun.rgb, depth.depth_m, depth.confidence)
+        header = arrival.message.header
+        depth_m = self._aligner.aligned(
+            depth, stamp_ns=arrival.stamp_ns, frame_id=header.frame_id, camera=begun.camera,
+            size=(begun.rgb.shape[1], begun.rgb.shape[0]), settings=settings,
+        )
+        result = Result(header, begun.rgb, depth_m, depth.confidence, self._aligner.state)
         if not self._publish(lambda outputs: outputs.publish_depth(result, settings)):
             self._statistics.count('discarded')
             return

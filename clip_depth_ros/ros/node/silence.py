@@ -19,11 +19,14 @@ _MAX_NAMED: Final = 20
 IMAGE: Final = 'sensor_msgs/msg/Image'
 COMPRESSED: Final = 'sensor_msgs/msg/CompressedImage'
 CAMERA_INFO: Final = 'sensor_msgs/msg/CameraInfo'
+CLOUD: Final = 'sensor_msgs/msg/PointCloud2'
+SCAN: Final = 'sensor_msgs/msg/LaserScan'
 
 _ALTERNATIVES: Final[Mapping[str, tuple[str, ...]]] = {
     IMAGE: (IMAGE, COMPRESSED),
     COMPRESSED: (IMAGE, COMPRESSED),
     CAMERA_INFO: (CAMERA_INFO,),
+    CLOUD: (CLOUD, SCAN),
 }
 """Types that could serve, by the type that is listened to."""
 
@@ -82,7 +85,7 @@ def _transport_of(offered: Collection[str], name: str) -> str:
 
 def _hint(name: str, there: Mapping[str, str]) -> str:
     """Return the remapping, and the transport that goes with each type there is."""
-    if name.endswith('camera_info'):
+    if name.rpartition('/')[2] not in ('image', 'compressed'):
         return f'-r {name}:=NAME'
     kinds = sorted({*there.values()} or {IMAGE})
     return '; '.join(
