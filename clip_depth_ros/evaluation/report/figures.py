@@ -135,9 +135,8 @@ def _frame_bias(axes: Axes, result: Result) -> None:
         for name, found in result.predictors.items()
         if 'depth/n' in found.sums and not is_baseline(result, name)
     ]
-    values = np.concatenate(loud or [np.zeros(1)])
-    reach = 1.2 * max(0.1, float(np.nanmax(np.abs(values), initial=0.0, where=~np.isnan(values))))
-    axes.set_ylim(-reach, reach)
+    values = np.concatenate([np.array([-0.1, 0.1]), *loud])
+    axes.set_ylim(1.2 * np.nanmin(values), 1.2 * np.nanmax(values))
     axes.axhline(0, color='#8a95a1', linewidth=1)
 
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 import math
+from statistics import fmean
 from typing import Final, Literal
 
 from clip_depth_ros.core.alignment import INVERSE_ALIGNMENTS
@@ -27,6 +28,9 @@ UNITS: Final = (0.02, 50.0)
 """A scale beyond is that of a unit rather than of a bad method."""
 
 _ENOUGH_COVERAGE: Final = 0.98
+
+_STANDS_OUT: Final = 1.15
+"""How many times the mean of all parts the error of the worst must be to be worth a word."""
 
 _FITTED: Final = {
     'none': '',
@@ -79,13 +83,20 @@ def relation(
 
 
 def weakest_part(result: Result, found: PredictorResult, kind: str) -> tuple[str, float] | None:
-    """Return the part of a kind that has the largest abs_rel; None where there are not two."""
+    """
+    Return the part of a kind that has the largest abs_rel.
+
+    None where there are not two, and where it is no worse than the others on the whole: someone is
+    always last.
+    """
     errors = {
         part.removeprefix(f'{kind} '): estimate.mean
         for part in part_names(result, kind)
         if (estimate := found.estimates.get(f'{part}/abs_rel')) and math.isfinite(estimate.mean)
     }
-    return max(errors.items(), key=lambda item: item[1]) if len(errors) > 1 else None
+    name = max(errors, key=lambda part: errors[part], default='')
+    stands_out = len(errors) > 1 and errors[name] > _STANDS_OUT * fmean(errors.values())
+    return (name, errors[name]) if stands_out else None
 
 
 def _against_blind(result: Result, ours: Estimate) -> str:

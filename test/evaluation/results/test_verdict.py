@@ -78,6 +78,14 @@ def test_it_is_told_where_it_is_worst():
     )
 
 
+def test_nothing_is_said_of_parts_that_are_about_alike():
+    result = with_estimates(scored(100, ours=0.2), {
+        'depth 0-10 m/abs_rel': 0.285, 'depth 10-20 m/abs_rel': 0.251,
+        'depth 40-80 m/abs_rel': 0.286,
+    })
+    assert 'worst' not in verdict(result)
+
+
 @pytest.mark.parametrize(('change', 'said'), [
     (lambda of: with_estimates(of, {'scale': 0.001}), 'does not seem to be in metres'),
     (lambda of: with_estimates(of, {'coverage': 0.9}), '10 % of the pixels have no answer'),
