@@ -13,6 +13,7 @@ from clip_depth_ros.evaluation.compare.paired import Comparison, Difference, Pai
 from clip_depth_ros.evaluation.results.all_else import value_title
 from clip_depth_ros.evaluation.results.result import plain
 from clip_depth_ros.evaluation.results.tables import (
+    ALIGNED_TITLES,
     Cell,
     escaped,
     Row,
@@ -28,24 +29,7 @@ FORMAT: Final = 'clip_depth_ros comparison 1'
 
 _WIDTH: Final = 100
 
-_TITLES: Final[Mapping[str, str]] = {
-    'none': 'As answered (alignment none)',
-    'median': 'Scaled to the median of the truth (alignment median)',
-    'scale-shift': 'Fitted by scale and shift (alignment scale-shift)',
-    'disparity-scale-shift': (
-        'Fitted by scale and shift of inverse depth (alignment disparity-scale-shift)'
-    ),
-    'log-scale': 'Scaled to the geometric mean of the truth (alignment log-scale)',
-    'scale-l1': 'Scaled by least absolute relative errors (alignment scale-l1)',
-    'scale-shift-l1': (
-        'Fitted by scale and shift, least absolute relative errors (alignment scale-shift-l1)'
-    ),
-    'disparity-scale-shift-l1': (
-        'Fitted by scale and shift of inverse depth, least absolute errors (alignment '
-        'disparity-scale-shift-l1)'
-    ),
-    '': 'Besides',
-}
+_TITLES: Final[Mapping[str, str]] = {**ALIGNED_TITLES, '': 'Besides'}
 """Of tables, by the group of their values; other groups are among those of the last."""
 
 _COLUMNS: Final = (

@@ -46,7 +46,7 @@ PARTS: Final[Mapping[str, str]] = {
 
 UNKNOWN: Final = '\u2013'
 
-_ALIGNED: Final = {
+ALIGNED_TITLES: Final[Mapping[str, str]] = {
     'none': 'As answered, nothing fitted (alignment none)',
     'median': 'Each image scaled to the median of its truth (alignment median)',
     'scale-shift': 'Each image fitted to its truth by scale and shift (alignment scale-shift)',
@@ -138,7 +138,7 @@ def narrow_table(result: Result) -> Table:
     own = own_alignment(result)
     headings = (*(METRIC_TITLES[name] for name in _NARROW), 'frames')
     return Table(
-        title=_ALIGNED[own],
+        title=ALIGNED_TITLES[own],
         columns=tuple(('', heading) for heading in headings),
         rows=_predictor_rows(result, lambda found: [
             *(estimate_cell(found.estimates.get(f'{own}/{name}')) for name in _NARROW),
@@ -218,7 +218,7 @@ def _metric_table(result: Result, alignment: str) -> Table:
 
     is_own = alignment == own_alignment(result)
     return Table(
-        title=_ALIGNED[alignment] + ('' if is_own else ': not this protocol'),
+        title=ALIGNED_TITLES[alignment] + ('' if is_own else ': not this protocol'),
         columns=tuple(('', METRIC_TITLES[name]) for name in METRICS),
         rows=_predictor_rows(result, cells),
         note=_METRIC_NOTE if is_own else '',

@@ -417,7 +417,7 @@ def test_markdown_has_a_table_for_each_alignment():
     text = comparison_markdown(everything())
     assert text.startswith('a.json is better than b.json: off by ')
     assert '.\n\n# plain\n\n- A: a.json\n' in text
-    assert '## As answered (alignment none)' in text
+    assert '## As answered, nothing fitted (alignment none)' in text
     assert '## Besides' in text
     assert 'alignment median' not in text
 
