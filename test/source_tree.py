@@ -16,7 +16,7 @@ ROOT = Path(__file__).resolve().parents[1]
 PACKAGE_DIR = ROOT / PACKAGE
 SUB_ROOMS = {
     *(f'evaluation/{part}' for part in ('score', 'results', 'run', 'report', 'compare')),
-    'ros/node',
+    'ros/node', 'training/place',
 }
 """Folders within a room that have rules of their own."""
 

@@ -83,7 +83,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Evaluate, write, print the table."""
-    from clip_depth_ros.cli.evaluate_run import run_evaluation
+    from clip_depth_ros.cli.runs.evaluate import run_evaluation
 
     return run_evaluation(args, _output_files(args))
 

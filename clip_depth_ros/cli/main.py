@@ -30,6 +30,7 @@ COMMANDS = {
     'evaluate': 'measure how good depth is on recordings and data sets, by a named protocol',
     'compare': 'tell whether one method is really better than another',
     'train': 'train CLIP2Depth, or adapt it to your own camera',
+    'fit': 'fit bins, temperature and words of DepthCLIP to a place',
     'export': 'write a model for robots without PyTorch, and for faster engines',
     'settings': 'print every setting as YAML or as a table',
 }

@@ -77,7 +77,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Predict, write, and say what was written."""
-    from clip_depth_ros.cli.predict_run import run_predict
+    from clip_depth_ros.cli.runs.predict import run_predict
 
     return run_predict(args)
 

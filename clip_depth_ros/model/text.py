@@ -68,13 +68,35 @@ class TextEncoder:
 
     def frame(self) -> Tensor:
         """Return start and end of text in OpenAI's tokenizer, embedded, (2, text_width)."""
+        return self._rows([*self._bpe('mirror_framing').frame_ids])
+
+    def rows(self, sentence: str) -> Tensor:
+        """
+        Return a sentence from start to end of text, embedded, (n, text_width).
+
+        ConfigError if it is too long, or the tokenizer is not OpenAI's.
+        """
+        tokenizer = self._bpe('learn_words')
+        ids: list[int] = tokenizer([sentence])[0].tolist()
+        return self._rows(ids[:ids.index(tokenizer.frame_ids[1]) + 1])
+
+    def pieces(self, text: str) -> list[str]:
+        """Return the pieces that a text is read in; a word of the vocabulary is one piece."""
+        if not isinstance(self._tokenizer, BpeTokenizer):
+            return text.lower().split()
+        return self._tokenizer.pieces(text)
+
+    def _bpe(self, setting: str) -> BpeTokenizer:
         if not isinstance(self._tokenizer, BpeTokenizer):
             raise ConfigError(
-                'mirror_framing needs a backbone with the tokenizer of OpenAI, such as '
-                'ViT-B-16-quickgelu: set mirror_framing=false'
+                f'{setting} needs a backbone with the tokenizer of OpenAI, such as '
+                f'ViT-B-16-quickgelu: set {setting}=false'
             )
-        ids = torch.tensor(self._tokenizer.frame_ids, device=self._device)
-        rows: Tensor = getattr(self._tower, 'text', self._tower).token_embedding(ids)
+        return self._tokenizer
+
+    def _rows(self, ids: Sequence[int]) -> Tensor:
+        table = getattr(self._tower, 'text', self._tower).token_embedding
+        rows: Tensor = table(torch.tensor(ids, device=self._device))
         return rows
 
     @torch.inference_mode()
@@ -104,6 +126,11 @@ class BpeTokenizer:
     def frame_ids(self) -> tuple[int, int]:
         """Return the token ids of start and end of text."""
         return self._tokenizer.sot_token_id, self._tokenizer.eot_token_id
+
+    def pieces(self, text: str) -> list[str]:
+        """Return the pieces that a text is read in; a word of the vocabulary is one piece."""
+        decoder = self._tokenizer.decoder
+        return [decoder[index].removesuffix('</w>') for index in self._tokenizer.encode(text)]
 
     def as_json(self) -> str:
         """Return it as a file of the library ``tokenizers``, which has the same steps."""

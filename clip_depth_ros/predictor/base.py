@@ -117,7 +117,7 @@ class ClipPredictor(abc.ABC, Generic[AnyNetwork]):
         for index, (rgb, camera) in enumerate(zip(rgbs, known, strict=True)):
             view = self.views.of(Size(*rgb.shape[:2]), camera)
             groups.setdefault(view, []).append(index)
-        scenes = self._recognise(rgbs)
+        scenes = self.recognise(rgbs)
         answers: dict[int, DepthMap] = {}
         for view, indices in groups.items():
             n_at_once = len(indices) if self.likes_batches else 1
@@ -129,7 +129,7 @@ class ClipPredictor(abc.ABC, Generic[AnyNetwork]):
                 answers.update(zip(some, group, strict=True))
         return [answers[index] for index in range(len(rgbs))]
 
-    def _recognise(self, rgbs: Sequence[Rgb]) -> Sequence[str | None]:
+    def recognise(self, rgbs: Sequence[Rgb]) -> Sequence[str | None]:
         """Return the scene that each image shows; None where the method recognises none."""
         return [None] * len(rgbs)
 
@@ -193,7 +193,7 @@ class ClipPredictor(abc.ABC, Generic[AnyNetwork]):
         size : Size
             Height and width of the depth that is wanted, pixels.
         scenes : sequence of B str or None
-            What :meth:`_recognise` said of each image.
+            What :meth:`recognise` said of each image.
         camera : Intrinsics, optional
             Of the batch, for methods that are told rays.
 

@@ -18,7 +18,7 @@ from clip_depth_ros.core.patches import (
 )
 from clip_depth_ros.predictor.base import ClipPredictor
 from clip_depth_ros.predictor.networks import WordNetwork
-from clip_depth_ros.predictor.scenes import scene_probabilities, SceneMemory, word_vectors
+from clip_depth_ros.predictor.scenes import scene_probabilities, SceneMemory, words_of
 from clip_depth_ros.predictor.views import TrainedAt
 from clip_depth_ros.settings.installation import assets_dir, BUNDLED_CLIP
 from clip_depth_ros.settings.paths import user_path
@@ -72,6 +72,7 @@ class DepthClipPredictor(ClipPredictor[WordNetwork]):
     """
     Zero-shot metric depth; it answers within the bins in force.
 
+    ``words`` are their unit vectors, float32 (K, embed_dim): of sentences, or learned.
     ``grid_depth_m`` holds one depth for each patch, always finite. ``confidence`` is a share
     of right pixels where a table comes with the weights, and else 1 - entropy of the bin
     probabilities / its maximum: how decided, not how right. Apart from ``scenes``, the
@@ -84,24 +85,19 @@ class DepthClipPredictor(ClipPredictor[WordNetwork]):
     def __init__(self, settings: PredictorSettings, network: WordNetwork, why: str) -> None:
         hfov_deg = BUNDLED_HFOV_DEG if settings.uses_bundled() else 0.0
         trained = TrainedAt(focal_px=settings.resolved_bins_focal_px(), hfov_deg=hfov_deg)
+        self.words, self._words_said = words_of(settings, network)
         super().__init__(settings, network, trained, why)
         self.scenes = SceneMemory([*settings.resolved_scenes()], settings.scene_smoothing)
         self._bins_m: dict[str | None, tuple[float, ...]] = {None: settings.resolved_bins_m()}
         self._bins_m.update(settings.resolved_scenes())
-        self._words = word_vectors(
-            network.embed,
-            settings.resolved_words(),
-            templates=settings.prompt_templates,
-            objects=settings.prompt_objects,
-        )
 
     def reset(self) -> None:
         """Forget what was seen before: the running scene probabilities."""
         self.scenes.reset()
 
-    def _recognise(self, rgbs: Sequence[Rgb]) -> Sequence[str | None]:
+    def recognise(self, rgbs: Sequence[Rgb]) -> Sequence[str | None]:
         if not self.settings.scene_aware or not rgbs:
-            return super()._recognise(rgbs)
+            return super().recognise(rgbs)
         size = self.network.native_size
         plans = [plan_centre_crop(Size(*rgb.shape[:2]), size) for rgb in rgbs]
         crops = np.stack([
@@ -122,7 +118,7 @@ class DepthClipPredictor(ClipPredictor[WordNetwork]):
         probs = probabilities(
             self.network,
             batch,
-            self._words,
+            self.words,
             temperature=self.settings.resolved_temperature(),
             flip=self.settings.flip,
         )
@@ -156,7 +152,7 @@ class DepthClipPredictor(ClipPredictor[WordNetwork]):
             'method': 'depthclip',
             'weights': self.network.weights,
             'features': self.network.features,
-            'words': settings.resolved_words(),
+            'words': self._words_said if settings.learned_words else settings.resolved_words(),
             'templates': settings.prompt_templates,
             'objects': settings.prompt_objects,
             'bins_m': settings.resolved_bins_m(),
@@ -176,8 +172,9 @@ class DepthClipPredictor(ClipPredictor[WordNetwork]):
         return {
             'method': f'depthclip, zero-shot ({self.why})',
             'features': self.network.features,
-            'words': ', '.join(settings.resolved_words()),
+            'words': self._words_said,
             'bins_m': ' '.join(f'{depth_m:.4g}' for depth_m in settings.resolved_bins_m()),
             'scenes': ', '.join(self.scenes.names) if settings.scene_aware else 'off',
             'temperature': f'{settings.resolved_temperature():g}',
+            **({'fitted_on': settings.fitted_on} if settings.fitted_on else {}),
         }

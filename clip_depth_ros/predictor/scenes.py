@@ -3,6 +3,9 @@
 """
 Sentences as vectors, and by them the scene, recognised zero-shot and smoothed over time.
 
+Words for distance are the vectors of sentences, too, or learned (``clip-depth fit``) and read from
+a file, which belongs to one CLIP and says to which.
+
 The DepthCLIP paper proposes it as its next step: depth distributions differ between scenes, so
 recognise the scene first and then choose its bins. How it is done here is our choice.
 """
@@ -10,13 +13,24 @@ recognise the scene first and then choose its bins. How it is done here is our c
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+import hashlib
+from pathlib import Path
+from typing import Final
 
+from clip_depth_ros.core.files import check_regular
 from clip_depth_ros.core.patches import softmax
+from clip_depth_ros.errors import ConfigError, WeightsError
+from clip_depth_ros.predictor.confidence import measured_with
 from clip_depth_ros.predictor.networks import WordNetwork
+from clip_depth_ros.settings.paths import user_path
+from clip_depth_ros.settings.predictor import PredictorSettings
 import numpy as np
 from numpy.typing import NDArray
 
 GAP = '{}'
+
+LEARNED: Final = 'clip_depth_ros words 1'
+"""The format of learned words, in the metadata of their file."""
 
 Embed = Callable[[Sequence[str]], NDArray[np.float32]]
 """Sentences to their unit vectors in CLIP's joint space, float32 (N, embed_dim)."""
@@ -109,3 +123,76 @@ def word_vectors(
     means = vectors.reshape(len(words), -1, vectors.shape[-1]).mean(axis=1)  # (K, D)
     unit: NDArray[np.float32] = means / np.linalg.norm(means, axis=-1, keepdims=True).clip(1e-12)
     return unit
+
+
+def words_of(
+    settings: PredictorSettings, network: WordNetwork
+) -> tuple[NDArray[np.float32], str]:
+    """
+    Return a unit vector for each word for distance, float32 (K, embed_dim), and what to call them.
+
+    WeightsError if learned words cannot be read or are another CLIP's; ConfigError if they are not
+    one for each bin.
+    """
+    if settings.learned_words:
+        path = user_path(settings.learned_words)
+        words = read_words(path, network)
+        if len(words) != (n_bins := len(settings.resolved_bins_m())):
+            raise ConfigError(
+                f'learned_words: {str(path)!r} holds {len(words)} words, and there are {n_bins} '
+                'bins: take bins_m from the parameter file that was written with it'
+            )
+        return words, f'learned ({path.name}, sha256 {_digest(words)[:12]})'
+    names = settings.resolved_words()
+    words = word_vectors(
+        network.embed, names, templates=settings.prompt_templates, objects=settings.prompt_objects
+    )
+    return words, ', '.join(names)
+
+
+def words_file(words: NDArray[np.float32], network: WordNetwork) -> bytes:
+    """Return learned words, unit vectors (K, embed_dim), as a file for this CLIP."""
+    from safetensors.numpy import save
+
+    metadata = {'format': LEARNED, 'clip': _clip_of(network), 'sha256': _digest(words)}
+    return save({'words': np.ascontiguousarray(words)}, metadata)
+
+
+def read_words(path: Path, network: WordNetwork) -> NDArray[np.float32]:
+    """Read learned words; WeightsError if they are missing, damaged or of another CLIP."""
+    from safetensors import safe_open
+
+    named = f'learned_words: {str(path)!r}'
+    try:
+        check_regular(path)
+        path.open('rb').close()  # says plainly what is wrong where safetensors does not
+        with safe_open(path, framework='numpy') as file:
+            metadata = file.metadata() or {}
+            words: NDArray[np.float32] = file.get_tensor('words')
+    except OSError as error:
+        raise WeightsError(
+            f'{named} cannot be read: {error.strerror or error}; name a file that is there, or '
+            'nothing'
+        ) from error
+    except Exception as error:  # changed bytes can be anything
+        raise WeightsError(
+            f'{named} holds no words that clip-depth fit has written: copy the file again'
+        ) from error
+    if metadata.get('format') != LEARNED or metadata.get('sha256') != _digest(words):
+        raise WeightsError(f'{named} is damaged, or no file of learned words: copy it again')
+    if metadata['clip'] != (clip := _clip_of(network)):
+        raise WeightsError(
+            f'{named} belongs to the CLIP {metadata["clip"]!r}, got {clip!r}: set the backbone, '
+            'weights and features that it was fitted with, or fit again'
+        )
+    return words
+
+
+def _clip_of(network: WordNetwork) -> str:
+    """Return which CLIP this is, and which features of its patches; the same once exported."""
+    known = measured_with({'weights': network.weights})['weights']
+    return f'{known}, {network.features}'
+
+
+def _digest(words: NDArray[np.float32]) -> str:
+    return hashlib.sha256(f'{words.dtype} {words.shape} '.encode() + words.tobytes()).hexdigest()

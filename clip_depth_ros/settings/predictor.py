@@ -213,6 +213,18 @@ class PredictorSettings(Settings):
         f"{BUNDLED_TEMPERATURE:g}), otherwise the paper's 0.1.",
         at_run_time=True, ge=0.0, le=100.0,
     )
+    learned_words: str = setting(
+        '',
+        'Words for distance that clip-depth fit has learned (.safetensors), one for each bin, in '
+        'place of sentences. Empty: the sentences of depth_words or prompts.',
+        at_run_time=True,
+    )
+    fitted_on: str = setting(
+        '',
+        'What bins, temperature and words were fitted to, as clip-depth fit writes it, for '
+        'reports. Where it is set, nobody is told that they are not those of the weights.',
+        at_run_time=True,
+    )
     flip: bool = setting(
         True,
         'Average with the prediction for the mirrored image (twice the work).',
@@ -383,13 +395,14 @@ class PredictorSettings(Settings):
         """Return what should be said of settings of DepthCLIP that do not fit each other."""
         notes, bins_m = [], self.resolved_bins_m()
         own_m = log_spaced(*BUNDLED_RANGE_M, len(bins_m))
-        if self.uses_bundled() and not all(map(_is_about, bins_m, own_m)):
+        is_bundled = self.uses_bundled() and not self.fitted_on
+        if is_bundled and not all(map(_is_about, bins_m, own_m)):
             notes.append(
                 f'depth bins from {bins_m[0]:g} to {bins_m[-1]:g} m are not what the words of the '
                 f'bundled weights were trained to mean, {own_m[0]:g} to {own_m[-1]:g} m evenly in '
                 "log depth, and so depth is wrong: set bins='auto' and no bins_m"
             )
-        if self.uses_bundled() and not _is_about(self.resolved_temperature(), BUNDLED_TEMPERATURE):
+        if is_bundled and not _is_about(self.resolved_temperature(), BUNDLED_TEMPERATURE):
             notes.append(
                 f'temperature {self.temperature:g} is not what suits the bundled weights, '
                 f'{BUNDLED_TEMPERATURE:g}: set it to 0'

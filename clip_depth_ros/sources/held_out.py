@@ -48,7 +48,7 @@ def open_for_training(settings: TrainSettings) -> Sources:
     is_shared = not (validation or settings.validation_split)
     _check_share(settings, is_used=is_shared)
     places = {'data': data, 'validation_data': validation, 'test_data': settings.test_data}
-    _check_apart(kind, places)
+    check_apart(kind, places)
     # Nobody knows how far the sky is: it does not count where it is scored.
     train = _opened(settings, kind, data, 'train', settings.split, settings.sky_depth_m)
     shares = [settings.validation_share] if is_shared else []
@@ -89,7 +89,7 @@ def _check_share(settings: TrainSettings, *, is_used: bool) -> None:
         )
 
 
-def _check_apart(kind: str, places: Mapping[str, Sequence[str]]) -> None:
+def check_apart(kind: str, places: Mapping[str, Sequence[str]]) -> None:
     """Check that nothing is named for two purposes."""
     parts_of = known_kinds()[kind].parts
     for (one, sources), (other, others) in combinations(places.items(), 2):

@@ -20,8 +20,8 @@ from unittest.mock import Mock
 from clip_depth_ros.bags.messages import image_message
 from clip_depth_ros.bags.topics import CLOUD
 from clip_depth_ros.bags.writer import recorded, write_recording
-from clip_depth_ros.cli import evaluate_run
 from clip_depth_ros.cli.main import main
+from clip_depth_ros.cli.runs import evaluate as evaluate_run
 from clip_depth_ros.evaluation.results.result import read_result, Result
 from clip_depth_ros.evaluation.run.folder import run_lock
 from clip_depth_ros.sources.as_messages import drive_messages

@@ -7,8 +7,8 @@ from pathlib import Path
 import subprocess
 import sys
 
-from clip_depth_ros.cli import predict_run
 from clip_depth_ros.cli.main import main
+from clip_depth_ros.cli.runs import predict as predict_run
 from clip_depth_ros.core.camera import pinhole_rays
 from clip_depth_ros.core.depth_images import side_by_side
 from clip_depth_ros.core.image_plan import Size

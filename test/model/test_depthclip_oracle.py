@@ -10,7 +10,8 @@ code with the package or with open_clip's models; only the byte pair encoding is
 """
 
 from clip_depth_ros.core.patches import expected_depth
-from clip_depth_ros.predictor.depthclip import probabilities, word_vectors
+from clip_depth_ros.predictor.depthclip import probabilities
+from clip_depth_ros.predictor.scenes import word_vectors
 from clip_depth_ros.predictor.torch_networks import TorchWords
 from clip_depth_ros.settings.depth_bins import BINS_M, DEPTH_WORDS
 from clip_depth_ros.settings.predictor import PredictorSettings

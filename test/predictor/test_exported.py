@@ -15,6 +15,7 @@ from clip_depth_ros.cli.main import main
 from clip_depth_ros.errors import ConfigError, MissingDependencyError, WeightsError
 from clip_depth_ros.predictor.build import build_predictor
 from clip_depth_ros.predictor.exported import CARD, NETWORK, open_card, TEXT, TOKENIZER
+from clip_depth_ros.predictor.scenes import words_file
 from clip_depth_ros.settings.node import NodeSettings
 from clip_depth_ros.settings.predictor import PredictorSettings
 from clip_depth_ros.types import DepthPredictor, Intrinsics
@@ -138,6 +139,17 @@ class TestEqual:
             np.testing.assert_allclose(
                 answer.depth_m, other.predict(image, CAMERA).depth_m, rtol=1e-4
             )
+
+    def test_learned_words_are_those_of_the_weights(self, depthclip, engine, tmp_path):
+        needs(engine)
+        weights, _ = both(depthclip, engine=engine)
+        turned = np.eye(*weights.words.shape, dtype=np.float32)
+        file = tmp_path / 'words.safetensors'
+        file.write_bytes(words_file(turned, weights.network))
+        torch, other = both(depthclip, engine=engine, learned_words=str(file))
+        wanted = torch.predict(blobs(96, 160)).depth_m
+
+        np.testing.assert_allclose(other.predict(blobs(96, 160)).depth_m, wanted, atol=1e-4)
 
     def test_new_words_bins_and_temperatures(self, depthclip, engine):
         """Words are read by the exported text tower; upper case and odd spaces as CLIP does."""

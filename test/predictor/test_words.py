@@ -2,8 +2,13 @@
 # SPDX-License-Identifier: Apache-2.0
 """Sentences about distance and their vectors."""
 
+from pathlib import Path
+
+from clip_depth_ros.errors import ConfigError, WeightsError
 from clip_depth_ros.model.text import TextEncoder
-from clip_depth_ros.predictor.scenes import fill, sentences_about, word_vectors
+from clip_depth_ros.predictor.build import build_predictor
+from clip_depth_ros.predictor.scenes import fill, sentences_about, word_vectors, words_file
+from clip_depth_ros.settings.predictor import PredictorSettings
 from hypothesis import given, strategies as st
 import numpy as np
 import pytest
@@ -90,3 +95,52 @@ def test_the_same_prompts_are_read_once_and_changed_ones_once_more(tower, embed)
     read(['a', 'c'])
     read(['b', 'c'])
     assert tower.sentences[2:] == ['This cab is c']
+
+
+class TestLearnedWords:
+    """A file of vectors in place of sentences; it belongs to one CLIP."""
+
+    @pytest.fixture
+    def settings(self, tmp_path):
+        return PredictorSettings(
+            backbone='tiny', pretrained='bundled', method='depthclip', device='cpu',
+            precision='fp32', learned_words=str(tmp_path / 'words.safetensors'),
+        )
+
+    @pytest.fixture
+    def network(self, settings):
+        return build_predictor(settings.changed(learned_words='')).network
+
+    @pytest.fixture
+    def words(self, settings, network):
+        turned = np.eye(7, 128, dtype=np.float32)
+        Path(settings.learned_words).write_bytes(words_file(turned, network))
+        return turned
+
+    def test_they_are_what_patches_are_compared_with(self, settings, words):
+        predictor = build_predictor(settings)
+        np.testing.assert_array_equal(predictor.words, words)
+        assert predictor.describe()['words'].startswith('learned (words.safetensors, sha256 ')
+
+    def test_those_of_another_clip_are_refused(self, settings, words):
+        with pytest.raises(WeightsError, match=r'learned_words: .* belongs to the CLIP'):
+            build_predictor(settings.changed(pretrained='random'))
+
+    def test_there_must_be_one_for_each_bin(self, settings, words):
+        few = settings.changed(depth_words=('near', 'far'))
+        with pytest.raises(ConfigError, match='holds 7 words, and there are 2 bins'):
+            build_predictor(few)
+
+    def test_a_file_that_was_changed_or_is_not_there_is_refused(self, settings, words):
+        path = Path(settings.learned_words)
+        content = bytearray(path.read_bytes())
+        content[-1] ^= 1
+        path.write_bytes(content)
+        with pytest.raises(WeightsError, match='is damaged'):
+            build_predictor(settings)
+        path.write_bytes(b'nothing of the kind')
+        with pytest.raises(WeightsError, match='holds no words that clip-depth fit has written'):
+            build_predictor(settings)
+        path.unlink()
+        with pytest.raises(WeightsError, match=r'learned_words: .* cannot be read: No such file'):
+            build_predictor(settings)
