@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+import contextlib
 from dataclasses import dataclass
 import threading
 import time
@@ -223,8 +224,9 @@ class Pipeline:
         self.scene, self.input_px = depth.scene or '', depth.input_px
         header = arrival.message.header
         depth_m = self._aligner.aligned(
-            depth, stamp_ns=arrival.stamp_ns, frame_id=header.frame_id, camera=begun.camera,
-            size=(begun.rgb.shape[1], begun.rgb.shape[0]), settings=settings,
+            depth, stamp_ns=arrival.stamp_ns, frame_id=header.frame_id,
+            camera=self._seen_with(begun), size=(begun.rgb.shape[1], begun.rgb.shape[0]),
+            settings=settings,
         )
         result = Result(header, begun.rgb, depth_m, depth.confidence, self._aligner.state)
         if not self._publish(lambda outputs: outputs.publish_depth(result, settings)):
@@ -237,6 +239,18 @@ class Pipeline:
             self._publish_rest(arrival, result, begun.early, settings)
         finally:
             self._statistics.count('processed')
+
+    def _seen_with(self, begun: Begun) -> Camera | None:
+        """Return the camera of an image, also where depth is asked to ignore it."""
+        match = begun.early or self._infos.find(begun.arrival.stamp_ns, fits(begun.rgb))
+        if begun.camera or not match:
+            return begun.camera
+        height, width = begun.rgb.shape[:2]
+        with contextlib.suppress(CalibrationError):
+            return match.item.camera(
+                begun.settings.intrinsics_source, width, height, image_topic=self.image_topic
+            )
+        return None
 
     def _publish_rest(
         self,

@@ -36,11 +36,14 @@ Start = Callable[..., 'World']
 class World:
     """A node whose depth is 2 m everywhere, and sensors that know better."""
 
+    OUTPUTS = ('depth', 'scale', 'cloud')
+
     def __init__(self, harness: Harness) -> None:
         self.harness = harness
         self.node = harness.node
         self.stamp_ns = 10 * STEP_NS
         self.publishers: dict[str, Any] = {}
+        self.name = ''  # of the camera that is told of
 
     def see(self, n: int = 1) -> None:
         """Send images, one by one, and wait for their depth."""
@@ -56,7 +59,7 @@ class World:
             stamps and stamps[-1] == self.stamp_ns
             for stamps in (
                 [Time.from_msg(each.header.stamp).nanoseconds for each in came[name]]
-                for name in ('depth', 'scale', 'cloud')
+                for name in self.OUTPUTS
             )
         )
 
@@ -66,8 +69,8 @@ class World:
             self.publishers[topic] = self.harness.world.create_publisher(kind, topic, 10)
             publisher = self.publishers[topic]
             self.harness.wait_for(lambda: publisher.get_subscription_count() > 0)
-        aligner = self.node._streams['']._aligner
-        counts = self.harness.counts
+        stream = self.node._streams[self.name]
+        aligner, counts = stream._aligner, stream.statistics.counts
         before = len(aligner._pairing._waiting) + counts().get('scale_refused', 0)
         header = Header(frame_id='sensor')
         header.stamp = Time(nanoseconds=self.stamp_ns + ahead_ns).to_msg()
@@ -121,12 +124,15 @@ def start(ros_domain: int) -> Iterator[Start]:
     """Return a function that gives an active node with listeners, and its sensors."""
     made: list[Harness] = []
 
-    def factory(predictor: Any = FakePredictor, **parameters: Any) -> World:
+    def factory(
+        predictor: Any = FakePredictor, *, outputs: Any = World.OUTPUTS, **parameters: Any
+    ) -> World:
         harness = ros_harness.make_harness(ros_domain, lambda *_: predictor(), **parameters)
         made.append(harness)
         assert harness.node.start()
-        harness.listen('depth', 'scale', 'cloud')
-        harness.wait_until_connected()
+        if outputs:
+            harness.listen(*outputs)
+            harness.wait_until_connected()
         return World(harness)
 
     yield factory
@@ -154,6 +160,59 @@ def test_a_lidar_holds_the_scale_of_all_that_is_published(start):
     assert (level, message) == (DiagnosticStatus.OK, 'running')
     assert values['scale'] == said['scale']
     assert values['scale_measured'] == '3'
+
+
+def test_depth_that_ignores_the_camera_is_aligned_by_it(start):
+    """That is what weights need most that know no focal length."""
+    world = start(align='lidar', lidar_extrinsics=AT_CAMERA, camera='ignore')
+    for _ in range(4):
+        world.lidar(3.0)
+        world.see()
+    assert world.depth() == pytest.approx(3.0)
+
+
+def test_each_of_several_cameras_has_its_own_scale(start):
+    """Below its name, as all of its topics: the depth camera of one says nothing of the other."""
+    world = start(cameras=['front', 'rear'], align='depth', outputs=())
+    world.name = 'front'
+    depth = np.full((24, 32), 5.0, np.float32) + np.linspace(0, 0.01, 32, dtype=np.float32)
+    states = {name: stream._aligner for name, stream in world.node._streams.items()}
+    harness = world.harness
+    images = {
+        name: harness.world.create_publisher(Image, f'{name}/image', 10) for name in states
+    }
+    for name in states:
+        harness.world.create_subscription(Image, f'{name}/depth/image_rect', lambda _: None, 10)
+    harness.wait_for(
+        lambda: all(stream.outputs.is_wanted('depth') for stream in world.node._streams.values())
+        and all(each.get_subscription_count() for each in images.values())
+    )
+    for _ in range(3):
+        world.tell(
+            'front/align/depth', Image, lambda header: depth_message(header, depth, '32FC1')
+        )
+        world.stamp_ns += STEP_NS
+        for name, publisher in images.items():
+            image = rgb_image()
+            image.header.stamp = Time(nanoseconds=world.stamp_ns).to_msg()
+            done = world.node._streams[name].statistics.counts().get('processed', 0)
+            publisher.publish(image)
+            counts = world.node._streams[name].statistics.counts
+            harness.wait_for(lambda done=done, counts=counts: counts().get('processed', 0) > done)
+    assert states['front'].state.correction.scale == pytest.approx(2.5, rel=0.01)
+    assert states['rear'].state.why == 'nothing has come on /rear/align/depth yet'
+
+
+def test_time_that_jumps_back_is_measured_anew(start):
+    """A recording that loops: what was scaled at its end is not what is seen at its beginning."""
+    world = start(align='lidar', lidar_extrinsics=AT_CAMERA)
+    for _ in range(3):
+        world.lidar(3.0)
+        world.see()
+    world.stamp_ns = 0
+    world.see()
+    assert world.depth() == pytest.approx(2.0)
+    assert world.scale()['message'] == 'measured anew: time jumped back'
 
 
 def test_a_cloud_that_comes_late_is_for_the_image_of_its_time(start):

@@ -104,6 +104,7 @@ class Aligner:
         self._ground: tuple[Any, GroundMeter] | None = None
         self._must_reset = False
         self._problem = ''
+        self._is_refused = False  # of the newest image
         self.listening = ''
         self.state = NO_SCALE
 
@@ -140,6 +141,7 @@ class Aligner:
         if settings.align == 'none':
             self.state = NO_SCALE
             return depth.depth_m
+        self._is_refused = False
         step = -(-max(depth.depth_m.shape) // _LARGEST_PX)
         kept = _Kept(np.array(depth.depth_m[::step, ::step]), camera, frame_id)
         if settings.align == 'height':
@@ -150,8 +152,10 @@ class Aligner:
         if not (state.is_known or state.why):
             state = replace(state, why=f'nothing has come on {self.listening or "its topics"} yet')
         self.state = state
-        if not state.is_known or state.is_old:
-            self._warn(state.why)
+        if state.is_old or (self._is_refused and not state.is_known):
+            self._logger.warning(
+                f'scale of depth: {state.why}', throttle_duration_sec=_WARN_PERIOD_S
+            )
         return state.correction.apply(
             depth.depth_m, min_depth_m=settings.min_depth_m, max_depth_m=settings.max_depth_m
         )
@@ -198,6 +202,7 @@ class Aligner:
             return
         if why := self._pairing.why or self._problem:
             self._keeper.refuse(why)
+            self._is_refused = True
 
     def _look(self, stamp_ns: int, measure: Any) -> None:
         """Have the keeper take in a look at the scale, or why there is none."""
@@ -206,6 +211,7 @@ class Aligner:
         except ClipDepthError as error:
             is_believed = False
             self._keeper.refuse(brief(str(error)))
+        self._is_refused |= not is_believed
         self._statistics.count('scale_measured' if is_believed else 'scale_refused')
 
     def _by_pairs(
@@ -266,13 +272,8 @@ class Aligner:
             self._ground = key, GroundMeter(rays, up, height_m)
         return self._ground[1].measure(kept.depth_m)
 
-    def _warn(self, why: str) -> None:
-        self._logger.warning(
-            f'scale of depth: {why}', throttle_duration_sec=_WARN_PERIOD_S
-        )
 
-
-def limited(points: NDArray[np.float64], frame_id: str, most: int = 8192) -> Points:
+def limited(points: NDArray[np.float64], frame_id: str, most: int = 4096) -> Points:
     """Return points of a LiDAR, of very many a random part (always the same of as many)."""
     if len(points) > most:
         points = points[np.random.default_rng(0).integers(0, len(points), most)]
