@@ -165,7 +165,11 @@ def write_diode(root: Path, frames: Frames) -> Path:
 
 
 def write_ibims(root: Path, frames: Frames) -> Path:
-    """Write images, depth, masks and calibration as in ibims1_core_raw."""
+    """
+    Write images, depth, masks, calibration, edges and planes as in ibims1_core_raw.
+
+    The lowest quarter of each image is its floor.
+    """
     for number, frame in enumerate(frames):
         write_png(root / f'rgb/room_{number}.png', frame.rgb[..., ::-1])
         write_depth(root / f'depth/room_{number}.png', frame, 65535 / 50)
@@ -174,8 +178,15 @@ def write_ibims(root: Path, frames: Frames) -> Path:
         camera = frame.intrinsics
         write_text(
             root / f'calib/room_{number}.txt',
-            f'{camera.fx!r},{camera.fy!r},{camera.cx!r},{camera.cy!r}',
+            f'{camera.fx!r},{camera.fy!r},{camera.cx + 1!r},{camera.cy + 1!r}',
         )
+        far = known(frame) > 20
+        edges = far != np.roll(far, 1, axis=1)
+        write_png(root / f'edges/room_{number}.png', edges.astype(np.uint8))
+        floor = np.zeros(frame.depth_m.shape, np.uint8)
+        floor[-len(floor) // 4:] = 1
+        write_png(root / f'mask_floor/room_{number}.png', floor)
+        write_text(root / f'mask_floor/room_{number}.txt', '0,0,1,-1.5,0,0,1')
     return root
 
 

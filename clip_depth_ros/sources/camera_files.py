@@ -4,7 +4,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from functools import partial
 import math
 from pathlib import Path
@@ -119,43 +119,64 @@ def read_matrix(path: Path, *shapes: tuple[int, int]) -> NDArray[np.float64]:
     CalibrationError, naming the file, if none does, or something is no finite number.
     """
     counts = {rows * columns: (rows, columns) for rows, columns in shapes}
+    numbers = _numbers(path, counts.__contains__, ' or '.join(map(str, counts)))
+    return numbers.reshape(counts[len(numbers)])
+
+
+def read_rows(path: Path, n_columns: int) -> NDArray[np.float64]:
+    """Read a text file of numbers as rows of so many, (n, n_columns); errors are as above."""
+    numbers = _numbers(path, lambda n: n % n_columns == 0, f'rows of {n_columns}')
+    return numbers.reshape(-1, n_columns)
+
+
+def _numbers(path: Path, fits: Callable[[int], bool], wanted: str) -> NDArray[np.float64]:
     try:
         words = read_bytes(path).decode('ascii').replace(',', ' ').split()
         numbers = np.array([float(word) for word in words])
     except ValueError as error:
         raise CalibrationError(f'{str(path)!r} should hold numbers alone: {error}') from error
-    if len(numbers) not in counts or not np.isfinite(numbers).all():
+    if not fits(len(numbers)) or not np.isfinite(numbers).all():
         raise CalibrationError(
-            f'{str(path)!r} should hold {" or ".join(map(str, counts))} finite numbers, holds '
-            f'{len(numbers)}: {" ".join(words)!r:.80}'
+            f'{str(path)!r} should hold {wanted} finite numbers, holds {len(numbers)}: '
+            f'{" ".join(words)!r:.80}'
         )
-    return numbers.reshape(counts[len(numbers)])
+    return numbers
 
 
 def camera_in(
-    path: Path, *, is_scaled: bool = False, size: tuple[int, int] | None = None
+    path: Path, *, is_scaled: bool = False, size: tuple[int, int] | None = None, first: float = 0
 ) -> FolderCamera:
     """
     Return the camera that a text file states, which is read when an image of it is.
 
     K or P row by row, fx fy cx cy, or these and the width and height of its images; of others,
     ``size`` is what they are for, where it is known. Images may have been resized if
-    ``is_scaled``.
+    ``is_scaled``. ``first`` is where cx and cy take the centre of the first pixel to be.
     """
-    return FolderCamera(partial(_camera_in, path, is_scaled=is_scaled, size=size))
+    return FolderCamera(partial(_camera_in, path, is_scaled=is_scaled, size=size, first=first))
 
 
 def camera_beside(
-    path: Path, settings: SourceSettings, *, size: tuple[int, int] | None = None
+    path: Path,
+    settings: SourceSettings,
+    *,
+    size: tuple[int, int] | None = None,
+    first: float = 0,
 ) -> FolderCamera:
     """Return the camera that ``intrinsics`` names, else that of :func:`camera_in`."""
     if settings.intrinsics:
         return folder_camera(settings)
-    return camera_in(path, is_scaled=settings.calibration_scaling, size=size)
+    return camera_in(path, is_scaled=settings.calibration_scaling, size=size, first=first)
 
 
 def _camera_in(
-    path: Path, width: int, height: int, *, is_scaled: bool, size: tuple[int, int] | None
+    path: Path,
+    width: int,
+    height: int,
+    *,
+    is_scaled: bool,
+    size: tuple[int, int] | None,
+    first: float,
 ) -> Intrinsics:
     found = read_matrix(path, (1, 4), (1, 6), (3, 3), (3, 4), (4, 4))
     if len(found) == 1:
@@ -165,7 +186,7 @@ def _camera_in(
         fx, fy, cx, cy = found[0, 0], found[1, 1], found[0, 2], found[1, 2]
         if found[2, 2] != 1 or found[2, :2].any():
             raise CalibrationError(f'{str(path)!r} should have a third row 0 0 1, is {found}')
-    fx, fy, cx, cy = map(float, (fx, fy, cx, cy))
+    fx, fy, cx, cy = map(float, (fx, fy, cx - first, cy - first))
     camera = Intrinsics(fx, fy, cx, cy, *(size or (width, height))).checked(repr(str(path)))
     return fitted(camera, width, height, whose=repr(str(path)), is_scaled=is_scaled)
 

@@ -184,6 +184,11 @@ def read_mask(path: Path, max_pixels: int = MAX_IMAGE_PIXELS) -> NDArray[np.bool
     ImageError, RecordingError if the file does not decode, is of another kind, too large or cannot
     be read, naming it.
     """
+    return np.asarray(read_labels(path, max_pixels) > 0)
+
+
+def read_labels(path: Path, max_pixels: int = MAX_IMAGE_PIXELS) -> NDArray[Any]:
+    """Read a number for each pixel, (H, W); 1 bit is 0 and 255. Errors are as for masks."""
     name = f'mask {str(path)!r}'
     if path.suffix == '.npy':
         stored = read_array(path, name, max_pixels, advice=_ADVICE)
@@ -195,7 +200,7 @@ def read_mask(path: Path, max_pixels: int = MAX_IMAGE_PIXELS) -> NDArray[np.bool
         stored = stored.max(axis=2)
     if stored.ndim != 2 or stored.dtype.kind not in 'biuf':
         raise ImageError(f'{name} should be (H, W), is {stored.dtype} {stored.shape}')
-    return np.asarray(stored > 0)
+    return stored
 
 
 def read_npz(path: Path, name: str, wanted: str, most_bytes: int) -> NDArray[Any]:

@@ -48,6 +48,40 @@ class Classes:
     names: Mapping[int, str]
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class Plane:
+    """
+    Where an image shows a flat surface, and which way it is turned.
+
+    Attributes
+    ----------
+    mask : bool (H, W)
+    normal : float64 (3,)
+        In the camera's optical frame, of any length and either sign.
+
+    """
+
+    mask: NDArray[np.bool_]
+    normal: NDArray[np.float64]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Structure:
+    """
+    What is marked in an image besides its depth.
+
+    Attributes
+    ----------
+    edges : bool (H, W), optional
+        Where depth steps.
+    planes : tuple of Plane
+
+    """
+
+    edges: NDArray[np.bool_] | None = None
+    planes: tuple[Plane, ...] = ()
+
+
 @dataclass(frozen=True, slots=True)
 class DepthSample:
     """
@@ -77,6 +111,8 @@ class DepthSample:
         with how many things it counts, 0 if it counts none. The counts of all frames are summed.
     is_bent : bool
         Whether the lens bends the image: then the intrinsics hold in the middle alone.
+    structure : Structure, optional
+        Edges and planes of ``target_m``, where somebody marked them.
 
     """
 
@@ -91,6 +127,7 @@ class DepthSample:
     received_ns: int | None = None
     notes: Mapping[str, int] = field(default_factory=dict)
     is_bent: bool = False
+    structure: Structure | None = None
 
     @property
     def pinhole(self) -> Intrinsics | None:

@@ -24,6 +24,8 @@ METRIC_TITLES: Final[Mapping[str, str]] = {
     'rmse': 'rmse (m)', 'delta1': 'δ1', 'delta2': 'δ2', 'delta3': 'δ3',
     'mae': 'mae (m)', 'irmse': 'irmse (1/km)', 'imae': 'imae (1/km)',
     'sq_rel_kitti': "sq_rel (KITTI's)", 'delta05': 'δ0.5',
+    'dbe/acc': 'dbe acc (px)', 'dbe/comp': 'dbe comp (px)',
+    'pe/plan': 'pe plan (cm)', 'pe/ori': 'pe ori (°)',
 }
 """How tables call the metrics."""
 

@@ -15,7 +15,8 @@ answers, or their inverse, with), ``roughness``, ``lost_edges``, ``boundary_f1``
 ``ordinal_unequal``, and, where the frame before is known, ``flicker``, ``flicker/n`` (how many
 points it is the mean of), ``flicker/estimated`` (1 where the camera's motion was estimated, 0
 where it was recorded), and, where it was recorded, ``tae``. Where the protocol names distances,
-``points 0.1 m/f_score``, ``/precision`` and ``/recall``, and ``points/chamfer``.
+``points 0.1 m/f_score``, ``/precision`` and ``/recall``, and ``points/chamfer``. Where edges and
+planes are marked, ``dbe/...``, ``pe/...`` and ``dde 3 m/...``.
 
 ``sums`` are added up over frames: histograms and curves, whose edges are the constants here.
 """
@@ -48,6 +49,7 @@ from clip_depth_ros.evaluation.score.parts import is_part, Parts, parts_of
 from clip_depth_ros.evaluation.score.points import cloud_distances, pinhole_of_truth
 from clip_depth_ros.evaluation.score.prepare import Clamp, prepare, resized
 from clip_depth_ros.evaluation.score.protocols import EvaluationProtocol
+from clip_depth_ros.evaluation.score.structure import structure_errors
 from clip_depth_ros.sources.samples import DepthSample
 from clip_depth_ros.types import DepthMap
 import numpy as np
@@ -74,14 +76,14 @@ DELTA: Final = 'delta_'
 
 _MORE_IS_BETTER: Final = {
     'delta05', 'delta1', 'delta2', 'delta3', 'coverage', 'boundary_f1', 'rank_correlation',
-    'f_score', 'precision', 'recall',
+    'f_score', 'precision', 'recall', 'correct',
 }
 
 _DESCRIPTIVE: Final = {'n', 'estimated', 'log_bias', 'scale', 'slope', 'disparity_slope'}
 """Neither more nor less of these is better: how much was scored and how, and which way it errs."""
 
 _SHARES: Final = _MORE_IS_BETTER - {'rank_correlation'} | {
-    'lost_edges', 'estimated', 'ordinal', 'ordinal_unequal',
+    'lost_edges', 'estimated', 'ordinal', 'ordinal_unequal', 'too_near', 'too_far',
 }
 
 ERROR_EDGES: Final = tuple(np.linspace(-1, 1, 41).round(3).tolist())
@@ -269,6 +271,7 @@ def score_frame(
         **cloud_distances(
             np.exp(log_gt + log_error), gt, places, pinhole_of_truth(sample), protocol.points_m
         ),
+        **structure_errors(prepared, sample),
     }
     sums = {
         name: tuple(np.sum([piece.curves[name] for piece in pieces], axis=0).tolist())
