@@ -157,6 +157,18 @@ def test_depth_that_is_nowhere_valid_is_an_error_that_says_why(tmp_path: Path):
     assert not (tmp_path / 'place').exists()
 
 
+def test_held_out_frames_without_depth_are_left_out_and_said(tmp_path: Path):
+    for index in range(6):
+        cv2.imwrite(str(tmp_path / f'{index}.png'), np.full((24, 80, 3), 40 * index, np.uint8))
+        np.save(tmp_path / f'{index}.npy', np.full((24, 80), 7 if index < 5 else 0, np.float32))
+    settings = FitSettings(
+        kind='pattern', images='*.png', gt_images='*.npy', validation_share=0.4,
+    )
+    result = fit_place([str(tmp_path)], settings, TINY, tmp_path / 'place')
+    assert (result.n_fitted, result.n_held_out) == (4, 1)
+    assert any(note.startswith('1 of 2 frames were left out: 1 x') for note in result.notes)
+
+
 def test_of_a_few_frames_each_is_held_out_once(tmp_path: Path):
     result = fitted(tmp_path / 'place', **STREETS, leave_one_out=True)
     assert (result.n_fitted, result.n_held_out) == (3, 3)

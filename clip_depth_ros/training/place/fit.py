@@ -16,7 +16,7 @@ import json
 from pathlib import Path
 from typing import Final
 
-from clip_depth_ros.core.files import atomic_write_bytes, check_free
+from clip_depth_ros.core.files import atomic_write_bytes, check_free, make_folder
 from clip_depth_ros.core.metrics import DepthMetrics, mean_metrics
 from clip_depth_ros.errors import ConfigError, DataError
 from clip_depth_ros.evaluation.score.baselines import fit_constant
@@ -138,6 +138,7 @@ def fit_place(
     frames, held_out, protocol = _opened(sources, settings)
     fitting = Fitting(settings, start, protocol, on_progress)
     looked = fitting.look(frames)
+    make_folder(out_dir)  # what cannot be written is said before the work
     final = fitting.fits(looked)
     scores: dict[str, list[DepthMetrics]] = defaultdict(list)
     if settings.leave_one_out:

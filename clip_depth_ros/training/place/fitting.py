@@ -121,10 +121,7 @@ class Fitting:
                 f'{source.name}: {len(seen)} of {len(source)} frames have depth that can be '
                 f'fitted to, {wanted} or more are wanted{why}'
             )
-        if problems:
-            self.notes.append(
-                f'{len(problems)} of {len(source)} frames were left out: {reasons_text(problems)}'
-            )
+        self._note_left_out(problems, len(source))
         if self._start.scene_aware:
             _check_scenes(seen, [*self._start.resolved_scenes()])
         self._fitted_on = f'{len(kept)} frames of {source.name}'
@@ -154,28 +151,28 @@ class Fitting:
         scores: dict[str, list[DepthMetrics]],
     ) -> None:
         """Add the metrics of each held-out frame, of what was fitted to others, by method."""
-        predictors = self.predictors(fits)
+        predictors, problems = self.predictors(fits), []
         prior_m = fit_median_prior(truths(looked.source), self.protocol, looked.source.name)
         for index in range(len(held_out)):
-            self._on_progress('score', index, len(held_out))
             try:
                 sample = held_out[index]
+                answers = {
+                    name: each.predict(sample.rgb, sample.intrinsics)
+                    for name, each in predictors.items()
+                }
+                answers[PRIOR] = DepthMap(prior_at(prior_m, sample.target_m.shape))
+                found = {
+                    name: score_frame(answer, sample, self.protocol, details=False)
+                    for name, answer in answers.items()
+                }
             except DataError as error:
-                self.notes.append(f'a held-out frame was left out: {error}')
+                problems.append(str(error))
                 continue
-            answers = {
-                name: each.predict(sample.rgb, sample.intrinsics)
-                for name, each in predictors.items()
-            }
-            answers[PRIOR] = DepthMap(prior_at(prior_m, sample.target_m.shape))
-            for name, answer in answers.items():
-                try:
-                    score = score_frame(answer, sample, self.protocol, details=False)
-                except DataError as error:
-                    self.notes.append(f'{name}: {sample.name} was left out: {error}')
-                    continue
+            for name, score in found.items():
                 scores[name].append(score.metrics(self.protocol.alignment))
-        self._on_progress('score', len(held_out), len(held_out))
+            if not self._settings.leave_one_out:
+                self._on_progress('score', index + 1, len(held_out))
+        self._note_left_out(problems, len(held_out))
 
     def predictors(self, fits: Mapping[str, Fitted]) -> dict[str, DepthClipPredictor]:
         """Return a predictor for each fit, and that of the start; they share what was seen."""
@@ -201,6 +198,12 @@ class Fitting:
             ]} if scenes else {}),
             'fitted_on': self._fitted_on,
         }
+
+    def _note_left_out(self, problems: Sequence[str], n_frames: int) -> None:
+        if problems:
+            self.notes.append(
+                f'{len(problems)} of {n_frames} frames were left out: {reasons_text(problems)}'
+            )
 
     def _new_words(self) -> ContextWords:
         return ContextWords(self.network.backbone, self._start)
