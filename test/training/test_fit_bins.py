@@ -36,7 +36,7 @@ def seen(
     depth_m = upsample(grid, SIZE, align_corners=are_aligned)
     pixels = random.integers(0, depth_m.size, 500)
     places = places_of(pixels, SIZE, are_aligned=are_aligned)
-    return Seen(cosines, places, depth_m.ravel()[pixels], scene)
+    return Seen(cosines, places, depth_m.ravel()[pixels], np.zeros((3, 6), bool), scene)
 
 
 @pytest.mark.parametrize('are_aligned', [False, True])
@@ -110,8 +110,31 @@ def test_learned_words_are_better_on_their_frames_and_stay_unit_vectors():
     words /= np.linalg.norm(words, axis=1, keepdims=True)
     frame = seen(ZERO_SHOT)
     vectors = random.normal(0, 0.1, (2, 8, 3, 6)).astype(np.float32)
-    frames = [Seen(vectors, frame.places, frame.target_m, None)]
+    frames = [Seen(vectors, frame.places, frame.target_m, np.zeros((3, 6), bool), None)]
     start = Fitted(3.0, {None: BINS_M}, words)
     learned = learn_words(frames, start, Directions(words), LIMITS)
     assert abs_rel(frames, learned, LIMITS) < 0.9 * abs_rel(frames, start, LIMITS)
     assert np.linalg.norm(learned.words, axis=1) == pytest.approx(1, abs=1e-5)
+
+
+def test_depth_stays_where_it_was_while_words_are_learned_and_nobody_has_measured_any():
+    random = np.random.default_rng(3)
+    words = np.eye(5, 8, dtype=np.float32)
+    vectors = random.normal(0, 0.05, (1, 8, 3, 6)).astype(np.float32)
+    vectors[0, 4, 0], vectors[0, 7, 0] = 0.3, 0.3  # the sky answers to the last word
+    frame = seen(ZERO_SHOT)
+    places, target_m = np.abs(frame.places), np.full_like(frame.target_m, 4)  # all of it low
+    unmeasured = np.zeros((3, 6), bool)
+    unmeasured[0] = True
+    start = Fitted(3.0, {None: BINS_M}, words)
+
+    def sky_m(is_held: bool) -> float:
+        frames = [Seen(vectors, places, target_m, unmeasured & is_held, None)]
+        learned = learn_words(frames, start, Directions(words), LIMITS)
+        probs = bin_probabilities(
+            np.einsum('fdhw,kd->fkhw', vectors, learned.words), learned.temperature
+        )
+        return float(expected_depth(probs[0], learned.bins_m[None])[0].mean())
+
+    assert sky_m(True) > 14
+    assert sky_m(True) > sky_m(False)

@@ -30,6 +30,9 @@ _LEAST_SHARE: Final = 1e-3
 _HOLD: Final = 0.04
 """Weight of what holds bins where they start: those of words that no patch answers to stay."""
 
+_HOLD_UNMEASURED: Final = 0.2
+"""Weight of what holds depth where nobody measured any while words are learned: sky stays far."""
+
 _SPREAD: Final = (0.02, 0.98)
 """Quantiles of true depth that the second start has its outer bins at."""
 
@@ -175,9 +178,17 @@ def learn_words(
         {'params': [*words.parameters()], 'lr': _WORD_RATE},
         {'params': [*bins.parameters()], 'lr': _BIN_RATE},
     ])
+    before = torch.as_tensor(start.words)
+    with torch.no_grad():
+        held = [_unmeasured_logs(bins, group, before) for group in groups]
     for _ in range(_WORD_STEPS):
         optimiser.zero_grad()
-        loss = _loss(bins, groups, limits, words())
+        now = words()
+        loss = _loss(bins, groups, limits, now)
+        for group, logs in zip(groups, held, strict=True):
+            if logs.numel():
+                change = (_unmeasured_logs(bins, group, now) - logs).abs().mean()
+                loss = loss + _HOLD_UNMEASURED * change * len(group.scenes) / len(seen)
         loss.backward()  # type: ignore[no-untyped-call]
         optimiser.step()
     with torch.no_grad():
@@ -208,6 +219,7 @@ class Group(NamedTuple):
     maps: Tensor
     places: Tensor
     target_m: Tensor
+    unmeasured: Tensor
     scenes: Sequence[str | None]
 
 
@@ -220,11 +232,11 @@ def grouped(seen: Sequence[Seen]) -> list[Group]:
 
 
 def _group(frames: Sequence[Seen]) -> Group:
-    maps, places, target_m = (
+    maps, places, target_m, unmeasured = (
         torch.from_numpy(np.stack([getattr(frame, name) for frame in frames]))
-        for name in ('maps', 'places', 'target_m')
+        for name in ('maps', 'places', 'target_m', 'unmeasured')
     )
-    return Group(maps, places, target_m, [frame.scene for frame in frames])
+    return Group(maps, places, target_m, unmeasured, [frame.scene for frame in frames])
 
 
 def _depth_m(
@@ -235,15 +247,29 @@ def _depth_m(
     words: Tensor | None,
 ) -> Tensor:
     """Return depth at the places of B frames, (B, N), as the predictor does; bins_m is (B, K)."""
-    maps = group.maps
-    cosines = maps if words is None else torch.einsum('bfdhw,kd->bfkhw', maps, words)
-    probs = (cosines * (LOGIT_FACTOR / temperature)).softmax(dim=2).mean(dim=1)
-    grid = torch.einsum('bkhw,bk->bhw', probs, bins_m)
+    grid = _grid_m(group, bins_m, temperature, words)
     at = functional.grid_sample(
         grid[:, None], group.places[:, None], mode='bilinear', padding_mode='border',
         align_corners=limits.are_corners_aligned,
     )
     return at[:, 0, 0]
+
+
+def _grid_m(
+    group: Group, bins_m: Tensor, temperature: Tensor | float, words: Tensor | None
+) -> Tensor:
+    """Return depth of the patches of B frames, (B, grid_h, grid_w); bins_m is (B, K)."""
+    maps = group.maps
+    cosines = maps if words is None else torch.einsum('bfdhw,kd->bfkhw', maps, words)
+    probs = (cosines * (LOGIT_FACTOR / temperature)).softmax(dim=2).mean(dim=1)
+    return torch.einsum('bkhw,bk->bhw', probs, bins_m)
+
+
+def _unmeasured_logs(bins: Bins, group: Group, words: Tensor) -> Tensor:
+    """Return ln of the depth of patches without any that was measured, (M,)."""
+    rows = [_row(bins.scenes, scene) for scene in group.scenes]
+    bins_m = bins.log_bins().exp()[rows]
+    return _grid_m(group, bins_m, bins.log_temperature.exp(), words)[group.unmeasured].log()
 
 
 def _loss(

@@ -17,6 +17,7 @@ from clip_depth_ros.evaluation.score.protocols import EvaluationProtocol
 from clip_depth_ros.predictor.depthclip import DepthClipPredictor
 from clip_depth_ros.predictor.networks import WordNetwork
 from clip_depth_ros.sources.samples import DepthSample
+import cv2
 import numpy as np
 from numpy.typing import NDArray
 
@@ -41,6 +42,8 @@ class Seen:
         aligned, between the centres of its outer pixels.
     target_m : float32 (N,)
         Their depth in the metres of the camera that bins belong to.
+    unmeasured : bool (grid_h, grid_w)
+        Patches without any depth that counts: sky, and what the sensor does not reach.
     scene : str, optional
         As which the frame alone is recognised.
 
@@ -49,6 +52,7 @@ class Seen:
     maps: NDArray[np.float32]
     places: NDArray[np.float32]
     target_m: NDArray[np.float32]
+    unmeasured: NDArray[np.bool_]
     scene: str | None
 
 
@@ -65,7 +69,8 @@ def see(
     With ``vectors``, those of its patches are kept, not the cosines. DataError if the frame is too
     small for a crop of the protocol.
     """
-    counted = np.flatnonzero(valid_gt(sample.target_m, protocol))
+    valid = valid_gt(sample.target_m, protocol)
+    counted = np.flatnonzero(valid)
     if not counted.size:
         return None
     network, view = predictor.network, predictor.views.of(
@@ -87,8 +92,16 @@ def see(
             chosen, Size(*sample.target_m.shape), are_aligned=network.features == 'official'
         ),
         target_m=sample.target_m.ravel()[chosen] / np.float32(view.focal_ratio),
+        unmeasured=_share_of_patches(valid, Size(*maps.shape[2:])) == 0,
         scene=scene,
     )
+
+
+def _share_of_patches(valid: NDArray[np.bool_], grid: Size) -> NDArray[np.float32]:
+    """Return which share of each patch is valid, (grid_h, grid_w)."""
+    size = (grid.width, grid.height)
+    shares = cv2.resize(valid.astype(np.float32), size, interpolation=cv2.INTER_AREA)
+    return np.asarray(shares, np.float32)
 
 
 def places_of(pixels: NDArray[np.intp], size: Size, *, are_aligned: bool) -> NDArray[np.float32]:
