@@ -174,6 +174,7 @@ class CameraStream:
             scene=pipeline.scene,
             align=self._predicting.settings.align if self._predicting else 'none',
             scale=self._aligner.state if self._aligner else NO_SCALE,
+            scale_doubt=self._aligner.doubt if self._aligner else '',
         )
 
 

@@ -131,6 +131,7 @@ class CameraHealth:
     scene: str = ''
     align: str = 'none'  # what holds the scale
     scale: ScaleState = NO_SCALE
+    scale_doubt: str = ''  # why it may be wrong
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -281,6 +282,8 @@ def _verdict_of_camera(camera: CameraHealth) -> tuple[bytes, str] | None:
         return DiagnosticStatus.WARN, camera.camera_doubt
     if camera.align != 'none' and not (camera.scale.is_known and not camera.scale.is_old):
         return DiagnosticStatus.WARN, f'scale of depth, by {camera.align}: {camera.scale.why}'
+    if camera.align != 'none' and camera.scale_doubt:
+        return DiagnosticStatus.WARN, f'scale of depth, by {camera.align}: {camera.scale_doubt}'
     return None
 
 
@@ -318,7 +321,9 @@ def _values_of_camera(camera: CameraHealth, now_s: float) -> dict[str, str]:
         values[f'{place}_fx_px'] = f'{camera.fx_px[place]:.2f}' if place in camera.fx_px else ''
     values['align'] = camera.align
     if camera.align != 'none':
-        values |= scale_values(camera.scale) | {'scale_problem': camera.scale.why}
+        values |= scale_values(camera.scale) | {
+            'scale_problem': camera.scale.why or camera.scale_doubt
+        }
         counts = statistics.counts()
         for what in ('measured', 'refused', 'unpaired'):
             values[f'scale_{what}'] = str(counts.get(f'scale_{what}', 0))

@@ -17,6 +17,7 @@ from clip_depth_ros.ros.node.scale.transforms import Transforms
 from clip_depth_ros.scale.correction import Measure
 from clip_depth_ros.scale.ground import GroundMeter, up_of_pitch
 from clip_depth_ros.scale.keeper import Limits, NO_SCALE, ScaleKeeper
+from clip_depth_ros.scale.lens import LensCheck
 from clip_depth_ros.scale.lidar import Seen, seen_points
 from clip_depth_ros.scale.pairing import Pairing
 from clip_depth_ros.scale.pairs import measure_pairs, sampled
@@ -101,6 +102,7 @@ class Aligner:
         self._camera: Intrinsics | None = None
         self._keeper = ScaleKeeper()
         self._pairing: Pairing[Measured, _Kept] = Pairing(0)
+        self._lens = LensCheck()
         self._ground: tuple[Any, GroundMeter] | None = None
         self._must_reset = False
         self._problem = ''
@@ -118,6 +120,11 @@ class Aligner:
         """Note that a message of a sensor cannot be read."""
         self._statistics.count('scale_refused')
         self._problem = why
+
+    @property
+    def doubt(self) -> str:
+        """Return why the scale in force may be wrong; empty if nothing speaks for that."""
+        return self._lens.doubt if self.state.is_known else ''
 
     def reset(self) -> None:
         """Forget the scale before the next image: time jumped back."""
@@ -185,6 +192,7 @@ class Aligner:
     def _start_anew(self, why: str) -> None:
         self._keeper.reset(f'measured anew: {why}')
         self._pairing.reset()
+        self._lens = LensCheck()
         self._problem = ''
 
     def _look_at_pairs(self, stamp_ns: int, kept: _Kept, settings: NodeSettings) -> None:
@@ -217,26 +225,25 @@ class Aligner:
     def _by_pairs(
         self, measured: Measured, kept: _Kept, stamp_ns: int, settings: NodeSettings
     ) -> Measure:
-        if isinstance(measured, Points):
-            seen = self._seen(measured, kept, stamp_ns, settings)
-        else:
-            seen = _seen_by_sensor(measured)
-        return measure_pairs(
-            sampled(kept.depth_m, seen.places), seen.depth_m, seen.places,
-            fit=settings.align_fit, min_points=settings.align_min_points,
-            max_spread=settings.align_max_spread,
-        )
-
-    def _seen(
-        self, points: Points, kept: _Kept, stamp_ns: int, settings: NodeSettings
-    ) -> Seen:
-        if kept.camera is None:
+        if isinstance(measured, SensorDepth):
+            return _measured(kept.depth_m, _seen_by_sensor(measured), settings)
+        camera = kept.camera
+        if camera is None:
             raise DataError(_NO_CAMERA.format('points of a LiDAR cannot be projected'))
         if numbers := settings.lidar_extrinsics:
             T_camera_lidar = rigid(numbers[:3], numbers[3:])
         else:
-            T_camera_lidar = self._transform(kept.frame_id, points.frame_id, stamp_ns)
-        return seen_points(points.xyz_m, T_camera_lidar, kept.camera)
+            T_camera_lidar = self._transform(kept.frame_id, measured.frame_id, stamp_ns)
+
+        def through(factor: float) -> Measure:
+            k = camera.intrinsics
+            longer = replace(camera, intrinsics=replace(k, fx=k.fx * factor, fy=k.fy * factor))
+            seen = seen_points(measured.xyz_m, T_camera_lidar, longer)
+            return _measured(kept.depth_m, seen, settings)
+
+        measure = through(1.0)
+        self._lens.look(measure.spread, lambda factor: through(factor).spread)
+        return measure
 
     def _transform(self, target: str, source: str, stamp_ns: int) -> Matrix4:
         try:
@@ -281,6 +288,13 @@ def limited(points: NDArray[np.float64], frame_id: str, most: int = 4096) -> Poi
 
 
 _NO_CAMERA: Final = '{} without camera_info: publish it, or set assumed_hfov_deg'
+
+
+def _measured(depth_m: Depth, seen: Seen, settings: NodeSettings) -> Measure:
+    return measure_pairs(
+        sampled(depth_m, seen.places), seen.depth_m, seen.places, fit=settings.align_fit,
+        min_points=settings.align_min_points, max_spread=settings.align_max_spread,
+    )
 
 
 def _seen_by_sensor(measured: SensorDepth) -> Seen:
