@@ -150,6 +150,13 @@ class NodeSettings(ImageLimits, ScaleSettings):
     )
     autostart: bool = setting(True, 'Configure and activate automatically on start.')
 
+    @field_validator('cameras', mode='before')
+    @classmethod
+    def _check_is_list(cls, names: Any) -> Any:
+        if isinstance(names, str):
+            raise ValueError('must be a list of names, such as [front, left]')
+        return names
+
     @field_validator('cameras')
     @classmethod
     def _check_cameras(cls, names: tuple[str, ...]) -> tuple[str, ...]:

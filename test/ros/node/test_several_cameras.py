@@ -315,6 +315,7 @@ def test_each_scan_is_in_the_frame_of_its_camera(make_rig):
 
 @pytest.mark.parametrize(('values', 'reason'), [
     ({'cameras': ['front', 'left', 'front']}, 'must name each camera once, and has front twice'),
+    ({'cameras': 'front'}, r"must be a list of names, such as \[front, left\], got 'front'"),
     ({'cameras': ['front', '2nd']}, "begin with a digit, and '2nd' is none"),
     ({'cameras': ['front/left']}, "and 'front/left' is none"),
     ({'cameras': ['']}, "and '' is none"),
