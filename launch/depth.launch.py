@@ -31,7 +31,7 @@ FAST_DDS_2_DISTROS = ('humble', 'iron', 'jazzy')
 
 TEXT_PARAMETERS = (
     'method', 'backbone', 'pretrained', 'clip_weights', 'clip2depth_weights', 'device',
-    'image_transport',
+    'image_transport', 'align',
 )
 BOOL_PARAMETERS = ('allow_download', 'autostart', 'use_sim_time')
 YES_NO = {'true': True, '1': True, 'false': False, '0': False}
@@ -39,6 +39,11 @@ YES_NO = {'true': True, '1': True, 'false': False, '0': False}
 
 TOPIC_NAME = re.compile(r'(~?/)?[A-Za-z_{][\w{}]*(/[A-Za-z_{][\w{}]*)*', re.ASCII)
 """What ROS takes for a topic's name; in braces it puts the node's own name or namespace."""
+
+ALIGN_TOPICS = {
+    'align_points': 'align/points', 'align_scan': 'align/scan', 'align_depth': 'align/depth',
+}
+"""What the scale of depth is measured by, by the arguments that name it."""
 
 OUTPUTS = (
     'depth/image_rect', 'depth/image_color', 'depth/points', 'depth/scan', 'depth/camera_info',
@@ -69,6 +74,23 @@ def generate_launch_description():
             description='Names of several cameras, such as front,left, for one node and one '
             'model; image:=image_raw is then /front/image_raw and so on, image:=/cam_{camera}/rgb '
             'is /cam_front/rgb. Empty: one camera, unless the parameter files name several.',
+        ),
+        DeclareLaunchArgument(
+            'align', default_value='', choices=['', 'none', 'height', 'lidar', 'depth'],
+            description='What holds the scale of depth. Empty: as the parameter files say.',
+        ),
+        DeclareLaunchArgument(
+            'align_points', default_value='',
+            description='Cloud of a LiDAR for align:=lidar, such as /velodyne_points; with '
+            'cameras, one that begins with / is for all. Empty: align/points.',
+        ),
+        DeclareLaunchArgument(
+            'align_scan', default_value='',
+            description='Scan of a planar LiDAR for align:=lidar. Empty: align/scan.',
+        ),
+        DeclareLaunchArgument(
+            'align_depth', default_value='',
+            description='Image of a depth camera for align:=depth. Empty: align/depth.',
         ),
         DeclareLaunchArgument(
             'image_transport', default_value='', choices=['', 'raw', 'compressed'],
@@ -171,7 +193,7 @@ def check_topic_names(given):
     """Refuse what ROS would refuse in the node, where it is harder to see."""
     namespace = given.get('namespace', '').strip('/')
     texts = {**given, 'namespace': namespace or 'none'}
-    for name in ('image', 'camera_info', 'namespace'):
+    for name in ('image', 'camera_info', 'namespace', *ALIGN_TOPICS):
         text = texts.get(name, 'none')
         if not TOPIC_NAME.fullmatch(text):
             raise RuntimeError(
@@ -271,6 +293,7 @@ def input_remappings(given):
         ('image', image),
         ('image/compressed', f'{image}/compressed'),
         ('camera_info', given.get('camera_info', beside_image)),
+        *((topic, given[name]) for name, topic in ALIGN_TOPICS.items() if name in given),
     ]
     names = camera_names(given)
     if not names:

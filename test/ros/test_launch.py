@@ -20,7 +20,7 @@ import re
 from typing import Any, get_args
 
 from clip_depth_ros.settings.clouds import CAMERA_GAP
-from clip_depth_ros.settings.node import DIAGNOSTICS, NodeSettings, OUTPUTS
+from clip_depth_ros.settings.node import ALIGN_INPUTS, DIAGNOSTICS, NodeSettings, OUTPUTS
 import pytest
 from source_tree import PACKAGE, ROOT
 import yaml
@@ -62,7 +62,7 @@ def function(name: str) -> Callable[..., Any]:
     """Return a function of the launch file that needs nothing of ROS, and what it looks up."""
     wanted = (
         'TOPIC_NAME', 'YES_NO', 'CAMERA_NAME', 'CAMERA_GAP', 'OUTPUTS', 'camera_names', 'topic_of',
-        'input_remappings', name,
+        'input_remappings', 'ALIGN_TOPICS', name,
     )
     names = {'re': re, 'os': os, 'Path': Path, 'difflib': difflib}
     for node in TREE.body:
@@ -93,7 +93,7 @@ def test_defaults_are_among_the_choices(name: str):
     assert ast.literal_eval(ARGUMENTS[name]['default_value']) in (choices(name) or ())
 
 
-@pytest.mark.parametrize('name', ['method', 'image_transport'])
+@pytest.mark.parametrize('name', ['method', 'image_transport', 'align'])
 def test_choices_are_those_of_the_setting(name: str):
     assert choices(name) == ['', *get_args(NodeSettings.model_fields[name].annotation)]
 
@@ -138,7 +138,7 @@ def test_a_flag_that_is_none_is_refused():
 
 @pytest.mark.parametrize('given', [
     {'image': '/1abc'}, {'image': 'a//b'}, {'image': 'a/'}, {'image': 'a b'}, {'image': '/'},
-    {'camera_info': 'a-b'}, {'namespace': '1robot'}, {'image': 'ä'},
+    {'camera_info': 'a-b'}, {'align_points': 'a b'}, {'namespace': '1robot'}, {'image': 'ä'},
 ])
 def test_what_is_no_name_is_refused_before_anything_starts(given: dict[str, str]):
     with pytest.raises(RuntimeError, match=re.escape(':='.join(*given.items()))):
@@ -186,6 +186,14 @@ def test_each_of_several_cameras_has_its_topics(
     assert (shown['image'], shown['camera_info']) == front
     assert shown['depth/points'] == 'front/depth/points'
     assert len(shown) == 3 + len(OUTPUTS)
+
+
+def test_one_lidar_holds_the_scale_of_all_cameras():
+    given = {'image': 'image', 'cameras': 'front,left', 'align_points': '/velodyne_points'}
+    found = dict(function('input_remappings')(given))
+    assert found['front/align/points'] == found['left/align/points'] == '/velodyne_points'
+    assert 'front/align/depth' not in found
+    assert set(constant('ALIGN_TOPICS').values()) == {each.topic for each in ALIGN_INPUTS}
 
 
 @pytest.mark.parametrize(('given', 'reason'), [
