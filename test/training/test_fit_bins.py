@@ -19,7 +19,7 @@ from torch import nn
 from torch.nn import functional
 
 SIZE = Size(48, 96)
-LIMITS = Range(0.5, 80.0, False)
+LIMITS = Range(0.5, 80.0, 80.0, False)
 BINS_M = (1.0, 2.0, 4.0, 8.0, 16.0)
 ZERO_SHOT = Fitted(3.0, {None: BINS_M})
 
@@ -44,6 +44,14 @@ def test_depth_at_a_pixel_is_what_the_predictor_answers_there(are_aligned: bool)
     frame = seen(ZERO_SHOT, are_aligned=are_aligned)
     limits = LIMITS._replace(are_corners_aligned=are_aligned)
     assert abs_rel([frame], ZERO_SHOT, limits) < 1e-5
+
+
+def test_answers_beyond_what_is_scored_count_as_its_end():
+    frame = seen(Fitted(3.0, {None: (1.0, 2.0, 4.0, 5.0, 6.0)}))
+    far = Fitted(3.0, {None: (50.0, 60.0, 70.0, 75.0, 79.0)})
+    assert abs_rel([frame], far, LIMITS._replace(cap_m=10.0)) == pytest.approx(
+        float((np.abs(10 - frame.target_m) / frame.target_m).mean()), rel=1e-5
+    )
 
 
 def test_bins_and_temperature_that_made_the_depth_are_found():

@@ -66,10 +66,23 @@ class Fitted:
 
 
 class Range(NamedTuple):
-    """Depths that bins lie between, and whether maps are aligned with images by their corners."""
+    """
+    What depths are within.
+
+    Attributes
+    ----------
+    near_m, far_m : float
+        Bins lie between.
+    cap_m : float
+        Answers beyond are taken for this where they are scored.
+    are_corners_aligned : bool
+        Whether maps are aligned with images by their corners.
+
+    """
 
     near_m: float
     far_m: float
+    cap_m: float
     are_corners_aligned: bool
 
 
@@ -209,6 +222,7 @@ def abs_rel(seen: Sequence[Seen], fitted: Fitted, limits: Range) -> float:
     for group in grouped(seen):
         bins_m = torch.stack([bins[scene if scene in bins else None] for scene in group.scenes])
         depth_m = _depth_m(group, bins_m, fitted.temperature, limits, words)
+        depth_m = depth_m.clamp(max=limits.cap_m)
         total += float(((depth_m - group.target_m).abs() / group.target_m).mean(dim=1).sum())
     return total / len(seen)
 

@@ -82,7 +82,8 @@ class Fitting:
         self._remembering = RememberingWords(built.network)
         self.first = Fitted(start.resolved_temperature(), {None: start.resolved_bins_m()})
         is_official = built.network.features == 'official'
-        self.limits = Range(start.min_depth_m, start.max_depth_m, is_official)
+        cap_m = protocol.depth_cap_m
+        self.limits = Range(start.min_depth_m, start.max_depth_m, cap_m, is_official)
         self._fitted_on = ''
         words = start.resolved_words()
         self.notes = vocabulary_notes(self.network.backbone.text, words)
