@@ -284,7 +284,8 @@ def _write_sheets(
         ]
         write_sheet(
             out_dir / name, rows,
-            min_depth_m=fitting.limits.near_m, max_depth_m=fitting.limits.far_m,
+            min_depth_m=fitting.limits.near_m,
+            max_depth_m=min(fitting.limits.far_m, fitting.limits.cap_m),
         )
 
 
