@@ -94,7 +94,7 @@ class Pipeline:
         aligner: Aligner,
     ) -> None:
         self._logger = logger
-        self._aligner = aligner
+        self._aligner: Aligner | None = aligner  # None: stopped; it knows the node
         self._settings = settings
         self._outputs: Outputs | None = outputs  # None: stopped
         self._statistics = statistics
@@ -160,7 +160,7 @@ class Pipeline:
         self._infos.close()
         with self._publishing:
             # Let go: a frame in hand, however slow, must not keep the node from going.
-            self._outputs = None
+            self._outputs = self._aligner = None
 
     def last_image_age_s(self, now_s: float) -> float | None:
         """Return the seconds since the newest image; None if none came."""
@@ -207,7 +207,8 @@ class Pipeline:
         if self._must_reset:
             self._must_reset = False
             predictor.reset()
-            self._aligner.reset()
+            if self._aligner:
+                self._aligner.reset()
         camera = self._depth_camera.of(
             rgb, arrival.stamp_ns, arrival.received_s,
             image_topic=self.image_topic, settings=settings,
@@ -220,15 +221,18 @@ class Pipeline:
     def finish(self, begun: Begun, depth: DepthMap) -> None:
         """Publish the depth of an image, and what follows from it."""
         arrival, settings = begun.arrival, begun.settings
+        if (aligner := self._aligner) is None:
+            self._statistics.count('discarded')
+            return
         self._note_camera(begun.camera, depth)
         self.scene, self.input_px = depth.scene or '', depth.input_px
         header = arrival.message.header
-        depth_m = self._aligner.aligned(
+        depth_m = aligner.aligned(
             depth, stamp_ns=arrival.stamp_ns, frame_id=header.frame_id,
             camera=self._seen_with(begun), size=(begun.rgb.shape[1], begun.rgb.shape[0]),
             settings=settings,
         )
-        result = Result(header, begun.rgb, depth_m, depth.confidence, self._aligner.state)
+        result = Result(header, begun.rgb, depth_m, depth.confidence, aligner.state)
         if not self._publish(lambda outputs: outputs.publish_depth(result, settings)):
             self._statistics.count('discarded')
             return
