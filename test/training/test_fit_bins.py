@@ -9,7 +9,7 @@ from itertools import pairwise
 
 from clip_depth_ros.core.image_plan import Size
 from clip_depth_ros.core.patches import bin_probabilities, expected_depth, upsample
-from clip_depth_ros.training.place.bins import abs_rel, fit_bins, Fitted, learn_words, Range
+from clip_depth_ros.training.place.bins import error_on, fit_bins, Fitted, learn_words, Range
 from clip_depth_ros.training.place.seen import places_of, Seen
 from hypothesis import given, settings, strategies as st
 import numpy as np
@@ -43,13 +43,13 @@ def seen(
 def test_depth_at_a_pixel_is_what_the_predictor_answers_there(are_aligned: bool):
     frame = seen(ZERO_SHOT, are_aligned=are_aligned)
     limits = LIMITS._replace(are_corners_aligned=are_aligned)
-    assert abs_rel([frame], ZERO_SHOT, limits) < 1e-5
+    assert error_on([frame], ZERO_SHOT, limits) < 1e-5
 
 
 def test_answers_beyond_what_is_scored_count_as_its_end():
     frame = seen(Fitted(3.0, {None: (1.0, 2.0, 4.0, 5.0, 6.0)}))
     far = Fitted(3.0, {None: (50.0, 60.0, 70.0, 75.0, 79.0)})
-    assert abs_rel([frame], far, LIMITS._replace(cap_m=10.0)) == pytest.approx(
+    assert error_on([frame], far, LIMITS._replace(cap_m=10.0)) == pytest.approx(
         float((np.abs(10 - frame.target_m) / frame.target_m).mean()), rel=1e-5
     )
 
@@ -58,8 +58,8 @@ def test_bins_and_temperature_that_made_the_depth_are_found():
     truth = Fitted(5.0, {None: (1.5, 2.5, 6.0, 9.0, 30.0)})
     frames = [seen(truth, seed) for seed in range(4)]
     found = fit_bins(frames, ZERO_SHOT, LIMITS)
-    assert abs_rel(frames, ZERO_SHOT, LIMITS) > 0.3
-    assert abs_rel(frames, found, LIMITS) < 0.03
+    assert error_on(frames, ZERO_SHOT, LIMITS) > 0.3
+    assert error_on(frames, found, LIMITS) < 0.03
     assert found.bins_m[None] == pytest.approx(truth.bins_m[None], rel=0.15)
 
 
@@ -74,7 +74,7 @@ def test_each_scene_has_the_bins_that_made_its_depth():
     together = fit_bins(frames, ZERO_SHOT, LIMITS)
     bins_m = dict.fromkeys([None, *truths], together.bins_m[None])
     each = fit_bins(frames, Fitted(together.temperature, bins_m), LIMITS)
-    assert abs_rel(frames, together, LIMITS) > 5 * abs_rel(frames, each, LIMITS)
+    assert error_on(frames, together, LIMITS) > 5 * error_on(frames, each, LIMITS)
     assert each.bins_m['kitchen'][-1] < each.bins_m['street'][1]
 
 
@@ -88,7 +88,7 @@ def test_a_fit_is_never_worse_than_its_start_and_its_bins_ascend(
 ):
     frames = [seen(Fitted(temperature, {None: tuple(sorted(bins_m))}), seed)]
     found = fit_bins(frames, ZERO_SHOT, LIMITS)
-    assert abs_rel(frames, found, LIMITS) <= abs_rel(frames, ZERO_SHOT, LIMITS)
+    assert error_on(frames, found, LIMITS) <= error_on(frames, ZERO_SHOT, LIMITS)
     assert all(near < far for near, far in pairwise(found.bins_m[None]))
     assert found.bins_m[None][0] > LIMITS.near_m
     assert found.bins_m[None][-1] < LIMITS.far_m
@@ -121,7 +121,7 @@ def test_learned_words_are_better_on_their_frames_and_stay_unit_vectors():
     frames = [Seen(vectors, frame.places, frame.target_m, np.zeros((3, 6), bool), None)]
     start = Fitted(3.0, {None: BINS_M}, words)
     learned = learn_words(frames, start, Directions(words), LIMITS)
-    assert abs_rel(frames, learned, LIMITS) < 0.9 * abs_rel(frames, start, LIMITS)
+    assert error_on(frames, learned, LIMITS) < 0.9 * error_on(frames, start, LIMITS)
     assert np.linalg.norm(learned.words, axis=1) == pytest.approx(1, abs=1e-5)
 
 

@@ -15,6 +15,7 @@ from dataclasses import dataclass, replace
 import math
 from typing import Final, NamedTuple
 
+from clip_depth_ros.core.metrics import relative_error
 from clip_depth_ros.core.patches import LOGIT_FACTOR
 from clip_depth_ros.settings.depth_bins import log_spaced
 from clip_depth_ros.training.place.seen import Seen
@@ -211,11 +212,11 @@ def learn_words(
 
 def better(seen: Sequence[Seen], start: Fitted, found: Fitted, limits: Range) -> Fitted:
     """Return which of two has the lower abs_rel on frames, the start if neither."""
-    return found if abs_rel(seen, found, limits) < abs_rel(seen, start, limits) else start
+    return found if error_on(seen, found, limits) < error_on(seen, start, limits) else start
 
 
-def abs_rel(seen: Sequence[Seen], fitted: Fitted, limits: Range) -> float:
-    """Return the mean over frames of the mean of |pred - gt| / gt over their pixels."""
+def error_on(seen: Sequence[Seen], fitted: Fitted, limits: Range) -> float:
+    """Return abs_rel over some pixels of each frame, what is made small: the mean over frames."""
     words = None if fitted.words is None else torch.as_tensor(fitted.words)
     bins = {scene: torch.tensor(bins_m) for scene, bins_m in fitted.bins_m.items()}
     total = 0.0
@@ -223,7 +224,8 @@ def abs_rel(seen: Sequence[Seen], fitted: Fitted, limits: Range) -> float:
         bins_m = torch.stack([bins[scene if scene in bins else None] for scene in group.scenes])
         depth_m = _depth_m(group, bins_m, fitted.temperature, limits, words)
         depth_m = depth_m.clamp(max=limits.cap_m)
-        total += float(((depth_m - group.target_m).abs() / group.target_m).mean(dim=1).sum())
+        errors = relative_error(depth_m.numpy(), group.target_m.numpy())
+        total += float(np.abs(errors).mean(axis=1).sum())
     return total / len(seen)
 
 
@@ -300,7 +302,7 @@ def _loss(
     for group in groups:
         rows = [_row(bins.scenes, scene) for scene in group.scenes]
         depth_m = _depth_m(group, all_bins_m[rows], temperature, limits, words)
-        relative = (depth_m - group.target_m).abs() / group.target_m
+        relative = (depth_m / group.target_m - 1).abs()
         logarithmic = (depth_m.log() - group.target_m.log()).abs()
         total = total + (relative + logarithmic).mean(dim=1).sum() / 2
         n_frames += len(rows)

@@ -33,7 +33,7 @@ from clip_depth_ros.sources.frames import check_none_is_a_part, open_for_evaluat
 from clip_depth_ros.sources.held_out import check_apart, in_time
 from clip_depth_ros.sources.registry import one_kind_of
 from clip_depth_ros.sources.samples import DepthSample, reasons_text, SampleSource, Subset
-from clip_depth_ros.training.place.bins import abs_rel, Fitted
+from clip_depth_ros.training.place.bins import error_on, Fitted
 from clip_depth_ros.training.place.fitting import (
     Fitting,
     LEAST_FRAMES,
@@ -229,9 +229,9 @@ def _written(
             CONSTANT: mean_metrics([*_of_constant(held_out, fitting.protocol)]),
         },
         on_fit={
-            ZERO_SHOT: abs_rel(looked.seen, fitting.first, fitting.limits),
+            ZERO_SHOT: error_on(looked.seen, fitting.first, fitting.limits),
             **{
-                name: abs_rel(
+                name: error_on(
                     looked.seen if fit.words is None else looked.vectors, fit, fitting.limits
                 )
                 for name, fit in fits.items()
