@@ -93,7 +93,7 @@ def run(args: argparse.Namespace) -> int:
         node does not start.
 
     """
-    from clip_depth_ros.ros.environment import use_shipped_dds_profile
+    from clip_depth_ros.ros.environment import let_threads_sleep, use_shipped_dds_profile
     from clip_depth_ros.settings.node import NodeSettings
 
     if args.no_depth and args.view:
@@ -103,6 +103,7 @@ def run(args: argparse.Namespace) -> int:
     settings = predictor_settings(args, args.preset, NodeSettings, is_asked=not args.no_depth)
     settings.refuse('cameras', because='clip-depth live is one camera, without a name')
     use_shipped_dds_profile()
+    let_threads_sleep()
     with _opened(args) as video:
         calibration = _calibration(args, video.size)
         _say_camera(args, calibration)

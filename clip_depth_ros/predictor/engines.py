@@ -48,6 +48,9 @@ class OnnxRuntime:
         self.device, self.precision = device, precision
         options = onnxruntime.SessionOptions()
         options.log_severity_level = 3  # its warnings are about itself
+        # Threads that spin while they wait for each other take the cores from all other processes,
+        # and are no faster where there are none (docs/performance.md).
+        options.add_session_config_entry('session.intra_op.allow_spinning', '0')
         providers: list[Any] = ['CPUExecutionProvider']
         if device != 'cpu':
             number = int(device.partition(':')[2] or 0)

@@ -17,6 +17,7 @@ from clip_depth_ros.errors import ConfigError, MissingDependencyError
 from clip_depth_ros.ros.environment import (
     end_process,
     keep_freed_memory,
+    let_threads_sleep,
     needing_ros,
     use_shipped_dds_profile,
 )
@@ -31,6 +32,7 @@ def main() -> int:
     with contextlib.suppress(MissingDependencyError):  # works without, for smaller messages
         use_shipped_dds_profile()
     keep_freed_memory()
+    let_threads_sleep()
     try:
         with needing_ros():
             from clip_depth_ros.ros.node.main import main as run_node

@@ -4,7 +4,8 @@
 What a process needs before ROS starts; imports nothing of it.
 
 The Fast DDS profile that lets big messages through between processes, memory that is kept from one
-message to the next, and what to say where ROS 2 is not installed.
+message to the next, threads that leave their cores to others while they wait, and what to say
+where ROS 2 is not installed.
 """
 
 from __future__ import annotations
@@ -32,6 +33,9 @@ _MALLOC_LIMITS: Final = {-3: 32 << 20, -1: 64 << 20}
 Values of M_MMAP_THRESHOLD, the size from which blocks come from the kernel one by one (no more is
 allowed), and M_TRIM_THRESHOLD, how much is kept at the end of the heap; bytes.
 """
+
+_WAIT_VARIABLES: Final = ('OMP_WAIT_POLICY', 'GOMP_SPINCOUNT', 'KMP_BLOCKTIME')
+"""What OpenMP's libraries, GNU's and Intel's, read of how threads wait for each other."""
 
 _ROS_MODULES: Final = frozenset({
     'builtin_interfaces', 'diagnostic_msgs', 'rcl_interfaces', 'rclpy', 'rosgraph_msgs',
@@ -80,6 +84,18 @@ def keep_freed_memory() -> None:
         mallopt = ctypes.CDLL(None).mallopt
         for option, limit in _MALLOC_LIMITS.items():
             mallopt(option, limit)
+
+
+def let_threads_sleep(environ: MutableMapping[str, str] = os.environ) -> None:
+    """
+    Make PyTorch's threads sleep while they wait for each other, unless the user has chosen.
+
+    Call it before PyTorch is loaded. By default they spin: on two cores of which another process
+    wants one, an image took 1.5 times as long and twice the processor time, and no less on free
+    cores (docs/performance.md). A robot's cores are seldom free.
+    """
+    if not any(environ.get(name) for name in _WAIT_VARIABLES):
+        environ['OMP_WAIT_POLICY'] = 'PASSIVE'
 
 
 def end_process(code: int) -> NoReturn:

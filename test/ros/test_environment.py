@@ -1,16 +1,23 @@
 # Copyright 2026 The clip_depth_ros authors
 # SPDX-License-Identifier: Apache-2.0
-"""The Fast DDS profile and memory: who gets them, that they work; what is said without ROS."""
+"""The Fast DDS profile, memory and threads: that they work; what is said without ROS."""
 
 from __future__ import annotations
 
+from importlib.util import find_spec
+import os
+from pathlib import Path
 import platform
 import subprocess
 import sys
 import time
 import xml.etree.ElementTree as ElementTree
 
-from clip_depth_ros.ros.environment import PROFILE_VARIABLES, use_shipped_dds_profile
+from clip_depth_ros.ros.environment import (
+    let_threads_sleep,
+    PROFILE_VARIABLES,
+    use_shipped_dds_profile,
+)
 import pytest
 from source_tree import ROOT
 
@@ -93,6 +100,36 @@ def test_memory_that_is_kept_is_not_mapped_anew_for_each_message():
         ).stdout)
 
     assert n_faults('keep_freed_memory()') * 50 < n_faults('')
+
+
+@pytest.mark.parametrize(('before', 'after'), [
+    ({}, {'OMP_WAIT_POLICY': 'PASSIVE'}),
+    ({'OMP_WAIT_POLICY': 'ACTIVE'}, {'OMP_WAIT_POLICY': 'ACTIVE'}),
+    ({'GOMP_SPINCOUNT': '100'}, {'GOMP_SPINCOUNT': '100'}),
+    ({'KMP_BLOCKTIME': '1'}, {'KMP_BLOCKTIME': '1'}),
+])
+def test_threads_sleep_while_they_wait_unless_the_user_says_otherwise(before, after):
+    environ = dict(before)
+    let_threads_sleep(environ)
+    assert environ == after
+
+
+def test_pytorchs_threads_read_that_when_it_is_loaded():
+    folder = Path(find_spec('torch').submodule_search_locations[0])
+    libraries = [*folder.glob('lib/libgomp*'), *folder.parent.glob('torch.libs/libgomp*')]
+    if not libraries:
+        pytest.skip('this PyTorch has no libgomp of its own')
+    code = (
+        'import ctypes\n'
+        'from clip_depth_ros.ros.environment import let_threads_sleep\n'
+        f'let_threads_sleep()\nctypes.CDLL({str(libraries[0])!r})'
+    )
+    environ = {name: value for name, value in os.environ.items() if 'OMP_' not in name}
+    done = subprocess.run(
+        [sys.executable, '-c', code], env={**environ, 'OMP_DISPLAY_ENV': 'true'},
+        stderr=subprocess.PIPE, text=True, check=True,
+    )
+    assert "OMP_WAIT_POLICY = 'PASSIVE'" in done.stderr
 
 
 @pytest.mark.parametrize('name', PROFILE_VARIABLES)
