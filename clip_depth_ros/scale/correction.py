@@ -40,7 +40,7 @@ class Correction:
 
     @property
     def scale(self) -> float:
-        """The scale, at ``PIVOT_M`` if there is a slope."""
+        """Return the scale, at ``PIVOT_M`` if there is a slope."""
         return math.exp(self.log_scale)
 
     def factor(self, depth_m: Depth) -> Depth:

@@ -71,6 +71,7 @@ What the node publishes for a frame, by the name used in code; listed here and n
 The launch file repeats the topics and docs/node.md all of it: tests compare them with this.
 """
 
+
 class AlignInput(NamedTuple):
     """A topic that the node listens to for one choice of ``align``; as :class:`Output`."""
 

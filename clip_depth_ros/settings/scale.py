@@ -65,7 +65,7 @@ class ScaleSettings(CloudSettings):
     )
     lidar_extrinsics: tuple[float, ...] = setting(
         (),
-        "Pose of the LiDAR in the optical frame of the camera, as static_transform_publisher "
+        'Pose of the LiDAR in the optical frame of the camera, as static_transform_publisher '
         'takes it: x, y, z, qx, qy, qz, qw. Empty: from TF.',
         at_run_time=True,
     )

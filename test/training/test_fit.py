@@ -129,7 +129,7 @@ def test_what_cannot_be_fitted_is_said_before_anything_is_written(
 def test_words_outside_of_clips_vocabulary_are_named(tmp_path: Path):
     odd = TINY.changed(depth_words=('near', 'xqzt'), bins_m=(2.0, 9.0))
     notes = fitted(tmp_path / 'place', odd, **HELD_OUT).notes
-    assert any("1 of depth_words are not in the vocabulary of CLIP" in note for note in notes)
+    assert any('1 of depth_words are not in the vocabulary of CLIP' in note for note in notes)
     assert any("'xqzt' (x + q + zt)" in note for note in notes)
 
 
