@@ -41,8 +41,8 @@ bench: $(INSTALLED)
 bench-gpu: $(INSTALLED)
 	$(BIN)/python benchmarks/bench_gpu.py $(ARGS)
 
-# Other engines' threads stay in a process after their tests, and one that had them was seen to crash
-# later, in tests of something else: they have a process of their own.
+# A process that has run OpenVINO's tests was seen to crash in later ones of something else, by a SIGSEGV
+# of the kernel's; with ONNX Runtime's alone it was not. So they have a process of their own.
 test: $(INSTALLED)
 	$(BIN)/python -m pytest -n 2 --dist loadfile --ignore test/test_linters.py \
 		--ignore test/predictor/test_exported.py $(ARGS)

@@ -91,8 +91,8 @@ def let_threads_sleep(environ: MutableMapping[str, str] = os.environ) -> None:
     Make PyTorch's threads sleep while they wait for each other, unless the user has chosen.
 
     Call it before PyTorch is loaded. By default they spin: on two cores of which another process
-    wants one, an image took 1.5 times as long and twice the processor time, and no less on free
-    cores (docs/performance.md). A robot's cores are seldom free.
+    wants one, an image took 1.5 times as long and twice the processor time, and free cores gained
+    nothing by it (docs/performance.md). A robot's cores are seldom free.
     """
     if not any(environ.get(name) for name in _WAIT_VARIABLES):
         environ['OMP_WAIT_POLICY'] = 'PASSIVE'
