@@ -41,12 +41,8 @@ bench: $(INSTALLED)
 bench-gpu: $(INSTALLED)
 	$(BIN)/python benchmarks/bench_gpu.py $(ARGS)
 
-# A process that has run OpenVINO's tests was seen to crash in later ones of something else, by a SIGSEGV
-# of the kernel's; with ONNX Runtime's alone it was not. So they have a process of their own.
 test: $(INSTALLED)
-	$(BIN)/python -m pytest -n 2 --dist loadfile --ignore test/test_linters.py \
-		--ignore test/predictor/test_exported.py $(ARGS)
-	$(BIN)/python -m pytest -q test/predictor/test_exported.py
+	$(BIN)/python -m pytest -n 2 --dist loadfile --ignore test/test_linters.py $(ARGS)
 
 lint: $(INSTALLED)
 	$(BIN)/ruff check .

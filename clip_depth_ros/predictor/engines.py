@@ -84,7 +84,7 @@ class OpenVino:
                 "device='cpu', or engine='onnxruntime'"
             )
         self.name, self.why = f'openvino {openvino.__version__.partition("-")[0]}', why
-        self._core = openvino.Core()
+        self._core = _openvino_core()
         self.device, self.precision = device, precision
         self._hints = {
             'INFERENCE_PRECISION_HINT': {'fp32': 'f32', 'fp16': 'f16', 'bf16': 'bf16'}[precision],
@@ -94,17 +94,28 @@ class OpenVino:
         self._compiled: OrderedDict[tuple[Any, ...], Any] = OrderedDict()
 
     def run(self, inputs: Arrays) -> NDArray[np.float32]:
-        """Return its only output."""
+        """Return its only output; DeviceError if this cpu lacks what the precision needs."""
         key = tuple((name, array.shape) for name, array in inputs.items())
         if key not in self._compiled:
-            model = self._model.clone()
-            model.reshape({name: list(shape) for name, shape in key})
-            self._compiled[key] = self._core.compile_model(model, 'CPU', self._hints)
+            self._compiled[key] = self._compile(key)
             if len(self._compiled) > _KEPT_SHAPES:
                 self._compiled.popitem(last=False)
         self._compiled.move_to_end(key)
         # A copy: the engine writes the next answer into the same memory.
         return np.array(self._compiled[key](dict(inputs))[0], np.float32)
+
+    def _compile(self, shapes: tuple[tuple[str, tuple[int, ...]], ...]) -> Any:
+        model = self._model.clone()
+        model.reshape({name: list(shape) for name, shape in shapes})
+        try:
+            return self._core.compile_model(model, 'CPU', self._hints)
+        except RuntimeError as error:
+            # It goes by what the cpu has; oneDNN inside it may have been told to use less.
+            line = (str(error).strip().splitlines() or [type(error).__name__])[-1]
+            raise DeviceError(
+                f'{self.name} cannot compute this model in {self.precision} on this cpu ({line}): '
+                "set another precision, or engine='onnxruntime'"
+            ) from error
 
 
 _ENGINES: Final[Mapping[str, Callable[[Path, str, str, str], Engine]]] = {
@@ -127,13 +138,25 @@ def precisions_to_try(settings: PredictorSettings) -> tuple[str, ...]:
 
 
 @functools.cache
+def _openvino_core() -> Any:
+    """
+    Return the one OpenVINO of this process, which lives as long as the process.
+
+    Its cpu plugin gives the thread that loads it a stack for signals, and frees that stack when
+    it is unloaded, by whichever thread. Unloaded by another one, it leaves the first with a stack
+    that is gone: the next Ctrl-C there would be a segmentation fault.
+    """
+    import openvino
+
+    return openvino.Core()
+
+
+@functools.cache
 def _has_bf16() -> bool:
     """Return whether OpenVINO is installed and this cpu computes in bfloat16."""
     if not find_spec('openvino'):
         return False
-    import openvino
-
-    return 'BF16' in openvino.Core().get_property('CPU', 'OPTIMIZATION_CAPABILITIES')
+    return 'BF16' in _openvino_core().get_property('CPU', 'OPTIMIZATION_CAPABILITIES')
 
 
 def open_engine(path: Path, settings: PredictorSettings, precision: str) -> Engine:

@@ -12,7 +12,12 @@ import sys
 from typing import Any
 
 from clip_depth_ros.cli.main import main
-from clip_depth_ros.errors import ConfigError, MissingDependencyError, WeightsError
+from clip_depth_ros.errors import (
+    ConfigError,
+    DeviceError,
+    MissingDependencyError,
+    WeightsError,
+)
 from clip_depth_ros.predictor.build import build_predictor
 from clip_depth_ros.predictor.exported import CARD, NETWORK, open_card, TEXT, TOKENIZER
 from clip_depth_ros.predictor.scenes import words_file
@@ -184,6 +189,65 @@ class TestWhatItSays:
         again = build_predictor(first.settings.changed(temperature=3.0), first)
 
         assert again.network is first.network
+
+
+class CoreWithoutBf16:
+    """OpenVINO on a cpu that says that it computes in bfloat16, and then does not."""
+
+    def __init__(self) -> None:
+        import openvino
+
+        self.core = openvino.Core()
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self.core, name)
+
+    def compile_model(self, model: Any, device: str, hints: dict[str, str]) -> Any:
+        if hints['INFERENCE_PRECISION_HINT'] == 'bf16':
+            raise RuntimeError('Exception from core.cpp:\nno descriptor for node: Softmax\n')
+        return self.core.compile_model(model, device, hints)
+
+
+class TestBf16ThatFails:
+    """As where ONEDNN_MAX_CPU_ISA allows OpenVINO less than the cpu has."""
+
+    @pytest.fixture(autouse=True)
+    def cpu(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        needs('openvino')
+        core = CoreWithoutBf16()
+        monkeypatch.setattr('clip_depth_ros.predictor.engines._openvino_core', lambda: core)
+        monkeypatch.setattr('clip_depth_ros.predictor.engines._has_bf16', lambda: True)
+
+    def test_auto_computes_in_fp32(self, clip2depth):
+        assert opened(clip2depth).describe()['precision'] == 'fp32'
+
+    def test_asked_for_it_is_an_error_that_says_what_to_set(self, clip2depth):
+        with pytest.raises(DeviceError, match=(
+            r'openvino .* cannot compute this model in bf16 on this cpu \(no descriptor for node: '
+            r"Softmax\): set another precision, or engine='onnxruntime'"
+        )):
+            opened(clip2depth, precision='bf16')
+
+
+class TestSignals:
+    def test_one_that_another_thread_drops_leaves_ctrl_c_working(self, depthclip):
+        """Unloading OpenVINO's plugin would free the stack that signals are handled on."""
+        needs('openvino')
+        code = (
+            'import gc, os, signal, threading\n'
+            'from clip_depth_ros.predictor.build import build_predictor\n'
+            'from clip_depth_ros.settings.predictor import PredictorSettings\n'
+            f"model = {{'exported_model': {depthclip['out']!r}, 'engine': 'openvino'}}\n"
+            'held = [build_predictor(PredictorSettings.from_mapping(model))]\n'
+            "signal.signal(signal.SIGINT, lambda *_: print('told'))\n"
+            'thread = threading.Thread(target=lambda: (held.clear(), gc.collect()))\n'
+            'thread.start()\n'
+            'thread.join()\n'
+            'os.kill(os.getpid(), signal.SIGINT)\n'
+        )
+        done = subprocess.run([sys.executable, '-c', code], capture_output=True, text=True)
+
+        assert (done.returncode, done.stdout) == (0, 'told\n'), done.stderr
 
 
 class TestWithoutPyTorch:
