@@ -93,8 +93,9 @@ def run(args: argparse.Namespace) -> int:
     from clip_depth_ros.demo.plan import demo_methods, make_plan
     from clip_depth_ros.demo.run import run_once, run_unhurried
 
+    methods = demo_methods(given_settings(args), args.preset)  # before results are cleared away
     _clear(args.out, args.bag, force=args.force)
-    plan = make_plan(args, demo_methods(given_settings(args), args.preset))
+    plan = make_plan(args, methods)
     is_pace_ours = args.bag is None and args.hz is None
     return _show(plan, run_unhurried(plan) if is_pace_ours else run_once(plan))
 

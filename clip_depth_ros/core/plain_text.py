@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 import re
+import textwrap
 from typing import Any, Final, TextIO
 
 _STEERING: Final = '\x00-\x08\x0b-\x1f\x7f-\x9f\u200e\u200f\u2028-\u202e\u2066-\u2069\ud800-\udfff'
@@ -28,6 +29,19 @@ def brief(text: str, at_most: int = 1000) -> str:
     """Return a text as one printable line, cut where it is longer; names may have megabytes."""
     line = printable(text[:at_most], in_one_line=True)[:at_most]
     return line if len(text) <= at_most else f'{line} ... ({len(text)} characters)'
+
+
+WIDTH: Final = 100
+"""Columns that tables and texts of evaluations may take."""
+
+
+def wrapped(text: str, width: int = WIDTH) -> list[str]:
+    """
+    Return a text as lines of at most ``width`` columns, broken between words only.
+
+    Not at hyphens, as most of them are of flags and paths; a path may be longer than the line.
+    """
+    return textwrap.wrap(text, width, break_on_hyphens=False, break_long_words=False)
 
 
 class PlainStream:

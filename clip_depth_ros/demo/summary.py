@@ -7,10 +7,10 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import closing, ExitStack
 from dataclasses import dataclass, field
-import textwrap
 from typing import Any, Final, get_args
 
 from clip_depth_ros.bags.reader import BagReader
+from clip_depth_ros.core.plain_text import wrapped
 from clip_depth_ros.demo.facts import DemoFacts, MethodFacts
 from clip_depth_ros.demo.plan import DemoMethod, DemoPlan, note_of
 from clip_depth_ros.errors import DataError
@@ -308,5 +308,5 @@ def metric_lines(evaluated: Evaluated | str) -> list[str]:
     if isinstance(evaluated, str):
         return [evaluated]
     result = evaluated.result
-    heading = [part for line in heading_lines(result) for part in textwrap.wrap(line, 80)]
+    heading = [part for line in heading_lines(result) for part in wrapped(line, 80)]
     return [*heading, '', *table_lines(narrow_table(result))]

@@ -61,8 +61,15 @@ class TestFlagsWereTyped:
         )
         assert '0 < --min-depth-m < --max-depth-m, got --min-depth-m 9.0, --max-depth-m ' in told
 
-    def test_a_value_out_of_its_range(self, capsys):
-        told = said(capsys, 'demo', '--scene-smoothing', '2')
+    def test_a_value_out_of_its_range_and_nothing_is_cleared_away(
+        self, tmp_path, capsys, monkeypatch
+    ):
+        monkeypatch.chdir(tmp_path)
+        earlier = tmp_path / 'demo_output' / 'summary.json'
+        earlier.parent.mkdir()
+        earlier.touch()
+        told = said(capsys, 'demo', '--force', '--scene-smoothing', '2')
+        assert earlier.exists()
         assert told.startswith('clip-depth demo: error: --scene-smoothing: input should be less')
 
     def test_something_that_is_needed(self, capsys):

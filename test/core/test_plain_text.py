@@ -1,13 +1,13 @@
 # Copyright 2026 The clip_depth_ros authors
 # SPDX-License-Identifier: Apache-2.0
-"""What came from a file or a message cannot steer a terminal."""
+"""What came from a file or a message cannot steer a terminal; lines break between words."""
 
 from __future__ import annotations
 
 import io
 import unicodedata
 
-from clip_depth_ros.core.plain_text import brief, PlainStream, printable
+from clip_depth_ros.core.plain_text import brief, PlainStream, printable, wrapped
 from hypothesis import given, strategies
 import pytest
 
@@ -22,6 +22,12 @@ import pytest
 ])
 def test_control_characters_are_written_out(text: str, shown: str):
     assert printable(text) == shown
+
+
+def test_lines_break_at_no_hyphen_of_a_flag_or_a_path():
+    assert wrapped('of /a/path-with-hyphens: add --pred-kind', 20) == [
+        'of', '/a/path-with-hyphens:', 'add --pred-kind',
+    ]
 
 
 def test_a_name_stays_in_its_line():

@@ -131,7 +131,8 @@ def test_big_images_of_changing_size_are_each_answered_once_by_both_nodes_across
     tmp_path, ros_domain, small
 ):
     bag = kitti_sized_bag(tmp_path / 'in.mcap')
-    done = demo('--bag', str(bag), '--hz', '1', '--out', str(tmp_path / 'out'), *small)
+    # Slower than DDS repeats (every 3 s) what was lost, as first messages are on busy machines.
+    done = demo('--bag', str(bag), '--hz', '0.3', '--out', str(tmp_path / 'out'), *small)
     assert done.returncode == 0, done.stdout + done.stderr
     summary = summary_in(tmp_path / 'out')
     assert [*summary['methods']] == BOTH

@@ -5,9 +5,9 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
-import textwrap
 from typing import Any, Final
 
+from clip_depth_ros.core.plain_text import wrapped
 from clip_depth_ros.evaluation.compare.conclusion import conclusion
 from clip_depth_ros.evaluation.compare.paired import Comparison, Difference, Pair
 from clip_depth_ros.evaluation.results.all_else import value_title
@@ -27,8 +27,6 @@ from clip_depth_ros.evaluation.score.score import MORE_METRICS
 
 FORMAT: Final = 'clip_depth_ros comparison 1'
 
-_WIDTH: Final = 100
-
 _TITLES: Final[Mapping[str, str]] = {**ALIGNED_TITLES, '': 'Besides'}
 """Of tables, by the group of their values; other groups are among those of the last."""
 
@@ -43,12 +41,12 @@ _DECIMALS: Final[Mapping[str, int]] = {'sq_rel': 3, 'rmse': 3, 'silog': 2}
 
 def comparison_text(comparison: Comparison) -> str:
     """Return a comparison for a terminal."""
-    blocks = [textwrap.fill(text, _WIDTH) for text in (conclusion(comparison), comparison.title)]
+    blocks = ['\n'.join(wrapped(text)) for text in (conclusion(comparison), comparison.title)]
     for pair in comparison.pairs:
         blocks.append('\n'.join(pair_lines(pair)))
         tables = comparison_tables(pair, left_out=MORE_METRICS)
         blocks += ['\n'.join(table_lines(table)) for table in tables]
-    return '\n\n'.join([*blocks, textwrap.fill(comparison_note(comparison), _WIDTH)]) + '\n'
+    return '\n\n'.join([*blocks, '\n'.join(wrapped(comparison_note(comparison)))]) + '\n'
 
 
 def comparison_markdown(comparison: Comparison) -> str:

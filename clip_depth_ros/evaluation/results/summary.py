@@ -5,9 +5,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-import textwrap
 from typing import Final
 
+from clip_depth_ros.core.plain_text import wrapped
 from clip_depth_ros.evaluation.results.all_else import more_table
 from clip_depth_ros.evaluation.results.camera_use import heading
 from clip_depth_ros.evaluation.results.order import order_notes
@@ -30,15 +30,14 @@ from clip_depth_ros.evaluation.score.independence import ENOUGH_INDEPENDENT
 from clip_depth_ros.evaluation.score.intervals import ENOUGH_FRAMES
 from clip_depth_ros.types import NOTES
 
-_WIDTH: Final = 100
 _N_PROBLEMS: Final = 10
 
 
 def summary_text(result: Result) -> str:
     """Return a result for a terminal, at most 100 columns wide where its names allow that."""
     blocks = [
-        textwrap.fill(verdict(result), _WIDTH),
-        '\n'.join(textwrap.fill(line, _WIDTH) for line in heading_lines(result)),
+        '\n'.join(wrapped(verdict(result))),
+        '\n'.join(part for line in heading_lines(result) for part in wrapped(line)),
         *('\n'.join(table_lines(table)) for table in _tables(result, is_asked=True)),
         *(['\n'.join(problem_lines(result.problems))] if result.problems else []),
     ]

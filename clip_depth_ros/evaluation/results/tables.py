@@ -12,9 +12,9 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import groupby
 import math
-import textwrap
 from typing import Final
 
+from clip_depth_ros.core.plain_text import WIDTH, wrapped
 from clip_depth_ros.evaluation.results.result import Estimate, PredictorResult, Result
 from clip_depth_ros.evaluation.score.parts import nearest_first, REGIONS
 from clip_depth_ros.evaluation.score.score import ALIGNMENTS, METRICS
@@ -283,7 +283,6 @@ def _part_cells(result: Result, part: str) -> tuple[Cell, ...]:
     return (*map(estimate_cell, estimates), Cell(str(n_frames)))
 
 
-_WIDTH: Final = 100
 _INDENT: Final = '  '
 
 
@@ -306,7 +305,7 @@ def table_lines(table: Table) -> list[str]:
         rows.extend(_text_rows(row))
     gap = min((_INDENT, ' '), key=lambda gap: _is_too_wide(aligned(rows, gap)))
     groups = _group_line(table, rows, gap)
-    note = textwrap.wrap(table.note, _WIDTH - len(_INDENT))
+    note = wrapped(table.note, WIDTH - len(_INDENT))
     return [
         table.title,
         *(_INDENT + line for line in [*groups, *aligned(rows, gap), *note]),
@@ -314,7 +313,7 @@ def table_lines(table: Table) -> list[str]:
 
 
 def _is_too_wide(lines: Sequence[str]) -> bool:
-    return max(map(len, lines)) + len(_INDENT) > _WIDTH
+    return max(map(len, lines)) + len(_INDENT) > WIDTH
 
 
 def _text_rows(row: Row) -> Iterator[list[str]]:
