@@ -122,9 +122,9 @@ _ENGINES: Final[Mapping[str, Callable[[Path, str, str, str], Engine]]] = {
     'onnxruntime': OnnxRuntime, 'openvino': OpenVino,
 }
 """
-In the order in which they are preferred: in fp32, ONNX Runtime was the faster one wherever it was
-measured (docs/performance.md). Where the cpu computes in bfloat16, OpenVINO is: 12 times PyTorch's
-fp32 for RN50 on one with AMX.
+In the order in which they are preferred without bfloat16: with AVX2, ONNX Runtime was the faster
+one for three networks of four. Where the cpu computes in bfloat16, OpenVINO was for all of them
+(docs/performance.md), and in fp32, too.
 """
 
 
