@@ -33,7 +33,7 @@ from clip_depth_ros.evaluation.run.answers import Answers
 from clip_depth_ros.evaluation.run.evaluate import Evaluation
 from clip_depth_ros.evaluation.run.folder import fill_journal
 from clip_depth_ros.evaluation.score.protocols import EvaluationProtocol
-from clip_depth_ros.sources.samples import DepthSample, SampleSource, Subset
+from clip_depth_ros.sources.samples import DepthSample, SampleSource
 from clip_depth_ros.types import DepthMap
 import cv2
 import numpy as np
@@ -126,7 +126,7 @@ def main() -> None:
     parser.add_argument('--speed-frames', type=int, default=300, help='0: leave out')
     parser.add_argument('--size', default='352x1216', metavar='HxW')
     parser.add_argument('--wait-ms', type=float, default=30.0)
-    parser.add_argument('--compute-ms', type=float, default=200.0)
+    parser.add_argument('--compute-ms', type=float, default=100.0)
     parser.add_argument('--batch-size', type=int, default=8)
     parser.add_argument('--workers', type=int, default=2)
     parser.add_argument('--rounds', type=int, default=5)
@@ -161,17 +161,14 @@ def print_memory(args: argparse.Namespace) -> None:
 def print_speed(args: argparse.Namespace) -> None:
     """Print frames per second, bare and evaluated, for predictors of both kinds."""
     wait_s, compute_s = args.wait_ms / 1e3, args.compute_ms / 1e3
-    matrix = np.random.default_rng(0).random((400, 400), np.float32)
-    n_products = _products_in(compute_s, matrix)
     with tempfile.TemporaryDirectory() as folder:
         source = Pngs(Path(folder), args.speed_frames, _size(args.size))
-        fewer = Subset(source, tuple(range(int(len(source) * wait_s / compute_s))))
         _compare_speed(
             f'waits {args.wait_ms:g} ms', source, Constantly(lambda: time.sleep(wait_s)), args
         )
         _compare_speed(
-            f'computes about {args.compute_ms:g} ms', fewer,
-            Constantly(lambda: [matrix @ matrix for _ in range(n_products)]), args,
+            f'computes {args.compute_ms:g} ms', source, Constantly(lambda: _compute(compute_s)),
+            args,
         )
 
 
@@ -219,12 +216,12 @@ def _bare(source: SampleSource, answers: Constantly, args: argparse.Namespace) -
     return n_batches * args.batch_size / (time.perf_counter() - began_s)
 
 
-def _products_in(wait_s: float, matrix: np.ndarray) -> int:
-    """Return how many matrix products take that long."""
-    began_s = time.perf_counter()
-    for _ in range(20):
-        matrix @ matrix
-    return max(1, round(20 * wait_s / (time.perf_counter() - began_s)))
+def _compute(seconds: float) -> None:
+    """Compute on one core for as much of its time, without Python's lock, as networks do."""
+    numbers = np.ones(100_000, np.float32)
+    until_s = time.thread_time() + seconds
+    while time.thread_time() < until_s:
+        np.sqrt(numbers, out=numbers)
 
 
 def _resident_mb() -> float:

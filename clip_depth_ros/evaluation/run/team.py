@@ -12,7 +12,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import ExitStack
+from contextlib import contextmanager, ExitStack
 from dataclasses import dataclass, replace
 from multiprocessing import get_context
 from multiprocessing.connection import Connection
@@ -34,6 +34,9 @@ _READERS: Final = f'{SampleSource.__module__.rpartition(".")[0]}.'
 
 _NICE: Final = 5
 """How far behind the predictor workers stand where both want the same core."""
+
+_THREADS: Final = ('OPENBLAS_NUM_THREADS', 'OMP_NUM_THREADS')
+"""What OpenBLAS reads of how many threads it may have."""
 
 Compare = Callable[[AnsweredFrame, AnsweredFrame | None], FrameRecord]
 """Turns a frame, and the one before it, into what is kept."""
@@ -221,7 +224,8 @@ class Worker:
         self._process = context.Process(
             target=_serve, args=(there,), daemon=True, name='clip-depth worker'
         )
-        self._process.start()
+        with _one_thread_each():
+            self._process.start()
         there.close()
         self._caller = ThreadPoolExecutor(1, 'caller')
         # Not as arguments of the process, which would end without a word if it cannot read them.
@@ -294,6 +298,25 @@ def _needed_by(parts: Sequence[object]) -> list[str]:
     own = {__name__, *(type(part).__module__ for part in parts)}
     readers = {name for name in sys.modules if name.startswith(_READERS)}
     return sorted((own | readers) - {'__main__'})
+
+
+@contextmanager
+def _one_thread_each() -> Iterator[None]:
+    """
+    Have processes that are started meanwhile do linear algebra in one thread each.
+
+    The threads of NumPy's OpenBLAS spin while they wait for each other: with the predictor on the
+    other of two cores, a frame took six times the processor time. It reads the variable when it is
+    loaded, which the parent of all workers does once.
+    """
+    if any(os.environ.get(name) for name in _THREADS):
+        yield
+        return
+    os.environ[_THREADS[0]] = '1'
+    try:
+        yield
+    finally:
+        del os.environ[_THREADS[0]]
 
 
 def _serve(connection: Connection) -> None:

@@ -6,7 +6,10 @@ from __future__ import annotations
 
 import multiprocessing
 import os
+from pathlib import Path
 import signal
+import subprocess
+import sys
 import threading
 import time
 
@@ -58,6 +61,13 @@ class Counter:
     def lock(self) -> object:
         """Give what cannot be sent."""
         return threading.Lock()
+
+    def n_threads(self) -> int:
+        """Give how many threads a dot product of many numbers has taken."""
+        n_others = len(os.listdir('/proc/self/task')) - 1
+        many = np.ones(1_000_000)
+        assert many @ many == len(many)
+        return len(os.listdir('/proc/self/task')) - n_others
 
     def die(self) -> None:
         """End as a process does that the operating system kills."""
@@ -132,6 +142,31 @@ def test_no_process_stays():
     with pytest.raises(DataError), Worker(Counter, 0) as worker:
         worker.call('fail').result()
     assert multiprocessing.active_children() == []
+
+
+@pytest.mark.parametrize(('wanted', 'n_threads'), [(None, 1), ('2', 2)])
+def test_linear_algebra_takes_one_thread_of_a_worker_unless_the_user_wants_more(
+    wanted: str | None, n_threads: int
+):
+    """Threads that spin while they wait for each other take the predictor's core."""
+    code = (
+        'import os\n'
+        'import sys\n'
+        f'sys.path.insert(0, {str(Path(__file__).parent)!r})\n'
+        'from clip_depth_ros.evaluation.run.team import Worker\n'
+        'from test_workers import Counter\n'
+        "if __name__ == '__main__':\n"
+        '    before = dict(os.environ)\n'
+        '    with Worker(Counter, 0) as worker:\n'
+        "        print(worker.call('n_threads').result())\n"
+        '    assert os.environ == before\n'
+    )
+    environ = {name: value for name, value in os.environ.items() if '_NUM_THREADS' not in name}
+    environ |= {'OPENBLAS_NUM_THREADS': wanted} if wanted else {}
+    done = subprocess.run(
+        [sys.executable, '-c', code], env=environ, capture_output=True, text=True, check=True
+    )
+    assert int(done.stdout) == min(n_threads, os.cpu_count() or 1)
 
 
 def test_ctrl_c_is_for_the_first_process_to_answer():
