@@ -111,13 +111,16 @@ def _against_blind(result: Result, ours: Estimate) -> str:
     if not blind:
         return ' (no baseline was evaluated beside it)'
     name = min(blind, key=lambda name: blind[name].mean)
-    what = 'its answers for other images' if name.startswith(SHUFFLED) else _BLIND[name]
+    is_shuffled = name.startswith(SHUFFLED)
+    what = 'its own answers for other images' if is_shuffled else (
+        f'{_BLIND[name]}, which sees no image'
+    )
     off = percent(blind[name].mean)
     return {
-        'less': f', clearly better than {what}, which sees no image ({off})',
-        'more': f', worse than {what}, which sees no image ({off})',
-        'no difference': f', not shown to be better than {what}, which sees no image ({off})',
-        'too few': f', against {off} for {what}, which sees no image',
+        'less': f', clearly better than {what} ({off})',
+        'more': f', worse than {what} ({off})',
+        'no difference': f', not shown to be better than {what} ({off})',
+        'too few': f', against {off} for {what}',
     }[relation(ours, blind[name])]
 
 
