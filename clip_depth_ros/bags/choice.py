@@ -238,12 +238,18 @@ class _Found:
         return beside if beside in found or not found else found[0]
 
     def info_beside(self, image: str, *, but: str) -> str:
-        """Return the camera_info in the image's namespace, else the only other of its frame."""
+        """
+        Return the camera_info in the image's namespace, else the only other of its frame.
+
+        Of several, the only one in the folder of the image.
+        """
         infos = [i for i in self._of_type(CAMERA_INFO_TYPE) if i != but]
         if beside := _in_namespace(image, infos):
             return beside
         if len(infos) > 1 and (frame := self._frame(image)):
             infos = [info for info in infos if self._frame(info) == frame]
+        if len(infos) > 1:
+            infos = [info for info in infos if _folder(info) == _folder(image)]
         return infos[0] if len(infos) == 1 else ''
 
     def holds_depth(self, topic: str) -> bool:
@@ -339,5 +345,9 @@ def _in_namespace(topic: str, infos: Sequence[str]) -> str:
 
 
 def _namespaces(topic: str) -> Iterator[str]:
-    while topic := topic.rpartition('/')[0]:
+    while topic := _folder(topic):
         yield topic
+
+
+def _folder(topic: str) -> str:
+    return topic.rpartition('/')[0]

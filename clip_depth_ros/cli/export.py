@@ -46,7 +46,7 @@ def run(args: argparse.Namespace) -> int:
 
     settings = predictor_settings(args, args.preset)
     check_free([args.out / CARD], force=args.force)
-    print('exporting; PyTorch traces the network, which takes about a minute')
+    print('exporting; PyTorch traces the network, which takes up to a minute')
     folder = export_predictor(settings, args.out).parent
     size_mb = sum(path.stat().st_size for path in folder.iterdir() if path.is_file()) / 1e6
     print(f'{folder}  {size_mb:.0f} MB')

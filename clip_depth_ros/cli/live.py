@@ -108,7 +108,9 @@ def run(args: argparse.Namespace) -> int:
         calibration = _calibration(args, video.size)
         _say_camera(args, calibration)
         hz = (args.hz or video.hz or _USUAL_HZ) if args.video else None
-        return _publish(args, settings, calibration, _frames(args, video), hz)
+        known = [n for n in (args.frames, 0 if args.loop else video.n_frames) if n]
+        n_frames = min(known, default=0)
+        return _publish(args, settings, calibration, _frames(args, video), hz, n_frames)
 
 
 def _publish(
@@ -117,6 +119,7 @@ def _publish(
     calibration: Calibration | None,
     frames: Iterator[Rgb],
     hz: float | None,
+    n_frames: int,
 ) -> int:
     from itertools import islice
 
@@ -130,7 +133,7 @@ def _publish(
     with contextlib.ExitStack() as stack:
         camera = stack.enter_context(LiveCamera(topics, calibration, view and view.show))
         node = None if args.no_depth else _start_node(stack, args, settings, topics, camera)
-        bar = stack.enter_context(progress('live', total=args.frames or 0, unit='image'))
+        bar = stack.enter_context(progress('live', total=n_frames, unit='image'))
         with contextlib.suppress(KeyboardInterrupt):
             for counts in camera.publish(islice(frames, args.frames), hz):
                 bar.set_postfix({'shown': str(counts.answered)} if view else {})
@@ -175,7 +178,8 @@ def _start_node(
     environ = safe_path_environ(os.environ)
     node = stack.enter_context(LoggedProcess('the depth node', command, log, environ))
     camera.wait_for_node(node.check_alive)
-    print(f'depth on {topics.depth}, points on /depth/points (log: {log}); Ctrl-C ends')
+    points = ', points on /depth/points' if args.camera_info or args.hfov_deg else ''
+    print(f'depth on {topics.depth}{points} (log: {log}); Ctrl-C ends')
     return node
 
 

@@ -9,6 +9,7 @@ from collections.abc import Iterator, Sequence
 import contextlib
 import importlib
 import os
+from pathlib import Path
 import shlex
 import signal
 import sys
@@ -19,7 +20,7 @@ from clip_depth_ros import __version__
 from clip_depth_ros.cli.flags import refuse_unknown
 from clip_depth_ros.cli.wording import as_flags, flags_of
 from clip_depth_ros.core.plain_text import PlainStream
-from clip_depth_ros.errors import ClipDepthError, SettingsFileError
+from clip_depth_ros.errors import ClipDepthError, did_you_mean, SettingsFileError
 from clip_depth_ros.ros.environment import needing_ros
 
 COMMANDS = {
@@ -94,6 +95,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     """
     with _printing_plainly():
         parser = build_parser()
+        _refuse_unknown_command(parser, sys.argv[1:] if argv is None else argv)
         args, unknown = parser.parse_known_args(argv)
         if unknown:
             refuse_unknown(parser, unknown)
@@ -101,8 +103,17 @@ def main(argv: Sequence[str] | None = None) -> int:
         return _run(args, parser)
 
 
+def _refuse_unknown_command(parser: argparse.ArgumentParser, words: Sequence[str]) -> None:
+    """Leave as argparse does, but naming the command that is near."""
+    first = next(iter(words), '')
+    if not first.startswith('-') and first not in ('', *COMMANDS):
+        near = did_you_mean(first, COMMANDS)
+        parser.error(f'there is no command {first!r} (it is one of {", ".join(COMMANDS)}){near}')
+
+
 def _run(args: argparse.Namespace, parser: argparse.ArgumentParser) -> int:
     """Run the sub-command; turn the errors that it may end with into exit codes."""
+    out = _out_of(args)
     try:
         with _ending_by_signal(), needing_ros():
             return int(args.run(args))
@@ -111,6 +122,9 @@ def _run(args: argparse.Namespace, parser: argparse.ArgumentParser) -> int:
         is_of_file = isinstance(error, SettingsFileError)
         flags = {} if is_of_file else flags_of(parser, args.command)
         print(f'clip-depth {args.command}: error: {as_flags(str(error), flags)}', file=sys.stderr)
+        if out:
+            with contextlib.suppress(OSError):
+                out.rmdir()  # unless something is in it
         return 1
     except KeyboardInterrupt:
         return 130
@@ -118,6 +132,16 @@ def _run(args: argparse.Namespace, parser: argparse.ArgumentParser) -> int:
         # Whoever read along (head, less) has seen enough; Python would complain on leaving.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 128 + signal.SIGPIPE
+
+
+def _out_of(args: argparse.Namespace) -> Path | None:
+    """Return the output folder if it is not there yet: one that was made for nothing goes."""
+    out = getattr(args, 'out', None) or getattr(args, 'out_dir', None)
+    if not out:
+        return None
+    with contextlib.suppress(OSError, ValueError):
+        return None if os.path.lexists(out) else Path(out)
+    return None
 
 
 if __name__ == '__main__':

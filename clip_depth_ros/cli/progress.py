@@ -15,10 +15,15 @@ EVERY_S: Final = 10.0
 _FORMAT: Final = (
     '{desc}: {n_fmt}/{total_fmt} {unit}s, {elapsed}, {remaining} left, {rate_fmt}{postfix}'
 )
+_OPEN_FORMAT: Final = '{desc}: {n_fmt} {unit}s, {elapsed}, {rate_fmt}{postfix}'
 
 
 def progress(name: str, *, total: int, unit: str, is_shown: bool = True) -> Any:
-    """Return a tqdm bar if there is a terminal to show it on, else :class:`Lines`."""
+    """
+    Return a tqdm bar if there is a terminal to show it on, else :class:`Lines`.
+
+    ``total`` is 0 where nobody knows it.
+    """
     from tqdm import tqdm
 
     if is_shown and not sys.stderr.isatty():
@@ -72,7 +77,8 @@ class Lines:
         self._last_s = time.monotonic()
         line = tqdm.format_meter(
             self.n, self.total, self._last_s - self._began_s, prefix=self._name, unit=self._unit,
-            initial=self.initial, postfix=self._facts or None, bar_format=_FORMAT,
+            initial=self.initial, postfix=self._facts or None,
+            bar_format=_FORMAT if self.total else _OPEN_FORMAT,
         )
         self._n_lines += 1
         print(line, file=sys.stderr, flush=True)

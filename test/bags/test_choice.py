@@ -97,6 +97,16 @@ def test_two_colour_cameras_must_be_named_where_depth_is_of_neither(tmp_path: Pa
         opened(tmp_path, layout)
 
 
+def test_of_camera_infos_of_one_frame_that_in_the_folder_of_the_image_is_its_own(tmp_path: Path):
+    layout = Layout([
+        Topic('/robot7/eye/jpeg', 'jpeg of rgb8', 'eye'),
+        Topic('/robot7/eye/calib', 'camera_info', 'eye'),
+        Topic('/robot7/tof/z16', '16UC1', 'eye'),
+        Topic('/robot7/tof/calib', 'camera_info', 'eye'),
+    ], '', '', '')
+    assert opened(tmp_path, layout).topics.camera_info == '/robot7/eye/calib'
+
+
 def test_topics_that_were_announced_and_never_sent_do_not_count(tmp_path: Path):
     layout = DEPTH_CAMERAS['kinect']
     announced = {'/rgb/image_rect': 'sensor_msgs/msg/Image'}

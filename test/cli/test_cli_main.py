@@ -34,6 +34,15 @@ def test_every_command_has_help(command: str, capsys: pytest.CaptureFixture[str]
     assert f'clip-depth {command}' in capsys.readouterr().out
 
 
+def test_a_command_that_is_mistyped(capsys: pytest.CaptureFixture[str]):
+    with pytest.raises(SystemExit) as caught:
+        main(['predct', 'photo.jpg'])
+    assert caught.value.code == 2
+    told = capsys.readouterr().err
+    assert "there is no command 'predct' (it is one of predict, live, " in told
+    assert told.endswith("; did you mean 'predict'?\n")
+
+
 def test_version(capsys: pytest.CaptureFixture[str]):
     with pytest.raises(SystemExit) as caught:
         main(['--version'])

@@ -43,6 +43,13 @@ def test_what_is_done_before_says_nothing_of_the_time_that_is_left(
     )
 
 
+def test_a_camera_has_no_end(clock: list[float], capsys: pytest.CaptureFixture[str]):
+    bar = progress('live', total=0, unit='image')
+    clock[0] += 10
+    bar.update(101)
+    assert capsys.readouterr().err == 'live: 101 images, 00:10, 10.10image/s\n'
+
+
 def test_what_takes_a_moment_leaves_no_line(capsys: pytest.CaptureFixture[str]):
     with progress('evaluate', total=3, unit='frame') as bar:
         bar.update(3)

@@ -117,6 +117,11 @@ def _predictor_notes(result: Result, n_used: int) -> Iterator[str]:
     for name, found in result.predictors.items():
         if not is_baseline(result, name):
             yield from order_notes(result, name)
+        if found.describe.get('flip') == 'on':
+            yield (
+                f'{name}: averages each answer with that of the mirrored image by itself (flip), '
+                'which the node does not unless told'
+            )
         for note in filter(None, found.describe.get(NOTES, '').split('; ')):
             yield f'{name}: {note}'
         if n_assumed := found.cameras.get('assumed'):

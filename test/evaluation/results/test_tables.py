@@ -118,6 +118,15 @@ def test_what_a_predictor_says_to_whoever_uses_its_numbers_stands_above_them():
     assert f'note: {name}: bins of rooms\nnote: {name}: too small\n' in text
 
 
+def test_a_method_that_flips_by_itself_is_told_under_a_protocol_that_does_not():
+    result = hand_made_result()
+    name, found = next(iter(result.predictors.items()))
+    flips = replace(found, describe={**found.describe, 'flip': 'on'})
+    text = summary_text(replace(result, predictors={**result.predictors, name: flips}))
+    assert f'note: {name}: averages each answer with that of the mirrored image by itself' in text
+    assert 'by itself' not in summary_text(result)
+
+
 def test_a_predictor_with_fewer_frames_is_named_above_the_tables():
     result = hand_made_result()
     (first, found), *others = result.predictors.items()
