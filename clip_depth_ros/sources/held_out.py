@@ -137,9 +137,12 @@ def in_time(source: SampleSource, shares: Sequence[float], gap_s: float) -> list
         if kept <= first:
             gap = f' with {gap_s:g} s between the parts (validation_gap_s)' if gap_s else ''
             held = ' and '.join(f'{share:g}' for share in shares)
+            # Each part but the last loses its frames within the gap.
+            least_s = gap_s / max(0.01, min(1 - sum(shares), *shares[:-1], 1))
+            enough = f' (a recording of more than {least_s:.0f} s)' if gap_s else ''
             raise DataError(
                 f'{source.name} has {len(source)} frames, too few to hold out {held} of them'
-                f'{gap}: use more frames, or name held-out ones in a list'
+                f'{gap}: use more frames{enough}, or name held-out ones in a list'
             )
         parts.append(Subset(source, tuple(range(first, kept))))
     return parts
