@@ -24,6 +24,7 @@ from clip_depth_ros.evaluation.results.tables import (
     SHUFFLED,
     table_lines,
 )
+from clip_depth_ros.evaluation.results.verdict import verdict
 from clip_depth_ros.evaluation.run.answers import Answers, RecordedAnswers
 from clip_depth_ros.evaluation.run.baselines import Constant, fit_constant, Shuffled
 from clip_depth_ros.evaluation.run.evaluate import evaluate
@@ -304,9 +305,11 @@ def camera_text(method: Mapping[str, Any]) -> str:
 
 
 def metric_lines(evaluated: Evaluated | str) -> list[str]:
-    """Return the main metrics as text of 80 columns, or why there are none."""
+    """Return a verdict and the main metrics as text of 80 columns, or why there are none."""
     if isinstance(evaluated, str):
         return [evaluated]
     result = evaluated.result
     heading = [part for line in heading_lines(result) for part in wrapped(line, 80)]
-    return [*heading, '', *table_lines(narrow_table(result))]
+    return [
+        *wrapped(verdict(result), 80), '', *heading, '', *table_lines(narrow_table(result)),
+    ]
