@@ -123,7 +123,7 @@ def _run(args: argparse.Namespace, parser: argparse.ArgumentParser) -> int:
         flags = {} if is_of_file else flags_of(parser, args.command)
         print(f'clip-depth {args.command}: error: {as_flags(str(error), flags)}', file=sys.stderr)
         if out:
-            with contextlib.suppress(OSError):
+            with contextlib.suppress(OSError, ValueError):
                 out.rmdir()  # unless something is in it
         return 1
     except KeyboardInterrupt:
@@ -137,11 +137,7 @@ def _run(args: argparse.Namespace, parser: argparse.ArgumentParser) -> int:
 def _out_of(args: argparse.Namespace) -> Path | None:
     """Return the output folder if it is not there yet: one that was made for nothing goes."""
     out = getattr(args, 'out', None) or getattr(args, 'out_dir', None)
-    if not out:
-        return None
-    with contextlib.suppress(OSError, ValueError):
-        return None if os.path.lexists(out) else Path(out)
-    return None
+    return Path(out) if out and not os.path.lexists(out) else None
 
 
 if __name__ == '__main__':

@@ -111,9 +111,9 @@ class OpenVino:
             return self._core.compile_model(model, 'CPU', self._hints)
         except RuntimeError as error:
             # It goes by what the cpu has; oneDNN inside it may have been told to use less.
-            line = (str(error).strip().splitlines() or [type(error).__name__])[-1]
             raise DeviceError(
-                f'{self.name} cannot compute this model in {self.precision} on this cpu ({line}): '
+                f'{self.name} cannot compute this model in {self.precision} on this cpu '
+                f'({_lines_of(error)[-1]}): '
                 "set another precision, or engine='onnxruntime'"
             ) from error
 
@@ -187,10 +187,15 @@ def open_engine(path: Path, settings: PredictorSettings, precision: str) -> Engi
     except (DeviceError, MissingDependencyError):
         raise
     except Exception as error:  # each engine has errors of its own
-        line = next(iter(str(error).strip().splitlines()), type(error).__name__)
         raise WeightsError(
-            f'{name} cannot read {str(path)!r}: export it again with this version ({line})'
+            f'{name} cannot read {str(path)!r}: export it again with this version '
+            f'({_lines_of(error)[0]})'
         ) from error
+
+
+def _lines_of(error: Exception) -> list[str]:
+    """Return what an error says, at least one line."""
+    return str(error).strip().splitlines() or [type(error).__name__]
 
 
 def _choose(settings: PredictorSettings) -> tuple[str, str]:

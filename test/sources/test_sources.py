@@ -169,7 +169,11 @@ class TestHeldOut:
         train, validation = in_time(both, [0.5], 3.0)
         assert (len(train), len(validation)) == (5, 5)
 
-    def test_a_gap_that_leaves_nothing_is_named_and_what_would_be_enough(self) -> None:
+    def test_a_gap_that_leaves_nothing_is_named(self) -> None:
+        with pytest.raises(DataError, match=r'with 5 s between the parts \(validation_gap_s\)'):
+            in_time(Timed(10), [0.5], 5.0)
+
+    def test_with_a_gap_it_is_said_how_long_is_enough(self) -> None:
         wanted = r'with 1 s between the parts \(validation_gap_s\).*recording of more than 5 s\)'
         with pytest.raises(DataError, match=wanted):
             in_time(Timed(45), [0.2, 0.15], 1.0)

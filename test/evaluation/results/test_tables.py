@@ -110,21 +110,23 @@ def test_a_predictor_in_another_unit_is_noticed():
     assert f'note: {name} is about 1000 times too far' in summary_text(wrong)
 
 
-def test_what_a_predictor_says_to_whoever_uses_its_numbers_stands_above_them():
+def summary_of_one_that_says(**more: str) -> tuple[str, str]:
+    """Return the name of the first predictor, which describes itself by more, and the text."""
     result = hand_made_result()
     name, found = next(iter(result.predictors.items()))
-    said = replace(found, describe={**found.describe, 'notes': 'bins of rooms; too small'})
-    text = summary_text(replace(result, predictors={**result.predictors, name: said}))
+    said = replace(found, describe={**found.describe, **more})
+    return name, summary_text(replace(result, predictors={**result.predictors, name: said}))
+
+
+def test_what_a_predictor_says_to_whoever_uses_its_numbers_stands_above_them():
+    name, text = summary_of_one_that_says(notes='bins of rooms; too small')
     assert f'note: {name}: bins of rooms\nnote: {name}: too small\n' in text
 
 
 def test_a_method_that_flips_by_itself_is_told_under_a_protocol_that_does_not():
-    result = hand_made_result()
-    name, found = next(iter(result.predictors.items()))
-    flips = replace(found, describe={**found.describe, 'flip': 'on'})
-    text = summary_text(replace(result, predictors={**result.predictors, name: flips}))
+    name, text = summary_of_one_that_says(flip='on')
     assert f'note: {name}: averages each answer with that of the mirrored image by itself' in text
-    assert 'by itself' not in summary_text(result)
+    assert 'by itself' not in summary_text(hand_made_result())
 
 
 def test_a_predictor_with_fewer_frames_is_named_above_the_tables():
