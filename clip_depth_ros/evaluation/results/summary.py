@@ -12,7 +12,7 @@ from clip_depth_ros.evaluation.results.all_else import more_table
 from clip_depth_ros.evaluation.results.camera_use import heading
 from clip_depth_ros.evaluation.results.order import order_notes
 from clip_depth_ros.evaluation.results.reliability import reliability_table
-from clip_depth_ros.evaluation.results.result import Estimate, Problem, Result
+from clip_depth_ros.evaluation.results.result import Estimate, PredictorResult, Problem, Result
 from clip_depth_ros.evaluation.results.tables import (
     behaviour_table,
     escaped,
@@ -117,11 +117,7 @@ def _predictor_notes(result: Result, n_used: int) -> Iterator[str]:
     for name, found in result.predictors.items():
         if not is_baseline(result, name):
             yield from order_notes(result, name)
-        if found.describe.get('flip') == 'on':
-            yield (
-                f'{name}: averages each answer with that of the mirrored image by itself (flip), '
-                'which the node does not unless told'
-            )
+            yield from _flip_note(name, found)
         for note in filter(None, found.describe.get(NOTES, '').split('; ')):
             yield f'{name}: {note}'
         if n_assumed := found.cameras.get('assumed'):
@@ -135,6 +131,14 @@ def _predictor_notes(result: Result, n_used: int) -> Iterator[str]:
         if scale and not UNITS[0] < scale.mean < UNITS[1]:
             off, way = max(scale.mean, 1 / scale.mean), 'near' if scale.mean > 1 else 'far'
             yield f'{name} is about {off:.0f} times too {way}: is it, or the truth, in metres?'
+
+
+def _flip_note(name: str, found: PredictorResult) -> Iterator[str]:
+    if found.describe.get('flip') == 'on':
+        yield (
+            f'{name}: averages each answer with that of the mirrored image by itself (flip), '
+            'which the node does not unless told'
+        )
 
 
 def problem_lines(problems: Sequence[Problem]) -> list[str]:
